@@ -1,0 +1,164 @@
+// Reads and checks the environment. Main thread, before the loop runs.
+#include "config.h"
+
+#include "db.h"
+#include "http_limits.h"
+#include "query.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+// A variable that is set to nothing is one that is not set.
+static const char *variable(const char *name) {
+    const char *value = getenv(name);
+    return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
+static bool refuse(struct text *problem, const char *name, const char *value, const char *allowed) {
+    text_append_format(problem, "%s=\"%s\" cannot be used: it must be %s", name, value, allowed);
+    return false;
+}
+
+static bool read_boolean(const char *name, bool *out, bool *given, struct text *problem) {
+    const char *value = variable(name);
+    *given = value != NULL;
+    if (value != NULL && !boolean_parse(slice_of(value), out)) {
+        return refuse(problem, name, value, "true or false (or 1, 0, on, off, yes, no)");
+    }
+    return true;
+}
+
+static bool read_integer(const char *name, int64_t least, int64_t most, int64_t *out, bool *given,
+                         struct text *problem) {
+    const char *value = variable(name);
+    *given = value != NULL;
+    if (value == NULL) {
+        return true;
+    }
+    if (!integer_parse(slice_of(value), out) || *out < least || *out > most) {
+        struct text allowed = {0};
+        settings_describe_range(&allowed, least, most);
+        (void)refuse(problem, name, value, text_terminated(&allowed));
+        text_free(&allowed);
+        return false;
+    }
+    return true;
+}
+
+static bool read_number(const char *name, unsigned least, unsigned most, unsigned *out, struct text *problem) {
+    int64_t value = *out;
+    bool given;
+    if (!read_integer(name, least, most, &value, &given, problem)) {
+        return false;
+    }
+    *out = (unsigned)value;
+    return true;
+}
+
+static bool read_choice(const char *name, const char *const *choices, int *out, const char *allowed,
+                        struct text *problem) {
+    const char *value = variable(name);
+    if (value == NULL) {
+        return true;
+    }
+    for (int i = 0; choices[i] != NULL; i++) {
+        if (slice_equals_ignoring_case(slice_of(value), slice_of(choices[i]))) {
+            *out = i;
+            return true;
+        }
+    }
+    return refuse(problem, name, value, allowed);
+}
+
+static bool read_log(struct config *config, struct text *problem) {
+    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+    static const char *const formats[] = {"text", "json", NULL};
+    int level = LOG_LEVEL_INFO;
+    int format = LOG_FORMAT_TEXT;
+    if (!read_choice("LOG_LEVEL", levels, &level, "debug, info, warn or error", problem) ||
+        !read_choice("LOG_FORMAT", formats, &format, "text or json", problem)) {
+        return false;
+    }
+    config->log_level = (enum log_level)level;
+    config->log_format = (enum log_format)format;
+    return true;
+}
+
+static bool read_settings(struct config *config, struct text *problem) {
+    struct settings_change change = {0};
+    uint32_t slots = TRANSFER_SLOTS(config->worker_threads);
+    bool good =
+        read_boolean("DEBUG_DELAY_ENABLED", &change.delay_enabled, &change.has_delay_enabled, problem) &&
+        read_integer("DEBUG_DELAY_MS", 0, DELAY_MS_MAX, &change.delay_ms, &change.has_delay_ms, problem) &&
+        read_boolean("BARRIER_ENABLED", &change.barrier_enabled, &change.has_barrier_enabled, problem) &&
+        read_integer("BARRIER_COUNT", BARRIER_COUNT_MIN, slots, &change.barrier_count, &change.has_barrier_count,
+                     problem) &&
+        read_integer("BARRIER_TIMEOUT_MS", BARRIER_TIMEOUT_MS_MIN, BARRIER_TIMEOUT_MS_MAX, &change.barrier_timeout_ms,
+                     &change.has_barrier_timeout_ms, problem) &&
+        read_boolean("USE_TRANSACTIONS", &change.use_transactions, &change.has_use_transactions, problem);
+    settings_defaults(&config->settings);
+    return good && settings_apply(&config->settings, &change, slots, problem);
+}
+
+static bool read_database(struct config *config, struct text *problem) {
+    config->database_url = variable("DATABASE_URL");
+    struct text reason = {0};
+    bool good = db_check_url(config->database_url, &reason);
+    if (!good) { // without its value: it may hold a password
+        text_append_string(problem, "DATABASE_URL cannot be used: it must be a PostgreSQL connection string such as "
+                                    "postgresql://user@host:5432/bank (");
+        text_append(problem, reason.data, reason.length);
+        text_append_string(problem, ")");
+    }
+    text_free(&reason);
+    return good;
+}
+
+bool config_read(struct config *config, struct text *problem) {
+    *config = (struct config){
+        .host = variable("BANK_API_HOST"),
+        .worker_threads = WORKER_THREADS_DEFAULT,
+        .transfer_queue_limit = TRANSFER_QUEUE_LIMIT_DEFAULT,
+        .shutdown_timeout_ms = SHUTDOWN_TIMEOUT_MS_DEFAULT,
+    };
+    if (config->host == NULL) {
+        config->host = "127.0.0.1";
+    }
+    config->guard = (struct guard){
+        .bind_host = config->host,
+        .allowed_hosts = variable("BANK_API_ALLOWED_HOSTS"),
+        .admin_token = variable("ADMIN_TOKEN"),
+    };
+    unsigned port = 8000;
+    bool good = read_number("BANK_API_PORT", 0, UINT16_MAX, &port, problem) &&
+                read_number("WORKER_THREADS", WORKER_THREADS_MIN, WORKER_THREADS_MAX, &config->worker_threads,
+                            problem) &&
+                read_number("TRANSFER_QUEUE_LIMIT", TRANSFER_QUEUE_LIMIT_MIN, TRANSFER_QUEUE_LIMIT_MAX,
+                            &config->transfer_queue_limit, problem) &&
+                read_number("SHUTDOWN_TIMEOUT_MS", SHUTDOWN_TIMEOUT_MS_MIN, SHUTDOWN_TIMEOUT_MS_MAX,
+                            &config->shutdown_timeout_ms, problem) &&
+                read_log(config, problem) && read_settings(config, problem) && read_database(config, problem);
+    config->port = (uint16_t)port;
+    return good;
+}
+
+void config_describe(struct text *out) {
+    text_append_string(out, "Environment:\n"
+                            "  DATABASE_URL             postgresql://...; unset: libpq's own PG* variables\n"
+                            "  BANK_API_HOST            address to listen on (127.0.0.1)\n"
+                            "  BANK_API_PORT            port to listen on, 0 for any free one (8000)\n"
+                            "  BANK_API_ALLOWED_HOSTS   further names clients may reach it by, parted by commas\n"
+                            "  ADMIN_TOKEN              bearer token for /admin/* and /reset; unset: they are open\n"
+                            "  WORKER_THREADS           4..512 (32); each has a database session\n"
+                            "  TRANSFER_QUEUE_LIMIT     transfers that may wait for a worker (1024)\n"
+                            "  SHUTDOWN_TIMEOUT_MS      time to finish what is under way (10000)\n"
+                            "  LOG_LEVEL                debug, info, warn, error (info)\n"
+                            "  LOG_FORMAT               text, json (text)\n"
+                            "  DEBUG_DELAY_ENABLED      start with the debug delay on (false)\n"
+                            "  DEBUG_DELAY_MS           0..60000 (100)\n"
+                            "  BARRIER_ENABLED          start with the barrier on (false)\n"
+                            "  BARRIER_COUNT            parties, 2..the transfers the pool can hold (2)\n"
+                            "  BARRIER_TIMEOUT_MS       until a lone party goes on (30000)\n"
+                            "  USE_TRANSACTIONS         start in safe mode (false)\n");
+}

@@ -1,0 +1,33 @@
+// The configuration: what the environment says, checked before anything starts. Main thread.
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include "guard.h"
+#include "log.h"
+#include "settings.h"
+#include "text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config {
+    const char *database_url; // or NULL: libpq's PG* variables
+    const char *host;
+    uint16_t port; // 0: any free one
+    unsigned worker_threads;
+    unsigned transfer_queue_limit;
+    unsigned shutdown_timeout_ms;
+    enum log_level log_level;
+    enum log_format log_format;
+    struct guard guard;
+    struct settings settings; // to start with
+};
+
+// Reads the environment. False: `problem` is one line that names the variable, its value, and what is allowed.
+// The strings belong to the environment.
+MUST_CHECK bool config_read(struct config *config, struct text *problem);
+
+// The variables and what they mean, for --help.
+void config_describe(struct text *out);
+
+#endif

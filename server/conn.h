@@ -1,0 +1,64 @@
+// A connection: its socket, its parser, and the one request it is busy with. Loop thread.
+//
+// It reads only while it is not busy, so nothing can pull a request away from under a worker. Its memory goes in
+// one place, the close callback of its socket.
+#ifndef SERVER_CONN_H
+#define SERVER_CONN_H
+
+#include "check.h"
+#include "http_parser.h"
+#include "http_response.h"
+#include "text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct job;
+struct route;
+struct server;
+
+enum conn_state {
+    CONN_READING,   // idle, or inside a request
+    CONN_WORKING,   // a handler has the request
+    CONN_WRITING,   // the client has not taken all of the answer yet
+    CONN_LINGERING, // all is said: waits for the client to close, and drops what it still sends
+    CONN_CLOSING,
+};
+
+struct conn {
+    uv_tcp_t tcp;
+    struct server *server;
+    struct conn *previous, *next; // in the server's list
+    enum conn_state state;
+    struct http_parser *parser;
+    struct text unparsed;      // bytes behind the request being worked on
+    const struct route *route; // of the request being worked on, or NULL
+    struct job *job;           // that will answer it, or NULL
+    uint64_t deadline_ms;      // loop time at which the present state has lasted too long
+    bool is_head;
+    bool keep_alive; // wanted by the request being worked on
+    bool parsing;    // conn_parse() is on the stack
+};
+
+// Takes a connection from the listening socket.
+void conn_accept(struct server *server, uv_stream_t *listener);
+
+// Answers the request being worked on. Once a request; the response's parts may be freed afterwards.
+void conn_respond(struct conn *conn, const struct http_response *response);
+
+// Answers with application/problem+json (RFC 9457).
+void conn_respond_problem(struct conn *conn, int status, const char *format, ...) PRINTF_LIKE(3, 4);
+
+// The job that will answer. If the client leaves first, the job's owner becomes NULL, and it ends by itself.
+void conn_expect(struct conn *conn, struct job *job);
+// For a job's `finished`: the connection that waits for it, parted from it; NULL: nobody waits any more.
+MUST_CHECK struct conn *conn_of_job(struct job *job);
+
+// The sweep: acts on a deadline that has passed.
+void conn_check_deadline(struct conn *conn, uint64_t now_ms);
+void conn_close(struct conn *conn);
+// Nothing of a request has come yet.
+MUST_CHECK bool conn_is_idle(const struct conn *conn);
+
+#endif

@@ -1,0 +1,15 @@
+// Whether a body is what a handler can read. Loop thread.
+#ifndef SERVER_CONTENT_TYPE_H
+#define SERVER_CONTENT_TYPE_H
+
+#include "check.h"
+#include "http_request.h"
+
+#include <stdbool.h>
+
+// application/json, whatever its parameters.
+MUST_CHECK bool content_type_is_json(const struct http_request *request);
+// Whether Accept asks for OpenMetrics.
+MUST_CHECK bool accepts_openmetrics(const struct http_request *request);
+
+#endif

@@ -1,0 +1,90 @@
+// Host, Origin and Authorization, checked before any handler runs. Loop thread.
+#include "guard.h"
+
+#include <string.h>
+
+// "localhost:8000" -> "localhost", "[::1]:8000" -> "[::1]".
+static struct slice without_port(struct slice authority) {
+    size_t end = authority.length;
+    if (end > 0 && authority.data[0] == '[') {
+        const char *bracket = memchr(authority.data, ']', end);
+        end = bracket == NULL ? end : (size_t)(bracket - authority.data) + 1;
+    } else {
+        const char *colon = memchr(authority.data, ':', end);
+        end = colon == NULL ? end : (size_t)(colon - authority.data);
+    }
+    return (struct slice){authority.data, end};
+}
+
+static bool is_loopback(struct slice host) {
+    if (slice_equals_ignoring_case(host, slice_of("localhost")) || slice_equals(host, slice_of("[::1]"))) {
+        return true;
+    }
+    if (!slice_starts_with(host, slice_of("127."))) {
+        return false;
+    }
+    for (size_t i = 0; i < host.length; i++) { // 127.0.0.1.attacker.example is a name, not an address
+        if ((host.data[i] < '0' || host.data[i] > '9') && host.data[i] != '.') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_listed(struct slice host, const char *list) {
+    while (list != NULL && *list != '\0') {
+        list += strspn(list, ", ");
+        size_t length = strcspn(list, ", ");
+        if (length > 0 && slice_equals_ignoring_case(host, (struct slice){list, length})) {
+            return true;
+        }
+        list += length;
+    }
+    return false;
+}
+
+bool guard_allows_host(const struct guard *guard, const struct http_request *request) {
+    if (request->authority.data == NULL) {
+        return true; // HTTP/1.0: no browser speaks it
+    }
+    struct slice host = without_port(request->authority);
+    return is_loopback(host) || is_listed(host, guard->bind_host) || is_listed(host, guard->allowed_hosts);
+}
+
+bool guard_allows_origin(const struct http_request *request) {
+    struct slice origin = request->headers[HTTP_HEADER_ORIGIN];
+    if (origin.data == NULL) {
+        return true;
+    }
+    static const struct slice scheme = SLICE_INITIALIZER("http://");
+    if (!slice_starts_with(origin, scheme)) {
+        return false;
+    }
+    struct slice authority = {origin.data + scheme.length, origin.length - scheme.length};
+    return slice_equals_ignoring_case(authority, request->authority);
+}
+
+// Takes as long for a wrong token as for the right one.
+static bool equals_in_constant_time(struct slice given, const char *wanted) {
+    size_t length = strlen(wanted);
+    unsigned char difference = given.length == length ? 0 : 1;
+    for (size_t i = 0; i < length; i++) {
+        char c = i < given.length ? given.data[i] : '\0';
+        difference |= (unsigned char)(c ^ wanted[i]);
+    }
+    return difference == 0;
+}
+
+bool guard_allows_admin(const struct guard *guard, const struct http_request *request) {
+    if (guard->admin_token == NULL) {
+        return true;
+    }
+    struct slice sent = request->headers[HTTP_HEADER_AUTHORIZATION];
+    static const struct slice scheme = SLICE_INITIALIZER("Bearer ");
+    if (sent.length < scheme.length ||
+        !slice_equals_ignoring_case((struct slice){sent.data, scheme.length}, scheme)) {
+        return false;
+    }
+    return equals_in_constant_time((struct slice){sent.data + scheme.length, sent.length - scheme.length},
+                                   guard->admin_token);
+}

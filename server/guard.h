@@ -1,0 +1,26 @@
+// Who may speak to the bank: the Host it was reached by, the page that sent a request, the admin's token.
+// Loop thread.
+#ifndef SERVER_GUARD_H
+#define SERVER_GUARD_H
+
+#include "check.h"
+#include "http_request.h"
+#include "text.h"
+
+#include <stdbool.h>
+
+struct guard {
+    const char *bind_host;     // BANK_API_HOST
+    const char *allowed_hosts; // BANK_API_ALLOWED_HOSTS: names parted by commas, or NULL
+    const char *admin_token;   // or NULL: the admin endpoints are open
+};
+
+// Loopback, the configured host, or one of the allowed ones; with any port. A page on the web that had its own name
+// rebound to 127.0.0.1 would still send that name.
+MUST_CHECK bool guard_allows_host(const struct guard *guard, const struct http_request *request);
+// No Origin (not a browser), or the one the request was addressed to.
+MUST_CHECK bool guard_allows_origin(const struct http_request *request);
+// The token is not asked for, or was sent as a bearer token.
+MUST_CHECK bool guard_allows_admin(const struct guard *guard, const struct http_request *request);
+
+#endif

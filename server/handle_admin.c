@@ -1,0 +1,124 @@
+// The admin endpoints: read the settings, change them, and tell the gates. Loop thread.
+#include "bank_api.h"
+#include "bank_limits.h"
+#include "conn.h"
+#include "content_type.h"
+#include "handlers.h"
+#include "json_codec.h"
+#include "log.h"
+#include "query.h"
+
+#include <inttypes.h>
+
+static void respond_text(struct conn *conn, struct text *body) {
+    conn_respond(conn, &(struct http_response){.status = 200, .body = {body->data, body->length}});
+    text_free(body);
+}
+
+// All of the change, or none and an answer that says why.
+static bool change_settings(struct exchange *exchange, const struct settings_change *change) {
+    struct bank_api *api = exchange->api;
+    struct text problem = {0};
+    bool changed = settings_apply(&api->settings, change, pool_transfer_slots(api->pool), &problem);
+    if (changed) {
+        gate_change_settings(pool_gate(api->pool), api->settings.gate_version);
+        struct text now = {0};
+        json_write_settings(&now, &api->settings);
+        log_write(LOG_LEVEL_INFO, NULL, "Settings are now %s", text_terminated(&now));
+        text_free(&now);
+    } else {
+        conn_respond_problem(exchange->conn, 422, "%s", text_terminated(&problem));
+    }
+    text_free(&problem);
+    return changed;
+}
+
+static void respond_settings(struct exchange *exchange) {
+    struct text body = {0};
+    json_write_settings(&body, &exchange->api->settings);
+    respond_text(exchange->conn, &body);
+}
+
+void handle_settings(struct exchange *exchange) {
+    respond_settings(exchange);
+}
+
+void handle_settings_change(struct exchange *exchange) {
+    if (!content_type_is_json(exchange->request)) {
+        conn_respond_problem(exchange->conn, 415, "Send the settings with Content-Type: application/json");
+        return;
+    }
+    struct settings_change change = {0};
+    struct text strategy_name = {0};
+    struct text problem = {0};
+    int status = json_read_settings(exchange->request->body, &change, &strategy_name, &problem);
+    if (status != 200) {
+        conn_respond_problem(exchange->conn, status, "%s", text_terminated(&problem));
+    } else if (change_settings(exchange, &change)) {
+        respond_settings(exchange);
+    }
+    text_free(&problem);
+    text_free(&strategy_name);
+}
+
+// The query of a shortcut endpoint, and nothing but the query. False: it was answered.
+static bool shortcut_is_usable(struct exchange *exchange, struct query *query) {
+    bool good = query_finish(query);
+    struct slice body = exchange->request->body;
+    if (!good) {
+        conn_respond_problem(exchange->conn, 422, "%s", text_terminated(&query->problem));
+    } else if (body.length > 0 && !slice_equals(body, slice_of("{}"))) {
+        good = false;
+        conn_respond_problem(exchange->conn, 422, "Parameters go into the query here, such as ?enabled=true; "
+                                                  "POST /admin/settings takes a body");
+    }
+    query_free(query);
+    return good;
+}
+
+void handle_delay_change(struct exchange *exchange) {
+    struct settings_change change = {.has_delay_enabled = true, .delay_enabled = true,
+                                     .has_delay_ms = true, .delay_ms = DELAY_MS_DEFAULT};
+    struct query query;
+    query_parse(&query, exchange->request->query);
+    query_take_boolean(&query, "enabled", &change.delay_enabled);
+    query_take_integer(&query, "ms", &change.delay_ms);
+    if (!shortcut_is_usable(exchange, &query) || !change_settings(exchange, &change)) {
+        return;
+    }
+    struct text body = {0};
+    text_append_format(&body, "{\"delay_enabled\":%s,\"delay_ms\":%" PRIu32 "}",
+                       exchange->api->settings.delay_enabled ? "true" : "false", exchange->api->settings.delay_ms);
+    respond_text(exchange->conn, &body);
+}
+
+void handle_barrier_change(struct exchange *exchange) {
+    struct settings_change change = {.has_barrier_enabled = true, .barrier_enabled = true,
+                                     .has_barrier_count = true, .barrier_count = BARRIER_COUNT_DEFAULT};
+    struct query query;
+    query_parse(&query, exchange->request->query);
+    query_take_boolean(&query, "enabled", &change.barrier_enabled);
+    query_take_integer(&query, "count", &change.barrier_count);
+    if (!shortcut_is_usable(exchange, &query) || !change_settings(exchange, &change)) {
+        return;
+    }
+    struct text body = {0};
+    text_append_format(&body, "{\"barrier_enabled\":%s,\"barrier_count\":%" PRIu32 "}",
+                       exchange->api->settings.barrier_enabled ? "true" : "false",
+                       exchange->api->settings.barrier_count);
+    respond_text(exchange->conn, &body);
+}
+
+void handle_transactions_change(struct exchange *exchange) {
+    struct settings_change change = {.has_use_transactions = true, .use_transactions = true};
+    struct query query;
+    query_parse(&query, exchange->request->query);
+    query_take_boolean(&query, "enabled", &change.use_transactions);
+    if (!shortcut_is_usable(exchange, &query) || !change_settings(exchange, &change)) {
+        return;
+    }
+    struct text body = {0};
+    text_append_format(&body, "{\"use_transactions\":%s}",
+                       settings_use_transactions(&exchange->api->settings) ? "true" : "false");
+    respond_text(exchange->conn, &body);
+}

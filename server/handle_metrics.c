@@ -1,0 +1,37 @@
+// GET /metrics: a job reads the balances and /proc, the loop renders. Without a database the page has no balances.
+#include "bank_api.h"
+#include "conn.h"
+#include "content_type.h"
+#include "handlers.h"
+#include "server.h"
+
+static void metrics_finished(struct job *job) {
+    struct scrape_job *scrape = CONTAINER_OF(job, struct scrape_job, job);
+    struct conn *conn = conn_of_job(job);
+    if (conn != NULL) {
+        struct bank_api *api = server_api(conn->server);
+        database_watch_heard(&api->watch, job->database);
+        process_metrics_set(api->process_metrics, &scrape->process);
+        bank_metrics_set_balances(api->bank_metrics, &scrape->accounts);
+        pool_refresh_gauges(api->pool);
+        enum metrics_format format = accepts_openmetrics(http_parser_request(conn->parser))
+                                         ? METRICS_FORMAT_OPENMETRICS
+                                         : METRICS_FORMAT_PROMETHEUS;
+        struct text page = {0};
+        metrics_render(api->metrics, format, &page);
+        conn_respond(conn, &(struct http_response){
+                               .status = 200,
+                               .content_type = metrics_content_type(format),
+                               .body = {page.data, page.length},
+                           });
+        text_free(&page);
+    }
+    scrape_job_free(scrape);
+}
+
+void handle_metrics(struct exchange *exchange) {
+    struct scrape_job *scrape = scrape_job_new();
+    scrape->job.finished = metrics_finished;
+    conn_expect(exchange->conn, &scrape->job);
+    pool_submit(exchange->api->pool, &scrape->job);
+}

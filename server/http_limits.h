@@ -1,0 +1,42 @@
+// The HTTP limits, in one place, beside the bank's and the pool's (workers/bank_limits.h).
+#ifndef SERVER_HTTP_LIMITS_H
+#define SERVER_HTTP_LIMITS_H
+
+#include "bank_limits.h"
+
+#include <assert.h>
+
+// What a request may be, in bytes.
+#define HTTP_URL_MAX (8 * 1024)      // beyond: 414
+#define HTTP_HEADERS_MAX (16 * 1024) // names, values and their separators, trailers included; beyond: 431
+#define HTTP_BODY_MAX (64 * 1024)    // beyond: 413
+#define HTTP_READ_BUFFER (64 * 1024) // one for all connections: reading is parsing
+#define QUERY_PARAMETERS_MAX 16
+
+#define CONNECTIONS_MAX 10000
+#define LISTEN_BACKLOG 1024
+// Descriptors that are not connections: database sessions come on top of these.
+#define DESCRIPTORS_RESERVED 64
+
+// Deadlines in milliseconds; the sweep that enforces them is this coarse.
+#define SWEEP_INTERVAL_MS 250
+#define REQUEST_DEADLINE_MS 10000 // from a request's first byte to its last (slowloris)
+#define IDLE_DEADLINE_MS 75000    // between requests
+#define WRITE_DEADLINE_MS 10000   // until the client has taken its answer
+#define LINGER_DEADLINE_MS 1000   // after the last answer, for the client to close its side
+
+#define RETRY_AFTER_SECONDS 1 // with a 503
+
+// The shutdown: idle connections may have a request on the wire when it begins, so they are read a moment longer.
+#define SHUTDOWN_GRACE_MS 100
+#define SHUTDOWN_TIMEOUT_MS_MIN 100
+#define SHUTDOWN_TIMEOUT_MS_MAX 600000
+#define SHUTDOWN_TIMEOUT_MS_DEFAULT 10000
+#define SHUTDOWN_FORCE_MS 1000 // after that: for the answers to those who were given up on
+
+static_assert(HTTP_READ_BUFFER >= HTTP_URL_MAX + HTTP_HEADERS_MAX, "a whole head fits one read");
+static_assert(HTTP_URL_MAX < HTTP_HEADERS_MAX, "414 must be able to speak before 431");
+static_assert(SWEEP_INTERVAL_MS < LINGER_DEADLINE_MS, "the sweep must be finer than the shortest deadline");
+static_assert(SHUTDOWN_GRACE_MS <= SHUTDOWN_TIMEOUT_MS_MIN, "the grace lies within the shutdown's time");
+
+#endif

@@ -1,0 +1,21 @@
+// http_requests_total and http_request_duration_seconds. The route is the template, never the raw path.
+// Loop thread.
+#ifndef SERVER_HTTP_METRICS_H
+#define SERVER_HTTP_METRICS_H
+
+#include "http_request.h"
+#include "metrics.h"
+#include "router.h"
+
+#include <stdint.h>
+
+struct http_metrics; // handles into a registry, which must outlive them
+
+MUST_CHECK struct http_metrics *http_metrics_add(struct metrics *metrics);
+void http_metrics_free(struct http_metrics *http);
+
+// An answer was given. `route` is NULL for a request that found none, or was never understood.
+void http_metrics_publish(struct http_metrics *http, const struct route *route, enum http_method method, int status,
+                          uint64_t duration_ns);
+
+#endif

@@ -1,0 +1,217 @@
+// Reads request bodies with jansson. Loop thread.
+#include "json_codec.h"
+
+#include "bank_limits.h"
+#include "money.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static int refuse(struct text *problem, const char *what) {
+    text_append_string(problem, what);
+    return 422;
+}
+
+static int refuse_field(struct text *problem, const char *field, const char *what) {
+    text_append_json_string(problem, slice_of(field));
+    text_append_string(problem, what);
+    return 422;
+}
+
+static int parse_object(struct slice body, json_t **out, struct text *problem) {
+    json_error_t error;
+    *out = json_loadb(body.data == NULL ? "" : body.data, body.length, JSON_REJECT_DUPLICATES, &error);
+    if (*out == NULL) {
+        if (json_error_code(&error) == json_error_numeric_overflow) {
+            return refuse(problem, "A number in the body is too large");
+        }
+        text_append_format(problem, "The body is not valid JSON: %s (line %d, column %d)", error.text, error.line,
+                           error.column);
+        return 400;
+    }
+    if (!json_is_object(*out)) {
+        json_decref(*out);
+        *out = NULL;
+        return refuse(problem, "The body must be a JSON object");
+    }
+    return 200;
+}
+
+static int refuse_unknown(json_t *object, const char *const *known, const char *allowed, struct text *problem) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        size_t i = 0;
+        while (known[i] != NULL && strcmp(known[i], key) != 0) {
+            i++;
+        }
+        if (known[i] == NULL) {
+            text_append_string(problem, "There is no field ");
+            return refuse_field(problem, key, allowed);
+        }
+    }
+    return 200;
+}
+
+static int read_account_id(json_t *object, const char *field, char out[static ACCOUNT_ID_MAX + 1],
+                           struct text *problem) {
+    json_t *value = json_object_get(object, field);
+    if (value == NULL) {
+        return refuse_field(problem, field, " is missing: it names an account, such as \"alice\"");
+    }
+    if (!json_is_string(value)) {
+        return refuse_field(problem, field, " must be a string");
+    }
+    size_t length = json_string_length(value);
+    if (length == 0 || length > ACCOUNT_ID_MAX) {
+        return refuse_field(problem, field, " must be 1 to 64 bytes long");
+    }
+    memcpy(out, json_string_value(value), length + 1);
+    return 200;
+}
+
+// The number's own text. jansson hands numbers out as double, which cannot hold every amount; but the body has been
+// read as an object whose other values are strings, so its one number is what stands outside of quotes.
+static struct slice only_number(struct slice body) {
+    bool in_string = false;
+    for (size_t i = 0; i < body.length; i++) {
+        char c = body.data[i];
+        if (c == '"') {
+            in_string = !in_string;
+        } else if (in_string && c == '\\') {
+            i++;
+        } else if (!in_string && (c == '-' || (c >= '0' && c <= '9'))) {
+            size_t end = i;
+            while (end < body.length && strchr("+-.eE0123456789", body.data[end]) != NULL && body.data[end] != '\0') {
+                end++;
+            }
+            return (struct slice){body.data + i, end - i};
+        }
+    }
+    CHECK(false);
+}
+
+static int read_amount(json_t *object, struct slice body, int64_t *cents, struct text *problem) {
+    json_t *value = json_object_get(object, "amount");
+    if (value == NULL) {
+        return refuse(problem, "\"amount\" is missing: it is a number such as 800 or 12.34");
+    }
+    if (!json_is_number(value)) {
+        return refuse(problem, "\"amount\" must be a number such as 800 or 12.34, without quotes");
+    }
+    switch (money_parse(only_number(body), cents)) {
+    case MONEY_PARSED: break;
+    case MONEY_TOO_PRECISE: return refuse(problem, "\"amount\" must have at most two decimals");
+    case MONEY_MALFORMED:
+    case MONEY_OUT_OF_RANGE: return refuse(problem, "\"amount\" must be at most 1000000000000 (1e12)");
+    }
+    if (*cents <= 0) {
+        return refuse(problem, "\"amount\" must be greater than zero");
+    }
+    if (*cents > TRANSFER_AMOUNT_MAX_CENTS) {
+        return refuse(problem, "\"amount\" must be at most 1000000000000 (1e12)");
+    }
+    return 200;
+}
+
+static int read_transfer_fields(json_t *object, struct slice body, struct transfer_request *out,
+                                struct text *problem) {
+    static const char *const known[] = {"from_account", "to_account", "amount", NULL};
+    int status = refuse_unknown(object, known, " in a transfer: send from_account, to_account and amount", problem);
+    if (status == 200) {
+        status = read_account_id(object, "from_account", out->from_account, problem);
+    }
+    if (status == 200) {
+        status = read_account_id(object, "to_account", out->to_account, problem);
+    }
+    if (status == 200) {
+        status = read_amount(object, body, &out->amount, problem);
+    }
+    if (status == 200 && strcmp(out->from_account, out->to_account) == 0) {
+        status = refuse(problem, "from_account and to_account are the same: choose two");
+    }
+    return status;
+}
+
+int json_read_transfer(struct slice body, struct transfer_request *out, struct text *problem) {
+    json_t *object = NULL;
+    int status = parse_object(body, &object, problem);
+    if (status == 200) {
+        status = read_transfer_fields(object, body, out, problem);
+    }
+    json_decref(object);
+    return status;
+}
+
+static int read_boolean(json_t *object, const char *field, bool *out, bool *given, struct text *problem) {
+    json_t *value = json_object_get(object, field);
+    *given = value != NULL;
+    if (value == NULL) {
+        return 200;
+    }
+    *out = json_is_true(value);
+    return json_is_boolean(value) ? 200 : refuse_field(problem, field, " must be true or false");
+}
+
+static int read_integer(json_t *object, const char *field, int64_t *out, bool *given, struct text *problem) {
+    json_t *value = json_object_get(object, field);
+    *given = value != NULL;
+    if (value == NULL) {
+        return 200;
+    }
+    *out = json_integer_value(value);
+    return json_is_integer(value) ? 200 : refuse_field(problem, field, " must be a whole number");
+}
+
+static int read_strategy(json_t *object, struct settings_change *out, struct text *name, struct text *problem) {
+    json_t *value = json_object_get(object, "strategy");
+    out->has_strategy = value != NULL;
+    if (value == NULL) {
+        return 200;
+    }
+    if (!json_is_string(value)) {
+        return refuse(problem, "\"strategy\" must be a string");
+    }
+    text_append(name, json_string_value(value), json_string_length(value));
+    out->strategy = (struct slice){name->data, name->length};
+    return 200;
+}
+
+static int read_settings_fields(json_t *object, struct settings_change *out, struct text *name,
+                                struct text *problem) {
+    static const char *const known[] = {"delay_enabled", "delay_ms",         "barrier_enabled", "barrier_count",
+                                        "barrier_timeout_ms", "use_transactions", "strategy",        NULL};
+    int status = refuse_unknown(object, known, " among the settings: GET /admin/settings lists them", problem);
+    if (status == 200) {
+        status = read_boolean(object, "delay_enabled", &out->delay_enabled, &out->has_delay_enabled, problem);
+    }
+    if (status == 200) {
+        status = read_integer(object, "delay_ms", &out->delay_ms, &out->has_delay_ms, problem);
+    }
+    if (status == 200) {
+        status = read_boolean(object, "barrier_enabled", &out->barrier_enabled, &out->has_barrier_enabled, problem);
+    }
+    if (status == 200) {
+        status = read_integer(object, "barrier_count", &out->barrier_count, &out->has_barrier_count, problem);
+    }
+    if (status == 200) {
+        status = read_integer(object, "barrier_timeout_ms", &out->barrier_timeout_ms, &out->has_barrier_timeout_ms,
+                              problem);
+    }
+    if (status == 200) {
+        status = read_boolean(object, "use_transactions", &out->use_transactions, &out->has_use_transactions, problem);
+    }
+    return status == 200 ? read_strategy(object, out, name, problem) : status;
+}
+
+int json_read_settings(struct slice body, struct settings_change *out, struct text *strategy_name,
+                       struct text *problem) {
+    json_t *object = NULL;
+    int status = parse_object(body, &object, problem);
+    if (status == 200) {
+        status = read_settings_fields(object, out, strategy_name, problem);
+    }
+    json_decref(object);
+    return status;
+}

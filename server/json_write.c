@@ -1,0 +1,70 @@
+// Writes the bank's answers. Loop thread. Money goes from cents to text with no floating point in between.
+#include "json_codec.h"
+#include "money.h"
+#include "strategy.h"
+
+#include <inttypes.h>
+
+static void write_string_field(struct text *out, const char *name, const char *value) {
+    text_append_format(out, ",\"%s\":", name);
+    text_append_json_string(out, slice_of(value));
+}
+
+static void write_money_field(struct text *out, const char *name, int64_t cents) {
+    text_append_format(out, ",\"%s\":", name);
+    money_append_json(out, cents);
+}
+
+static const char *boolean(bool value) {
+    return value ? "true" : "false";
+}
+
+void json_write_account(struct text *out, const struct account *account) {
+    text_append_string(out, "{\"id\":");
+    text_append_json_string(out, slice_of(account->id));
+    text_append_string(out, ",\"balance\":");
+    money_append_json(out, account->balance);
+    text_append_string(out, "}");
+}
+
+void json_write_accounts(struct text *out, const struct account_list *accounts) {
+    text_append_string(out, "[");
+    for (size_t i = 0; i < accounts->count; i++) {
+        text_append_string(out, i == 0 ? "" : ",");
+        json_write_account(out, &accounts->accounts[i]);
+    }
+    text_append_string(out, "]");
+}
+
+void json_write_record(struct text *out, const struct transfer_record *record) {
+    text_append_format(out, "{\"id\":\"%s\"", record->id);
+    write_string_field(out, "timestamp", record->timestamp);
+    write_string_field(out, "from_account", record->from_account);
+    write_string_field(out, "to_account", record->to_account);
+    write_money_field(out, "amount", record->amount);
+    write_money_field(out, "from_balance_before", record->from_balance_before);
+    write_money_field(out, "from_balance_after", record->from_balance_after);
+    write_money_field(out, "to_balance_before", record->to_balance_before);
+    write_money_field(out, "to_balance_after", record->to_balance_after);
+    write_string_field(out, "status", record->status);
+    write_string_field(out, "thread_id", record->thread_id);
+    text_append_format(out, ",\"duration_ms\":%" PRIu64 ".%03" PRIu64, record->duration_us / 1000,
+                       record->duration_us % 1000);
+    write_string_field(out, "strategy", record->strategy);
+    text_append_format(out, ",\"race_detected\":%s", boolean(record->race_detected));
+    if (record->trace_id[0] == '\0') {
+        text_append_string(out, ",\"trace_id\":null}");
+    } else {
+        write_string_field(out, "trace_id", record->trace_id);
+        text_append_string(out, "}");
+    }
+}
+
+void json_write_settings(struct text *out, const struct settings *settings) {
+    text_append_format(out,
+                       "{\"delay_enabled\":%s,\"delay_ms\":%" PRIu32 ",\"barrier_enabled\":%s,\"barrier_count\":%" PRIu32
+                       ",\"barrier_timeout_ms\":%" PRIu32 ",\"use_transactions\":%s,\"strategy\":\"%s\"}",
+                       boolean(settings->delay_enabled), settings->delay_ms, boolean(settings->barrier_enabled),
+                       settings->barrier_count, settings->barrier_timeout_ms,
+                       boolean(settings_use_transactions(settings)), settings->strategy->name);
+}

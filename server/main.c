@@ -1,0 +1,114 @@
+// bank-api: puts the parts together, runs the loop, takes the parts apart. Main thread, which is the loop thread.
+#include "bank_api.h"
+#include "log.h"
+#include "server.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXIT_USAGE 2 // the configuration cannot be used
+
+// Malloc keeps an arena a thread by default; the workers allocate little, and share two.
+#define MALLOC_ARENAS 2
+
+static int fail(const char *problem) {
+    (void)fprintf(stderr, "bank-api: %s\n", problem);
+    return EXIT_FAILURE;
+}
+
+static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
+    api->settings = api->config.settings;
+    api->metrics = metrics_new();
+    api->bank_metrics = bank_metrics_add(api->metrics);
+    api->http_metrics = http_metrics_add(api->metrics);
+    api->process_metrics = process_metrics_add(api->metrics);
+    struct metric_family *build = metrics_add_family(api->metrics, &(struct metric_definition){
+                                                                       .kind = METRIC_GAUGE,
+                                                                       .name = "bank_api_build_info",
+                                                                       .help = "What this program is; always 1.",
+                                                                       .labels = {"version", "libuv"},
+                                                                   });
+    metric_set(metric_with(build, (const char *[]){BANK_API_VERSION, uv_version_string()}), 1);
+    api->pool = pool_new(&(struct pool_options){
+        .loop = loop,
+        .database_url = api->config.database_url,
+        .threads = api->config.worker_threads,
+        .queue_limit = api->config.transfer_queue_limit,
+        .metrics = api->bank_metrics,
+    });
+    gate_change_settings(pool_gate(api->pool), api->settings.gate_version);
+}
+
+static void bank_api_end(struct bank_api *api) {
+    pool_free(api->pool);
+    process_metrics_free(api->process_metrics);
+    http_metrics_free(api->http_metrics);
+    bank_metrics_free(api->bank_metrics);
+    metrics_free(api->metrics);
+}
+
+static int serve(struct bank_api *api) {
+    uv_loop_t loop;
+    CHECK(uv_loop_init(&loop) == 0);
+    bank_api_start(api, &loop);
+    struct server *server = server_new(&loop, api);
+    database_watch_start(&api->watch, &loop, api->pool);
+    struct text problem = {0};
+    bool listening = server_listen(server, &problem);
+    if (!listening) {
+        server_stop(server);
+    } else if (api->config.guard.admin_token == NULL && strcmp(api->config.host, "127.0.0.1") != 0 &&
+               strcmp(api->config.host, "localhost") != 0 && strcmp(api->config.host, "::1") != 0) {
+        log_write(LOG_LEVEL_WARN, NULL, "ADMIN_TOKEN is not set: whoever reaches %s may change the settings",
+                  api->config.host);
+    }
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    server_free(server);
+    bank_api_end(api);
+    CHECK(uv_loop_close(&loop) == 0); // nothing was left open
+    uv_library_shutdown();
+    int status = listening ? EXIT_SUCCESS : fail(text_terminated(&problem));
+    text_free(&problem);
+    if (listening) {
+        log_write(LOG_LEVEL_INFO, NULL, "Stopped");
+    }
+    return status;
+}
+
+static int help(void) {
+    struct text text = {0};
+    text_append_string(&text, "bank-api " BANK_API_VERSION ": a bank whose transfer races on purpose\n\n"
+                              "Usage: bank-api [--help | --version]\n\n");
+    config_describe(&text);
+    (void)fputs(text_terminated(&text), stdout);
+    text_free(&text);
+    return EXIT_SUCCESS;
+}
+
+int main(int argument_count, char **arguments) {
+    if (argument_count == 2 && strcmp(arguments[1], "--help") == 0) {
+        return help();
+    }
+    if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
+        (void)puts("bank-api " BANK_API_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (argument_count > 1) {
+        (void)fail("it takes no arguments but --help and --version; the environment configures it");
+        return EXIT_USAGE;
+    }
+    (void)mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+    (void)signal(SIGPIPE, SIG_IGN);
+    struct bank_api api = {0};
+    struct text problem = {0};
+    if (!config_read(&api.config, &problem)) {
+        (void)fail(text_terminated(&problem));
+        text_free(&problem);
+        return EXIT_USAGE;
+    }
+    log_configure(api.config.log_level, api.config.log_format);
+    return serve(&api);
+}

@@ -1,0 +1,49 @@
+# Turns the .sql files of this folder into C.
+#   awk -v mode=header|source|script [-v name=schema] -f embed.awk FILE
+# header, source: statements.sql as an enum and a table of texts; script: a whole file as one string.
+
+function c_line(text) {
+    gsub(/\\/, "\\\\", text)
+    gsub(/"/, "\\\"", text)
+    return "    \"" text "\\n\"\n"
+}
+
+function finish_statement() {
+    if (statement == "") return
+    sub(/;\\n"\n$/, "\"\n", body)
+    texts = texts "    [STATEMENT_" toupper(statement) "] = {\"" statement "\", \"" operation "\", \"" table "\",\n" body "    },\n"
+    names = names "    STATEMENT_" toupper(statement) ",\n"
+    statement = ""
+    body = ""
+}
+
+mode == "script" { body = body c_line($0); next }
+/^-- name: / { finish_statement(); statement = $3; operation = $4; table = $5; next }
+/^--/ || /^[ \t]*$/ { next }
+{ body = body c_line($0) }
+
+END {
+    print "// Generated from " FILENAME " by embed.awk."
+    if (mode == "script") {
+        printf "extern const char sql_%s[];\nconst char sql_%s[] =\n%s    ;\n", name, name, body
+        exit
+    }
+    finish_statement()
+    if (mode == "header") {
+        print "// The statements of statements.sql: plain constants, any thread."
+        print "#ifndef SQL_STATEMENTS_H\n#define SQL_STATEMENTS_H\n"
+        print "enum statement {\n" names "    STATEMENT_COUNT\n};\n"
+        print "struct statement_text {"
+        print "    const char *name;      // as metrics and spans call it"
+        print "    const char *operation; // SELECT, UPDATE, ..."
+        print "    const char *table;     // or \"none\""
+        print "    const char *sql;"
+        print "};\n"
+        print "extern const struct statement_text statement_texts[STATEMENT_COUNT];"
+        print "extern const char sql_schema[];\nextern const char sql_seed[];\nextern const char sql_views[];\n"
+        print "#endif"
+    } else {
+        print "#include \"statements.h\"\n"
+        print "const struct statement_text statement_texts[STATEMENT_COUNT] = {\n" texts "};"
+    }
+}

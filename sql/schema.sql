@@ -1,0 +1,36 @@
+-- The bank's tables. Applied by the program at every start, so every statement is idempotent, in one
+-- transaction with seed.sql and views.sql.
+
+-- One server at a time. The number is the lab's own and means nothing else.
+SELECT pg_advisory_xact_lock(8000150021);
+
+CREATE TABLE IF NOT EXISTS accounts (
+    id              text          PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 64),
+    -- No CHECK (balance >= 0), on purpose: the lab shows what the application does,
+    -- and an overdraft stopped here would hide the race, not mend it.
+    balance         numeric(15,2) NOT NULL,
+    version         bigint        NOT NULL DEFAULT 0,
+    initial_balance numeric(15,2) NOT NULL
+) WITH (fillfactor = 50); -- room on the page for heap-only updates of a hot row
+
+-- One row a transfer, in the order they were recorded. No foreign key to accounts: its
+-- FOR KEY SHARE lock on the account row would add a wait to the very experiment.
+CREATE TABLE IF NOT EXISTS transfers (
+    seq                 bigint        GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id                  text          NOT NULL,
+    "timestamp"         timestamptz   NOT NULL,
+    from_account        text          NOT NULL,
+    to_account          text          NOT NULL,
+    amount              numeric(15,2) NOT NULL,
+    from_balance_before numeric(15,2) NOT NULL,
+    from_balance_after  numeric(15,2) NOT NULL,
+    to_balance_before   numeric(15,2) NOT NULL,
+    to_balance_after    numeric(15,2) NOT NULL,
+    status              text          NOT NULL,
+    thread_id           text          NOT NULL,
+    duration_ms         numeric(12,3) NOT NULL, -- until this row was written: a COMMIT comes after
+    strategy            text          NOT NULL,
+    race_detected       boolean       NOT NULL,
+    trace_id            text,
+    steps               jsonb         NOT NULL  -- see transfer_steps in views.sql
+);

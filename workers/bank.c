@@ -1,0 +1,164 @@
+// The bank's reads and its reset. Worker threads.
+#include "bank.h"
+
+#include "money.h"
+#include "statements.h"
+#include "strategy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t cents_of(const struct db_rows *rows, int row, int column) {
+    int64_t cents = 0;
+    CHECK(money_parse(slice_of(db_rows_value(rows, row, column)), &cents) == MONEY_PARSED);
+    return cents;
+}
+
+static void copy_text(char *out, size_t size, const char *text) {
+    (void)snprintf(out, size, "%s", text);
+}
+
+static enum db_status read_account_list(struct db_session *session, enum statement statement, const char *const *values,
+                                        int value_count, struct account_list *out) {
+    *out = (struct account_list){0};
+    struct db_rows rows;
+    enum db_status status = db_execute(session, statement, values, value_count, &rows);
+    if (status != DB_OK) {
+        return status;
+    }
+    out->count = (size_t)db_rows_count(&rows);
+    out->accounts = memory_allocate_zeroed((out->count + 1) * sizeof *out->accounts);
+    for (size_t i = 0; i < out->count; i++) {
+        copy_text(out->accounts[i].id, sizeof out->accounts[i].id, db_rows_value(&rows, (int)i, 0));
+        out->accounts[i].balance = cents_of(&rows, (int)i, 1);
+    }
+    db_rows_free(&rows);
+    return DB_OK;
+}
+
+enum db_status bank_read_accounts(struct db_session *session, struct account_list *out) {
+    return read_account_list(session, STATEMENT_READ_ACCOUNTS, NULL, 0, out);
+}
+
+enum db_status bank_read_account(struct db_session *session, const char *id, struct account_list *out) {
+    return read_account_list(session, STATEMENT_READ_ACCOUNT, &id, 1, out);
+}
+
+enum db_status bank_read_first_accounts(struct db_session *session, unsigned most, struct account_list *out) {
+    char limit[16];
+    (void)snprintf(limit, sizeof limit, "%u", most);
+    const char *values[] = {limit};
+    return read_account_list(session, STATEMENT_READ_GAUGES, values, 1, out);
+}
+
+// "12.345" milliseconds, as numeric(12,3) is printed, to microseconds.
+static uint64_t microseconds_of(const char *milliseconds) {
+    char *point = NULL;
+    uint64_t whole = strtoull(milliseconds, &point, 10);
+    uint64_t fraction = *point == '.' ? strtoull(point + 1, NULL, 10) : 0;
+    return whole * 1000 + fraction;
+}
+
+static const char *status_of(const char *text) {
+    enum transfer_outcome outcome =
+        strcmp(text, transfer_outcome_status(TRANSFER_SUCCESS)) == 0 ? TRANSFER_SUCCESS : TRANSFER_INSUFFICIENT_FUNDS;
+    return transfer_outcome_status(outcome);
+}
+
+// The columns of the statement read_transfers, in its order.
+static void take_record(const struct db_rows *rows, int row, struct transfer_record *out) {
+    copy_text(out->id, sizeof out->id, db_rows_value(rows, row, 0));
+    copy_text(out->timestamp, sizeof out->timestamp, db_rows_value(rows, row, 1));
+    copy_text(out->from_account, sizeof out->from_account, db_rows_value(rows, row, 2));
+    copy_text(out->to_account, sizeof out->to_account, db_rows_value(rows, row, 3));
+    out->amount = cents_of(rows, row, 4);
+    out->from_balance_before = cents_of(rows, row, 5);
+    out->from_balance_after = cents_of(rows, row, 6);
+    out->to_balance_before = cents_of(rows, row, 7);
+    out->to_balance_after = cents_of(rows, row, 8);
+    out->status = status_of(db_rows_value(rows, row, 9));
+    copy_text(out->thread_id, sizeof out->thread_id, db_rows_value(rows, row, 10));
+    out->duration_us = microseconds_of(db_rows_value(rows, row, 11));
+    copy_text(out->strategy, sizeof out->strategy, db_rows_value(rows, row, 12));
+    out->race_detected = db_rows_value(rows, row, 13)[0] == 't';
+    copy_text(out->trace_id, sizeof out->trace_id, db_rows_value(rows, row, 14)); // SQL's NULL reads as ""
+}
+
+enum db_status bank_read_transfers(struct db_session *session, unsigned limit, struct transfer_record_list *out) {
+    *out = (struct transfer_record_list){0};
+    char limit_text[16];
+    (void)snprintf(limit_text, sizeof limit_text, "%u", limit);
+    const char *values[] = {limit_text};
+    struct db_rows rows;
+    enum db_status status = db_execute(session, STATEMENT_READ_TRANSFERS, values, 1, &rows);
+    if (status != DB_OK) {
+        return status;
+    }
+    out->count = (size_t)db_rows_count(&rows);
+    out->records = memory_allocate_zeroed((out->count + 1) * sizeof *out->records);
+    for (size_t i = 0; i < out->count; i++) {
+        take_record(&rows, (int)i, &out->records[i]);
+    }
+    db_rows_free(&rows);
+    return DB_OK;
+}
+
+enum db_status bank_reset(struct db_session *session, struct account_list *out) {
+    *out = (struct account_list){0};
+    static const enum statement steps[] = {STATEMENT_BEGIN, STATEMENT_RESET_LOCK, STATEMENT_RESET_ACCOUNTS,
+                                           STATEMENT_RESET_TRANSFERS, STATEMENT_COMMIT};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        enum db_status status = db_execute(session, steps[i], NULL, 0, NULL);
+        if (status != DB_OK) {
+            db_session_close(session); // rolls back what was begun
+            return status;
+        }
+    }
+    return bank_read_accounts(session, out);
+}
+
+enum db_status bank_apply_schema(struct db_session *session) {
+    struct text script = {0};
+    // Sent as one message, the scripts are one transaction, and its lock lets one server in at a time.
+    text_append_string(&script, sql_schema);
+    text_append_string(&script, sql_seed);
+    text_append_string(&script, sql_views);
+    enum db_status status = db_execute_script(session, text_terminated(&script));
+    text_free(&script);
+    if (status != DB_OK) {
+        db_session_close(session);
+    }
+    return status;
+}
+
+void account_list_free(struct account_list *list) {
+    free(list->accounts);
+    *list = (struct account_list){0};
+}
+
+void transfer_record_list_free(struct transfer_record_list *list) {
+    free(list->records);
+    *list = (struct transfer_record_list){0};
+}
+
+void transfer_record_of(const struct transfer_request *request, const struct transfer_result *result,
+                        struct transfer_record *out) {
+    *out = (struct transfer_record){
+        .amount = request->amount,
+        .from_balance_before = result->from_balance_before,
+        .from_balance_after = result->from_balance_after,
+        .to_balance_before = result->to_balance_before,
+        .to_balance_after = result->to_balance_after,
+        .status = transfer_outcome_status(result->outcome),
+        .duration_us = result->duration_ns / NANOSECONDS_PER_MICROSECOND,
+        .race_detected = result->race_detected,
+    };
+    copy_text(out->id, sizeof out->id, request->id);
+    clock_format_timestamp(request->received_us, out->timestamp);
+    copy_text(out->from_account, sizeof out->from_account, request->from_account);
+    copy_text(out->to_account, sizeof out->to_account, request->to_account);
+    copy_text(out->thread_id, sizeof out->thread_id, result->thread_id);
+    copy_text(out->strategy, sizeof out->strategy, request->settings.strategy->name);
+    trace_context_trace_id(&request->trace, out->trace_id);
+}

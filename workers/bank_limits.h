@@ -1,0 +1,61 @@
+// The bank's and the pool's limits, in one place. The HTTP limits stand in server/http_limits.h.
+#ifndef WORKERS_BANK_LIMITS_H
+#define WORKERS_BANK_LIMITS_H
+
+#include <assert.h>
+
+// Account ids: bytes of UTF-8. The accounts table has the same bound.
+#define ACCOUNT_ID_MAX 64
+
+// Money, in cents: an amount of up to 1e12 in the major unit, as numeric(15,2) holds with room for sums.
+#define TRANSFER_AMOUNT_MAX_CENTS INT64_C(100000000000000)
+#define TRANSFER_ID_LENGTH 8
+
+// The pool. libuv reads UV_THREADPOOL_SIZE once and clamps it to 1024 without a word, so we check it ourselves.
+#define WORKER_THREADS_MIN 4
+#define WORKER_THREADS_MAX 512
+#define WORKER_THREADS_DEFAULT 32
+// One worker in eight, at least one, is kept from transfers, so that reads pass while every transfer waits.
+#define WORKER_RESERVE(threads) ((threads) / 8 > 0 ? (threads) / 8 : 1)
+#define TRANSFER_SLOTS(threads) ((threads)-WORKER_RESERVE(threads))
+#define TRANSFER_QUEUE_LIMIT_MIN 1
+#define TRANSFER_QUEUE_LIMIT_MAX 100000
+#define TRANSFER_QUEUE_LIMIT_DEFAULT 1024
+
+// The gates.
+#define BARRIER_COUNT_MIN 2
+#define BARRIER_COUNT_DEFAULT 2
+#define BARRIER_TIMEOUT_MS_MIN 1
+#define BARRIER_TIMEOUT_MS_MAX 600000
+#define BARRIER_TIMEOUT_MS_DEFAULT 30000
+#define DELAY_MS_MAX 60000
+#define DELAY_MS_DEFAULT 100
+
+// The database. A racer may wait for a lock whose holder sleeps the longest debug delay, twice over.
+#define DATABASE_CONNECT_TIMEOUT_MS 5000
+#define DATABASE_LOCK_TIMEOUT_MS 150000
+#define DATABASE_STATEMENT_TIMEOUT_MS 180000
+#define DATABASE_ANSWER_TIMEOUT_MS 190000
+#define DATABASE_WATCH_INTERVAL_MS 1000
+#define DATABASE_WATCH_TIMEOUT_MS 3000
+
+// A transaction that lost against another (40001, 40P01) is tried again, each time after a longer, jittered pause.
+#define TRANSFER_ATTEMPTS_MAX 12
+#define TRANSFER_BACKOFF_FIRST_US 500
+#define TRANSFER_BACKOFF_MAX_US 64000
+
+// What one job can record of itself; what comes beyond is counted, not kept.
+#define JOB_STATEMENTS_MAX 48
+#define TRANSFER_STEPS_MAX 64
+
+#define TRANSACTIONS_LIMIT_MAX 1000
+#define TRANSACTIONS_LIMIT_DEFAULT 20
+#define ACCOUNT_GAUGES_MAX 100
+
+static_assert(TRANSFER_SLOTS(WORKER_THREADS_MIN) >= BARRIER_COUNT_MIN, "the smallest pool must hold the smallest race");
+static_assert(WORKER_THREADS_MAX <= 1024, "libuv clamps its pool to 1024 threads");
+static_assert(DATABASE_LOCK_TIMEOUT_MS > 2 * DELAY_MS_MAX, "a racer must outlast the delay of the lock's holder");
+static_assert(DATABASE_STATEMENT_TIMEOUT_MS > DATABASE_LOCK_TIMEOUT_MS, "the lock's timeout must speak first");
+static_assert(DATABASE_ANSWER_TIMEOUT_MS > DATABASE_STATEMENT_TIMEOUT_MS, "the server's timeouts must speak first");
+
+#endif

@@ -1,0 +1,32 @@
+// The bank's own metrics: what the transfers, the gates and the database sessions measured. Loop thread.
+#ifndef WORKERS_BANK_METRICS_H
+#define WORKERS_BANK_METRICS_H
+
+#include "bank.h"
+#include "metrics.h"
+#include "statement_log.h"
+#include "transfer.h"
+
+struct bank_metrics; // handles into a registry, which must outlive them
+
+struct bank_gauges {
+    unsigned transfers_running;
+    unsigned transfers_queued;
+    unsigned barrier_waiting;
+    unsigned sessions_idle;
+    unsigned sessions_in_use;
+};
+
+MUST_CHECK struct bank_metrics *bank_metrics_add(struct metrics *metrics);
+void bank_metrics_free(struct bank_metrics *bank);
+
+// Once a transfer, when it is over.
+void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct transfer_request *request,
+                                   const struct transfer_result *result);
+void bank_metrics_publish_statements(struct bank_metrics *bank, const struct statement_log *log);
+
+// At a scrape.
+void bank_metrics_set_gauges(struct bank_metrics *bank, const struct bank_gauges *gauges);
+void bank_metrics_set_balances(struct bank_metrics *bank, const struct account_list *accounts);
+
+#endif

@@ -1,0 +1,29 @@
+// Keeps knowing whether the database is there, so that /health can answer without asking it: a small job every
+// second, and what the other jobs meet. Also applies the schema, at the start and after every absence.
+// Loop thread.
+#ifndef WORKERS_DATABASE_WATCH_H
+#define WORKERS_DATABASE_WATCH_H
+
+#include "check.h"
+#include "job.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct database_watch {
+    uv_timer_t timer;
+    struct pool *pool;
+    struct job *asking; // the job under way, or NULL
+    bool reachable;     // and has the schema
+    uint64_t asked_ms; // loop time
+    void (*on_closed)(void *owner);
+    void *owner;
+};
+
+void database_watch_start(struct database_watch *watch, uv_loop_t *loop, struct pool *pool);
+// Another job met the database, or missed it.
+void database_watch_heard(struct database_watch *watch, enum db_status status);
+// No new questions; `on_closed` is called once the timer is closed. A job under way ends by itself.
+void database_watch_stop(struct database_watch *watch, void (*on_closed)(void *owner), void *owner);
+
+#endif

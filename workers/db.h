@@ -1,0 +1,76 @@
+// Sessions with PostgreSQL: opened lazily, every statement prepared once a session, every wait bounded.
+//
+// A session belongs to one worker thread and is used by it alone. All calls block that thread (never the loop),
+// but for db_abort(), which any thread may call. Only the db*.c files know libpq.
+#ifndef WORKERS_DB_H
+#define WORKERS_DB_H
+
+#include "statement_log.h"
+#include "statements.h"
+#include "text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum db_status {
+    DB_OK,
+    DB_AWAY,         // no connection, or it broke: whether the statement took effect is not known
+    DB_CONFLICT,     // 40001 or 40P01: the transaction lost against another and may be tried again
+    DB_TIMED_OUT,    // 55P03 or 57014: waited too long, the statement had no effect
+    DB_OUT_OF_RANGE, // 22003: a number does not fit its column
+    DB_ROLLED_BACK,  // COMMIT answered ROLLBACK: the transaction had failed before
+    DB_FAILED,       // anything else; the log has PostgreSQL's words
+};
+
+struct db; // what all sessions share
+struct db_session;
+struct pg_result;
+
+// The rows of an answer. Values are NUL-terminated text, owned by the rows until db_rows_free().
+struct db_rows {
+    struct pg_result *result; // NULL: none
+};
+
+struct db_counts {
+    uint32_t idle;   // open, nothing running
+    uint32_t in_use; // running a job
+};
+
+// `url` is DATABASE_URL or NULL, then libpq's own PG* variables decide. False: `problem` says why the URL is no good.
+MUST_CHECK bool db_check_url(const char *url, struct text *problem);
+MUST_CHECK struct db *db_new(const char *url, unsigned sessions);
+void db_free(struct db *db); // closes all sessions; no worker may be at work
+
+// From now on nobody waits for PostgreSQL: running statements end with DB_AWAY. Any thread.
+void db_abort(struct db *db);
+MUST_CHECK struct db_counts db_count_sessions(struct db *db);
+
+// The session of worker number `index`.
+MUST_CHECK struct db_session *db_session_of(struct db *db, unsigned index);
+
+// Brackets the work of one job: statements in between are written to `log`, each is given at most `timeout_ms`.
+void db_session_begin_job(struct db_session *session, struct statement_log *log, unsigned timeout_ms);
+void db_session_end_job(struct db_session *session);
+
+// Opens the session unless it is open. `was_open` tells whether it was: then its connection may have died
+// unnoticed, and a first statement that fails is worth a second try on a new one.
+MUST_CHECK enum db_status db_session_open(struct db_session *session, bool *was_open);
+void db_session_close(struct db_session *session);
+
+// Runs one of the statements with text parameters (a NULL is SQL's NULL). `rows` may be NULL; when the answer is
+// DB_OK the caller frees it, otherwise it is empty. Leaves a failed transaction open: the caller rolls back.
+MUST_CHECK enum db_status db_execute(struct db_session *session, enum statement statement, const char *const *values,
+                                     int value_count, struct db_rows *rows);
+
+// Runs a script of many statements (schema.sql and the like), unprepared.
+MUST_CHECK enum db_status db_execute_script(struct db_session *session, const char *script);
+
+// SQLSTATE of the last statement, "" when it went well. Valid until the next.
+MUST_CHECK const char *db_session_sqlstate(const struct db_session *session);
+
+MUST_CHECK int db_rows_count(const struct db_rows *rows);
+MUST_CHECK const char *db_rows_value(const struct db_rows *rows, int row, int column);
+MUST_CHECK bool db_rows_is_null(const struct db_rows *rows, int row, int column);
+void db_rows_free(struct db_rows *rows);
+
+#endif

@@ -1,0 +1,58 @@
+// The gates that make the race visible: the barrier, where transfers wait for each other, and the debug delay.
+//
+// Whoever stands at a gate blocks its worker thread and is freed by the last party (barrier), the end of the
+// time, a change of the settings, or the shutdown. Knows no database. Thread-safe throughout.
+#ifndef WORKERS_GATE_H
+#define WORKERS_GATE_H
+
+#include "check.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum gate_release {
+    GATE_RELEASED,         // the barrier had all its parties; the delay its full time
+    GATE_TIMED_OUT,        // a lone party waited long enough
+    GATE_SETTINGS_CHANGED, // somebody changed or disabled the gate
+    GATE_SHUTDOWN,         // the program is stopping
+};
+
+struct gate;
+struct barrier_round; // the parties that will be released together
+
+// A party's place in a round.
+struct barrier_ticket {
+    struct barrier_round *round; // NULL: there is nothing to wait for
+    uint32_t position;           // 1 for the first to arrive
+    uint32_t parties;            // how many the round waits for
+};
+
+struct barrier_pass {
+    enum gate_release release;
+    uint32_t present;     // parties at the barrier when this one left it
+    bool measured_skew;   // set for one party of a released round: the last one past
+    uint64_t skew_ns;     // from the first party past to the last
+};
+
+MUST_CHECK struct gate *gate_new(void);
+void gate_free(struct gate *gate); // nobody may stand at it
+
+// Frees everyone who came under another version of the settings, and lets no more of them in. Loop thread.
+void gate_change_settings(struct gate *gate, uint64_t version);
+// Frees everyone, for good. Loop thread.
+void gate_open_for_shutdown(struct gate *gate);
+// How many stand at the barrier now.
+MUST_CHECK uint32_t gate_barrier_waiting(struct gate *gate);
+
+// In two moves, so that a party can say where it stands before it blocks. Every ticket with a round must be
+// awaited. The party with position == parties does not wait: its barrier_await() releases the round.
+void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, struct barrier_ticket *ticket);
+void gate_barrier_await(struct gate *gate, struct barrier_ticket *ticket, uint32_t timeout_ms,
+                        struct barrier_pass *pass);
+
+// Sleeps, unless freed early.
+enum gate_release gate_delay(struct gate *gate, uint64_t version, uint32_t milliseconds);
+
+MUST_CHECK const char *gate_release_name(enum gate_release release); // "released", "timed out", ...
+
+#endif

@@ -1,0 +1,147 @@
+// What each kind of job does on its worker. The *_new and *_free functions are called on the loop.
+#include "job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+// Runs a query that changes nothing, or may be done twice; on a new connection if the old one had died unnoticed.
+static void job_query(struct job *job, struct worker *worker,
+                      enum db_status (*query)(struct job *job, struct db_session *session)) {
+    bool was_open = true;
+    do {
+        job->database = db_session_open(worker->session, &was_open);
+        if (job->database == DB_OK) {
+            job->database = query(job, worker->session);
+        }
+    } while (job->database == DB_AWAY && was_open);
+}
+
+static void job_init(struct job *job, void (*run)(struct job *job, struct worker *worker)) {
+    job->run = run;
+    job->timeout_ms = DATABASE_ANSWER_TIMEOUT_MS;
+}
+
+static void transfer_job_run(struct job *job, struct worker *worker) {
+    struct transfer_job *transfer = CONTAINER_OF(job, struct transfer_job, job);
+    transfer_run(&transfer->request, worker->session, worker->gate, worker->name, &transfer->result);
+    job->database = transfer->result.outcome == TRANSFER_DATABASE_AWAY ? DB_AWAY : DB_OK;
+}
+
+struct transfer_job *transfer_job_new(void) {
+    struct transfer_job *transfer = memory_allocate_zeroed(sizeof *transfer);
+    job_init(&transfer->job, transfer_job_run);
+    transfer->job.is_transfer = true;
+    return transfer;
+}
+
+void transfer_job_free(struct transfer_job *job) {
+    free(job);
+}
+
+static enum db_status query_accounts(struct job *job, struct db_session *session) {
+    struct accounts_job *accounts = CONTAINER_OF(job, struct accounts_job, job);
+    return accounts->id[0] == '\0' ? bank_read_accounts(session, &accounts->accounts)
+                                   : bank_read_account(session, accounts->id, &accounts->accounts);
+}
+
+static void accounts_job_run(struct job *job, struct worker *worker) {
+    job_query(job, worker, query_accounts);
+}
+
+struct accounts_job *accounts_job_new(const char *id) {
+    struct accounts_job *accounts = memory_allocate_zeroed(sizeof *accounts);
+    job_init(&accounts->job, accounts_job_run);
+    (void)snprintf(accounts->id, sizeof accounts->id, "%s", id == NULL ? "" : id);
+    return accounts;
+}
+
+static enum db_status query_reset(struct job *job, struct db_session *session) {
+    return bank_reset(session, &CONTAINER_OF(job, struct accounts_job, job)->accounts);
+}
+
+static void reset_job_run(struct job *job, struct worker *worker) {
+    job_query(job, worker, query_reset);
+}
+
+struct accounts_job *reset_job_new(void) {
+    struct accounts_job *reset = memory_allocate_zeroed(sizeof *reset);
+    job_init(&reset->job, reset_job_run);
+    return reset;
+}
+
+void accounts_job_free(struct accounts_job *job) {
+    account_list_free(&job->accounts);
+    free(job);
+}
+
+static enum db_status query_transactions(struct job *job, struct db_session *session) {
+    struct transactions_job *transactions = CONTAINER_OF(job, struct transactions_job, job);
+    return bank_read_transfers(session, transactions->limit, &transactions->records);
+}
+
+static void transactions_job_run(struct job *job, struct worker *worker) {
+    job_query(job, worker, query_transactions);
+}
+
+struct transactions_job *transactions_job_new(unsigned limit) {
+    struct transactions_job *transactions = memory_allocate_zeroed(sizeof *transactions);
+    job_init(&transactions->job, transactions_job_run);
+    transactions->limit = limit;
+    return transactions;
+}
+
+void transactions_job_free(struct transactions_job *job) {
+    transfer_record_list_free(&job->records);
+    free(job);
+}
+
+static enum db_status query_gauges(struct job *job, struct db_session *session) {
+    struct scrape_job *scrape = CONTAINER_OF(job, struct scrape_job, job);
+    return bank_read_first_accounts(session, ACCOUNT_GAUGES_MAX, &scrape->accounts);
+}
+
+static void scrape_job_run(struct job *job, struct worker *worker) {
+    process_sample_take(&CONTAINER_OF(job, struct scrape_job, job)->process);
+    job_query(job, worker, query_gauges);
+}
+
+struct scrape_job *scrape_job_new(void) {
+    struct scrape_job *scrape = memory_allocate_zeroed(sizeof *scrape);
+    job_init(&scrape->job, scrape_job_run);
+    scrape->job.timeout_ms = DATABASE_WATCH_TIMEOUT_MS; // a scrape must answer while the database hangs
+    return scrape;
+}
+
+void scrape_job_free(struct scrape_job *job) {
+    account_list_free(&job->accounts);
+    free(job);
+}
+
+static enum db_status query_ping(struct job *job, struct db_session *session) {
+    (void)job;
+    return db_execute(session, STATEMENT_PING, NULL, 0, NULL);
+}
+
+static enum db_status query_schema(struct job *job, struct db_session *session) {
+    (void)job;
+    return bank_apply_schema(session);
+}
+
+static void ping_job_run(struct job *job, struct worker *worker) {
+    job_query(job, worker, query_ping);
+}
+
+static void schema_job_run(struct job *job, struct worker *worker) {
+    job_query(job, worker, query_schema);
+}
+
+struct job *watch_job_new(bool apply_schema) {
+    struct job *job = memory_allocate_zeroed(sizeof *job);
+    job_init(job, apply_schema ? schema_job_run : ping_job_run);
+    job->timeout_ms = DATABASE_WATCH_TIMEOUT_MS;
+    return job;
+}
+
+void watch_job_free(struct job *job) {
+    free(job);
+}

@@ -1,0 +1,83 @@
+// A job: the typed baton between the loop and a worker. The loop fills its inputs and submits it; one worker runs
+// it; the loop takes its outputs. Never two of them at once, so nothing in it needs a lock.
+#ifndef WORKERS_JOB_H
+#define WORKERS_JOB_H
+
+#include "bank.h"
+#include "db.h"
+#include "process_metrics.h"
+#include "statement_log.h"
+#include "transfer.h"
+
+#include <stddef.h>
+#include <uv.h>
+
+struct pool;
+struct job;
+
+// A worker thread's own things. Made with the pool; used by one thread.
+struct worker {
+    char name[THREAD_ID_LENGTH]; // "worker-3"
+    struct db_session *session;
+    struct gate *gate;
+};
+
+// The owner of a struct that embeds a struct job (or another member).
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+struct job {
+    uv_work_t work;
+    struct pool *pool;
+    void (*run)(struct job *job, struct worker *worker); // on a worker
+    void (*finished)(struct job *job);                   // on the loop; frees the job
+    void *owner; // loop only: who waits for the answer; NULL once nobody does
+    enum db_status database; // of its last dealings with the database
+    unsigned timeout_ms;     // for one answer of the database
+    bool is_transfer;
+    bool cancelled; // never ran: the pool was closed while it was queued
+    struct job *next_queued;
+    struct statement_log statements;
+};
+
+struct transfer_job {
+    struct job job;
+    struct transfer_request request; // in
+    struct transfer_result result;   // out
+};
+
+// GET /accounts, GET /accounts/{id} (with `id` set) and POST /reset.
+struct accounts_job {
+    struct job job;
+    char id[ACCOUNT_ID_MAX + 1];
+    struct account_list accounts; // out
+};
+
+struct transactions_job {
+    struct job job;
+    unsigned limit;
+    struct transfer_record_list records; // out
+};
+
+// What a scrape of /metrics needs from a thread that may block.
+struct scrape_job {
+    struct job job;
+    struct account_list accounts;  // out
+    struct process_sample process; // out
+};
+
+// Each is made with everything zero, its `run` set and its default timeout. The caller sets `finished`, `owner`
+// and the inputs, submits it to the pool, and frees it in `finished`.
+MUST_CHECK struct transfer_job *transfer_job_new(void);
+MUST_CHECK struct accounts_job *accounts_job_new(const char *id); // NULL: all of them
+MUST_CHECK struct accounts_job *reset_job_new(void);
+MUST_CHECK struct transactions_job *transactions_job_new(unsigned limit);
+MUST_CHECK struct scrape_job *scrape_job_new(void);
+MUST_CHECK struct job *watch_job_new(bool apply_schema); // is the database there?
+
+void transfer_job_free(struct transfer_job *job);
+void accounts_job_free(struct accounts_job *job);
+void transactions_job_free(struct transactions_job *job);
+void scrape_job_free(struct scrape_job *job);
+void watch_job_free(struct job *job);
+
+#endif

@@ -1,0 +1,51 @@
+// The pool: worker threads, the database sessions and gates they use, and the queue of transfers before it.
+//
+// Loop thread only. Transfers are let on at most pool_transfer_slots() threads at once; the rest wait in arrival
+// order in a bounded queue. Every other job goes straight to libuv, and finds a thread within the reserve.
+#ifndef WORKERS_POOL_H
+#define WORKERS_POOL_H
+
+#include "bank_metrics.h"
+#include "gate.h"
+#include "job.h"
+
+#include <uv.h>
+
+struct pool_options {
+    uv_loop_t *loop;
+    const char *database_url; // or NULL: libpq's PG* variables
+    unsigned threads;         // WORKER_THREADS_MIN .. WORKER_THREADS_MAX
+    unsigned queue_limit;     // transfers that may wait for a slot
+    struct bank_metrics *metrics;
+};
+
+enum pool_admission {
+    POOL_ADMITTED,   // running, or in the queue; `finished` will be called
+    POOL_QUEUE_FULL, // not taken: the job still belongs to the caller
+    POOL_CLOSED,     // not taken: the program is stopping
+};
+
+// Before any other use of libuv's thread pool in this process.
+MUST_CHECK struct pool *pool_new(const struct pool_options *options);
+void pool_free(struct pool *pool); // idle
+
+MUST_CHECK unsigned pool_transfer_slots(const struct pool *pool);
+MUST_CHECK unsigned pool_threads(const struct pool *pool);
+MUST_CHECK struct gate *pool_gate(struct pool *pool);
+
+void pool_submit(struct pool *pool, struct job *job);
+MUST_CHECK enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job *job);
+
+// Sets the gauges that are read, not counted: queue, transfers in progress, barrier, sessions.
+void pool_refresh_gauges(struct pool *pool);
+
+// Takes no more transfers, finishes the queued ones as cancelled, opens the gates. Other jobs are still taken.
+void pool_close(struct pool *pool);
+// Lets nobody wait for the database any longer: running jobs end with an error.
+void pool_abort(struct pool *pool);
+// No job is queued or running.
+MUST_CHECK bool pool_is_idle(const struct pool *pool);
+// Called on the loop whenever a job has finished; NULL for none. For the shutdown.
+void pool_on_finished(struct pool *pool, void (*callback)(void *owner), void *owner);
+
+#endif

@@ -1,0 +1,27 @@
+// What a job remembers of the SQL it ran: name, time, and how it failed if it did.
+// Written by the worker that runs the job, read by the loop when the job is back.
+#ifndef WORKERS_STATEMENT_LOG_H
+#define WORKERS_STATEMENT_LOG_H
+
+#include "bank_limits.h"
+#include "statements.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SQLSTATE_LENGTH 6 // with its NUL
+
+struct statement_run {
+    enum statement statement;
+    char sqlstate[SQLSTATE_LENGTH]; // "" when it went well; "08006" for a connection that broke
+    uint64_t started_ns;            // monotonic
+    uint64_t ended_ns;
+};
+
+struct statement_log {
+    size_t count;
+    size_t dropped; // runs beyond JOB_STATEMENTS_MAX
+    struct statement_run runs[JOB_STATEMENTS_MAX];
+};
+
+#endif

@@ -1,0 +1,64 @@
+// The list of steps and its JSON. Worker threads.
+#include "step.h"
+
+#include "clock.h"
+#include "money.h"
+
+static const char *step_name(enum step_kind kind) {
+    switch (kind) {
+    case STEP_READ: return "read";
+    case STEP_LOCK: return "lock";
+    case STEP_BARRIER: return "barrier";
+    case STEP_DELAY: return "delay";
+    case STEP_CHECK: return "check";
+    case STEP_DEDUCT: return "deduct";
+    case STEP_CREDIT: return "credit";
+    case STEP_RETRY: return "retry";
+    }
+    CHECK(false);
+}
+
+struct step *step_add(struct step_list *list, enum step_kind kind, uint64_t started_ns) {
+    size_t place = list->count;
+    if (list->count < TRANSFER_STEPS_MAX - 1) {
+        list->count++;
+    } else {
+        list->dropped++; // the last place is scratch
+    }
+    list->steps[place] = (struct step){.kind = kind, .started_ns = started_ns, .ended_ns = started_ns};
+    return &list->steps[place];
+}
+
+static void append_step(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct text *out) {
+    text_append_format(out, "{\"step\":\"%s\"", step_name(step->kind));
+    if (step->account != NULL) {
+        text_append_string(out, ",\"account\":");
+        text_append_json_string(out, slice_of(step->account));
+        char value[MONEY_TEXT_LENGTH];
+        money_format(step->value, value);
+        text_append_format(out, ",\"value\":%s", value);
+    }
+    if (step->outcome != NULL) {
+        text_append_format(out, ",\"outcome\":\"%s\"", step->outcome);
+    }
+    if (step->parties != 0) {
+        text_append_format(out, ",\"parties\":%u", step->parties);
+    }
+    int64_t since_moment_ns = (int64_t)(step->ended_ns - moment_ns);
+    text_append_string(out, ",\"at_us\":");
+    text_append_signed(out, moment_us + since_moment_ns / (int64_t)NANOSECONDS_PER_MICROSECOND);
+    text_append_string(out, ",\"took_us\":");
+    text_append_unsigned(out, (step->ended_ns - step->started_ns) / NANOSECONDS_PER_MICROSECOND);
+    text_append_string(out, "}");
+}
+
+void step_list_append_json(const struct step_list *list, int64_t moment_us, uint64_t moment_ns, struct text *out) {
+    text_append_string(out, "[");
+    for (size_t i = 0; i < list->count; i++) {
+        if (i > 0) {
+            text_append_string(out, ",");
+        }
+        append_step(&list->steps[i], moment_us, moment_ns, out);
+    }
+    text_append_string(out, "]");
+}

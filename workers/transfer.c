@@ -1,0 +1,126 @@
+// A transfer from its request to its outcome: the attempts, the pauses between them, and the end. Worker threads.
+#include "transfer.h"
+
+#include "clock.h"
+#include "log.h"
+#include "strategy.h"
+#include "transfer_internal.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+// "lowbias32", a bijection of 32 bits by Chris Wellons (https://nullprogram.com/blog/2018/07/31/, public domain):
+// neighbours in the count look unrelated, and no two of them collide.
+static uint32_t scramble(uint32_t x) {
+    x ^= x >> 16;
+    x *= UINT32_C(0x7feb352d);
+    x ^= x >> 15;
+    x *= UINT32_C(0x846ca68b);
+    x ^= x >> 16;
+    return x;
+}
+
+void transfer_new_id(char out[static TRANSFER_ID_LENGTH + 1]) {
+    static _Atomic uint32_t count;
+    static _Atomic uint32_t start; // differs from process to process
+    uint32_t unset = 0;
+    if (atomic_load(&start) == 0) {
+        (void)atomic_compare_exchange_strong(&start, &unset, (uint32_t)random_bits() | 1);
+    }
+    uint32_t number = atomic_load(&start) + atomic_fetch_add(&count, 1);
+    (void)snprintf(out, TRANSFER_ID_LENGTH + 1, "%08" PRIx32, scramble(number));
+}
+
+const char *transfer_outcome_status(enum transfer_outcome outcome) {
+    return outcome == TRANSFER_SUCCESS ? "success" : "failed_insufficient_funds";
+}
+
+const char *transfer_outcome_metric(enum transfer_outcome outcome) {
+    if (outcome == TRANSFER_SUCCESS) {
+        return "success";
+    }
+    return outcome == TRANSFER_INSUFFICIENT_FUNDS ? "insufficient_funds" : "error";
+}
+
+// Before attempt n+1: up to twice as long as before attempt n, anything from half of it on, so that two that
+// collided do not collide again.
+static void transfer_back_off(unsigned attempts) {
+    uint64_t longest = TRANSFER_BACKOFF_FIRST_US;
+    for (unsigned i = 1; i < attempts && longest < TRANSFER_BACKOFF_MAX_US; i++) {
+        longest *= 2;
+    }
+    (void)usleep((useconds_t)(longest / 2 + random_bits() % (longest / 2 + 1)));
+}
+
+static void transfer_note_conflict(struct transfer *transfer) {
+    const char *sqlstate = db_session_sqlstate(transfer->session);
+    bool deadlock = strcmp(sqlstate, "40P01") == 0;
+    struct step *step = step_add(&transfer->result->steps, STEP_RETRY, clock_monotonic_ns());
+    step->outcome = deadlock ? "40P01" : "40001";
+    transfer->result->retries_deadlock += deadlock;
+    transfer->result->retries_serialization += !deadlock;
+    transfer_log(transfer, LOG_LEVEL_INFO, "Lost against another transaction (%s), attempt %u of %d", step->outcome,
+                 transfer->result->attempts, TRANSFER_ATTEMPTS_MAX);
+}
+
+// Leaves no transaction open behind an attempt that failed. The outcome stands, whatever comes of the rollback.
+static void transfer_roll_back(struct transfer *transfer) {
+    if (transfer->in_transaction) {
+        transfer->in_transaction = false;
+        if (db_execute(transfer->session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) {
+            db_session_close(transfer->session);
+        }
+    }
+}
+
+static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
+    transfer->in_transaction = false;
+    transfer->wrote = false;
+    transfer->result->attempts++;
+    transfer->result->race_detected = false;
+    if (db_session_open(transfer->session, &transfer->session_was_open) != DB_OK) {
+        return TRANSFER_DATABASE_AWAY;
+    }
+    enum transfer_outcome outcome = transfer->request->settings.strategy->attempt(transfer);
+    transfer_roll_back(transfer);
+    return outcome;
+}
+
+static enum transfer_outcome transfer_try_until_decided(struct transfer *transfer) {
+    for (;;) {
+        enum transfer_outcome outcome = transfer_attempt(transfer);
+        // An old connection that died while nobody used it costs a new one, not the transfer. Only one that was
+        // open can have died so, which bounds this.
+        if (outcome == TRANSFER_DATABASE_AWAY && transfer->session_was_open) {
+            continue;
+        }
+        if (outcome != TRANSFER_CONFLICT) {
+            return outcome;
+        }
+        transfer_note_conflict(transfer);
+        if (transfer->result->attempts >= TRANSFER_ATTEMPTS_MAX) {
+            return TRANSFER_CONFLICT;
+        }
+        transfer_back_off(transfer->result->attempts);
+    }
+}
+
+static void transfer_log_end(const struct transfer *transfer) {
+    const struct transfer_result *result = transfer->result;
+    transfer_log(transfer, LOG_LEVEL_INFO, "Transfer ended: %s in %.1f ms", transfer_outcome_metric(result->outcome),
+                 (double)result->duration_ns / (double)NANOSECONDS_PER_MILLISECOND);
+}
+
+void transfer_run(const struct transfer_request *request, struct db_session *session, struct gate *gate,
+                  const char *thread_id, struct transfer_result *result) {
+    struct transfer transfer = {.request = request, .result = result, .session = session, .gate = gate};
+    result->thread_id = thread_id;
+    result->outcome = transfer_try_until_decided(&transfer);
+    result->race_detected = result->race_detected && result->outcome == TRANSFER_SUCCESS;
+    result->double_spend = result->race_detected && result->from_balance_after < 0;
+    result->duration_ns = clock_monotonic_ns() - request->received_ns;
+    transfer_log_end(&transfer);
+}

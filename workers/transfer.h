@@ -1,0 +1,105 @@
+// A transfer on its worker thread: what is asked, what came of it, and the steps the strategies are made of.
+//
+// transfer_run() is called by a transfer's job; the steps are called by the strategies, in the order that makes
+// each strategy what it is. Everything here blocks; nothing here may run on the loop.
+#ifndef WORKERS_TRANSFER_H
+#define WORKERS_TRANSFER_H
+
+#include "db.h"
+#include "gate.h"
+#include "bank_limits.h"
+#include "settings.h"
+#include "step.h"
+#include "trace_context.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum transfer_outcome {
+    TRANSFER_GOES_ON, // not an outcome: the answer of a step that went well
+    TRANSFER_SUCCESS,
+    TRANSFER_INSUFFICIENT_FUNDS,
+    TRANSFER_UNKNOWN_FROM_ACCOUNT,
+    TRANSFER_UNKNOWN_TO_ACCOUNT,
+    TRANSFER_BALANCE_OUT_OF_RANGE, // the sum would not fit the account
+    TRANSFER_DATABASE_AWAY,        // nothing has happened
+    TRANSFER_OUTCOME_UNKNOWN,      // the database went away, or failed, with writes under way
+    TRANSFER_LOCK_TIMED_OUT,       // nothing has happened
+    TRANSFER_CONFLICT,             // lost against other transactions too often; nothing has happened
+    TRANSFER_CANCELLED,            // was still queued when the program stopped; nothing has happened
+    TRANSFER_FAILED,               // the database refused in a way the lab does not know; nothing has happened
+};
+
+struct transfer_request {
+    char id[TRANSFER_ID_LENGTH + 1];
+    char from_account[ACCOUNT_ID_MAX + 1];
+    char to_account[ACCOUNT_ID_MAX + 1];
+    int64_t amount; // cents, > 0
+    struct settings settings; // as they were when it was admitted
+    struct trace_context trace;
+    int64_t received_us;  // since 1970
+    uint64_t received_ns; // monotonic
+};
+
+#define SQLSTATE_RETRIED_KINDS 2
+
+struct transfer_result {
+    enum transfer_outcome outcome;
+    int64_t from_balance_before, from_balance_after, to_balance_before, to_balance_after; // cents
+    bool race_detected;  // acted on a balance that had changed since it was read
+    bool double_spend;   // and left the source account negative
+    const char *thread_id;
+    uint64_t duration_ns; // from the request's arrival to its outcome
+    struct barrier_pass barrier;
+    bool stood_at_barrier;
+    unsigned attempts;
+    unsigned retries_serialization; // 40001
+    unsigned retries_deadlock;      // 40P01
+    struct step_list steps;
+};
+
+// What a running transfer works with. Lives on the worker's stack for one transfer_run().
+struct transfer {
+    const struct transfer_request *request;
+    struct transfer_result *result;
+    struct db_session *session;
+    struct gate *gate;
+    bool session_was_open; // before this transfer: its connection may have died unnoticed
+    bool passed_barrier;   // the gates are passed once, however often it is tried
+    bool passed_delay;
+    bool in_transaction;
+    bool wrote; // a write was sent that may outlive a failure
+};
+
+// Runs the request to its outcome, with the strategy and the gates of its settings.
+void transfer_run(const struct transfer_request *request, struct db_session *session, struct gate *gate,
+                  const char *thread_id, struct transfer_result *result);
+
+// --- The steps. Each answers TRANSFER_GOES_ON or the outcome that ends this attempt. ---
+
+// The balances of both accounts, without a lock.
+MUST_CHECK enum transfer_outcome transfer_read(struct transfer *transfer);
+// The balances of both accounts, their rows locked until the transaction ends.
+MUST_CHECK enum transfer_outcome transfer_lock_and_read(struct transfer *transfer);
+// The gates: no-ops when the settings have them off. Must not be called with a lock held (barrier): the parties
+// would wait for each other in a circle that PostgreSQL cannot see.
+void transfer_wait_at_barrier(struct transfer *transfer);
+void transfer_delay(struct transfer *transfer);
+// Whether the balance that was read covers the amount.
+MUST_CHECK bool transfer_check(struct transfer *transfer);
+MUST_CHECK enum transfer_outcome transfer_deduct(struct transfer *transfer);
+MUST_CHECK enum transfer_outcome transfer_credit(struct transfer *transfer);
+// Writes the record and answers `outcome` itself: SUCCESS or INSUFFICIENT_FUNDS.
+MUST_CHECK enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_outcome outcome);
+MUST_CHECK enum transfer_outcome transfer_begin(struct transfer *transfer);
+// Commits and answers `outcome` itself, if the commit is certain.
+MUST_CHECK enum transfer_outcome transfer_commit(struct transfer *transfer, enum transfer_outcome outcome);
+
+// "success", "failed_insufficient_funds": of a record. "success", "insufficient_funds", "error": of a metric.
+MUST_CHECK const char *transfer_outcome_status(enum transfer_outcome outcome);
+MUST_CHECK const char *transfer_outcome_metric(enum transfer_outcome outcome);
+
+// A new id: eight hexadecimal digits, unique among the 2^32 of one process. Any thread.
+void transfer_new_id(char out[static TRANSFER_ID_LENGTH + 1]);
+
+#endif
