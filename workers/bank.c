@@ -1,6 +1,7 @@
 // The bank's reads and its reset. Worker threads.
 #include "bank.h"
 
+#include "log.h"
 #include "money.h"
 #include "statements.h"
 #include "strategy.h"
@@ -9,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t cents_of(const struct db_rows *rows, int row, int column) {
-    int64_t cents = 0;
-    CHECK(money_parse(slice_of(db_rows_value(rows, row, column)), &cents) == MONEY_PARSED);
-    return cents;
+bool bank_money_of(const struct db_rows *rows, int row, int column, int64_t *cents) {
+    const char *value = db_rows_value(rows, row, column);
+    if (money_parse(slice_of(value), cents) == MONEY_PARSED) {
+        return true;
+    }
+    log_write(LOG_LEVEL_ERROR, NULL, "Database has \"%s\" where an amount of money should be", value);
+    return false;
 }
 
 static void copy_text(char *out, size_t size, const char *text) {
@@ -29,12 +33,16 @@ static enum db_status read_account_list(struct db_session *session, enum stateme
     }
     out->count = (size_t)db_rows_count(&rows);
     out->accounts = memory_allocate_zeroed((out->count + 1) * sizeof *out->accounts);
-    for (size_t i = 0; i < out->count; i++) {
-        copy_text(out->accounts[i].id, sizeof out->accounts[i].id, db_rows_value(&rows, (int)i, 0));
-        out->accounts[i].balance = cents_of(&rows, (int)i, 1);
+    for (size_t i = 0; i < out->count && status == DB_OK; i++) {
+        struct account *account = &out->accounts[i];
+        copy_text(account->id, sizeof account->id, db_rows_value(&rows, (int)i, 0));
+        status = bank_money_of(&rows, (int)i, 1, &account->balance) ? DB_OK : DB_FAILED;
     }
     db_rows_free(&rows);
-    return DB_OK;
+    if (status != DB_OK) {
+        account_list_free(out);
+    }
+    return status;
 }
 
 enum db_status bank_read_accounts(struct db_session *session, struct account_list *out) {
@@ -67,22 +75,20 @@ static const char *status_of(const char *text) {
 }
 
 // The columns of the statement read_transfers, in its order.
-static void take_record(const struct db_rows *rows, int row, struct transfer_record *out) {
+static bool take_record(const struct db_rows *rows, int row, struct transfer_record *out) {
     copy_text(out->id, sizeof out->id, db_rows_value(rows, row, 0));
     copy_text(out->timestamp, sizeof out->timestamp, db_rows_value(rows, row, 1));
     copy_text(out->from_account, sizeof out->from_account, db_rows_value(rows, row, 2));
     copy_text(out->to_account, sizeof out->to_account, db_rows_value(rows, row, 3));
-    out->amount = cents_of(rows, row, 4);
-    out->from_balance_before = cents_of(rows, row, 5);
-    out->from_balance_after = cents_of(rows, row, 6);
-    out->to_balance_before = cents_of(rows, row, 7);
-    out->to_balance_after = cents_of(rows, row, 8);
     out->status = status_of(db_rows_value(rows, row, 9));
     copy_text(out->thread_id, sizeof out->thread_id, db_rows_value(rows, row, 10));
     out->duration_us = microseconds_of(db_rows_value(rows, row, 11));
     copy_text(out->strategy, sizeof out->strategy, db_rows_value(rows, row, 12));
     out->race_detected = db_rows_value(rows, row, 13)[0] == 't';
     copy_text(out->trace_id, sizeof out->trace_id, db_rows_value(rows, row, 14)); // SQL's NULL reads as ""
+    return bank_money_of(rows, row, 4, &out->amount) && bank_money_of(rows, row, 5, &out->from_balance_before) &&
+           bank_money_of(rows, row, 6, &out->from_balance_after) &&
+           bank_money_of(rows, row, 7, &out->to_balance_before) && bank_money_of(rows, row, 8, &out->to_balance_after);
 }
 
 enum db_status bank_read_transfers(struct db_session *session, unsigned limit, struct transfer_record_list *out) {
@@ -97,11 +103,14 @@ enum db_status bank_read_transfers(struct db_session *session, unsigned limit, s
     }
     out->count = (size_t)db_rows_count(&rows);
     out->records = memory_allocate_zeroed((out->count + 1) * sizeof *out->records);
-    for (size_t i = 0; i < out->count; i++) {
-        take_record(&rows, (int)i, &out->records[i]);
+    for (size_t i = 0; i < out->count && status == DB_OK; i++) {
+        status = take_record(&rows, (int)i, &out->records[i]) ? DB_OK : DB_FAILED;
     }
     db_rows_free(&rows);
-    return DB_OK;
+    if (status != DB_OK) {
+        transfer_record_list_free(out);
+    }
+    return status;
 }
 
 enum db_status bank_reset(struct db_session *session, struct account_list *out) {

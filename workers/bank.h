@@ -47,6 +47,9 @@ struct transfer_record_list {
     struct transfer_record *records; // oldest first
 };
 
+// A numeric of an answer as cents. False, and a line in the log, for one that is no money (a NaN somebody stored).
+MUST_CHECK bool bank_money_of(const struct db_rows *rows, int row, int column, int64_t *cents);
+
 MUST_CHECK enum db_status bank_read_accounts(struct db_session *session, struct account_list *out);
 MUST_CHECK enum db_status bank_read_account(struct db_session *session, const char *id, struct account_list *out);
 MUST_CHECK enum db_status bank_read_first_accounts(struct db_session *session, unsigned most, struct account_list *out);

@@ -203,6 +203,8 @@ void pool_close(struct pool *pool) {
 }
 
 void pool_abort(struct pool *pool) {
-    log_write(LOG_LEVEL_WARN, NULL, "Giving up on %u jobs that wait for the database", pool->jobs);
+    if (pool->jobs > 0) {
+        log_write(LOG_LEVEL_WARN, NULL, "Giving up on %u jobs that wait for the database", pool->jobs);
+    }
     db_abort(pool->db);
 }

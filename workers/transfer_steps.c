@@ -1,5 +1,6 @@
 // The steps that the strategies are made of: each runs its statement, times it, logs it, and says whether the
 // transfer goes on. Worker threads.
+#include "bank.h"
 #include "clock.h"
 #include "log.h"
 #include "money.h"
@@ -18,13 +19,6 @@ static struct amount_text as_text(int64_t cents) {
     struct amount_text amount;
     money_format(cents, amount.text);
     return amount;
-}
-
-// PostgreSQL's answer for a numeric(15,2) always parses.
-static int64_t cents_of(const struct db_rows *rows, int row, int column) {
-    int64_t cents = 0;
-    CHECK(money_parse(slice_of(db_rows_value(rows, row, column)), &cents) == MONEY_PARSED);
-    return cents;
 }
 
 // What the failure of a statement means for the transfer. Inside a transaction nothing has happened until COMMIT;
@@ -46,18 +40,17 @@ static enum transfer_outcome outcome_of(const struct transfer *transfer, enum db
 }
 
 static enum transfer_outcome take_balances(struct transfer *transfer, const struct db_rows *rows) {
-    const struct transfer_request *request = transfer->request;
     struct transfer_result *result = transfer->result;
     bool found_from = false;
     bool found_to = false;
     for (int row = 0; row < db_rows_count(rows); row++) {
-        if (strcmp(db_rows_value(rows, row, 0), request->from_account) == 0) {
-            result->from_balance_before = cents_of(rows, row, 1);
-            found_from = true;
-        } else {
-            result->to_balance_before = cents_of(rows, row, 1);
-            found_to = true;
+        bool is_from = strcmp(db_rows_value(rows, row, 0), transfer->request->from_account) == 0;
+        int64_t *balance = is_from ? &result->from_balance_before : &result->to_balance_before;
+        if (!bank_money_of(rows, row, 1, balance)) {
+            return TRANSFER_FAILED;
         }
+        found_from |= is_from;
+        found_to |= !is_from;
     }
     result->from_balance_after = result->from_balance_before;
     result->to_balance_after = result->to_balance_before;
@@ -175,16 +168,14 @@ static enum transfer_outcome change_balance(struct transfer *transfer, enum stat
     if (status != DB_OK) {
         return outcome_of(transfer, status);
     }
-    bool found = db_rows_count(&rows) == 1;
-    if (found) {
-        *after = cents_of(&rows, 0, 0);
-        step->account = account;
-        step->value = *after;
-    }
+    bool found = db_rows_count(&rows) == 1; // unless it was deleted since it was read
+    bool good = found && bank_money_of(&rows, 0, 0, after);
     db_rows_free(&rows);
-    if (!found) { // deleted since it was read
-        return transfer->wrote && kind == STEP_CREDIT ? TRANSFER_OUTCOME_UNKNOWN : TRANSFER_FAILED;
+    if (!good) {
+        return transfer->wrote ? TRANSFER_OUTCOME_UNKNOWN : TRANSFER_FAILED;
     }
+    step->account = account;
+    step->value = *after;
     return TRANSFER_GOES_ON;
 }
 
