@@ -3,6 +3,7 @@
 #include "db_internal.h"
 #include "log.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct sqlstate_meaning {
@@ -31,8 +32,7 @@ static enum db_status status_of(const char *sqlstate) {
 }
 
 static void session_remember(struct db_session *session, const char *sqlstate) {
-    (void)strncpy(session->sqlstate, sqlstate, SQLSTATE_LENGTH - 1);
-    session->sqlstate[SQLSTATE_LENGTH - 1] = '\0';
+    (void)snprintf(session->sqlstate, SQLSTATE_LENGTH, "%.5s", sqlstate);
 }
 
 enum db_status db_classify(struct db_session *session, const PGresult *result, const char *statement_name) {
