@@ -103,16 +103,13 @@ static bool read_settings(struct config *config, struct text *problem) {
 
 static bool read_database(struct config *config, struct text *problem) {
     config->database_url = variable("DATABASE_URL");
-    struct text reason = {0};
-    bool good = db_check_url(config->database_url, &reason);
-    if (!good) { // without its value: it may hold a password
-        text_append_string(problem, "DATABASE_URL cannot be used: it must be a PostgreSQL connection string such as "
-                                    "postgresql://user@host:5432/bank (");
-        text_append(problem, reason.data, reason.length);
-        text_append_string(problem, ")");
+    if (db_url_is_valid(config->database_url)) {
+        return true;
     }
-    text_free(&reason);
-    return good;
+    // Neither its value nor libpq's words about it: both may hold the password.
+    text_append_string(problem, "DATABASE_URL cannot be used: it must be a PostgreSQL connection string such as "
+                                "postgresql://user@host:5432/bank or \"host=... dbname=...\"");
+    return false;
 }
 
 bool config_read(struct config *config, struct text *problem) {

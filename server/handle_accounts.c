@@ -4,7 +4,7 @@
 #include "database_problem.h"
 #include "handlers.h"
 #include "json_codec.h"
-#include "query.h"
+#include "parameters.h"
 
 static void respond_json(struct conn *conn, struct text *body) {
     conn_respond(conn, &(struct http_response){.status = 200, .body = {body->data, body->length}});
@@ -27,22 +27,6 @@ static void submit(struct exchange *exchange, struct job *job, void (*finished)(
     pool_submit(exchange->api->pool, job);
 }
 
-// Answers a request whose parameters cannot be used. True: it did.
-static bool refused_query(struct conn *conn, struct query *query) {
-    bool refused = !query_finish(query);
-    if (refused) {
-        conn_respond_problem(conn, 422, "%s", text_terminated(&query->problem));
-    }
-    query_free(query);
-    return refused;
-}
-
-static bool refused_any_query(struct exchange *exchange) {
-    struct query query;
-    query_parse(&query, exchange->request->query);
-    return refused_query(exchange->conn, &query);
-}
-
 static void accounts_finished(struct job *job) {
     struct accounts_job *accounts = CONTAINER_OF(job, struct accounts_job, job);
     struct conn *conn = conn_to_answer(job);
@@ -57,7 +41,7 @@ static void accounts_finished(struct job *job) {
 }
 
 void handle_accounts(struct exchange *exchange) {
-    if (!refused_any_query(exchange)) {
+    if (parameters_are_absent(exchange)) {
         submit(exchange, &accounts_job_new(NULL)->job, accounts_finished);
     }
 }
@@ -80,7 +64,7 @@ static void account_finished(struct job *job) {
 }
 
 void handle_account(struct exchange *exchange) {
-    if (refused_any_query(exchange)) {
+    if (!parameters_are_absent(exchange)) {
         return;
     }
     struct text id = {0};
@@ -117,7 +101,7 @@ void handle_transactions(struct exchange *exchange) {
     struct query query;
     query_parse(&query, exchange->request->query);
     query_take_integer(&query, "limit", &limit);
-    if (refused_query(exchange->conn, &query)) {
+    if (!parameters_are_usable(exchange, &query)) {
         return;
     }
     if (limit < 1 || limit > TRANSACTIONS_LIMIT_MAX) {
@@ -141,7 +125,7 @@ static void reset_finished(struct job *job) {
 }
 
 void handle_reset(struct exchange *exchange) {
-    if (!refused_any_query(exchange)) {
+    if (parameters_are_absent(exchange)) {
         submit(exchange, &reset_job_new()->job, reset_finished);
     }
 }

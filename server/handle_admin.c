@@ -6,7 +6,7 @@
 #include "handlers.h"
 #include "json_codec.h"
 #include "log.h"
-#include "query.h"
+#include "parameters.h"
 
 #include <inttypes.h>
 
@@ -40,10 +40,15 @@ static void respond_settings(struct exchange *exchange) {
 }
 
 void handle_settings(struct exchange *exchange) {
-    respond_settings(exchange);
+    if (parameters_are_absent(exchange)) {
+        respond_settings(exchange);
+    }
 }
 
 void handle_settings_change(struct exchange *exchange) {
+    if (!parameters_are_absent(exchange)) {
+        return;
+    }
     if (!content_type_is_json(exchange->request)) {
         conn_respond_problem(exchange->conn, 415, "Send the settings with Content-Type: application/json");
         return;
@@ -63,17 +68,16 @@ void handle_settings_change(struct exchange *exchange) {
 
 // The query of a shortcut endpoint, and nothing but the query. False: it was answered.
 static bool shortcut_is_usable(struct exchange *exchange, struct query *query) {
-    bool good = query_finish(query);
     struct slice body = exchange->request->body;
-    if (!good) {
-        conn_respond_problem(exchange->conn, 422, "%s", text_terminated(&query->problem));
-    } else if (body.length > 0 && !slice_equals(body, slice_of("{}"))) {
-        good = false;
+    if (!parameters_are_usable(exchange, query)) {
+        return false;
+    }
+    if (body.length > 0 && !slice_equals(body, slice_of("{}"))) {
         conn_respond_problem(exchange->conn, 422, "Parameters go into the query here, such as ?enabled=true; "
                                                   "POST /admin/settings takes a body");
+        return false;
     }
-    query_free(query);
-    return good;
+    return true;
 }
 
 void handle_delay_change(struct exchange *exchange) {

@@ -6,6 +6,7 @@
 #include "content_type.h"
 #include "handlers.h"
 #include "json_codec.h"
+#include "parameters.h"
 
 static void respond_record(struct conn *conn, const struct transfer_job *transfer) {
     struct transfer_record record;
@@ -104,6 +105,9 @@ static void refuse_admission(struct conn *conn, enum pool_admission admission) {
 }
 
 void handle_transfer(struct exchange *exchange) {
+    if (!parameters_are_absent(exchange)) {
+        return;
+    }
     if (!content_type_is_json(exchange->request)) {
         conn_respond_problem(exchange->conn, 415, "Send the transfer with Content-Type: application/json");
         return;

@@ -12,6 +12,8 @@
 // Memory an idle connection may hold on to, in bytes: enough for small requests to come without an allocation.
 #define KEPT_BETWEEN_REQUESTS 512
 
+#define BODY_TOO_LONG "The body is longer than 64 KiB"
+
 // A piece of parser->kept; an offset, because the text moves while it grows.
 struct kept_span {
     size_t offset;
@@ -162,7 +164,7 @@ static int check_framing(struct http_parser *parser) {
         return refuse(parser, 400, "HTTP/1.1 needs a Host header");
     }
     if (parser->llhttp.content_length > HTTP_BODY_MAX && encoding.data == NULL) {
-        return refuse(parser, 413, "The body is longer than 64 KiB");
+        return refuse(parser, 413, BODY_TOO_LONG);
     }
     return HPE_OK;
 }
@@ -189,9 +191,18 @@ static int on_body(llhttp_t *llhttp, const char *data, size_t length) {
     struct http_parser *parser = parser_of(llhttp);
     parser->expects_continue = false; // it did not wait
     if (parser->body.length + length > HTTP_BODY_MAX) {
-        return refuse(parser, 413, "The body is longer than 64 KiB");
+        return refuse(parser, 413, BODY_TOO_LONG);
     }
     keep(parser, &parser->body, data, length);
+    return HPE_OK;
+}
+
+// Refused by its announcement, not after 64 KiB of it.
+static int on_chunk_header(llhttp_t *llhttp) {
+    struct http_parser *parser = parser_of(llhttp);
+    if (llhttp->content_length > HTTP_BODY_MAX - parser->body.length) {
+        return refuse(parser, 413, BODY_TOO_LONG);
+    }
     return HPE_OK;
 }
 
@@ -239,7 +250,8 @@ static int on_message_complete(llhttp_t *llhttp) {
     struct http_request *request = &parser->request;
     request->method = method_of(llhttp->method);
     request->minor_version = llhttp->http_minor;
-    request->keep_alive = llhttp_should_keep_alive(llhttp) == 1;
+    // What follows a CONNECT would be for the tunnel that is not built.
+    request->keep_alive = llhttp_should_keep_alive(llhttp) == 1 && llhttp->method != HTTP_CONNECT;
     for (enum http_header header = 0; header < HTTP_HEADER_COUNT; header++) {
         request->headers[header] = kept_slice(parser, &parser->headers[header]);
     }
@@ -259,6 +271,7 @@ static const llhttp_settings_t callbacks = {
     .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
+    .on_chunk_header = on_chunk_header,
     .on_chunk_extension_name = on_chunk_extension,
     .on_chunk_extension_value = on_chunk_extension,
     .on_message_complete = on_message_complete,
@@ -276,16 +289,16 @@ void http_parser_free(struct http_parser *parser) {
 }
 
 enum http_parse_result http_parser_feed(struct http_parser *parser, const char *data, size_t length, size_t *used) {
-    llhttp_errno_t verdict = llhttp_execute(&parser->llhttp, data, length);
-    if (verdict == HPE_PAUSED_UPGRADE) {
-        // An Upgrade we do not do: RFC 9110 section 7.8 lets us carry on as if it had not been asked.
+    const char *at = data;
+    const char *end = data + length;
+    llhttp_errno_t verdict = llhttp_execute(&parser->llhttp, at, length);
+    while (verdict == HPE_PAUSED_UPGRADE) {
+        // An Upgrade that we do not do: RFC 9110 section 7.8 lets us carry on as if it had not been asked for.
+        at = llhttp_get_error_pos(&parser->llhttp);
         llhttp_resume_after_upgrade(&parser->llhttp);
-        verdict = parser->complete ? HPE_PAUSED : HPE_OK;
-        parser->request.keep_alive = false;
-        *used = length;
-    } else {
-        *used = verdict == HPE_OK ? length : (size_t)(llhttp_get_error_pos(&parser->llhttp) - data);
+        verdict = llhttp_execute(&parser->llhttp, at, (size_t)(end - at));
     }
+    *used = verdict == HPE_OK ? length : (size_t)(llhttp_get_error_pos(&parser->llhttp) - data);
     if (verdict == HPE_OK) {
         return HTTP_PARSE_MORE;
     }

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define AMOUNT_TOO_LARGE "\"amount\" must be at most 1000000000000 (1e12)"
+
 static int refuse(struct text *problem, const char *what) {
     text_append_string(problem, what);
     return 422;
@@ -19,12 +21,14 @@ static int refuse_field(struct text *problem, const char *field, const char *wha
     return 422;
 }
 
-static int parse_object(struct slice body, json_t **out, struct text *problem) {
+// `too_large` is what to say of a number that even a double cannot hold.
+static int parse_object(struct slice body, const char *too_large, json_t **out, struct text *problem) {
     json_error_t error;
-    *out = json_loadb(body.data == NULL ? "" : body.data, body.length, JSON_REJECT_DUPLICATES, &error);
+    *out = json_loadb(body.data == NULL ? "" : body.data, body.length,
+                      JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (*out == NULL) {
         if (json_error_code(&error) == json_error_numeric_overflow) {
-            return refuse(problem, "A number in the body is too large");
+            return refuse(problem, too_large);
         }
         text_append_format(problem, "The body is not valid JSON: %s (line %d, column %d)", error.text, error.line,
                            error.column);
@@ -104,13 +108,13 @@ static int read_amount(json_t *object, struct slice body, int64_t *cents, struct
     case MONEY_PARSED: break;
     case MONEY_TOO_PRECISE: return refuse(problem, "\"amount\" must have at most two decimals");
     case MONEY_MALFORMED:
-    case MONEY_OUT_OF_RANGE: return refuse(problem, "\"amount\" must be at most 1000000000000 (1e12)");
+    case MONEY_OUT_OF_RANGE: return refuse(problem, AMOUNT_TOO_LARGE);
     }
     if (*cents <= 0) {
         return refuse(problem, "\"amount\" must be greater than zero");
     }
     if (*cents > TRANSFER_AMOUNT_MAX_CENTS) {
-        return refuse(problem, "\"amount\" must be at most 1000000000000 (1e12)");
+        return refuse(problem, AMOUNT_TOO_LARGE);
     }
     return 200;
 }
@@ -136,7 +140,7 @@ static int read_transfer_fields(json_t *object, struct slice body, struct transf
 
 int json_read_transfer(struct slice body, struct transfer_request *out, struct text *problem) {
     json_t *object = NULL;
-    int status = parse_object(body, &object, problem);
+    int status = parse_object(body, AMOUNT_TOO_LARGE, &object, problem);
     if (status == 200) {
         status = read_transfer_fields(object, body, out, problem);
     }
@@ -208,7 +212,7 @@ static int read_settings_fields(json_t *object, struct settings_change *out, str
 int json_read_settings(struct slice body, struct settings_change *out, struct text *strategy_name,
                        struct text *problem) {
     json_t *object = NULL;
-    int status = parse_object(body, &object, problem);
+    int status = parse_object(body, "A number among the settings is out of every range", &object, problem);
     if (status == 200) {
         status = read_settings_fields(object, out, strategy_name, problem);
     }

@@ -61,10 +61,12 @@ void json_write_record(struct text *out, const struct transfer_record *record) {
 }
 
 void json_write_settings(struct text *out, const struct settings *settings) {
-    text_append_format(out,
-                       "{\"delay_enabled\":%s,\"delay_ms\":%" PRIu32 ",\"barrier_enabled\":%s,\"barrier_count\":%" PRIu32
-                       ",\"barrier_timeout_ms\":%" PRIu32 ",\"use_transactions\":%s,\"strategy\":\"%s\"}",
-                       boolean(settings->delay_enabled), settings->delay_ms, boolean(settings->barrier_enabled),
-                       settings->barrier_count, settings->barrier_timeout_ms,
-                       boolean(settings_use_transactions(settings)), settings->strategy->name);
+    text_append_format(out, "{\"delay_enabled\":%s,\"delay_ms\":%" PRIu32, boolean(settings->delay_enabled),
+                       settings->delay_ms);
+    text_append_format(out, ",\"barrier_enabled\":%s,\"barrier_count\":%" PRIu32, boolean(settings->barrier_enabled),
+                       settings->barrier_count);
+    text_append_format(out, ",\"use_transactions\":%s", boolean(settings_use_transactions(settings)));
+    text_append_format(out, ",\"barrier_timeout_ms\":%" PRIu32, settings->barrier_timeout_ms);
+    write_string_field(out, "strategy", settings->strategy->name);
+    text_append_string(out, "}");
 }

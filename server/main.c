@@ -3,11 +3,13 @@
 #include "log.h"
 #include "server.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXIT_USAGE 2 // the configuration cannot be used
 
@@ -17,6 +19,16 @@
 static int fail(const char *problem) {
     (void)fprintf(stderr, "bank-api: %s\n", problem);
     return EXIT_FAILURE;
+}
+
+// Whoever started us may have closed the standard streams; no socket of ours may take their numbers.
+static void keep_standard_streams(void) {
+    int descriptor;
+    do {
+        descriptor = open("/dev/null", O_RDWR | O_CLOEXEC);
+        CHECK(descriptor >= 0);
+    } while (descriptor <= STDERR_FILENO);
+    (void)close(descriptor);
 }
 
 static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
@@ -100,6 +112,7 @@ int main(int argument_count, char **arguments) {
         (void)fail("it takes no arguments but --help and --version; the environment configures it");
         return EXIT_USAGE;
     }
+    keep_standard_streams();
     (void)mallopt(M_ARENA_MAX, MALLOC_ARENAS);
     (void)signal(SIGPIPE, SIG_IGN);
     struct bank_api api = {0};

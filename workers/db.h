@@ -36,8 +36,8 @@ struct db_counts {
     uint32_t in_use; // running a job
 };
 
-// `url` is DATABASE_URL or NULL, then libpq's own PG* variables decide. False: `problem` says why the URL is no good.
-MUST_CHECK bool db_check_url(const char *url, struct text *problem);
+// `url` is DATABASE_URL or NULL, then libpq's own PG* variables decide.
+MUST_CHECK bool db_url_is_valid(const char *url);
 MUST_CHECK struct db *db_new(const char *url, unsigned sessions);
 void db_free(struct db *db); // closes all sessions; no worker may be at work
 

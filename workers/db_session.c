@@ -11,22 +11,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-bool db_check_url(const char *url, struct text *problem) {
+bool db_url_is_valid(const char *url) {
     if (url == NULL) {
         return true;
     }
-    char *error = NULL;
-    PQconninfoOption *options = PQconninfoParse(url, &error);
-    if (options == NULL) {
-        text_append_string(problem, error == NULL ? "not a connection string" : error);
-        while (problem->length > 0 && problem->data[problem->length - 1] == '\n') {
-            problem->length--;
-        }
-        PQfreemem(error);
-        return false;
-    }
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
     PQconninfoFree(options);
-    return true;
+    return options != NULL;
 }
 
 struct db *db_new(const char *url, unsigned sessions) {

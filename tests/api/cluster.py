@@ -1,0 +1,173 @@
+"""A real, private PostgreSQL: its own data folder, Unix socket and free loopback port, fsync on."""
+
+import glob
+import os
+import pathlib
+import pwd
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+import psycopg2
+import psycopg2.extras
+
+PASSWORD = "lab-" + secrets.token_hex(8)
+USER = "postgres"
+
+
+def free_port():
+    """A loopback TCP port nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def server_programs():
+    """The folder of initdb and pg_ctl: on PATH, or where Debian and Ubuntu keep the newest."""
+    found = shutil.which("pg_ctl")
+    if found:
+        return pathlib.Path(os.path.realpath(found)).parent
+    folders = glob.glob("/usr/lib/postgresql/*/bin/pg_ctl")
+    assert folders, "no PostgreSQL server found (apt install postgresql)"
+    newest = max(folders, key=lambda path: float(path.split("/")[4]))
+    return pathlib.Path(newest).parent
+
+
+class Cluster:
+    """One PostgreSQL cluster. PostgreSQL refuses to run as root, so root steps down to `postgres`."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lab-pg-", dir="/tmp"))
+        self.data = self.folder / "data"
+        self.log = self.folder / "log"
+        self.port = free_port()
+        self._programs = server_programs()
+        self._made_databases = 0
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam("postgres")
+            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+        self._initialise()
+
+    def _run(self, program, *arguments):
+        step_down = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        outcome = subprocess.run(
+            [*step_down, str(self._programs / program), *map(str, arguments)],
+            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, timeout=120)
+        assert outcome.returncode == 0, f"{program}: {outcome.stderr}\n{self._log_tail()}"
+
+    def _log_tail(self):
+        return self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
+
+    def _initialise(self):
+        secret = self.folder / "password"
+        secret.write_text(PASSWORD)
+        os.chmod(secret, 0o600)
+        shutil.chown(secret, self.folder.stat().st_uid)
+        self._run("initdb", "--pgdata", self.data, "--username", USER, "--encoding=UTF8", "--locale=C.UTF-8",
+                  "--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile", secret)
+        with open(self.data / "postgresql.conf", "a", encoding="utf-8") as conf:
+            conf.write(f"listen_addresses = '127.0.0.1'\nport = {self.port}\n"
+                       f"unix_socket_directories = '{self.folder}'\nunix_socket_permissions = 0700\n"
+                       "max_connections = 300\nfsync = on\nsynchronous_commit = on\n")
+
+    def start(self):
+        self._run("pg_ctl", "start", "--wait", "--timeout=60", "--pgdata", self.data, "--log", self.log)
+
+    def stop(self, mode="fast"):
+        self._run("pg_ctl", "stop", "--wait", "--timeout=60", "--mode", mode, "--pgdata", self.data)
+
+    def running(self):
+        return (self.data / "postmaster.pid").exists()
+
+    def remove(self):
+        """Stops the cluster and leaves nothing behind."""
+        self.resume()
+        if self.running():
+            self.stop("immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # Databases
+
+    def url(self, database):
+        """The database by way of the Unix socket."""
+        return f"postgresql:///{database}?host={self.folder}&port={self.port}&user={USER}"
+
+    def url_over_tcp(self, database):
+        """The database by way of the loopback port, with a password."""
+        return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    def unused_database_name(self):
+        self._made_databases += 1
+        return f"bank_{self._made_databases}"
+
+    def new_database(self, name=None):
+        """A fresh, empty database; gives its name."""
+        name = name or self.unused_database_name()
+        with self.session("postgres") as session:
+            session.cursor().execute(f'CREATE DATABASE "{name}"')
+        return name
+
+    def session(self, database):
+        """A connection for the test itself, each statement its own transaction; closed by `with`."""
+        return Session(self.url(database))
+
+    def rows(self, database, query, *values):
+        """What a query answers, each row a dict; None for a statement without rows."""
+        with self.session(database) as session:
+            cursor = session.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+            cursor.execute(query, values or None)
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else None
+
+    # Processes
+
+    def postmaster(self):
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
+    def backends(self, database):
+        """The process ids that serve clients of this database, the asking one excepted."""
+        found = self.rows("postgres", "SELECT pid FROM pg_stat_activity WHERE datname = %s", database)
+        return [row["pid"] for row in found]
+
+    def freeze(self):
+        """Every process of the cluster stops where it is: connections stay open, nothing answers."""
+        for pid in (self.postmaster(), *self._children()):
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self):
+        """Ends freeze()."""
+        if not self.running():
+            return
+        for pid in (*self._children(), self.postmaster()):
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+
+    def _children(self):
+        parent = self.postmaster()
+        for status in glob.glob("/proc/[0-9]*/status"):
+            try:
+                text = pathlib.Path(status).read_text()
+            except OSError:
+                continue
+            if re.search(rf"^PPid:\t{parent}$", text, re.MULTILINE):
+                yield int(status.split("/")[2])
+
+
+class Session:
+    """psycopg2 connection with autocommit, for use in `with`."""
+
+    def __init__(self, url):
+        self._connection = psycopg2.connect(url)
+        self._connection.autocommit = True
+
+    def __enter__(self):
+        return self._connection
+
+    def __exit__(self, *_):
+        self._connection.close()

@@ -1,0 +1,72 @@
+"""The fixtures: one PostgreSQL a session, one bank a module (or one of its own for a test), the initial state before
+every test, and a look at the exit status and the sanitizers after every bank."""
+
+import concurrent.futures
+
+import pytest
+
+from bank import PROGRAM, Bank
+from cluster import Cluster
+
+
+def pytest_configure(config):
+    if not PROGRAM.is_file() and not config.option.collectonly:
+        pytest.exit(f"no program at {PROGRAM}: build it, or name it in BANK_API", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """The private PostgreSQL, running."""
+    cluster = Cluster()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+@pytest.fixture(scope="module")
+def bank(cluster, request, tmp_path_factory):
+    """The module's bank, started with the module's ENVIRONMENT where it has one."""
+    settings = getattr(request.module, "ENVIRONMENT", {})
+    bank = Bank(cluster, cluster.new_database(), tmp_path_factory.mktemp("bank") / "log", settings)
+    try:
+        yield bank.until_healthy()
+    finally:
+        bank.stop()
+
+
+@pytest.fixture
+def start_bank(cluster, tmp_path):
+    """Starts a bank for one test: start_bank(WORKER_THREADS=8); database=, ready= say otherwise."""
+    started = []
+
+    def start(database=None, ready=True, **settings):
+        log = tmp_path / f"bank-{len(started)}.log"
+        bank = Bank(cluster, database or cluster.new_database(), log, settings)
+        started.append(bank)
+        return bank.until_healthy() if ready else bank
+
+    yield start
+    failures = []
+    for bank in started:
+        try:
+            bank.stop()
+        except AssertionError as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
+
+
+@pytest.fixture(autouse=True)
+def initial_state(request):
+    """Every test finds the default settings and the initial balances."""
+    if "bank" in request.fixturenames:
+        request.getfixturevalue("bank").back_to_the_initial_state()
+
+
+@pytest.fixture
+def background():
+    """Runs calls beside the test: background(call, ...) gives a future."""
+    with concurrent.futures.ThreadPoolExecutor(64) as threads:
+        yield threads.submit

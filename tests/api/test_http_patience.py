@@ -1,0 +1,155 @@
+"""Clients that are slow, gone, greedy or many: none of them costs the others anything."""
+
+import resource
+import select
+import socket
+import struct
+import time
+
+import pytest
+
+from client import transfer_body
+from pace import HANG_GUARD, eventually, scaled
+from wire import request_bytes
+
+POST_TRANSFER = request_bytes("POST", "/transfer", "Content-Type: application/json",
+                              body=transfer_body("alice", "bob", "800").encode())
+
+
+def leave(wire, how):
+    """The client goes: politely (FIN), or not (RST)."""
+    if how == "reset":
+        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wire.close()
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("safe", [False, True])
+def test_a_client_that_leaves_mid_transfer(bank, how, safe):
+    """The transfer has begun: it is finished, and stays."""
+    bank.set(delay_enabled=True, delay_ms=150, use_transactions=safe)
+    wire = bank.wire().send(POST_TRANSFER)
+    bank.until_in_progress(1)
+    leave(wire, how)
+    row, = eventually(lambda: bank.rows("SELECT * FROM transfers"), "the transfer is recorded")
+    assert row["status"] == "success"
+    bank.until_in_progress(0)
+    assert bank.balances() == {"alice": 200, "bob": 1300, "charlie": 200}
+
+
+@pytest.mark.race
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_a_client_that_leaves_at_the_barrier(bank, how):
+    """It is still a party: the other one comes, both proceed, and both are recorded."""
+    bank.set(barrier_enabled=True)
+    wire = bank.wire().send(POST_TRANSFER)
+    bank.until_waiting_at_the_barrier(1)
+    leave(wire, how)
+    assert bank.transfer("alice", "charlie", "800").json()["status"] == "success"
+    eventually(lambda: len(bank.recorded()) == 2, "both are recorded")
+    assert bank.balance("alice") == -600
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_clients_that_leave_while_the_answer_is_written(bank, how):
+    """Many of them, mid-pipeline."""
+    for _ in range(30):
+        wire = bank.wire().send(request_bytes("GET", "/accounts") * 20)
+        wire.answer()
+        leave(wire, how)
+    assert bank.get("/accounts").status == 200
+
+
+@pytest.mark.parametrize("part", [b"", b"\r\n", b"G", b"GET /health HTTP/1.1\r\nHost: loc", POST_TRANSFER[:-5], POST_TRANSFER[:60]])
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_half_requests(bank, part, how):
+    """Sent, and gone: nothing is done, nothing is kept."""
+    for _ in range(5):
+        leave(bank.wire().send(part), how)
+    assert bank.get("/health").status == 200
+    assert bank.recorded() == []
+
+
+def test_a_half_closed_half_request(bank):
+    """The client ends in the middle of a request: an error or just the end, but never an outcome."""
+    with bank.wire() as wire:
+        wire.send(POST_TRANSFER[:-5])
+        wire.socket.shutdown(socket.SHUT_WR)
+        answer = wire.closed_with()
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 400"), answer
+    assert bank.recorded() == []
+
+
+def test_slow_requests_run_out_of_time(bank):
+    """A request must be complete in time, however it trickles in; a connection at rest may stay. All are begun together,
+    so what ends first is not a matter of the machine."""
+    at_rest = bank.wire()
+    at_rest.send(request_bytes("GET", "/health"))
+    assert at_rest.answer().status == 200
+    trickling = bank.wire().send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n")
+    half = [bank.wire().send(part) for part in (b"GET /hea", POST_TRANSFER[:-5], POST_TRANSFER[:40],
+                                                request_bytes("GET", "/health") + b"POST /tr")]
+    half[3].answer()
+    deadline = time.monotonic() + 2 * HANG_GUARD
+    ended = False
+    while not ended:
+        assert time.monotonic() < deadline, "a request that trickles in is let go on for ever"
+        trickling.send_what_is_taken(b"X: 1\r\n")
+        ended = bool(select.select([trickling.socket], [], [], 0.25)[0])
+    for wire in (*half, trickling):
+        said = wire.closed_with()
+        assert said == b"" or said.startswith(b"HTTP/1.1 408 "), said[:200]
+        wire.close()
+    assert at_rest.send(request_bytes("GET", "/health")).answer().status == 200
+    at_rest.close()
+    assert bank.recorded() == []
+
+
+def test_a_client_that_does_not_read(bank):
+    """It is not read from any more, either: the answers do not pile up in the bank's memory."""
+    with bank.wire() as wire:
+        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        wire.socket.setblocking(False)
+        requests = request_bytes("GET", "/accounts") * 1000
+        sent = 0
+        while sent < 64 << 20:
+            try:
+                sent += wire.socket.send(requests)
+            except BlockingIOError:
+                if not select.select([], [wire.socket], [], 1.0)[1]:
+                    break
+            except ConnectionError:
+                break
+        assert sent < 64 << 20, "the bank took 64 MiB of requests from a client that reads no answer"
+        assert bank.get("/health").status == 200
+        assert bank.transfer("alice", "bob", "1").status == 200
+
+
+@pytest.fixture
+def many_descriptors():
+    """As many open files for the test as the machine allows; the bank, started before, must see to itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < 3000:
+        pytest.skip(f"the machine allows {hard} open files")
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_idle_connections(bank, many_descriptors):
+    """Two thousand connections at rest; everything works beside them, and all of them are still served afterwards."""
+    wires = [bank.wire() for _ in range(scaled(2000))]
+    try:
+        for wire in wires[::2]:
+            assert wire.send(request_bytes("GET", "/health")).answer().status == 200
+        for path in ("/health", "/accounts", "/metrics", "/admin/settings", "/transactions"):
+            assert bank.get(path).status == 200
+        assert bank.transfer("alice", "bob", "1").json()["status"] == "success"
+        assert bank.metric("process_open_fds") >= len(wires)
+        for wire in wires:
+            wire.send(request_bytes("GET", "/health"))
+        assert all(wire.answer().status == 200 for wire in wires)
+    finally:
+        for wire in wires:
+            wire.close()
+    eventually(lambda: bank.metric("process_open_fds") < 200, "the descriptors of closed connections are given back")

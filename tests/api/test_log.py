@@ -1,0 +1,162 @@
+"""What an operator reads: the lines of the contract, in order, in both formats, at every level."""
+
+import json
+import re
+
+import pytest
+
+from client import together
+from pace import eventually
+
+LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARN|ERROR) \[bank-api\] (?:\[([0-9a-f]{8})\] )?(\S.*)")
+
+
+def story(bank, written):
+    """(level, transfer id or None, message) of every line since; every line must be one."""
+    lines = bank.log_since(written).splitlines()
+    matches = [LINE.fullmatch(line) for line in lines]
+    assert all(matches), [line for line, match in zip(lines, matches) if not match]
+    return [match.groups() for match in matches]
+
+
+def race(bank):
+    """The seed's race; gives both records, the one that overdrew last."""
+    answers = together(lambda: bank.transfer("alice", "bob"), lambda: bank.transfer("alice", "charlie"))
+    return sorted((answer.json() for answer in answers), key=lambda record: -record["from_balance_after"])
+
+
+def messages_of(lines, record):
+    return [message for _, transfer, message in lines if transfer == record["id"]]
+
+
+def test_a_transfer_step_by_step(bank):
+    written = len(bank.log())
+    record = bank.transfer("alice", "bob", "100").json()
+    eventually(lambda: "STEP 4" in bank.log_since(written), "the last step's line")
+    lines = messages_of(story(bank, written), record)
+    assert [line for line in lines if line.startswith("STEP")] == [
+        "STEP 1: Read balance for alice = $1000.00", "STEP 2: Check if $1000.00 >= $100.00",
+        "STEP 3: Deducting $100.00 from alice", "STEP 4: Adding $100.00 to bob"]
+
+
+def test_a_refused_transfer_stops_at_its_check(bank):
+    written = len(bank.log())
+    record = bank.transfer("charlie", "bob", "800").json()
+    lines = messages_of(story(bank, written), record)
+    assert [line for line in lines if line.startswith("STEP")] == [
+        "STEP 1: Read balance for charlie = $200.00", "STEP 2: Check if $200.00 >= $800.00"]
+
+
+@pytest.mark.race
+def test_the_race_as_a_story(bank):
+    """Both read, both wait, the barrier is released, both deduct, and the one that overdrew says so."""
+    bank.set(barrier_enabled=True)
+    written = len(bank.log())
+    records = race(bank)
+    eventually(lambda: "RACE CONDITION" in bank.log_since(written), "the race is told")
+    lines = story(bank, written)
+    told = [message for _, _, message in lines]
+
+    def places(beginning):
+        return [place for place, message in enumerate(told) if message.startswith(beginning)]
+
+    assert told.count("STEP 1: Read balance for alice = $1000.00") == 2
+    assert sorted(message for message in told if message.startswith("Waiting at barrier")) == [
+        "Waiting at barrier (1/2)", "Waiting at barrier (2/2)"]
+    released, = places("BARRIER RELEASED")
+    assert told[released] == "BARRIER RELEASED: all 2 transfers proceed now"
+    assert max(places("STEP 1")) < released < min(places("STEP 2"))
+    assert max(places("Waiting at barrier")) < released
+    assert told.count("STEP 2: Check if $1000.00 >= $800.00") == 2
+    assert told.count("STEP 3: Deducting $800.00 from alice") == 2
+    alarm, = (line for line in lines if line[2].startswith("RACE CONDITION DETECTED"))
+    assert alarm == ("WARN", records[1]["id"], "RACE CONDITION DETECTED: alice is negative: $-600.00")
+    for record in records:
+        mine = messages_of(lines, record)
+        order = ["STEP 1", "Waiting at barrier", "STEP 2", "STEP 3", "STEP 4"]
+        steps = [next(place for place, line in enumerate(mine) if line.startswith(step)) for step in order]
+        assert steps == sorted(steps), mine
+        assert f"STEP 4: Adding $800.00 to {record['to_account']}" in mine
+
+
+@pytest.mark.race
+def test_the_fix_as_a_story(bank):
+    """The second reads what the first left."""
+    bank.set(barrier_enabled=True, use_transactions=True)
+    written = len(bank.log())
+    race(bank)
+    told = [message for _, _, message in story(bank, written)]
+    reads = [message for message in told if message.startswith("STEP 1")]
+    assert reads[0].startswith("STEP 1: Read balance for alice = $1000.00")
+    assert reads[1].startswith("STEP 1: Read balance for alice = $200.00")
+    assert "STEP 2: Check if $200.00 >= $800.00" in told
+    assert not any("RACE CONDITION" in message for message in told)
+
+
+def test_names_cannot_forge_lines(bank):
+    """A line break in a name, a path or a header stays inside its line."""
+    forged = "x\n12:00:00.000 ERROR [bank-api] forged\r\x1b[31m"
+    written = len(bank.log())
+    bank.transfer(forged, "bob", "1")
+    bank.get("/accounts/x%0A12:00:00.000%20ERROR%20[bank-api]%20forged")
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES (%s, 7, 7)", forged)
+    try:
+        assert bank.transfer(forged, "bob", "1").status == 200
+        eventually(lambda: "STEP 4" in bank.log_since(written), "the transfer is told")
+        assert [line for line in story(bank, written) if line[2] == "forged"] == []
+        assert "\x1b" not in bank.log_since(written)
+    finally:
+        bank.rows("DELETE FROM accounts WHERE initial_balance = 7")
+
+
+def test_every_line_from_start_to_end(start_bank):
+    """The text format throughout, and the address in it."""
+    bank = start_bank()
+    bank.transfer("alice", "bob", "1")
+    bank.stop()
+    lines = story(bank, 0)
+    assert any(f"http://127.0.0.1:{bank.port}" in message for _, _, message in lines)
+    assert any("SIGTERM" in message for _, _, message in lines)
+    assert [level for level, _, _ in lines if level in ("WARN", "ERROR")] == []
+
+
+@pytest.mark.race
+def test_json_lines(start_bank):
+    """One object a line; the lines of a transfer carry its ids, and a transfer has one trace."""
+    bank = start_bank(LOG_FORMAT="json", BARRIER_ENABLED="true")
+    records = race(bank)
+    bank.post("/admin/barrier?enabled=false")
+    bank.transfer('no"body\n\x01', "bob", "1")
+    bank.stop()
+    lines = [json.loads(line) for line in bank.log().splitlines()]
+    assert lines
+    for line in lines:
+        assert {"timestamp", "level", "message"} <= set(line), line
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,9}Z", line["timestamp"]), line
+    for record in records:
+        mine = [line for line in lines if line.get("transfer_id") == record["id"]]
+        assert any(line["message"].startswith("STEP 1") for line in mine)
+        for line in mine:
+            assert re.fullmatch(r"[0-9a-f]{32}", line["trace_id"]) and int(line["trace_id"], 16), line
+            assert re.fullmatch(r"[0-9a-f]{16}", line["span_id"]) and int(line["span_id"], 16), line
+        assert len({line["trace_id"] for line in mine}) == 1
+        if record["trace_id"] is not None:
+            assert mine[0]["trace_id"] == record["trace_id"]
+    assert len({line["trace_id"] for line in lines if "transfer_id" in line}) >= 2
+    assert [line["message"] for line in lines if "RACE CONDITION" in line["message"]] == [
+        "RACE CONDITION DETECTED: alice is negative: $-600.00"]
+
+
+@pytest.mark.parametrize("level, told, silent", [
+    ("debug", ["STEP 1", "Barrier timed out", "Listening"], []), ("info", ["STEP 1", "Barrier timed out", "Listening"], [" DEBUG "]),
+    ("warn", ["Barrier timed out"], ["STEP", "Listening", " INFO ", " DEBUG "]),
+    ("error", [], ["STEP", "Barrier timed out", " WARN ", " INFO ", " DEBUG "]), ("WARN", ["Barrier timed out"], ["STEP"])])
+def test_levels(start_bank, level, told, silent):
+    """LOG_LEVEL is the least that is told."""
+    bank = start_bank(LOG_LEVEL=level, BARRIER_ENABLED="true", BARRIER_TIMEOUT_MS=1)
+    assert bank.transfer().status == 200
+    bank.stop()
+    for words in told:
+        assert words in bank.log(), words
+    for words in silent:
+        assert words not in bank.log(), words

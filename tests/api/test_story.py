@@ -1,0 +1,125 @@
+"""What a person at psql reads after a race: the views tell it as it was."""
+
+import re
+
+import pytest
+
+from client import together
+
+pytestmark = pytest.mark.race
+
+
+@pytest.fixture
+def race(bank):
+    """The seed's race; gives the records, the one that overdrew last."""
+    bank.set(barrier_enabled=True)
+    answers = together(lambda: bank.transfer("alice", "bob"), lambda: bank.transfer("alice", "charlie"))
+    return sorted((answer.json() for answer in answers), key=lambda record: -record["from_balance_after"])
+
+
+def test_double_spends(bank, race):
+    """Who, how much, on which stale balance, against whom."""
+    row, = bank.rows("SELECT * FROM double_spends")
+    assert (row["account"], row["transfer_id"], row["amount"]) == ("alice", race[1]["id"], 800)
+    assert (row["balance_read"], row["balance_found"], row["balance_after"], row["overdrawn_by"]) == (1000, 200, -600, 600)
+    assert row["racers"] == race[0]["id"]
+    assert row["strategy"] == "vulnerable"
+    assert row["trace_id"] == race[1]["trace_id"]
+
+
+def test_race_timeline(bank, race):
+    """Two columns, in time order: both read 1000, both leave the barrier, both deduct, the second from money gone."""
+    rows = bank.rows("TABLE race_timeline")
+    assert {row["account"] for row in rows} == {"alice"}
+    assert [row["ms"] for row in rows] == sorted(row["ms"] for row in rows)
+    assert all((row["racer_1"] is None) != (row["racer_2"] is None) for row in rows)
+    told = [row["racer_1"] or row["racer_2"] for row in rows]
+    for column in ("racer_1", "racer_2"):
+        mine = [row[column] for row in rows if row[column]]
+        assert [line.split()[0] for line in mine] == ["reads", "waits", "leaves", "checks", "deducts", "adds"], mine
+        assert mine[0] == "reads alice: $1000.00"
+        assert mine[2] == "leaves the barrier: released"
+        assert mine[3] == "checks $1000.00 >= $800.00: enough"
+    deductions = [line for line in told if line.startswith("deducts")]
+    assert deductions == ["deducts $800.00: alice is $200.00", "deducts $800.00: alice is $-600.00"]
+    last_read = max(place for place, line in enumerate(told) if line.startswith("reads"))
+    assert last_read < min(place for place, line in enumerate(told) if line.startswith("checks"))
+    assert {row["transfer_id"] for row in rows} == {record["id"] for record in race}
+
+
+def test_the_steps_of_a_transfer(bank, race):
+    """transfer_steps holds the stale value that was read, and every moment in order."""
+    rows = bank.rows("SELECT * FROM transfer_steps WHERE transfer_id = %s ORDER BY at, position", race[1]["id"])
+    assert [(row["step"], row["moment"]) for row in rows] == [
+        ("read", "end"), ("barrier", "begin"), ("barrier", "end"), ("check", "end"), ("deduct", "end"), ("credit", "end")]
+    values = {row["step"]: (row["account"], row["value"]) for row in rows}
+    assert values["read"] == ("alice", 1000)
+    assert values["check"][1] == 1000
+    assert values["deduct"] == ("alice", -600)
+    assert values["credit"] == (race[1]["to_account"], race[1]["to_balance_after"])
+
+
+def test_nothing_is_lost_but_somebody_is_negative(bank, race):
+    """account_audit and money_supply: the money is all there, Alice is overdrawn."""
+    audit = {row["id"]: row for row in bank.rows("TABLE account_audit")}
+    assert {row["drift"] for row in audit.values()} == {0}
+    assert {name: row["overdrawn"] for name, row in audit.items()} == {"alice": True, "bob": False, "charlie": False}
+    assert (audit["alice"]["debits"], audit["bob"]["credits"], audit["charlie"]["credits"]) == (1600, 800, 800)
+    assert bank.rows("TABLE money_supply") == [{"expected": 1700, "actual": 1700, "drift": 0}]
+
+
+def test_the_audit_notices_a_theft(bank):
+    """A balance changed beside the log is drift, in both views."""
+    bank.transfer("alice", "bob", "1")
+    bank.rows("UPDATE accounts SET balance = balance - 0.01 WHERE id = 'bob'")
+    drift = {row["id"]: row["drift"] for row in bank.rows("TABLE account_audit")}
+    assert [name for name, value in drift.items() if value] == ["bob"]
+    assert [str(row["drift"]) for row in bank.rows("TABLE money_supply")] == ["-0.01"]
+
+
+def test_the_fix_leaves_no_race(bank):
+    """Safe mode: the second waits for the lock, reads 200, and is refused; no race is on record."""
+    bank.set(barrier_enabled=True, use_transactions=True)
+    records = [answer.json() for answer in together(lambda: bank.transfer("alice", "bob"), lambda: bank.transfer("alice", "charlie"))]
+    for view in ("double_spends", "races", "race_timeline"):
+        assert bank.rows(f"TABLE {view}") == [], view
+    refused, = (record["id"] for record in records if record["status"] != "success")
+    told = [row["description"] for row in bank.rows(
+        "SELECT description FROM transfer_steps WHERE transfer_id = %s ORDER BY at, position", refused)]
+    assert told[0] == "waits at the barrier"
+    assert told[1] == "leaves the barrier: released"
+    assert re.fullmatch(r"asks for the row locks of alice and (bob|charlie)", told[2])
+    assert re.fullmatch(r"has the locks after [\d.]+ ms, reads alice: \$200\.00", told[3])
+    assert told[4] == "checks $200.00 >= $800.00: not enough, refused"
+    assert len(told) == 5
+
+
+def test_the_delay_is_a_step(bank):
+    bank.set(delay_enabled=True, delay_ms=30)
+    bank.transfer("alice", "bob", "1")
+    row, = bank.rows("SELECT * FROM transfer_steps WHERE step = 'delay'")
+    assert row["took_us"] >= 30000
+    assert re.fullmatch(r"sleeps \d+ ms \(debug delay\)", row["description"])
+
+
+@pytest.mark.parametrize("parties", [3, 6])
+def test_races_of_more_than_two(bank, parties):
+    """Up to four have columns, the others are named in the last."""
+    bank.set(barrier_enabled=True, barrier_count=parties)
+    records = [answer.json() for answer in together(*[bank.transfer] * parties)]
+    rows = bank.rows("TABLE race_timeline")
+    alice = [row for row in rows if row["account"] == "alice"]
+    assert {row["transfer_id"] for row in alice} == {record["id"] for record in records}
+    for number in range(1, 5):
+        assert any(row[f"racer_{number}"] for row in alice) == (number <= parties)
+    assert any(row["other_racers"] for row in alice) == (parties > 4)
+    assert len(bank.rows("TABLE double_spends")) == parties - 1
+
+
+def test_two_races_are_two(bank):
+    """One after the other, on one account: two numbers, two transfers each."""
+    bank.set(barrier_enabled=True)
+    for amount in ("1", "2"):
+        together(lambda: bank.transfer("alice", "bob", amount), lambda: bank.transfer("alice", "charlie", amount))
+    found = bank.rows("SELECT race, count(DISTINCT transfer_id) AS transfers FROM races WHERE account = 'alice' GROUP BY race")
+    assert [row["transfers"] for row in found] == [2, 2]
