@@ -1,0 +1,230 @@
+# A private PostgreSQL: a cluster of the lab's own, on a Unix socket and a free loopback port.
+# Sourced by lab. The functions work on the place that cluster_use chose.
+#
+# Who runs it: PostgreSQL refuses to run as root, so root steps down to the user `postgres`.
+# Who may connect: the socket's folder is open to that user (and root) only, so there nobody is
+# asked for a password; on the TCP port everybody on the machine could knock, so there a
+# password is: it lies beside the data, in the file `password`.
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
+
+cluster_owner=postgres
+cluster_user=bank
+cluster_database=bank
+
+# The newest server programs of at least version $1, in cluster_programs.
+cluster_find_programs() {
+    local candidate version best=0
+    cluster_programs=''
+    for candidate in /usr/lib/postgresql/*/bin "$(dirname -- "$(command -v initdb || true)")"; do
+        [[ -x $candidate/initdb && -x $candidate/pg_ctl && -x $candidate/postgres ]] || continue
+        version=$(cluster_program_version "$candidate")
+        ((version >= $1 && version > best)) || continue
+        best=$version
+        cluster_programs=$candidate
+    done
+    [[ -n $cluster_programs ]]
+}
+
+cluster_program_version() {
+    local version
+    version=$("$1/postgres" --version)
+    version=${version##*) }
+    version=${version%% *}
+    printf '%s' "${version%%[!0-9]*}"
+}
+
+# Runs a command as the user the cluster belongs to, in a folder that user can be in.
+cluster_as_owner() {
+    if ((EUID == 0)); then
+        (cd "$cluster_home" && exec setpriv --reuid="$cluster_owner" --regid="$cluster_owner" --init-groups \
+            env HOME="$cluster_home" "$@")
+    else
+        (cd "$cluster_home" && exec "$@")
+    fi
+}
+
+# cluster_use PLACE: a folder below .lab; its cluster lives in PLACE/postgres, except that a
+# checkout below, say, /root cannot be entered by `postgres`: then it lives in /var/lib/race-lab,
+# in a folder named after the place, so that any later run of root finds it again.
+cluster_use() {
+    cluster_home=$1/postgres
+    if ((EUID == 0)) && [[ ! -d $cluster_home ]] && ! cluster_owner_can_enter "$1"; then
+        cluster_home=/var/lib/race-lab/$(printf '%s' "$1" | md5sum | cut -c 1-12)
+    fi
+    cluster_data=$cluster_home/data
+    cluster_log=$cluster_home/postgres.log
+    cluster_read_address
+}
+
+# Before the packages are installed there is no such user, but no cluster either.
+cluster_owner_can_enter() {
+    ! getent passwd "$cluster_owner" >/dev/null ||
+        setpriv --reuid="$cluster_owner" --regid="$cluster_owner" --init-groups test -x "$1/."
+}
+
+# The address is what was last written into the cluster's own settings.
+cluster_read_address() {
+    cluster_port='' cluster_socket=''
+    [[ -r $cluster_home/address ]] || return 0
+    { IFS= read -r cluster_port && IFS= read -r cluster_socket; } <"$cluster_home/address" || true
+}
+
+cluster_make_home() {
+    [[ -d $cluster_home ]] || mkdir -p "$cluster_home" || fail "cannot make $cluster_home"
+    chmod 700 "$cluster_home"
+    ((EUID != 0)) || chown "$cluster_owner:" "$cluster_home"
+}
+
+# Made under another name and renamed when whole: an interrupted initdb leaves nothing that
+# looks like a cluster. It need not reach the disk at once (--no-sync): a fresh one is soon made.
+cluster_make() {
+    local half=$cluster_home/half-made
+    rm -rf "$half"
+    head -c 18 /dev/urandom | base64 | tr '+/' '-_' >"$cluster_home/password"
+    chmod 600 "$cluster_home/password"
+    ((EUID != 0)) || chown "$cluster_owner:" "$cluster_home/password"
+    cluster_as_owner "$cluster_programs/initdb" -D "$half" --no-sync --no-instructions -U "$cluster_user" \
+        -E UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256 --pwfile="$cluster_home/password" &&
+        cluster_settings | cluster_as_owner tee -a "$half/postgresql.conf" >/dev/null &&
+        echo "CREATE DATABASE $cluster_database" |
+        cluster_as_owner "$cluster_programs/postgres" --single -F -D "$half" postgres &&
+        mv "$half" "$cluster_data"
+}
+
+# What an address adds is in address.conf, rewritten at every start.
+cluster_settings() {
+    cat <<-'SETTINGS'
+
+	# The Race Conditions Lab
+	listen_addresses = '127.0.0.1'
+	max_connections = 200
+	fsync = on
+	unix_socket_permissions = 0700
+	log_line_prefix = '%m [%p] '
+	include_if_exists = '../address.conf'
+	SETTINGS
+}
+
+# Where the name of a socket would not fit into the 107 bytes the kernel has for it, the socket
+# gets a short folder of its own below /tmp.
+cluster_choose_address() {
+    local longest="$cluster_home/socket/.s.PGSQL.65535"
+    [[ -n $cluster_port ]] && ! port_is_busy "$cluster_port" || cluster_port=$(port_find_free)
+    if ((${#longest} <= 107)); then
+        cluster_socket=$cluster_home/socket
+        mkdir -p "$cluster_socket"
+    elif [[ ! -d $cluster_socket ]]; then
+        cluster_socket=$(mktemp -d /tmp/race-lab.XXXXXX)
+    fi
+    chmod 700 "$cluster_socket"
+    ((EUID != 0)) || chown "$cluster_owner:" "$cluster_socket"
+    printf '%s\n%s\n' "$cluster_port" "$cluster_socket" >"$cluster_home/address"
+    printf "port = %s\nunix_socket_directories = '\"%s\"'\n" "$cluster_port" "${cluster_socket//\'/\'\'}" \
+        >"$cluster_home/address.conf"
+}
+
+cluster_pid() {
+    local pid=''
+    [[ ! -r $cluster_data/postmaster.pid ]] || IFS= read -r pid <"$cluster_data/postmaster.pid" || true
+    printf '%s' "$pid"
+}
+
+# A postmaster's first word is the full name of its program; its folder tells whose it is.
+cluster_is_running() {
+    local pid
+    pid=$(cluster_pid)
+    [[ -n $pid && $(process_program "$pid") == */postgres ]] &&
+        [[ $(readlink "/proc/$pid/cwd" 2>/dev/null || echo "$cluster_data") == "$cluster_data" ]]
+}
+
+cluster_is_ready() { "$cluster_programs/pg_isready" -q -h "$cluster_socket" -p "$cluster_port"; }
+
+# cluster_start: makes the cluster if there is none, starts it if it does not run.
+cluster_start() {
+    cluster_find_programs 14 || fail "no PostgreSQL server of version 14 or later on this machine"
+    ! cluster_is_running || return 0
+    cluster_make_home
+    cluster_clear_leftovers
+    if [[ ! -e $cluster_data/PG_VERSION ]]; then
+        progress "Making a private PostgreSQL cluster" "$lab_state/initdb.log" cluster_make ||
+            fail "initdb failed (whole log: $lab_state/initdb.log)"
+    fi
+    cluster_match_version
+    cluster_launch
+}
+
+# What a crash, a kill -9 or an interrupted run may have left.
+cluster_clear_leftovers() {
+    if [[ -d $cluster_home/half-made ]]; then
+        say "An interrupted run left a half-made PostgreSQL cluster: making it anew"
+        rm -rf "$cluster_home/half-made"
+    fi
+    if [[ -d $cluster_data && ! -e $cluster_data/PG_VERSION ]]; then
+        say "The PostgreSQL cluster in $cluster_data is damaged: making it anew"
+        rm -rf "$cluster_data"
+    fi
+    local pid
+    pid=$(cluster_pid)
+    [[ -n $pid ]] || return 0
+    say "PostgreSQL did not stop in order last time (stale pid $pid): it will recover"
+    # PostgreSQL takes its old pid file for a running server only if the number now belongs to another
+    # process of this user. Otherwise the file stays: it also tells of backends that still live.
+    [[ ! -d /proc/$pid ]] || rm -f "$cluster_data/postmaster.pid"
+}
+
+# Data belong to the major version that made them.
+cluster_match_version() {
+    local made
+    made=$(<"$cluster_data/PG_VERSION")
+    [[ $made != $(cluster_program_version "$cluster_programs") ]] || return 0
+    [[ -x /usr/lib/postgresql/$made/bin/postgres ]] ||
+        fail "this cluster was made by PostgreSQL $made, which is gone: './lab clean' makes room for a new one"
+    cluster_programs=/usr/lib/postgresql/$made/bin
+}
+
+# Between finding a port free and taking it, another program may have taken it; and after a
+# kill -9 the old backends need a moment to leave the shared memory.
+cluster_launch() {
+    local tries
+    for tries in 1 2 3 4 5; do
+        cluster_choose_address
+        : >"$cluster_log"
+        ((EUID != 0)) || chown "$cluster_owner:" "$cluster_log"
+        cluster_as_owner "$cluster_programs/pg_ctl" -D "$cluster_data" -l "$cluster_log" -w -t 60 -s start \
+            >/dev/null 2>&1 </dev/null 9>&- && return 0
+        if grep -q 'Address already in use' "$cluster_log"; then
+            say "Port $cluster_port was taken meanwhile: PostgreSQL gets another one"
+            cluster_port=
+        elif ((tries < 5)); then
+            sleep 1
+        fi
+    done
+    tail -n 10 "$cluster_log" | sed 's/^/    /' >&2
+    fail "PostgreSQL did not start (whole log: $cluster_log)"
+}
+
+cluster_stop() {
+    cluster_is_running || return 0
+    cluster_find_programs 14 && cluster_match_version
+    cluster_as_owner "$cluster_programs/pg_ctl" -D "$cluster_data" -w -t 30 -s -m fast stop >/dev/null 2>&1 </dev/null ||
+        cluster_as_owner "$cluster_programs/pg_ctl" -D "$cluster_data" -w -t 10 -s -m immediate stop >/dev/null 2>&1 </dev/null ||
+        { warn "PostgreSQL (pid $(cluster_pid)) does not stop"; return 1; }
+}
+
+# Stops the cluster and deletes it.
+cluster_remove() {
+    cluster_stop || return
+    [[ $cluster_socket != /tmp/race-lab.* ]] || rm -rf "$cluster_socket"
+    rm -rf "$cluster_home"
+    rmdir /var/lib/race-lab 2>/dev/null || true
+}
+
+# The environment in which libpq finds the database.
+cluster_environment() {
+    printf '%s\0' PGHOST="$cluster_socket" PGPORT="$cluster_port" PGUSER="$cluster_user" PGDATABASE="$cluster_database"
+}
+
+# The program itself, not Debian's wrapper of that name, which would look for the system's clusters.
+cluster_psql() {
+    "$cluster_programs/psql" -h "$cluster_socket" -p "$cluster_port" -U "$cluster_user" -d "$cluster_database" "$@"
+}

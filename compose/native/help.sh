@@ -1,0 +1,134 @@
+# What --help prints, for the launcher and for each verb. Sourced by lab.
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
+
+help_print() {
+    case ${1:-} in
+        '')     help_lab ;;
+        demo)   help_demo ;;
+        up)     help_up ;;
+        down)   help_down ;;
+        status) help_status ;;
+        psql)   help_psql ;;
+        logs)   help_logs ;;
+        test)   help_test ;;
+        clean)  help_clean ;;
+        *)      fail "no verb '$1': './lab help' lists them" ;;
+    esac
+}
+
+help_lab() {
+    cat <<'TEXT'
+Race Conditions Lab: two transfers spend the same money, and the fix that stops them.
+
+Usage: ./lab VERB [options]
+
+  demo      the whole story, from one transfer to the fix, and a verdict; nothing is left running
+  up        start PostgreSQL and the bank API, and leave them running
+  down      stop them
+  status    what runs, and where
+  psql      psql on the private database, such as: ./lab psql -c 'TABLE race_timeline'
+  logs      the bank API's log; -f follows it
+  test      build and run every test
+  clean     stop everything; remove .lab/ and build/
+  help      this text; './lab VERB --help' tells more about a verb
+
+Everything lives in this folder: builds in build/, the database and the logs in .lab/.
+Colour is used on a terminal only, and not at all when NO_COLOR is set.
+TEXT
+}
+
+help_demo() {
+    cat <<'TEXT'
+Usage: ./lab demo [--no-install]
+
+Installs what is missing, builds, starts a private PostgreSQL and the bank API on free ports, and plays
+the story: a normal transfer, two at once, the delay, the barrier, the metrics, the fix, the transaction log.
+For each pair of transfers it draws what happened when, and what each of them had read. It ends with a
+table of what had to be seen and what was. Runs beside './lab up' without touching it.
+
+  --no-install   stop with the list of missing packages instead of installing them
+
+Exit status: 0 if every act showed what it had to, 1 if not. Nothing is left running either way.
+Logs of the last demo: .lab/demo/bank-api.log and .lab/demo/postgres.log
+TEXT
+}
+
+help_up() {
+    cat <<'TEXT'
+Usage: ./lab up [--port PORT] [--no-install]
+
+Installs what is missing, builds, starts a private PostgreSQL and the bank API, and leaves them running.
+If they run already it says where. Balances and the transfer log outlive './lab down'.
+
+  --port PORT    the API's port (default 8000)
+  --no-install   stop with the list of missing packages instead of installing them
+
+The API's settings come from the environment, such as: WORKER_THREADS=32 LOG_LEVEL=debug ./lab up
+TEXT
+}
+
+help_down() {
+    cat <<'TEXT'
+Usage: ./lab down
+
+Stops the bank API (it finishes the requests it has) and the private PostgreSQL. The data stay.
+Exit status: 0 if nothing runs any more and the API ended well.
+TEXT
+}
+
+help_status() {
+    cat <<'TEXT'
+Usage: ./lab status
+
+One line for the bank API and one for the database.
+Exit status: 0 if both run and are healthy, 3 if not.
+TEXT
+}
+
+help_psql() {
+    cat <<'TEXT'
+Usage: ./lab psql [psql's options]
+
+psql on the private database of './lab up'. Worth a look after a race:
+
+  ./lab psql -c 'TABLE race_timeline'    what the racing transfers did, in time order, a column each
+  ./lab psql -c 'TABLE double_spends'    who overdrew, by how much, on which stale balance
+  ./lab psql -c 'TABLE account_audit'    every account against the transfer log
+  ./lab psql -c 'TABLE money_supply'     money is moved, never made
+TEXT
+}
+
+help_logs() {
+    cat <<'TEXT'
+Usage: ./lab logs [-f] [-n LINES]
+
+The last lines of the bank API's log (default 50).
+
+  -f         keep printing what is added
+  -n LINES   how many lines to start with
+TEXT
+}
+
+help_test() {
+    cat <<'TEXT'
+Usage: ./lab test [--preset NAME] [-R REGEX] [--no-install]
+
+Builds and runs every test: all of them on the release build and on the AddressSanitizer build, the race and
+shutdown tests on the ThreadSanitizer build too.
+
+  --preset NAME  only this preset: release, asan, tsan or debug
+  -R REGEX       only the tests whose names match
+  --no-install   stop with the list of missing packages instead of installing them
+
+Exit status: 0 if all passed.
+TEXT
+}
+
+help_clean() {
+    cat <<'TEXT'
+Usage: ./lab clean
+
+Stops the bank API and the private PostgreSQL, deletes the database, and removes .lab/ and build/.
+Packages that were installed stay.
+TEXT
+}

@@ -1,0 +1,183 @@
+# The verbs around the lab that stays up: up, down, status, psql, logs, clean. Sourced by lab.
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
+
+# One launcher at a time changes what runs in a place. The lock goes with this process.
+# lifecycle_lock PLACE
+lifecycle_lock() {
+    mkdir -p "$1"
+    exec 9>"$1/lock"
+    flock -n 9 && return
+    say "Another ./lab is busy in ${1#"$lab_root"/}: waiting for it"
+    flock -w 300 9 || fail "another ./lab is still busy in $1 after five minutes"
+}
+
+lifecycle_use() {
+    cluster_use "$lab_state"
+    server_use "$lab_state"
+}
+
+lab_up() {
+    local port='' install=true
+    while (($#)); do
+        case $1 in
+            --port)       lab_needs_value "$@"; port=$2; shift ;;
+            --port=*)     port=${1#*=} ;;
+            --no-install) install=false ;;
+            *)            fail "up: no option '$1': './lab up --help' lists them" ;;
+        esac
+        shift
+    done
+    [[ -z $port ]] || lifecycle_check_port "$port"
+    lifecycle_lock "$lab_state"
+    lifecycle_use
+    if lifecycle_is_up; then
+        [[ -z $port || $port == "$server_port" ]] ||
+            fail "the bank API runs on port $server_port already: './lab down' first, then './lab up --port $port'"
+        say "The lab is up already."
+        lifecycle_print_hints
+        return
+    fi
+    lifecycle_start "${port:-8000}" "$install"
+    lifecycle_print_hints
+}
+
+lifecycle_check_port() {
+    [[ $1 =~ ^[1-9][0-9]{0,4}$ && $1 -le 65535 ]] || fail "up: --port wants a number from 1 to 65535, not '$1'"
+}
+
+lifecycle_is_up() {
+    server_is_running && cluster_is_running && cluster_find_programs 14 && server_is_healthy
+}
+
+lifecycle_start() {
+    local port=$1 install=$2
+    if ! server_is_running && port_is_busy "$port"; then
+        fail "port $port is taken by another program: use './lab up --port $(port_next_free "$port")'"
+    fi
+    build_prepare "$install"
+    # The user the cluster belongs to may have come only with the packages.
+    cluster_use "$lab_state"
+    cluster_start
+    if server_is_running; then
+        # Only the database was down: the server finds it again by itself.
+        server_wait_healthy || fail "bank-api does not recover: './lab down', then './lab up'"
+        return
+    fi
+    if [[ -e $server_pid_file ]]; then
+        say "bank-api did not stop in order last time (stale pid $(server_pid)): starting it anew"
+    fi
+    server_start "$port" || fail "bank-api did not start (whole log: $server_log)"
+}
+
+lifecycle_print_hints() {
+    cat <<TEXT
+
+  Bank API     $server_url   ($server_url/metrics for Prometheus)
+  PostgreSQL   127.0.0.1:$cluster_port, user and database '$cluster_user' (password: $cluster_home/password), or ./lab psql
+
+Try:
+  curl $server_url/accounts
+  curl -X POST $server_url/transfer -H 'Content-Type: application/json' -d '{"from_account":"alice","to_account":"bob","amount":100}'
+  curl -X POST '$server_url/admin/barrier?enabled=true&count=2'
+
+Then: ./lab status | ./lab logs -f | ./lab psql -c 'TABLE race_timeline' | ./lab down
+TEXT
+}
+
+lab_down() {
+    (($# == 0)) || fail "down takes no options"
+    local status=0 pid
+    lifecycle_lock "$lab_state"
+    lifecycle_use
+    pid=$(server_pid)
+    server_stop || status=1
+    if [[ -n $server_exit_status ]]; then
+        say "bank-api (pid $pid) stopped: exit status $server_exit_status"
+    else
+        say "bank-api was not running"
+    fi
+    if cluster_is_running; then
+        cluster_stop && say "PostgreSQL stopped" || status=1
+    else
+        say "PostgreSQL was not running"
+    fi
+    return "$status"
+}
+
+lab_status() {
+    (($# == 0)) || fail "status takes no options"
+    local status=0
+    lifecycle_use
+    lifecycle_print_server || status=3
+    lifecycle_print_cluster || status=3
+    return "$status"
+}
+
+lifecycle_print_server() {
+    local health
+    if server_is_running; then
+        health=$(server_curl --max-time 3 "$server_url/health" 2>/dev/null || echo 'no answer')
+        say "bank-api    running  $server_url  pid $(server_pid)  health: $health"
+        [[ $health == *'"status":"ok"'* ]]
+        return
+    fi
+    if [[ -e $server_pid_file ]]; then
+        say "bank-api    stopped, not by ./lab down (pid was $(server_pid), exit status $(cat "$server_exit_file" 2>/dev/null || echo unknown))"
+    else
+        say "bank-api    stopped"
+    fi
+    return 1
+}
+
+lifecycle_print_cluster() {
+    if ! cluster_is_running; then
+        say "PostgreSQL  stopped"
+        return 1
+    fi
+    local version
+    version=$(<"$cluster_data/PG_VERSION")
+    if cluster_find_programs 14 && cluster_is_ready; then
+        say "PostgreSQL  running  version $version  127.0.0.1:$cluster_port  pid $(cluster_pid)  socket in $cluster_socket"
+    else
+        say "PostgreSQL  running, but takes no connections (pid $(cluster_pid), log: $cluster_log)"
+        return 1
+    fi
+}
+
+lab_psql() {
+    lifecycle_use
+    cluster_is_running || fail "the database does not run: './lab up' starts it"
+    cluster_find_programs 14
+    cluster_psql "$@"
+}
+
+lab_logs() {
+    local lines=50 follow=()
+    while (($#)); do
+        case $1 in
+            -f) follow=(-F) ;;
+            -n) lab_needs_value "$@"; lines=$2; shift ;;
+            *)  fail "logs: no option '$1': './lab logs --help' lists them" ;;
+        esac
+        shift
+    done
+    [[ $lines =~ ^[0-9]+$ ]] || fail "logs: -n wants a number of lines"
+    server_use "$lab_state"
+    [[ -e $server_log ]] || fail "no log yet: './lab up' starts the bank API"
+    exec tail -n "$lines" "${follow[@]}" "$server_log"
+}
+
+lab_clean() {
+    (($# == 0)) || fail "clean takes no options"
+    local place
+    for place in "$lab_state" "$lab_state/demo"; do
+        lifecycle_lock "$place"
+        cluster_use "$place"
+        server_use "$place"
+        server_stop || warn "bank-api ended with exit status ${server_exit_status:-unknown}"
+        cluster_remove || fail "nothing was removed"
+    done
+    exec 9>&-
+    rm -rf "${lab_root:?}/.lab" "${lab_root:?}/build"
+    say "Stopped everything; removed the database, .lab/ and build/. Installed packages stay."
+}

@@ -1,0 +1,69 @@
+# Where llhttp, the HTTP parser, comes from on this machine. Sourced by lab.
+#
+#   1. what pkg-config or an earlier run already found;
+#   2. the distribution's libllhttp-dev, where there is one (Debian 13 and later);
+#   3. on Debian 12, Debian 13's package, unpacked below .lab/llhttp: it needs only an old libc6;
+#   4. otherwise CMake fetches a release pinned by its hash (CMakeLists.txt).
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
+
+llhttp_is_private() { [[ -e $lab_state/llhttp/usr/include/llhttp.h ]]; }
+
+llhttp_is_found() { llhttp_is_private || pkg-config --exists libllhttp 2>/dev/null; }
+
+# Read by packages_missing, before anything is fetched.
+llhttp_wants_package() {
+    ! llhttp_is_found || return 1
+    [[ $distribution_id == debian && $distribution_version != 12 ]] && return 0
+    apt-cache show libllhttp-dev >/dev/null 2>&1
+}
+
+# llhttp_ensure INSTALL(true|false)
+llhttp_ensure() {
+    ! llhttp_is_found || return 0
+    [[ $distribution_id == debian && $distribution_version == 12 ]] || return 0
+    $1 || { warn "llhttp is missing and --no-install forbids fetching Debian 13's package: CMake will try"; return 0; }
+    progress "Fetching llhttp from Debian 13, into .lab/llhttp" "$lab_state/llhttp.log" llhttp_fetch ||
+        warn "no llhttp from Debian 13: CMake will fetch its source instead"
+}
+
+# The mirror this machine's own apt uses for its release, so that a proxy or a local mirror serves us too.
+# shellcheck disable=SC2016 # apt expands its format, awk its program
+llhttp_mirror() {
+    apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+        awk -v codename="$distribution_codename" '
+            $3 == "main" && $1 ~ /^https?:/ && ($2 == codename || $2 ~ /^(old)*stable$/) { print $1; exit }'
+}
+
+# apt with a sources list and a state folder of its own: it checks the signature and the hashes,
+# and neither the system's sources nor its package lists are touched. The folder is short-lived
+# and below /tmp because gpgv, which apt calls, minds spaces in a path, and a checkout may have them.
+llhttp_fetch() (
+    mirror=$(llhttp_mirror)
+    [[ -n $mirror ]] || { echo "no Debian mirror found in the apt configuration"; exit 1; }
+    work=$(mktemp -d /tmp/race-lab-apt.XXXXXX)
+    terminal_on_exit "rm -rf '$work'"
+    llhttp_download "$mirror" "$work" && llhttp_unpack "$work"
+)
+
+llhttp_download() {
+    local mirror=$1 work=$2 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    mkdir -p "$work"/lists/partial "$work"/cache/archives/partial "$work"/debs
+    echo "deb [signed-by=$keyring] $mirror trixie main" >"$work/sources.list"
+    # A sandbox user could not write here when root runs us in a folder of its own.
+    local options=(
+        -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
+        -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache"
+        -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none
+        -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
+    )
+    apt-get "${options[@]}" --error-on=any update &&
+        (cd "$work/debs" && apt-get "${options[@]}" download libllhttp-dev libllhttp9.2)
+}
+
+llhttp_unpack() {
+    local work=$1 deb
+    for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$work/root" || return; done
+    rm -rf "$lab_state/llhttp"
+    mv "$work/root" "$lab_state/llhttp"
+}

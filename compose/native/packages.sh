@@ -1,0 +1,158 @@
+# Which distribution packages the lab stands on, which of them are missing, and installing those.
+# Sourced by lab.
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
+
+# A line is "package|kind of evidence|evidence": what counts is that the tool is there, wherever
+# it came from; the package is only how Debian and Ubuntu bring it.
+packages_to_run='
+cmake|command|cmake
+ninja-build|command|ninja
+gcc|command|gcc
+libc6-dev|file|/usr/include/stdio.h
+pkg-config|command|pkg-config
+libuv1-dev|library|libuv
+libpq-dev|library|libpq
+libjansson-dev|library|jansson
+libcurl4-openssl-dev|library|libcurl
+postgresql|postgresql|14
+curl|command|curl
+'
+packages_to_test='
+clang|command|clang
+clang-tidy|command|clang-tidy
+clang-format|command|clang-format
+libclang-rt-dev|clang-runtime|fuzzer
+libcmocka-dev|library|cmocka
+python3-pytest|python|pytest
+python3-psycopg2|python|psycopg2
+shellcheck|command|shellcheck
+'
+
+packages_is_installed() {
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+packages_clang_has() {
+    local directory
+    directory=$(clang -print-resource-dir 2>/dev/null) || return 1
+    compgen -G "$directory/lib/*/libclang_rt.$1*" >/dev/null
+}
+
+packages_has() {
+    local package=$1 kind=$2 evidence=$3
+    case $kind in
+        command)       command -v "$evidence" >/dev/null ;;
+        file)          [[ -e $evidence ]] ;;
+        library)       packages_is_installed "$package" || pkg-config --exists "$evidence" 2>/dev/null ;;
+        postgresql)    cluster_find_programs "$evidence" ;;
+        # The system's own python, which is the one the packages serve: another may come first in PATH.
+        python)        /usr/bin/python3 -c "import $evidence" 2>/dev/null ;;
+        clang-runtime) packages_clang_has "$evidence" ;;
+    esac
+}
+
+# Prints the packages missing from the given lists, one a line.
+packages_missing() {
+    local package kind evidence
+    while IFS='|' read -r package kind evidence; do
+        [[ -n $package ]] || continue
+        packages_has "$package" "$kind" "$evidence" || printf '%s\n' "$package"
+    done <<<"$*"
+    ! llhttp_wants_package || printf 'libllhttp-dev\n'
+}
+
+# packages_ensure INSTALL(true|false) LIST...
+packages_ensure() {
+    local install=$1 missing
+    shift
+    packages_read_distribution
+    missing=$(packages_missing "$*")
+    missing=${missing//$'\n'/ }
+    [[ -n $missing ]] || return 0
+    $install || fail "missing: $missing (install them, or run without --no-install)"
+    packages_check_distribution "$missing"
+    say "Missing: $missing"
+    packages_install "$missing"
+    missing=$(packages_missing "$*")
+    [[ -z $missing ]] || fail "still missing after the installation: ${missing//$'\n'/ }"
+}
+
+packages_read_distribution() {
+    distribution_id='' distribution_version='' distribution_codename='' distribution_name='this system'
+    [[ -r /etc/os-release ]] || return 0
+    local key value
+    while IFS='=' read -r key value; do
+        value=${value//\"/}
+        case $key in
+            ID)               distribution_id=$value ;;
+            VERSION_ID)       distribution_version=${value%%.*} ;;
+            VERSION_CODENAME) distribution_codename=$value ;;
+            PRETTY_NAME)      distribution_name=$value ;;
+        esac
+    done </etc/os-release
+}
+
+# Older releases have a PostgreSQL or a CMake too old for the lab; others name packages otherwise.
+packages_check_distribution() {
+    case $distribution_id in
+        debian) [[ -z $distribution_version ]] || ((distribution_version >= 12)) && return 0 ;;
+        ubuntu) ((${distribution_version:-0} >= 24)) && return 0 ;;
+    esac
+    fail "$distribution_name is not one the lab can install on (Debian 12, 13, Ubuntu 24.04 are):" \
+        "install what these are called there, then run again: $1"
+}
+
+# Runs as root. $1: keep the default cluster from being made (true|false); the rest: packages.
+#
+# Debian's postgresql package makes a cluster "main" and starts it, now and at every boot: a
+# service nobody asked for, on the port a person's own PostgreSQL may want. The package asks
+# createcluster.conf first, which includes createcluster.d: one file there, for the time of the
+# installation only, says no. Nothing is changed where a PostgreSQL server is installed already.
+#
+# NEEDRESTART_SUSPEND keeps Ubuntu from restarting the machine's services on this occasion. The
+# lock timeout waits for the updates a fresh machine starts by itself.
+# shellcheck disable=SC2016 # expanded by the shell that runs it
+packages_root_script='
+set -eu
+guard=$1; shift
+drop_in=/etc/postgresql-common/createcluster.d/race-conditions-lab.conf
+if [ "$guard" = true ]; then
+    trap '\''rm -f "$drop_in"'\'' EXIT
+    trap "exit 130" INT; trap "exit 143" TERM; trap "exit 129" HUP
+    mkdir -p "${drop_in%/*}"
+    echo "create_main_cluster = false" >"$drop_in"
+    chmod 644 "$drop_in"
+fi
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+# A source of somebody else that cannot be reached is no reason to stop: the installation tells.
+apt-get -o DPkg::Lock::Timeout=120 update || { sleep 3; apt-get -o DPkg::Lock::Timeout=120 update; } || true
+apt-get -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold \
+    install -y --no-install-recommends "$@"
+'
+
+# $1: the packages, separated by spaces.
+packages_install() {
+    local as_root=() guard=false names
+    read -ra names <<<"$1"
+    if ((EUID != 0)); then
+        command -v sudo >/dev/null || fail "root is needed once, and there is no sudo: run as root: apt-get install $1"
+        say "Root is needed for apt; sudo may ask for your password."
+        sudo -v || fail "sudo was refused: have an administrator run: apt-get install $1"
+        as_root=(sudo)
+    fi
+    [[ " $1 " != *' postgresql '* ]] || guard=true
+    ! $guard || say_dim "(PostgreSQL comes without its default cluster: no service is started on this machine)"
+    progress "Installing with apt" "$lab_state/apt.log" \
+        "${as_root[@]}" sh -c "$packages_root_script" sh "$guard" "${names[@]}" ||
+        fail "apt could not install them (whole log: $lab_state/apt.log)"
+}
+
+# Unpacks one package of the distribution into a private folder, installing nothing: for a
+# tool whose package would also start a service. $1: package, $2: folder. Status 1 if it cannot.
+packages_unpack_privately() (
+    package=$1 folder=$2
+    work=$(mktemp -d /tmp/race-lab-apt.XXXXXX)
+    terminal_on_exit "rm -rf '$work'"
+    cd "$work" && apt-get -o APT::Sandbox::User="$(id -un)" download "$package" && dpkg -x ./*.deb root &&
+        rm -rf "$folder" && mv root "$folder"
+)

@@ -1,0 +1,48 @@
+# Processes and TCP ports, read from /proc: present on every Linux, unlike ps, ss or lsof.
+# Sourced by lab.
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
+
+# The first word of a process's command line; empty if it is gone. Readable for any user's process.
+process_program() {
+    local program=''
+    [[ ! -r /proc/$1/cmdline ]] || IFS= read -r -d '' program 2>/dev/null <"/proc/$1/cmdline" || true
+    printf '%s' "$program"
+}
+
+# A pid file outlives its process, and the number may since belong to another one.
+# process_is PID PROGRAM
+process_is() { [[ $1 =~ ^[0-9]+$ && $(process_program "$1") == "$2" ]]; }
+
+# process_wait_gone PID PROGRAM SECONDS
+process_wait_gone() {
+    local tries=$(($3 * 50))
+    while process_is "$1" "$2"; do
+        ((tries-- > 0)) || return 1
+        sleep 0.02
+    done
+}
+
+# Whether anything listens on a TCP port, at whatever local address (state 0A is LISTEN).
+port_is_busy() {
+    local hex
+    printf -v hex ':%04X' "$1"
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+        awk -v port="$hex" '$4 == "0A" && substr($2, length($2) - 4) == port { busy = 1 } END { exit !busy }'
+}
+
+# Below the range the kernel gives to outgoing connections, so that none of them takes it meanwhile.
+port_find_free() {
+    local port tries=200
+    while ((tries-- > 0)); do
+        port=$((20000 + RANDOM % 12000))
+        port_is_busy "$port" || { printf '%s' "$port"; return; }
+    done
+    return 1
+}
+
+# The first free port after $1.
+port_next_free() {
+    local port=$(($1 + 1))
+    while ((port < 65535)) && port_is_busy "$port"; do port=$((port + 1)); done
+    printf '%s' "$port"
+}

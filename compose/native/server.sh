@@ -1,0 +1,101 @@
+# Starts, watches and stops bank-api. Sourced by lab. The functions work on the place that
+# server_use chose: a folder below .lab with the pid, the URL, the log and the exit status.
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
+
+# server_use PLACE
+server_use() {
+    server_program=$(build_program release)
+    server_log=$1/bank-api.log
+    server_pid_file=$1/bank-api.pid
+    server_url_file=$1/bank-api.url
+    server_exit_file=$1/bank-api.exit
+    server_url=''
+    [[ ! -r $server_url_file ]] || server_url=$(<"$server_url_file")
+    server_port=${server_url##*:}
+}
+
+# A server that listens everywhere is asked on the loopback.
+server_set_url() {
+    local host=${BANK_API_HOST:-127.0.0.1}
+    server_port=$1
+    case $host in
+        0.0.0.0 | '*') host=127.0.0.1 ;;
+        ::)            host='[::1]' ;;
+        *:*)           host="[$host]" ;;
+    esac
+    server_url=http://$host:$server_port
+    printf '%s\n' "$server_url" >"$server_url_file"
+}
+
+server_pid() { [[ ! -r $server_pid_file ]] || cat "$server_pid_file"; }
+
+server_is_running() { process_is "$(server_pid)" "$server_program"; }
+
+# Straight to the loopback, whatever proxy or .curlrc there is.
+server_curl() { curl -q --noproxy '*' -sS "$@"; }
+
+server_is_healthy() {
+    [[ $(server_curl --max-time 3 "$server_url/health" 2>/dev/null) == *'"status":"ok"'* ]]
+}
+
+# server_start PORT: starts the program against the database of cluster_use. Status 1, with a
+# line that says why, if it does not get healthy.
+server_start() {
+    server_set_url "$1"
+    rm -f "$server_pid_file" "$server_exit_file"
+    server_launch
+    server_wait_healthy
+}
+
+# In a session of its own, so that Ctrl-C here and a closed terminal do not reach it. A small shell
+# stays above it to record how it ended, for whoever asks later.
+# shellcheck disable=SC2016 # expanded by that shell
+server_launch() {
+    local database
+    mapfile -d '' database < <(cluster_environment)
+    setsid env -u DATABASE_URL "${database[@]}" BANK_API_PORT="$server_port" LOG_FORMAT="${LOG_FORMAT:-text}" \
+        sh -c '"$0" & echo $! >"$1.new"; mv "$1.new" "$1"; wait $!; echo $? >"$2"' \
+        "$server_program" "$server_pid_file" "$server_exit_file" >"$server_log" 2>&1 </dev/null 9>&- &
+}
+
+server_last_words() { grep . "$server_log" | tail -n 1 || true; }
+
+server_wait_healthy() {
+    local deadline=$((SECONDS + 20))
+    until server_is_healthy; do
+        if [[ -e $server_exit_file ]]; then
+            warn "bank-api ended at once, with exit status $(<"$server_exit_file"): $(server_last_words)"
+            return 1
+        fi
+        if ((SECONDS >= deadline)); then
+            warn "bank-api does not get healthy on $server_url: $(server_last_words)"
+            return 1
+        fi
+        sleep 0.02
+    done
+}
+
+# server_stop: SIGTERM, lets it drain, and puts its exit status into server_exit_status
+# (empty if it did not run). Status 1 if it had to be killed or ended badly.
+server_stop() {
+    local pid tries=100
+    server_exit_status=''
+    # Interrupted between the start and the pid file: the address is there already.
+    while [[ -e $server_url_file && ! -e $server_pid_file ]] && ((tries-- > 0)); do sleep 0.02; done
+    pid=$(server_pid)
+    if ! process_is "$pid" "$server_program"; then
+        rm -f "$server_pid_file" "$server_url_file"
+        return 0
+    fi
+    kill -TERM "$pid"
+    if ! process_wait_gone "$pid" "$server_program" 30; then
+        warn "bank-api (pid $pid) did not stop within 30 s: killed"
+        kill -KILL "$pid" || true
+        process_wait_gone "$pid" "$server_program" 5 || return 1
+    fi
+    tries=100
+    until [[ -s $server_exit_file ]] || ((tries-- == 0)); do sleep 0.02; done
+    server_exit_status=$(cat "$server_exit_file" 2>/dev/null || echo unknown)
+    rm -f "$server_pid_file" "$server_url_file"
+    [[ $server_exit_status == 0 ]]
+}

@@ -1,0 +1,94 @@
+# What the launcher says and how: colour, one-line errors, progress on anything slow.
+# Sourced by lab. Everything goes to standard output but complaints, which go to standard error.
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
+
+# Colour only where a person reads: a terminal that can, and nobody asked for none (no-color.org).
+terminal_setup() {
+    terminal_bold='' terminal_dim='' terminal_red='' terminal_green='' terminal_yellow='' terminal_cyan='' terminal_plain=''
+    terminal_is_tty=false
+    [[ -t 1 ]] || return 0
+    terminal_is_tty=true
+    [[ -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]] || return 0
+    terminal_bold=$'\e[1m' terminal_dim=$'\e[2m' terminal_plain=$'\e[0m'
+    terminal_red=$'\e[31m' terminal_green=$'\e[32m' terminal_yellow=$'\e[33m' terminal_cyan=$'\e[36m'
+}
+
+terminal_has_color() { [[ -n $terminal_plain ]]; }
+
+say() { printf '%s\n' "$*"; }
+
+say_dim() { printf '%s%s%s\n' "$terminal_dim" "$*" "$terminal_plain"; }
+
+warn() { printf '%slab: %s%s\n' "$terminal_yellow" "$*" "$terminal_plain" >&2; }
+
+# One clear line, and out. Never call it inside $(...): the exit would end only the subshell.
+fail() {
+    printf '%slab: %s%s\n' "$terminal_red" "$*" "$terminal_plain" >&2
+    exit 1
+}
+
+# Seconds since the epoch with a decimal, without starting a program.
+terminal_now() { printf '%s' "${EPOCHREALTIME/,/.}"; }
+
+terminal_seconds_since() {
+    local now
+    now=$(terminal_now)
+    awk -v a="$1" -v b="$now" 'BEGIN { printf "%.1f", b - a }'
+}
+
+# For a subshell that makes something temporary: COMMAND runs on every way out of it.
+terminal_on_exit() {
+    # shellcheck disable=SC2064 # expanded now: it names what exists now
+    trap "$1" EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    trap 'exit 129' HUP
+}
+
+# progress TITLE LOGFILE COMMAND...
+# Runs COMMAND in the foreground, so that Ctrl-C reaches it, with its output in LOGFILE, while a
+# ticker tells that it is alive. On failure shows the end of the log. Returns COMMAND's status.
+progress() {
+    local title=$1 log=$2 started status=0
+    shift 2
+    started=$(terminal_now)
+    $terminal_is_tty || say "$title ..."
+    exec 7> >(terminal_ticker "$title")
+    terminal_ticker_pid=$!
+    # A subshell, because here 7>&- would only put the ticker's pipe aside, and keep it open.
+    ("$@") >"$log" 2>&1 </dev/null 7>&- || status=$?
+    terminal_stop_ticker
+    if ((status == 0)); then
+        say "${terminal_green}done${terminal_plain}  $title ($(terminal_seconds_since "$started") s)"
+        return 0
+    fi
+    say "${terminal_red}failed${terminal_plain}  $title: exit status $status; the end of $log:"
+    tail -n 30 "$log" | sed 's/^/    /'
+    return "$status"
+}
+
+# Runs beside one slow command, until its standard input ends: no signal to time, and if the launcher
+# itself is killed, the ticker ends with it.
+terminal_ticker() {
+    local title=$1 marks="|/-\\" tick=0 seconds status
+    while true; do
+        seconds=$((tick / 5))
+        if $terminal_is_tty; then
+            printf '\r\e[K%s %s (%d s)' "${marks:tick%4:1}" "$title" "$seconds"
+        elif ((tick > 0 && tick % 50 == 0)); then
+            say "  still at it: $title ($seconds s)"
+        fi
+        status=0
+        read -r -t 0.2 || status=$?
+        ((status > 128)) || break # not a timeout: the end of the input
+        tick=$((tick + 1))
+    done
+}
+
+terminal_stop_ticker() {
+    [[ -n ${terminal_ticker_pid:-} ]] || return 0
+    exec 7>&-
+    wait "$terminal_ticker_pid" || true
+    terminal_ticker_pid=
+    ! $terminal_is_tty || printf '\r\e[K'
+}

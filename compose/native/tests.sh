@@ -1,0 +1,80 @@
+# The verb test: builds the presets and has CTest run what belongs to each. Sourced by lab.
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
+
+tests_tools=''
+
+lab_test() {
+    local install=true presets=(release asan tsan) regex=() preset
+    while (($#)); do
+        case $1 in
+            --no-install) install=false ;;
+            --preset)     lab_needs_value "$@"; presets=("$2"); shift ;;
+            --preset=*)   presets=("${1#*=}") ;;
+            -R)           lab_needs_value "$@"; regex=(-R "$2"); shift ;;
+            *)            fail "test: no option '$1': './lab test --help' lists them" ;;
+        esac
+        shift
+    done
+    for preset in "${presets[@]}"; do
+        [[ $preset =~ ^(release|debug|asan|tsan)$ ]] || fail "test: no preset '$preset': release, asan, tsan or debug"
+    done
+    mkdir -p "$lab_state"
+    build_prepare_tools "$install" "$packages_to_run" "$packages_to_test"
+    tests_find_promtool "$install"
+    tests_run_all
+}
+
+# Uses presets and regex of lab_test. A preset that fails does not keep the next from being run.
+tests_run_all() {
+    local preset results=() failed=false started verdict
+    for preset in "${presets[@]}"; do
+        started=$(terminal_now)
+        build_preset "$preset" everything
+        say ""
+        say "${terminal_bold}== Tests of the $preset build${terminal_plain}"
+        verdict="${terminal_green}passed${terminal_plain}"
+        if ! tests_run_preset "$preset"; then
+            verdict="${terminal_red}FAILED${terminal_plain}"
+            failed=true
+        fi
+        results+=("$(printf '%-8s %s  %s (%s s)' "$preset" "$verdict" \
+            "$(tests_closing_line "$preset")" "$(terminal_seconds_since "$started")")")
+    done
+    printf '\n%sSummary%s\n' "$terminal_bold" "$terminal_plain"
+    printf '  %s\n' "${results[@]}"
+    ! $failed || fail "not every test passed (whole output: $lab_state/ctest-*.log)"
+}
+
+tests_run_preset() (
+    cd "$lab_root" || exit
+    PATH=${tests_tools:+$tests_tools:}$PATH
+    local wrapper=()
+    ! tests_needs_fixed_addresses "$1" || wrapper=(setarch -R)
+    "${wrapper[@]}" ctest --preset "$1" --output-on-failure --no-tests=error "${regex[@]}" 2>&1 | tee "$lab_state/ctest-$1.log"
+)
+
+# ThreadSanitizer of GCC up to 13 cannot live with the address randomisation some kernels use by
+# default (Ubuntu 24.04's among them).
+tests_needs_fixed_addresses() {
+    local bits=0
+    [[ ! -r /proc/sys/vm/mmap_rnd_bits ]] || bits=$(</proc/sys/vm/mmap_rnd_bits)
+    [[ $1 == tsan ]] && ((bits > 28)) && setarch -R true 2>/dev/null
+}
+
+tests_closing_line() { grep -E '^[0-9]+% tests passed' "$lab_state/ctest-$1.log" | tail -n 1 || true; }
+
+# promtool, which checks the metrics, comes in a package that also starts a Prometheus server on this
+# machine: so it is unpacked below .lab instead of installed. Without it those tests are skipped.
+tests_find_promtool() {
+    ! command -v promtool >/dev/null || return 0
+    local tools=$lab_state/prometheus
+    if [[ ! -x $tools/usr/bin/promtool ]] && $1; then
+        progress "Fetching promtool, into .lab/prometheus" "$lab_state/promtool.log" \
+            packages_unpack_privately prometheus "$tools" || true
+    fi
+    if [[ -x $tools/usr/bin/promtool ]]; then
+        tests_tools=$tools/usr/bin
+    else
+        warn "no promtool: the tests that check the metrics with it are skipped"
+    fi
+}
