@@ -10,8 +10,9 @@
 
 static _Noreturn void stop(const char *line, int length) {
     size_t size = length < 0 ? 0 : (size_t)length;
-    if (size > LINE_SIZE - 1)
+    if (size > LINE_SIZE - 1) {
         size = LINE_SIZE - 1;
+    }
     ssize_t ignored = write(STDERR_FILENO, line, size);
     (void)ignored;
     abort();
@@ -34,21 +35,24 @@ static size_t at_least_one(size_t size) {
 
 void *memory_allocate(size_t size) {
     void *memory = malloc(at_least_one(size));
-    if (memory == NULL)
+    if (memory == NULL) {
         out_of_memory(size);
+    }
     return memory;
 }
 
 void *memory_allocate_zeroed(size_t size) {
     void *memory = calloc(1, at_least_one(size));
-    if (memory == NULL)
+    if (memory == NULL) {
         out_of_memory(size);
+    }
     return memory;
 }
 
 void *memory_resize(void *old, size_t size) {
     void *memory = realloc(old, at_least_one(size));
-    if (memory == NULL)
+    if (memory == NULL) {
         out_of_memory(size);
+    }
     return memory;
 }

@@ -69,10 +69,12 @@ static char *write_digits_and(char *out, unsigned value, int digits, char behind
 }
 
 void clock_format_timestamp(int64_t realtime_us, char out[static CLOCK_TIMESTAMP_LENGTH]) {
-    if (realtime_us < TIMESTAMP_LEAST)
+    if (realtime_us < TIMESTAMP_LEAST) {
         realtime_us = TIMESTAMP_LEAST;
-    if (realtime_us > TIMESTAMP_GREATEST)
+    }
+    if (realtime_us > TIMESTAMP_GREATEST) {
         realtime_us = TIMESTAMP_GREATEST;
+    }
 
     // Counted from the first timestamp nothing is negative, and C's division rounds as a calendar does.
     int64_t since_year_0 = realtime_us - TIMESTAMP_LEAST;

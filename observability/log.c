@@ -60,8 +60,9 @@ static struct slice slice_from(struct slice text, size_t offset) {
 // Their code point is their last byte.
 static bool is_control(struct slice character) {
     unsigned char last = (unsigned char)character.data[character.length - 1];
-    if (character.length == 1)
+    if (character.length == 1) {
         return last < 0x20 || last == 0x7F;
+    }
     return character.length == 2 && (unsigned char)character.data[0] == 0xC2 && last < 0xA0;
 }
 
@@ -69,25 +70,27 @@ static void append_control(struct text *line, struct slice character) {
     static const char hex[] = "0123456789abcdef";
     unsigned char code = (unsigned char)character.data[character.length - 1];
     char escape[ESCAPED_CHARACTER_MAX] = {'\\', 'u', '0', '0', hex[code >> 4], hex[code & 0xF]};
-    if (code == '\n')
+    if (code == '\n') {
         text_append_string(line, "\\n");
-    else if (code == '\r')
+    } else if (code == '\r') {
         text_append_string(line, "\\r");
-    else if (code == '\t')
+    } else if (code == '\t') {
         text_append_string(line, "\\t");
-    else
+    } else {
         text_append(line, escape, sizeof escape);
+    }
 }
 
 static void append_escaped(struct text *line, struct slice value) {
     while (value.length > 0) {
         struct slice character = {value.data, utf8_character_length(value)};
-        if (character.length == 0)
+        if (character.length == 0) {
             text_append_string(line, "\xEF\xBF\xBD"); // U+FFFD
-        else if (is_control(character))
+        } else if (is_control(character)) {
             append_control(line, character);
-        else
+        } else {
             text_append_slice(line, character);
+        }
         value = slice_from(value, character.length == 0 ? 1 : character.length);
     }
 }
@@ -102,16 +105,18 @@ static struct slice cut(struct slice text, size_t bytes_max, size_t escaped_max)
                         *character.data != '\\';
         size_t bytes = character.length == 0 ? 1 : character.length;
         escaped += as_it_is ? bytes : ESCAPED_CHARACTER_MAX;
-        if (end + bytes > bytes_max || escaped > escaped_max)
+        if (end + bytes > bytes_max || escaped > escaped_max) {
             break;
+        }
         end += bytes;
     }
     return (struct slice){text.data, end};
 }
 
 static struct slice transfer_id_of(const struct log_context *context) {
-    if (context == NULL || context->transfer_id == NULL)
+    if (context == NULL || context->transfer_id == NULL) {
         return (struct slice){0};
+    }
     return cut(slice_of(context->transfer_id), TRANSFER_ID_MAX, SIZE_MAX);
 }
 
@@ -131,8 +136,9 @@ static void compose_json(struct text *line, enum log_level level, const struct l
     append_json_field(line, "service", SLICE_LITERAL(SERVICE));
 
     struct slice transfer_id = transfer_id_of(context);
-    if (transfer_id.length > 0)
+    if (transfer_id.length > 0) {
         append_json_field(line, "transfer_id", transfer_id);
+    }
     if (context != NULL && context->trace != NULL) {
         char trace_id[TRACE_ID_HEX];
         char span_id[SPAN_ID_HEX];
@@ -168,17 +174,20 @@ static void compose_text(struct text *line, enum log_level level, const struct l
 static void write_line(struct slice line) {
     while (line.length > 0) {
         ssize_t written = write(STDERR_FILENO, line.data, line.length);
-        if (written < 0 && errno == EINTR)
+        if (written < 0 && errno == EINTR) {
             continue;
-        if (written <= 0)
+        }
+        if (written <= 0) {
             return;
+        }
         line = slice_from(line, (size_t)written);
     }
 }
 
 void log_write(enum log_level level, const struct log_context *context, const char *format, ...) {
-    if (!log_enabled(level))
+    if (!log_enabled(level)) {
         return;
+    }
     int saved_errno = errno;
 
     // Behind the limit, the rest of a character that crosses it, a byte that tells it was crossed, and the NUL.
@@ -187,8 +196,9 @@ void log_write(enum log_level level, const struct log_context *context, const ch
     va_start(arguments, format);
     int wanted = vsnprintf(formatted, sizeof formatted, format, arguments);
     va_end(arguments);
-    if (wanted < 0)
+    if (wanted < 0) {
         formatted[0] = '\0';
+    }
 
     static const struct slice dots = {"...", 3};
     struct slice whole = slice_of(formatted);
@@ -200,10 +210,11 @@ void log_write(enum log_level level, const struct log_context *context, const ch
 
     char buffer[LINE_MAX_SIZE];
     struct text line = {buffer, 0, sizeof buffer};
-    if (atomic_load_explicit(&configured_format, memory_order_relaxed) == LOG_FORMAT_JSON)
+    if (atomic_load_explicit(&configured_format, memory_order_relaxed) == LOG_FORMAT_JSON) {
         compose_json(&line, level, context, message);
-    else
+    } else {
         compose_text(&line, level, context, message);
+    }
     CHECK(line.data == buffer);
     write_line((struct slice){line.data, line.length});
     errno = saved_errno;

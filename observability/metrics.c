@@ -54,20 +54,23 @@ void metrics_free(struct metrics *metrics) {
 static bool is_name(struct slice name) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
     static const char digits[] = "0123456789";
-    if (name.length == 0 || memchr(letters, name.data[0], sizeof letters - 1) == NULL)
+    if (name.length == 0 || memchr(letters, name.data[0], sizeof letters - 1) == NULL) {
         return false;
+    }
     for (size_t i = 1; i < name.length; i++) {
         if (memchr(letters, name.data[i], sizeof letters - 1) == NULL &&
-            memchr(digits, name.data[i], sizeof digits - 1) == NULL)
+            memchr(digits, name.data[i], sizeof digits - 1) == NULL) {
             return false;
+        }
     }
     return true;
 }
 
 static void check_bounds(const struct metric_definition *definition) {
     CHECK((definition->kind == METRIC_HISTOGRAM) == (definition->bound_count > 0));
-    for (size_t i = 1; i < definition->bound_count; i++)
+    for (size_t i = 1; i < definition->bound_count; i++) {
         CHECK(definition->bounds[i - 1] < definition->bounds[i]);
+    }
 }
 
 // A definition is our own source: a bad one is a bug, found at the first start.
@@ -77,8 +80,9 @@ static void check_definition(const struct metrics *metrics, const struct metric_
           (definition->kind == METRIC_COUNTER));
     CHECK(definition->help != NULL && definition->help[0] != '\0');
     check_bounds(definition);
-    for (const struct metric_family *other = metrics->first; other != NULL; other = other->next)
+    for (const struct metric_family *other = metrics->first; other != NULL; other = other->next) {
         CHECK(strcmp(other->definition.name, definition->name) != 0);
+    }
 }
 
 static size_t count_labels(const struct metric_definition *definition) {
@@ -117,8 +121,9 @@ static uint64_t hash_values(const char *const values[], size_t count) {
 static bool has_values(const struct metric *metric, const char *const values[], size_t count) {
     const char *own = metric->values;
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(own, values[i]) != 0)
+        if (strcmp(own, values[i]) != 0) {
             return false;
+        }
         own += strlen(own) + 1;
     }
     return true;
@@ -126,19 +131,21 @@ static bool has_values(const struct metric *metric, const char *const values[], 
 
 static char *copy_values(const char *const values[], size_t count) {
     struct text copy = {0};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         text_append(&copy, values[i], strlen(values[i]) + 1);
+    }
     return copy.data; // NULL when there are none; free() takes both
 }
 
 static void append_label_value(struct text *out, const char *value) {
     for (; *value != '\0'; value++) {
-        if (*value == '\n')
+        if (*value == '\n') {
             text_append_string(out, "\\n");
-        else if (*value == '"' || *value == '\\')
+        } else if (*value == '"' || *value == '\\') {
             text_append(out, (const char[]){'\\', *value}, 2);
-        else
+        } else {
             text_append(out, value, 1);
+        }
     }
 }
 
@@ -146,8 +153,9 @@ static void append_label_value(struct text *out, const char *value) {
 static void compose_labels(struct metric *metric, const char *const values[]) {
     const struct metric_family *family = metric->family;
     for (size_t i = 0; i < family->label_count; i++) {
-        if (i > 0)
+        if (i > 0) {
             text_append_string(&metric->labels, ",");
+        }
         text_append_string(&metric->labels, family->definition.labels[i]);
         text_append_string(&metric->labels, "=\"");
         append_label_value(&metric->labels, values[i]);
@@ -161,8 +169,9 @@ static struct metric *add_series(struct metric_family *family, const char *const
     metric->hash = hash;
     metric->values = copy_values(values, family->label_count);
     compose_labels(metric, values);
-    if (family->definition.kind == METRIC_HISTOGRAM)
+    if (family->definition.kind == METRIC_HISTOGRAM) {
         metric->buckets = memory_allocate_zeroed((family->definition.bound_count + 1) * sizeof *metric->buckets);
+    }
 
     struct metric **slot = &family->slots[hash & (METRIC_SLOTS - 1)];
     metric->next_in_slot = *slot;
@@ -176,8 +185,9 @@ struct metric *metric_with(struct metric_family *family, const char *const value
     uint64_t hash = hash_values(values, family->label_count);
     struct metric *metric = family->slots[hash & (METRIC_SLOTS - 1)];
     for (; metric != NULL; metric = metric->next_in_slot) {
-        if (metric->hash == hash && has_values(metric, values, family->label_count))
+        if (metric->hash == hash && has_values(metric, values, family->label_count)) {
             return metric;
+        }
     }
     return add_series(family, values, hash);
 }
@@ -202,8 +212,9 @@ void metric_observe(struct metric *metric, double seconds) {
     const struct metric_definition *definition = &metric->family->definition;
     CHECK(definition->kind == METRIC_HISTOGRAM);
     size_t bucket = 0;
-    while (bucket < definition->bound_count && !(seconds <= definition->bounds[bucket]))
+    while (bucket < definition->bound_count && !(seconds <= definition->bounds[bucket])) {
         bucket++;
+    }
     metric->buckets[bucket]++;
     metric->observations++;
     metric->value += seconds;

@@ -29,12 +29,14 @@ struct decimal {
 static void decimal_read(struct decimal *decimal, const char *scientific) {
     decimal->count = 0;
     for (; *scientific != 'e'; scientific++) {
-        if (*scientific >= '0' && *scientific <= '9' && decimal->count < DIGITS_MAX)
+        if (*scientific >= '0' && *scientific <= '9' && decimal->count < DIGITS_MAX) {
             decimal->digits[decimal->count++] = *scientific;
+        }
     }
     decimal->exponent = (int)strtol(scientific + 1, NULL, 10);
-    while (decimal->count > 1 && decimal->digits[decimal->count - 1] == '0')
+    while (decimal->count > 1 && decimal->digits[decimal->count - 1] == '0') {
         decimal->count--;
+    }
 }
 
 // The fewest digits that read back as the same double. Any decimal of DBL_DIG digits survives the way through a
@@ -45,16 +47,18 @@ static struct decimal decimal_shortest(double value) {
     int digits = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
     for (;; digits++) {
         snprintf(scientific, sizeof scientific, "%.*e", digits - 1, value);
-        if (digits >= DIGITS_MAX || strtod(scientific, NULL) == value)
+        if (digits >= DIGITS_MAX || strtod(scientific, NULL) == value) {
             break;
+        }
     }
     decimal_read(&decimal, scientific);
     return decimal;
 }
 
 static void append_zeros(struct text *out, int count) {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         text_append_string(out, "0");
+    }
 }
 
 static void append_scientific(struct text *out, const struct decimal *decimal) {
@@ -84,13 +88,15 @@ static void append_positional(struct text *out, const struct decimal *decimal) {
 }
 
 static void append_fraction(struct text *out, double value) {
-    if (value < 0)
+    if (value < 0) {
         text_append_string(out, "-");
+    }
     struct decimal decimal = decimal_shortest(value);
-    if (decimal.exponent < EXPONENT_LEAST || decimal.exponent > EXPONENT_GREATEST)
+    if (decimal.exponent < EXPONENT_LEAST || decimal.exponent > EXPONENT_GREATEST) {
         append_scientific(out, &decimal);
-    else
+    } else {
         append_positional(out, &decimal);
+    }
 }
 
 static bool is_integer(double value) {
@@ -98,22 +104,24 @@ static bool is_integer(double value) {
 }
 
 static void append_number(struct text *out, double value) {
-    if (isnan(value))
+    if (isnan(value)) {
         text_append_string(out, "NaN");
-    else if (isinf(value))
+    } else if (isinf(value)) {
         text_append_string(out, value > 0 ? "+Inf" : "-Inf");
-    else if (is_integer(value))
+    } else if (is_integer(value)) {
         text_append_signed(out, (int64_t)value);
-    else
+    } else {
         append_fraction(out, value);
+    }
 }
 
 // A bound is part of a series' identity, so both formats write it the same way, and the way OpenMetrics wants
 // ("Canonical Numbers"): 1.0, not 1. What a server negotiated then does not split the series in two.
 static void append_bound(struct text *out, double bound) {
     append_number(out, bound);
-    if (is_integer(bound))
+    if (is_integer(bound)) {
         text_append_string(out, ".0");
+    }
 }
 
 static void append_sample_name(struct text *out, const struct metric *metric, const char *suffix) {
@@ -177,8 +185,9 @@ static const char *kind_name(const struct metric_definition *definition, enum me
         return "histogram";
     case METRIC_GAUGE:
         if (format == METRICS_FORMAT_PROMETHEUS &&
-            slice_ends_with(slice_of(definition->name), SLICE_LITERAL("_count")))
+            slice_ends_with(slice_of(definition->name), SLICE_LITERAL("_count"))) {
             return "untyped";
+        }
         return "gauge";
     }
     UNREACHABLE("a metric kind");
@@ -187,22 +196,24 @@ static const char *kind_name(const struct metric_definition *definition, enum me
 // In OpenMetrics a counter's family is named without the _total of its sample.
 static struct slice family_name(const struct metric_definition *definition, enum metrics_format format) {
     struct slice name = slice_of(definition->name);
-    if (format == METRICS_FORMAT_OPENMETRICS && definition->kind == METRIC_COUNTER)
+    if (format == METRICS_FORMAT_OPENMETRICS && definition->kind == METRIC_COUNTER) {
         name.length -= sizeof "_total" - 1;
+    }
     return name;
 }
 
 // OpenMetrics escapes the quote in a help text too.
 static void append_help(struct text *out, const char *help, enum metrics_format format) {
     for (; *help != '\0'; help++) {
-        if (*help == '\n')
+        if (*help == '\n') {
             text_append_string(out, "\\n");
-        else if (*help == '\\')
+        } else if (*help == '\\') {
             text_append_string(out, "\\\\");
-        else if (*help == '"' && format == METRICS_FORMAT_OPENMETRICS)
+        } else if (*help == '"' && format == METRICS_FORMAT_OPENMETRICS) {
             text_append_string(out, "\\\"");
-        else
+        } else {
             text_append(out, help, 1);
+        }
     }
 }
 
@@ -218,17 +229,20 @@ static void append_family(struct text *out, const struct metric_family *family, 
     text_append_string(out, " ");
     text_append_string(out, kind_name(definition, format));
     text_append_string(out, "\n");
-    for (const struct metric *metric = family->first; metric != NULL; metric = metric->next)
+    for (const struct metric *metric = family->first; metric != NULL; metric = metric->next) {
         append_series(out, metric);
+    }
 }
 
 void metrics_render(const struct metrics *metrics, enum metrics_format format, struct text *out) {
     for (const struct metric_family *family = metrics->first; family != NULL; family = family->next) {
-        if (family->first != NULL) // a family without series is left out, as the Go client does
+        if (family->first != NULL) { // a family without series is left out, as the Go client does
             append_family(out, family, format);
+        }
     }
-    if (format == METRICS_FORMAT_OPENMETRICS)
+    if (format == METRICS_FORMAT_OPENMETRICS) {
         text_append_string(out, "# EOF\n");
+    }
 }
 
 const char *metrics_content_type(enum metrics_format format) {

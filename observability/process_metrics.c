@@ -61,15 +61,17 @@ static double cpu_seconds(void) {
 // Seconds since 1970 when the machine started; 0 when /proc does not say.
 static double boot_time_seconds(void) {
     FILE *file = fopen("/proc/stat", "re");
-    if (file == NULL)
+    if (file == NULL) {
         return 0;
+    }
     char line[STAT_LINE_SIZE];
     uint64_t boot_time = 0;
     while (fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, "btime %" SCNu64, &boot_time) == 1)
+        if (sscanf(line, "btime %" SCNu64, &boot_time) == 1) {
             break;
+        }
     }
-    fclose(file);
+    (void)fclose(file);
     return (double)boot_time;
 }
 
@@ -77,34 +79,37 @@ static double boot_time_seconds(void) {
 // and numbers; 20 threads, 22 start in ticks since boot, 23 virtual bytes, 24 resident pages.
 static void read_stat(struct process_sample *out) {
     FILE *file = fopen("/proc/self/stat", "re");
-    if (file == NULL)
+    if (file == NULL) {
         return;
+    }
     char line[STAT_LINE_SIZE];
     size_t length = fread(line, 1, sizeof line - 1, file);
-    fclose(file);
+    (void)fclose(file);
     line[length] = '\0';
 
     const char *fields = strrchr(line, ')');
     uint64_t start_ticks;
     uint64_t resident_pages;
-    if (fields == NULL ||
-        sscanf(fields + 1,
-               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %" SCNu64 " %*d %" SCNu64
-               " %" SCNu64 " %" SCNu64,
-               &out->threads, &start_ticks, &out->virtual_bytes, &resident_pages) != 4)
+    if (fields == NULL || sscanf(fields + 1,
+                                 " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %" SCNu64
+                                 " %*d %" SCNu64 " %" SCNu64 " %" SCNu64,
+                                 &out->threads, &start_ticks, &out->virtual_bytes, &resident_pages) != 4) {
         return;
+    }
     out->resident_bytes = resident_pages * (uint64_t)sysconf(_SC_PAGESIZE);
     out->start_time_seconds = boot_time_seconds() + (double)start_ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 static uint64_t count_open_descriptors(void) {
     DIR *directory = opendir("/proc/self/fd");
-    if (directory == NULL)
+    if (directory == NULL) {
         return 0;
+    }
     uint64_t count = 0;
     const struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL)
+    while ((entry = readdir(directory)) != NULL) {
         count += entry->d_name[0] != '.';
+    }
     closedir(directory);
     return count - 1; // the one that was reading
 }
@@ -125,8 +130,9 @@ void process_sample_take(struct process_sample *out) {
 
 struct process_metrics *process_metrics_add(struct metrics *metrics) {
     struct process_metrics *process_metrics = memory_allocate_zeroed(sizeof *process_metrics);
-    for (size_t i = 0; i < PROCESS_FAMILY_COUNT; i++)
+    for (size_t i = 0; i < PROCESS_FAMILY_COUNT; i++) {
         process_metrics->families[i] = metrics_add_family(metrics, &definitions[i]);
+    }
     return process_metrics;
 }
 
@@ -140,8 +146,9 @@ void process_metrics_set(struct process_metrics *process_metrics, const struct p
         [DESCRIPTOR_LIMIT] = (double)sample->descriptor_limit,
         [THREADS] = (double)sample->threads,
     };
-    for (size_t i = 0; i < PROCESS_FAMILY_COUNT; i++)
+    for (size_t i = 0; i < PROCESS_FAMILY_COUNT; i++) {
         metric_set(metric_without_labels(process_metrics->families[i]), values[i]);
+    }
 }
 
 void process_metrics_free(struct process_metrics *process_metrics) {

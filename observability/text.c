@@ -21,11 +21,13 @@ static char lower(char letter) {
 }
 
 bool slice_equals_ignoring_case(struct slice a, struct slice b) {
-    if (a.length != b.length)
+    if (a.length != b.length) {
         return false;
+    }
     for (size_t i = 0; i < a.length; i++) {
-        if (lower(a.data[i]) != lower(b.data[i]))
+        if (lower(a.data[i]) != lower(b.data[i])) {
             return false;
+        }
     }
     return true;
 }
@@ -35,8 +37,9 @@ bool slice_starts_with(struct slice text, struct slice prefix) {
 }
 
 bool slice_ends_with(struct slice text, struct slice suffix) {
-    if (text.length < suffix.length)
+    if (text.length < suffix.length) {
         return false;
+    }
     return suffix.length == 0 ||
            slice_equals((struct slice){text.data + (text.length - suffix.length), suffix.length}, suffix);
 }
@@ -45,13 +48,16 @@ bool slice_ends_with(struct slice text, struct slice suffix) {
 void text_reserve(struct text *text, size_t room) {
     CHECK(text->length <= SIZE_MAX / 4 && room <= SIZE_MAX / 4);
     size_t needed = text->length + room;
-    if (needed <= text->capacity)
+    if (needed <= text->capacity) {
         return;
+    }
     size_t capacity = 2 * text->capacity;
-    if (capacity < TEXT_FIRST_CAPACITY)
+    if (capacity < TEXT_FIRST_CAPACITY) {
         capacity = TEXT_FIRST_CAPACITY;
-    if (capacity < needed)
+    }
+    if (capacity < needed) {
         capacity = needed;
+    }
     text->data = memory_resize(text->data, capacity);
     text->capacity = capacity;
 }
@@ -114,14 +120,18 @@ void text_free(struct text *text) {
 }
 
 static size_t utf8_length_by_lead(unsigned char lead) {
-    if (lead < 0x80)
+    if (lead < 0x80) {
         return 1;
-    if (lead < 0xC2) // a continuation byte, or an overlong form
+    }
+    if (lead < 0xC2) { // a continuation byte, or an overlong form
         return 0;
-    if (lead < 0xE0)
+    }
+    if (lead < 0xE0) {
         return 2;
-    if (lead < 0xF0)
+    }
+    if (lead < 0xF0) {
         return 3;
+    }
     return lead <= 0xF4 ? 4 : 0;
 }
 
@@ -142,17 +152,21 @@ static bool utf8_second_byte_is_valid(unsigned char lead, unsigned char second) 
 
 // RFC 3629 section 4.
 size_t utf8_character_length(struct slice text) {
-    if (text.length == 0)
+    if (text.length == 0) {
         return 0;
+    }
     unsigned char lead = (unsigned char)text.data[0];
     size_t length = utf8_length_by_lead(lead);
-    if (length <= 1)
+    if (length <= 1) {
         return length;
-    if (text.length < length || !utf8_second_byte_is_valid(lead, (unsigned char)text.data[1]))
+    }
+    if (text.length < length || !utf8_second_byte_is_valid(lead, (unsigned char)text.data[1])) {
         return 0;
+    }
     for (size_t i = 2; i < length; i++) {
-        if (((unsigned char)text.data[i] & 0xC0) != 0x80)
+        if (((unsigned char)text.data[i] & 0xC0) != 0x80) {
             return 0;
+        }
     }
     return length;
 }
@@ -160,8 +174,9 @@ size_t utf8_character_length(struct slice text) {
 bool slice_is_utf8(struct slice text) {
     while (text.length > 0) {
         size_t length = utf8_character_length(text);
-        if (length == 0)
+        if (length == 0) {
             return false;
+        }
         text = (struct slice){text.data + length, text.length - length};
     }
     return true;
@@ -203,10 +218,11 @@ static size_t append_json_character(struct text *text, struct slice rest) {
         text_append(text, rest.data, length);
         return length;
     }
-    if (length == 1)
+    if (length == 1) {
         append_json_escape(text, rest.data[0]);
-    else
+    } else {
         text_append_string(text, "\xEF\xBF\xBD"); // U+FFFD
+    }
     return 1;
 }
 
@@ -215,13 +231,16 @@ void text_append_json_string(struct text *text, struct slice value) {
     size_t at = 0;
     while (at < value.length) {
         size_t plain = at;
-        while (plain < value.length && json_needs_no_escape((unsigned char)value.data[plain]))
+        while (plain < value.length && json_needs_no_escape((unsigned char)value.data[plain])) {
             plain++;
-        if (plain > at)
+        }
+        if (plain > at) {
             text_append(text, value.data + at, plain - at);
+        }
         at = plain;
-        if (at < value.length)
+        if (at < value.length) {
             at += append_json_character(text, (struct slice){value.data + at, value.length - at});
+        }
     }
     text_append(text, "\"", 1);
 }

@@ -36,10 +36,12 @@ void text_reserve(struct text *text, size_t room);
 
 // Inline: an answer is a dozen of these, and of a literal the compiler knows the length.
 static inline void text_append(struct text *text, const char *data, size_t length) {
-    if (length == 0)
+    if (length == 0) {
         return;
-    if (text->capacity - text->length < length)
+    }
+    if (text->capacity - text->length < length) {
         text_reserve(text, length);
+    }
     memcpy(text->data + text->length, data, length);
     text->length += length;
 }

@@ -18,10 +18,12 @@ enum {
 #define FLAG_SAMPLED 0x01
 
 static int hex_value(char digit) {
-    if (digit >= '0' && digit <= '9')
+    if (digit >= '0' && digit <= '9') {
         return digit - '0';
-    if (digit >= 'a' && digit <= 'f') // the specification knows lower case only
+    }
+    if (digit >= 'a' && digit <= 'f') { // the specification knows lower case only
         return digit - 'a' + 10;
+    }
     return -1;
 }
 
@@ -29,8 +31,9 @@ static bool read_hex(const char *hex, uint8_t *bytes, size_t count) {
     for (size_t i = 0; i < count; i++) {
         int high = hex_value(hex[2 * i]);
         int low = hex_value(hex[2 * i + 1]);
-        if (high < 0 || low < 0)
+        if (high < 0 || low < 0) {
             return false;
+        }
         bytes[i] = (uint8_t)(high * 16 + low);
     }
     return true;
@@ -46,38 +49,47 @@ static void write_hex(const uint8_t *bytes, size_t count, char *out) {
 
 static bool all_zero(const uint8_t *bytes, size_t count) {
     uint8_t any = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         any |= bytes[i];
+    }
     return any == 0;
 }
 
 // A higher version may be longer, but only behind a further dash.
 static bool length_fits_version(struct slice text, uint8_t version) {
-    if (version == VERSION_FORBIDDEN)
+    if (version == VERSION_FORBIDDEN) {
         return false;
-    if (version == 0 || text.length == VERSION_0_LENGTH)
+    }
+    if (version == 0 || text.length == VERSION_0_LENGTH) {
         return text.length == VERSION_0_LENGTH;
+    }
     return text.data[VERSION_0_LENGTH] == '-';
 }
 
 bool trace_context_parse(struct slice traceparent, struct trace_context *out) {
     const char *text = traceparent.data;
-    if (traceparent.length < VERSION_0_LENGTH)
+    if (traceparent.length < VERSION_0_LENGTH) {
         return false;
-    if (text[TRACE_ID_AT - 1] != '-' || text[SPAN_ID_AT - 1] != '-' || text[FLAGS_AT - 1] != '-')
+    }
+    if (text[TRACE_ID_AT - 1] != '-' || text[SPAN_ID_AT - 1] != '-' || text[FLAGS_AT - 1] != '-') {
         return false;
+    }
 
     uint8_t version;
     uint8_t flags;
     struct trace_context parsed = {0};
-    if (!read_hex(text + VERSION_AT, &version, 1) || !length_fits_version(traceparent, version))
+    if (!read_hex(text + VERSION_AT, &version, 1) || !length_fits_version(traceparent, version)) {
         return false;
-    if (!read_hex(text + TRACE_ID_AT, parsed.trace_id, TRACE_ID_BYTES) || all_zero(parsed.trace_id, TRACE_ID_BYTES))
+    }
+    if (!read_hex(text + TRACE_ID_AT, parsed.trace_id, TRACE_ID_BYTES) || all_zero(parsed.trace_id, TRACE_ID_BYTES)) {
         return false;
-    if (!read_hex(text + SPAN_ID_AT, parsed.span_id, SPAN_ID_BYTES) || all_zero(parsed.span_id, SPAN_ID_BYTES))
+    }
+    if (!read_hex(text + SPAN_ID_AT, parsed.span_id, SPAN_ID_BYTES) || all_zero(parsed.span_id, SPAN_ID_BYTES)) {
         return false;
-    if (!read_hex(text + FLAGS_AT, &flags, 1))
+    }
+    if (!read_hex(text + FLAGS_AT, &flags, 1)) {
         return false;
+    }
     parsed.sampled = (flags & FLAG_SAMPLED) != 0;
     *out = parsed;
     return true;

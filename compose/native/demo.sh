@@ -16,9 +16,12 @@ lab_demo() {
     demo_ignore_environment
     server_use "$demo_place"
     cluster_use "$demo_place"
+    demo_plays=false
     trap demo_clear_up EXIT
     demo_set_stage "$install"
+    demo_plays=true
     story_play
+    demo_plays=false
     demo_close
     story_print_verdicts
     say ""
@@ -72,7 +75,12 @@ demo_clear_up() {
     ((BASHPID == $$)) || return 0
     trap '' INT TERM HUP
     terminal_stop_ticker
-    ((status < 128)) || printf '\nInterrupted: stopping what was started.\n'
+    if ((status >= 128)); then
+        printf '\nInterrupted: stopping what was started.\n'
+    elif $demo_plays; then
+        warn "the story broke off (logs: $demo_place)"
+        status=1
+    fi
     server_stop || true
     [[ ! -r $cluster_log ]] || cp "$cluster_log" "$demo_place/postgres.log" 2>/dev/null || true
     cluster_remove || true

@@ -47,6 +47,7 @@ class Cluster:
         self.port = free_port()
         self._programs = server_programs()
         self._made_databases = 0
+        self._free_databases = []
         if os.geteuid() == 0:
             owner = pwd.getpwnam("postgres")
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
@@ -106,11 +107,20 @@ class Cluster:
         return f"bank_{self._made_databases}"
 
     def new_database(self, name=None):
-        """A fresh, empty database; gives its name."""
+        """An empty database, gives its name. One that was given back is emptied and used again: making one writes 8 MB."""
+        if name is None and self._free_databases:
+            name = self._free_databases.pop()
+            self.rows("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
+            self.rows(name, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+            return name
         name = name or self.unused_database_name()
-        with self.session("postgres") as session:
-            session.cursor().execute(f'CREATE DATABASE "{name}"')
+        self.rows("postgres", f'CREATE DATABASE "{name}"')
         return name
+
+    def give_back(self, name):
+        """Nobody needs this database any more."""
+        if name not in self._free_databases:
+            self._free_databases.append(name)
 
     def session(self, database):
         """A connection for the test itself, each statement its own transaction; closed by `with`."""

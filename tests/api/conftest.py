@@ -25,6 +25,19 @@ def cluster():
         cluster.remove()
 
 
+def stop_all(banks):
+    """Stops them, looks at how each ended, and frees their databases; the first failure is the test's."""
+    failures = []
+    for bank in banks:
+        try:
+            bank.stop()
+        except AssertionError as failure:
+            failures.append(failure)
+        bank.cluster.give_back(bank.database)
+    if failures:
+        raise failures[0]
+
+
 @pytest.fixture(scope="module")
 def bank(cluster, request, tmp_path_factory):
     """The module's bank, started with the module's ENVIRONMENT where it has one."""
@@ -33,7 +46,7 @@ def bank(cluster, request, tmp_path_factory):
     try:
         yield bank.until_healthy()
     finally:
-        bank.stop()
+        stop_all([bank])
 
 
 @pytest.fixture
@@ -48,14 +61,7 @@ def start_bank(cluster, tmp_path):
         return bank.until_healthy() if ready else bank
 
     yield start
-    failures = []
-    for bank in started:
-        try:
-            bank.stop()
-        except AssertionError as failure:
-            failures.append(failure)
-    if failures:
-        raise failures[0]
+    stop_all(started)
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,21 @@ import signal
 
 import pytest
 
+from cluster import Cluster
 from crowd import Crowd
 from pace import HANG_GUARD, eventually
 from problem import assert_problem
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A PostgreSQL of its own: it is stopped and broken here, and a small one is soon back."""
+    cluster = Cluster()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.remove()
 
 
 @pytest.fixture(autouse=True)
