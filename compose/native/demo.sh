@@ -68,12 +68,14 @@ demo_close() {
         "$(story_is [ "$server_exit_status" = 0 ])"
 }
 
-# On every way out. The logs stay, the cluster goes.
+# On every way out, even one where nobody reads any more: a line that cannot be written must not
+# keep the rest from being stopped. The logs stay, the cluster goes.
 demo_clear_up() {
     local status=$?
     # A subshell that is ended in its first moments still has this trap.
     ((BASHPID == $$)) || return 0
-    trap '' INT TERM HUP
+    trap '' INT TERM HUP PIPE
+    set +e
     terminal_stop_ticker
     if ((status >= 128)); then
         printf '\nInterrupted: stopping what was started.\n'
@@ -81,8 +83,8 @@ demo_clear_up() {
         warn "the story broke off (logs: $demo_place)"
         status=1
     fi
-    server_stop || true
-    [[ ! -r $cluster_log ]] || cp "$cluster_log" "$demo_place/postgres.log" 2>/dev/null || true
-    cluster_remove || true
+    server_stop
+    [[ ! -r $cluster_log ]] || cp "$cluster_log" "$demo_place/postgres.log" 2>/dev/null
+    cluster_remove
     exit "$status"
 }

@@ -10,17 +10,23 @@ llhttp_is_private() { [[ -e $lab_state/llhttp/usr/include/llhttp.h ]]; }
 
 llhttp_is_found() { llhttp_is_private || pkg-config --exists libllhttp 2>/dev/null; }
 
-# Read by packages_missing, before anything is fetched.
-llhttp_wants_package() {
-    ! llhttp_is_found || return 1
-    [[ $distribution_id == debian && $distribution_version != 12 ]] && return 0
-    apt-cache show libllhttp-dev >/dev/null 2>&1
+llhttp_is_taken_from_debian_13() { [[ $distribution_id == debian && $distribution_version == 12 ]]; }
+
+# Read by packages_missing, before anything is fetched: the packages it takes to have an llhttp, or
+# to let CMake fetch one.
+llhttp_missing() {
+    ! llhttp_is_found && ! llhttp_is_taken_from_debian_13 || return 0
+    if [[ $distribution_id == debian ]] || apt-cache show libllhttp-dev >/dev/null 2>&1; then
+        printf 'libllhttp-dev\n'
+    elif [[ ! -e /etc/ssl/certs/ca-certificates.crt ]]; then
+        printf 'ca-certificates\n'
+    fi
 }
 
 # llhttp_ensure INSTALL(true|false)
 llhttp_ensure() {
     ! llhttp_is_found || return 0
-    [[ $distribution_id == debian && $distribution_version == 12 ]] || return 0
+    llhttp_is_taken_from_debian_13 || return 0
     $1 || { warn "llhttp is missing and --no-install forbids fetching Debian 13's package: CMake will try"; return 0; }
     progress "Fetching llhttp from Debian 13, into .lab/llhttp" "$lab_state/llhttp.log" llhttp_fetch ||
         warn "no llhttp from Debian 13: CMake will fetch its source instead"

@@ -58,23 +58,25 @@ packages_missing() {
         [[ -n $package ]] || continue
         packages_has "$package" "$kind" "$evidence" || printf '%s\n' "$package"
     done <<<"$*"
-    ! llhttp_wants_package || printf 'libllhttp-dev\n'
+    llhttp_missing
 }
 
 # packages_ensure INSTALL(true|false) LIST...
 packages_ensure() {
-    local install=$1 missing
+    local install=$1 missing round
     shift
     packages_read_distribution
-    missing=$(packages_missing "$*")
-    missing=${missing//$'\n'/ }
-    [[ -n $missing ]] || return 0
-    $install || fail "missing: $missing (install them, or run without --no-install)"
-    packages_check_distribution "$missing"
-    say "Missing: $missing"
-    packages_install "$missing"
-    missing=$(packages_missing "$*")
-    [[ -z $missing ]] || fail "still missing after the installation: ${missing//$'\n'/ }"
+    # The second round is for what apt could not tell of before the first had updated its lists.
+    for round in 1 2 3; do
+        missing=$(packages_missing "$*")
+        missing=${missing//$'\n'/ }
+        [[ -n $missing ]] || return 0
+        $install || fail "missing: $missing (install them, or run without --no-install)"
+        ((round < 3)) || fail "still missing after the installation: $missing"
+        packages_check_distribution "$missing"
+        say "Missing: $missing"
+        packages_install "$missing"
+    done
 }
 
 packages_read_distribution() {

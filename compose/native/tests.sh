@@ -63,14 +63,16 @@ tests_needs_fixed_addresses() {
 
 tests_closing_line() { grep -E '^[0-9]+% tests passed' "$lab_state/ctest-$1.log" | tail -n 1 || true; }
 
-# promtool, which checks the metrics, comes in a package that also starts a Prometheus server on this
-# machine: so it is unpacked below .lab instead of installed. Without it those tests are skipped.
+# promtool, which checks the metrics, is in a package of its own since Debian 13; before, in one that
+# also starts a Prometheus server on this machine: so it is unpacked below .lab instead of
+# installed. Without it those tests are skipped.
 tests_find_promtool() {
     ! command -v promtool >/dev/null || return 0
-    local tools=$lab_state/prometheus
+    local tools=$lab_state/promtool package=promtool
+    apt-cache show promtool >/dev/null 2>&1 || package=prometheus
     if [[ ! -x $tools/usr/bin/promtool ]] && $1; then
-        progress "Fetching promtool, into .lab/prometheus" "$lab_state/promtool.log" \
-            packages_unpack_privately prometheus "$tools" || true
+        progress "Fetching promtool, into .lab/promtool" "$lab_state/promtool.log" \
+            packages_unpack_privately "$package" "$tools" || true
     fi
     if [[ -x $tools/usr/bin/promtool ]]; then
         tests_tools=$tools/usr/bin
