@@ -2,9 +2,11 @@
 // Called by whoever publishes a measurement, on the loop thread only: one writer, no locks.
 #include "metrics.h"
 
+#include "clock.h"
 #include "metrics_registry.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +26,7 @@ static void metric_free(struct metric *metric) {
     text_free(&metric->labels);
     free(metric->values);
     free(metric->buckets);
+    free(metric->exemplars);
     free(metric);
 }
 
@@ -208,14 +211,40 @@ void metric_set(struct metric *metric, double value) {
     metric->value = value;
 }
 
-void metric_observe(struct metric *metric, double seconds) {
-    const struct metric_definition *definition = &metric->family->definition;
+// The first bucket whose bound holds the value; the one behind the last bound is +Inf.
+static size_t bucket_of(const struct metric_definition *definition, double seconds) {
     CHECK(definition->kind == METRIC_HISTOGRAM);
     size_t bucket = 0;
     while (bucket < definition->bound_count && !(seconds <= definition->bounds[bucket])) {
         bucket++;
     }
-    metric->buckets[bucket]++;
+    return bucket;
+}
+
+void metric_observe(struct metric *metric, double seconds) {
+    metric->buckets[bucket_of(&metric->family->definition, seconds)]++;
     metric->observations++;
     metric->value += seconds;
+}
+
+static void set_exemplar(struct metric *metric, size_t place, double value, const char *trace_id) {
+    if (metric->exemplars == NULL) {
+        size_t places = metric->family->definition.bound_count + 1; // a counter has no bounds
+        metric->exemplars = memory_allocate_zeroed(places * sizeof *metric->exemplars);
+    }
+    struct exemplar *exemplar = &metric->exemplars[place];
+    (void)snprintf(exemplar->trace_id, sizeof exemplar->trace_id, "%s", trace_id);
+    exemplar->value = value;
+    exemplar->timestamp_s = (double)clock_realtime_us() / 1e6;
+}
+
+void metric_add_in_trace(struct metric *metric, double amount, const char *trace_id) {
+    CHECK(metric->family->definition.kind == METRIC_COUNTER); // OpenMetrics has none for a gauge
+    metric_add(metric, amount);
+    set_exemplar(metric, 0, amount, trace_id);
+}
+
+void metric_observe_in_trace(struct metric *metric, double seconds, const char *trace_id) {
+    metric_observe(metric, seconds);
+    set_exemplar(metric, bucket_of(&metric->family->definition, seconds), seconds, trace_id);
 }

@@ -52,6 +52,11 @@ void metric_add(struct metric *metric, double amount);      // counter (amount >
 void metric_set(struct metric *metric, double value);       // gauge, or a counter read from elsewhere
 void metric_observe(struct metric *metric, double seconds); // histogram
 
+// The same, with the trace this happened in as the exemplar of the counter, or of the bucket that counted it: the last
+// one stands, and only OpenMetrics shows it. `trace_id` is 32 hexadecimal digits, copied.
+void metric_add_in_trace(struct metric *metric, double amount, const char *trace_id);
+void metric_observe_in_trace(struct metric *metric, double seconds, const char *trace_id);
+
 void metrics_render(const struct metrics *metrics, enum metrics_format format, struct text *out);
 MUST_CHECK const char *metrics_content_type(enum metrics_format format);
 

@@ -3,10 +3,17 @@
 #define OBSERVABILITY_METRICS_REGISTRY_H
 
 #include "metrics.h"
+#include "trace_context.h"
 
 #include <stdint.h>
 
 #define METRIC_SLOTS 64 // of a family's hash table; a power of two, several times the series families have
+
+struct exemplar {
+    char trace_id[TRACE_ID_HEX]; // "": none yet
+    double value;
+    double timestamp_s; // since 1970
+};
 
 struct metric {
     struct metric *next; // in the order they were made
@@ -18,6 +25,7 @@ struct metric {
     double value;          // counter, gauge: the value; histogram: the sum
     uint64_t observations; // histogram
     uint64_t *buckets;     // histogram: one a bound and the last for +Inf, each counting its own observations only
+    struct exemplar *exemplars; // one a bucket, or one for a counter; NULL until the first
 };
 
 struct metric_family {

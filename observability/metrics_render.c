@@ -135,6 +135,21 @@ static void append_sample_name(struct text *out, const struct metric *metric, co
     text_append_string(out, " ");
 }
 
+// " # {trace_id="..."} value timestamp", in OpenMetrics only.
+static void append_exemplar(struct text *out, const struct metric *metric, size_t place, enum metrics_format format) {
+    if (format != METRICS_FORMAT_OPENMETRICS || metric->exemplars == NULL ||
+        metric->exemplars[place].trace_id[0] == '\0') {
+        return;
+    }
+    const struct exemplar *exemplar = &metric->exemplars[place];
+    text_append_string(out, " # {trace_id=\"");
+    text_append_string(out, exemplar->trace_id);
+    text_append_string(out, "\"} ");
+    append_number(out, exemplar->value);
+    text_append_string(out, " ");
+    append_number(out, exemplar->timestamp_s);
+}
+
 static void append_bucket(struct text *out, const struct metric *metric, double bound, uint64_t cumulated) {
     text_append_string(out, metric->family->definition.name);
     text_append_string(out, "_bucket{");
@@ -146,17 +161,20 @@ static void append_bucket(struct text *out, const struct metric *metric, double 
     append_bound(out, bound);
     text_append_string(out, "\"} ");
     text_append_unsigned(out, cumulated);
-    text_append_string(out, "\n");
 }
 
-static void append_histogram(struct text *out, const struct metric *metric) {
+static void append_histogram(struct text *out, const struct metric *metric, enum metrics_format format) {
     const struct metric_definition *definition = &metric->family->definition;
     uint64_t cumulated = 0;
     for (size_t i = 0; i < definition->bound_count; i++) {
         cumulated += metric->buckets[i];
         append_bucket(out, metric, definition->bounds[i], cumulated);
+        append_exemplar(out, metric, i, format);
+        text_append_string(out, "\n");
     }
     append_bucket(out, metric, INFINITY, metric->observations);
+    append_exemplar(out, metric, definition->bound_count, format);
+    text_append_string(out, "\n");
     append_sample_name(out, metric, "_sum");
     append_number(out, metric->value);
     text_append_string(out, "\n");
@@ -165,13 +183,14 @@ static void append_histogram(struct text *out, const struct metric *metric) {
     text_append_string(out, "\n");
 }
 
-static void append_series(struct text *out, const struct metric *metric) {
+static void append_series(struct text *out, const struct metric *metric, enum metrics_format format) {
     if (metric->family->definition.kind == METRIC_HISTOGRAM) {
-        append_histogram(out, metric);
+        append_histogram(out, metric, format);
         return;
     }
     append_sample_name(out, metric, "");
     append_number(out, metric->value);
+    append_exemplar(out, metric, 0, format);
     text_append_string(out, "\n");
 }
 
@@ -230,7 +249,7 @@ static void append_family(struct text *out, const struct metric_family *family, 
     text_append_string(out, kind_name(definition, format));
     text_append_string(out, "\n");
     for (const struct metric *metric = family->first; metric != NULL; metric = metric->next) {
-        append_series(out, metric);
+        append_series(out, metric, format);
     }
 }
 

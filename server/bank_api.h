@@ -7,6 +7,7 @@
 #include "database_watch.h"
 #include "http_metrics.h"
 #include "metrics.h"
+#include "otlp_exporter.h"
 #include "pool.h"
 #include "process_metrics.h"
 #include "settings.h"
@@ -22,6 +23,9 @@ struct bank_api {
     struct bank_metrics *bank_metrics;
     struct http_metrics *http_metrics;
     struct process_metrics *process_metrics;
+    struct otlp_exporter *exporter; // or NULL: traces go nowhere
+    struct metric *spans_exported;
+    struct metric *spans_dropped;
 };
 
 #endif

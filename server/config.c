@@ -1,83 +1,17 @@
 // Reads and checks the environment. Main thread, before the loop runs.
 #include "config.h"
 
+#include "config_variable.h"
 #include "db.h"
 #include "http_limits.h"
-#include "query.h"
-
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-
-// A variable that is set to nothing is one that is not set.
-static const char *variable(const char *name) {
-    const char *value = getenv(name);
-    return value == NULL || value[0] == '\0' ? NULL : value;
-}
-
-static bool refuse(struct text *problem, const char *name, const char *value, const char *allowed) {
-    text_append_format(problem, "%s=\"%s\" cannot be used: it must be %s", name, value, allowed);
-    return false;
-}
-
-static bool read_boolean(const char *name, bool *out, bool *given, struct text *problem) {
-    const char *value = variable(name);
-    *given = value != NULL;
-    if (value != NULL && !boolean_parse(slice_of(value), out)) {
-        return refuse(problem, name, value, "true or false (or 1, 0, on, off, yes, no)");
-    }
-    return true;
-}
-
-static bool read_integer(const char *name, int64_t least, int64_t most, int64_t *out, bool *given,
-                         struct text *problem) {
-    const char *value = variable(name);
-    *given = value != NULL;
-    if (value == NULL) {
-        return true;
-    }
-    if (!integer_parse(slice_of(value), out) || *out < least || *out > most) {
-        struct text allowed = {0};
-        settings_describe_range(&allowed, least, most);
-        (void)refuse(problem, name, value, text_terminated(&allowed));
-        text_free(&allowed);
-        return false;
-    }
-    return true;
-}
-
-static bool read_number(const char *name, unsigned least, unsigned most, unsigned *out, struct text *problem) {
-    int64_t value = *out;
-    bool given;
-    if (!read_integer(name, least, most, &value, &given, problem)) {
-        return false;
-    }
-    *out = (unsigned)value;
-    return true;
-}
-
-static bool read_choice(const char *name, const char *const *choices, int *out, const char *allowed,
-                        struct text *problem) {
-    const char *value = variable(name);
-    if (value == NULL) {
-        return true;
-    }
-    for (int i = 0; choices[i] != NULL; i++) {
-        if (slice_equals_ignoring_case(slice_of(value), slice_of(choices[i]))) {
-            *out = i;
-            return true;
-        }
-    }
-    return refuse(problem, name, value, allowed);
-}
 
 static bool read_log(struct config *config, struct text *problem) {
     static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
     static const char *const formats[] = {"text", "json", NULL};
     int level = LOG_LEVEL_INFO;
     int format = LOG_FORMAT_TEXT;
-    if (!read_choice("LOG_LEVEL", levels, &level, "debug, info, warn or error", problem) ||
-        !read_choice("LOG_FORMAT", formats, &format, "text or json", problem)) {
+    if (!variable_choice("LOG_LEVEL", levels, &level, "debug, info, warn or error", problem) ||
+        !variable_choice("LOG_FORMAT", formats, &format, "text or json", problem)) {
         return false;
     }
     config->log_level = (enum log_level)level;
@@ -89,14 +23,14 @@ static bool read_settings(struct config *config, struct text *problem) {
     struct settings_change change = {0};
     uint32_t slots = TRANSFER_SLOTS(config->worker_threads);
     bool good =
-        read_boolean("DEBUG_DELAY_ENABLED", &change.delay_enabled, &change.has_delay_enabled, problem) &&
-        read_integer("DEBUG_DELAY_MS", 0, DELAY_MS_MAX, &change.delay_ms, &change.has_delay_ms, problem) &&
-        read_boolean("BARRIER_ENABLED", &change.barrier_enabled, &change.has_barrier_enabled, problem) &&
-        read_integer("BARRIER_COUNT", BARRIER_COUNT_MIN, slots, &change.barrier_count, &change.has_barrier_count,
+        variable_boolean("DEBUG_DELAY_ENABLED", &change.delay_enabled, &change.has_delay_enabled, problem) &&
+        variable_integer("DEBUG_DELAY_MS", 0, DELAY_MS_MAX, &change.delay_ms, &change.has_delay_ms, problem) &&
+        variable_boolean("BARRIER_ENABLED", &change.barrier_enabled, &change.has_barrier_enabled, problem) &&
+        variable_integer("BARRIER_COUNT", BARRIER_COUNT_MIN, slots, &change.barrier_count, &change.has_barrier_count,
                      problem) &&
-        read_integer("BARRIER_TIMEOUT_MS", BARRIER_TIMEOUT_MS_MIN, BARRIER_TIMEOUT_MS_MAX, &change.barrier_timeout_ms,
+        variable_integer("BARRIER_TIMEOUT_MS", BARRIER_TIMEOUT_MS_MIN, BARRIER_TIMEOUT_MS_MAX, &change.barrier_timeout_ms,
                      &change.has_barrier_timeout_ms, problem) &&
-        read_boolean("USE_TRANSACTIONS", &change.use_transactions, &change.has_use_transactions, problem);
+        variable_boolean("USE_TRANSACTIONS", &change.use_transactions, &change.has_use_transactions, problem);
     settings_defaults(&config->settings);
     return good && settings_apply(&config->settings, &change, slots, problem);
 }
@@ -128,14 +62,15 @@ bool config_read(struct config *config, struct text *problem) {
         .admin_token = variable("ADMIN_TOKEN"),
     };
     unsigned port = 8000;
-    bool good = read_number("BANK_API_PORT", 0, UINT16_MAX, &port, problem) &&
-                read_number("WORKER_THREADS", WORKER_THREADS_MIN, WORKER_THREADS_MAX, &config->worker_threads,
+    bool good = variable_number("BANK_API_PORT", 0, UINT16_MAX, &port, problem) &&
+                variable_number("WORKER_THREADS", WORKER_THREADS_MIN, WORKER_THREADS_MAX, &config->worker_threads,
                             problem) &&
-                read_number("TRANSFER_QUEUE_LIMIT", TRANSFER_QUEUE_LIMIT_MIN, TRANSFER_QUEUE_LIMIT_MAX,
+                variable_number("TRANSFER_QUEUE_LIMIT", TRANSFER_QUEUE_LIMIT_MIN, TRANSFER_QUEUE_LIMIT_MAX,
                             &config->transfer_queue_limit, problem) &&
-                read_number("SHUTDOWN_TIMEOUT_MS", SHUTDOWN_TIMEOUT_MS_MIN, SHUTDOWN_TIMEOUT_MS_MAX,
+                variable_number("SHUTDOWN_TIMEOUT_MS", SHUTDOWN_TIMEOUT_MS_MIN, SHUTDOWN_TIMEOUT_MS_MAX,
                             &config->shutdown_timeout_ms, problem) &&
-                read_log(config, problem) && read_settings(config, problem) && read_database(config, problem);
+                read_log(config, problem) && read_settings(config, problem) && read_database(config, problem) &&
+                config_read_tracing(&config->tracing, problem);
     config->port = (uint16_t)port;
     return good;
 }
@@ -157,5 +92,11 @@ void config_describe(struct text *out) {
                             "  BARRIER_ENABLED          start with the barrier on (false)\n"
                             "  BARRIER_COUNT            parties, 2..the transfers the pool can hold (2)\n"
                             "  BARRIER_TIMEOUT_MS       until a lone party goes on (30000)\n"
-                            "  USE_TRANSACTIONS         start in safe mode (false)\n");
+                            "  USE_TRANSACTIONS         start in safe mode (false)\n"
+                            "  OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, such as http://localhost:4318; unset: nowhere\n"
+                            "  OTEL_SERVICE_NAME            (bank-api), OTEL_RESOURCE_ATTRIBUTES key=value,key=value\n"
+                            "  OTEL_TRACES_SAMPLER          " TRACE_SAMPLER_NAMES "\n"
+                            "  OTEL_TRACES_SAMPLER_ARG      the ratio, 0..1; a trace that raced is kept whatever it says\n"
+                            "  OTEL_BSP_MAX_QUEUE_SIZE      (2048) spans, OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) spans\n"
+                            "  OTEL_BSP_SCHEDULE_DELAY      (5000) ms, OTEL_BSP_EXPORT_TIMEOUT (30000) ms\n");
 }

@@ -6,9 +6,22 @@
 #include "log.h"
 #include "settings.h"
 #include "text.h"
+#include "trace_sampler.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+// OTEL_*, as the OpenTelemetry specification defines them.
+struct tracing_config {
+    const char *endpoint; // or NULL: traces go nowhere
+    const char *service;
+    const char *resource_attributes; // or NULL
+    struct trace_sampler sampler;
+    unsigned queue_limit; // spans
+    unsigned batch_limit; // spans
+    unsigned schedule_delay_ms;
+    unsigned export_timeout_ms;
+};
 
 struct config {
     const char *database_url; // or NULL: libpq's PG* variables
@@ -21,11 +34,14 @@ struct config {
     enum log_format log_format;
     struct guard guard;
     struct settings settings; // to start with
+    struct tracing_config tracing;
 };
 
 // Reads the environment. False: `problem` is one line that names the variable, its value, and what is allowed.
 // The strings belong to the environment.
 MUST_CHECK bool config_read(struct config *config, struct text *problem);
+
+MUST_CHECK bool config_read_tracing(struct tracing_config *tracing, struct text *problem);
 
 // The variables and what they mean, for --help.
 void config_describe(struct text *out);

@@ -170,17 +170,35 @@ void conn_respond_problem(struct conn *conn, int status, const char *format, ...
     va_start(arguments, format);
     text_append_format_list(&detail, format, arguments);
     va_end(arguments);
+    conn_respond_problem_of(conn, status, (struct slice){detail.data, detail.length}, NULL);
+    text_free(&detail);
+}
+
+void conn_respond_problem_of(struct conn *conn, int status, struct slice detail, const struct trace_context *trace) {
     struct text body = {0};
-    problem_write(&body, status, (struct slice){detail.data, detail.length});
+    char traceparent[TRACEPARENT_LENGTH];
+    if (trace != NULL) {
+        trace_context_traceparent(trace, traceparent);
+    }
+    problem_write(&body, status, detail, trace);
     conn_respond(conn, &(struct http_response){
                            .status = status,
                            .content_type = PROBLEM_CONTENT_TYPE,
                            .body = {body.data, body.length},
+                           .traceparent = trace == NULL ? NULL : traceparent,
                            .retry_after = status == 503 ? RETRY_AFTER_SECONDS : 0,
                            .asks_for_token = status == 401,
                        });
     text_free(&body);
-    text_free(&detail);
+}
+
+void conn_client_address(const struct conn *conn, char out[static CLIENT_ADDRESS_LENGTH]) {
+    struct sockaddr_storage address;
+    int size = sizeof address;
+    out[0] = '\0';
+    if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&address, &size) == 0) {
+        (void)uv_ip_name((struct sockaddr *)&address, out, CLIENT_ADDRESS_LENGTH);
+    }
 }
 
 void conn_expect(struct conn *conn, struct job *job) {
@@ -200,7 +218,7 @@ struct conn *conn_of_job(struct job *job) {
 // Bytes that no request can be made of: say what is wrong with them, and end.
 static void conn_refuse(struct conn *conn, int status, const char *detail) {
     struct text body = {0};
-    problem_write(&body, status, slice_of(detail));
+    problem_write(&body, status, slice_of(detail), NULL);
     struct http_response response = {.status = status,
                                      .content_type = PROBLEM_CONTENT_TYPE,
                                      .body = {body.data, body.length},

@@ -9,6 +9,7 @@
 #include "http_parser.h"
 #include "http_response.h"
 #include "text.h"
+#include "trace_context.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,6 +50,12 @@ void conn_respond(struct conn *conn, const struct http_response *response);
 
 // Answers with application/problem+json (RFC 9457).
 void conn_respond_problem(struct conn *conn, int status, const char *format, ...) PRINTF_LIKE(3, 4);
+// The same about a request that has a trace (or NULL): its id goes into the body, its context into the headers.
+void conn_respond_problem_of(struct conn *conn, int status, struct slice detail, const struct trace_context *trace);
+
+// Where the client is, as text; "" if that is not known any more.
+#define CLIENT_ADDRESS_LENGTH 64
+void conn_client_address(const struct conn *conn, char out[static CLIENT_ADDRESS_LENGTH]);
 
 // The job that will answer. If the client leaves first, the job's owner becomes NULL, and it ends by itself.
 void conn_expect(struct conn *conn, struct job *job);

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-// "localhost:8000" -> "localhost", "[::1]:8000" -> "[::1]".
-static struct slice without_port(struct slice authority) {
+struct slice guard_host_of(struct slice authority) {
     size_t end = authority.length;
     if (end > 0 && authority.data[0] == '[') {
         const char *bracket = memchr(authority.data, ']', end);
@@ -47,7 +46,7 @@ bool guard_allows_host(const struct guard *guard, const struct http_request *req
     if (request->authority.data == NULL) {
         return true; // HTTP/1.0: no browser speaks it
     }
-    struct slice host = without_port(request->authority);
+    struct slice host = guard_host_of(request->authority);
     return is_loopback(host) || is_listed(host, guard->bind_host) || is_listed(host, guard->allowed_hosts);
 }
 

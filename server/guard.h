@@ -15,6 +15,9 @@ struct guard {
     const char *admin_token;   // or NULL: the admin endpoints are open
 };
 
+// The host of an authority: "localhost" of "localhost:8000", "[::1]" of "[::1]:8000".
+MUST_CHECK struct slice guard_host_of(struct slice authority);
+
 // Loopback, the configured host, or one of the allowed ones; with any port. A page on the web that had its own name
 // rebound to 127.0.0.1 would still send that name.
 MUST_CHECK bool guard_allows_host(const struct guard *guard, const struct http_request *request);

@@ -5,6 +5,15 @@
 #include "handlers.h"
 #include "server.h"
 
+// Counted by the exporter's thread, and only shown here.
+static void refresh_span_counts(struct bank_api *api) {
+    if (api->exporter != NULL) {
+        struct otlp_counts counts = otlp_exporter_counts(api->exporter);
+        metric_set(api->spans_exported, (double)counts.exported);
+        metric_set(api->spans_dropped, (double)counts.dropped);
+    }
+}
+
 static void metrics_finished(struct job *job) {
     struct scrape_job *scrape = CONTAINER_OF(job, struct scrape_job, job);
     struct conn *conn = conn_of_job(job);
@@ -14,6 +23,7 @@ static void metrics_finished(struct job *job) {
         process_metrics_set(api->process_metrics, &scrape->process);
         bank_metrics_set_balances(api->bank_metrics, &scrape->accounts);
         pool_refresh_gauges(api->pool);
+        refresh_span_counts(api);
         enum metrics_format format = accepts_openmetrics(http_parser_request(conn->parser))
                                          ? METRICS_FORMAT_OPENMETRICS
                                          : METRICS_FORMAT_PROMETHEUS;

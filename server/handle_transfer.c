@@ -7,6 +7,8 @@
 #include "handlers.h"
 #include "json_codec.h"
 #include "parameters.h"
+#include "server.h"
+#include "transfer_trace.h"
 
 static void respond_record(struct conn *conn, const struct transfer_job *transfer) {
     struct transfer_record record;
@@ -23,85 +25,97 @@ static void respond_record(struct conn *conn, const struct transfer_job *transfe
     text_free(&body);
 }
 
-static void respond_outcome(struct conn *conn, const struct transfer_job *transfer) {
+// The one place where an outcome becomes a status. `detail` stays empty for those that have a record.
+static int status_of(const struct transfer_job *transfer, struct text *detail) {
     const struct transfer_request *request = &transfer->request;
     switch (transfer->result.outcome) {
     case TRANSFER_SUCCESS:
-    case TRANSFER_INSUFFICIENT_FUNDS: respond_record(conn, transfer); return;
+    case TRANSFER_INSUFFICIENT_FUNDS: return 200;
     case TRANSFER_UNKNOWN_FROM_ACCOUNT:
-        conn_respond_problem(conn, 404, "There is no account \"%s\" to take from: GET /accounts lists them",
-                             request->from_account);
-        return;
+        text_append_format(detail, "There is no account \"%s\" to take from: GET /accounts lists them",
+                           request->from_account);
+        return 404;
     case TRANSFER_UNKNOWN_TO_ACCOUNT:
-        conn_respond_problem(conn, 404, "There is no account \"%s\" to give to: GET /accounts lists them",
-                             request->to_account);
-        return;
+        text_append_format(detail, "There is no account \"%s\" to give to: GET /accounts lists them",
+                           request->to_account);
+        return 404;
     case TRANSFER_BALANCE_OUT_OF_RANGE:
-        conn_respond_problem(conn, 422, "The balance of \"%s\" cannot hold that much more: send a smaller amount",
-                             request->to_account);
-        return;
+        text_append_format(detail, "The balance of \"%s\" cannot hold that much more: send a smaller amount",
+                           request->to_account);
+        return 422;
     case TRANSFER_DATABASE_AWAY:
-        conn_respond_problem(conn, 503, "The database is away; nothing was transferred: try again in a moment");
-        return;
+        text_append_string(detail, "The database is away; nothing was transferred: try again in a moment");
+        return 503;
     case TRANSFER_OUTCOME_UNKNOWN:
-        conn_respond_problem(conn, 504,
-                             "The database went away while transfer %s was being written, so it may or may not have "
-                             "happened: look for it in GET /transactions before trying again",
-                             request->id);
-        return;
+        text_append_format(detail,
+                           "The database went away while transfer %s was being written, so it may or may not have "
+                           "happened: look for it in GET /transactions before trying again",
+                           request->id);
+        return 504;
     case TRANSFER_LOCK_TIMED_OUT:
-        conn_respond_problem(conn, 504,
-                             "Transfer %s waited too long for a lock; nothing was transferred: lower the delay, or "
-                             "send fewer at once",
-                             request->id);
-        return;
+        text_append_format(detail,
+                           "Transfer %s waited too long for a lock; nothing was transferred: lower the delay, or send "
+                           "fewer at once",
+                           request->id);
+        return 504;
     case TRANSFER_CONFLICT:
-        conn_respond_problem(conn, 503, "Transfer %s lost against others %d times; nothing was transferred: try again",
-                             request->id, TRANSFER_ATTEMPTS_MAX);
-        return;
+        text_append_format(detail, "Transfer %s lost against others %d times; nothing was transferred: try again",
+                           request->id, TRANSFER_ATTEMPTS_MAX);
+        return 503;
+    case TRANSFER_QUEUE_FULL:
+        text_append_string(detail,
+                           "Too many transfers are waiting; nothing was transferred: try again in a moment");
+        return 503;
     case TRANSFER_CANCELLED:
-        conn_respond_problem(conn, 503, "The server is stopping; nothing was transferred: try again in a moment");
-        return;
+        text_append_string(detail, "The server is stopping; nothing was transferred: try again in a moment");
+        return 503;
     case TRANSFER_FAILED:
-        conn_respond_problem(conn, 500, "The database refused transfer %s; nothing was transferred: the server's log "
-                                        "has its words",
-                             request->id);
-        return;
+        text_append_format(detail,
+                           "The database refused transfer %s; nothing was transferred: the server's log has its words",
+                           request->id);
+        return 500;
     case TRANSFER_GOES_ON: break;
     }
     CHECK(false);
 }
 
-static void transfer_finished(struct job *job) {
-    struct transfer_job *transfer = CONTAINER_OF(job, struct transfer_job, job);
-    struct conn *conn = conn_of_job(job);
-    if (conn != NULL) {
-        respond_outcome(conn, transfer);
+static int respond_outcome(struct conn *conn, const struct transfer_job *transfer) {
+    struct text detail = {0};
+    int status = status_of(transfer, &detail);
+    if (status == 200) {
+        respond_record(conn, transfer);
+    } else {
+        conn_respond_problem_of(conn, status, (struct slice){detail.data, detail.length}, &transfer->request.trace);
     }
-    transfer_job_free(transfer);
+    text_free(&detail);
+    return status;
+}
+
+// Answers whoever still waits, hands the trace on, and lets go of the job.
+static void end_transfer(struct transfer_job *transfer) {
+    struct conn *conn = conn_of_job(&transfer->job);
+    int status = 0;
+    if (conn != NULL) {
+        database_watch_heard(&server_api(conn->server)->watch, transfer->job.database);
+        status = respond_outcome(conn, transfer);
+    }
+    transfer_trace_end(transfer, status);
+}
+
+static void transfer_finished(struct job *job) {
+    end_transfer(CONTAINER_OF(job, struct transfer_job, job));
 }
 
 // Who this transfer is, and what it was admitted with.
-static void begin_transfer(const struct exchange *exchange, struct transfer_request *request) {
+static void begin_transfer(const struct exchange *exchange, struct transfer_job *transfer) {
+    struct transfer_request *request = &transfer->request;
     transfer_new_id(request->id);
     request->settings = exchange->api->settings;
     request->received_us = clock_realtime_us();
     request->received_ns = clock_monotonic_ns();
-    struct trace_context caller;
-    struct slice traceparent = exchange->request->headers[HTTP_HEADER_TRACEPARENT];
-    if (traceparent.data != NULL && trace_context_parse(traceparent, &caller)) {
-        trace_context_child(&caller, &request->trace);
-    } else {
-        trace_context_start(&request->trace, true);
-    }
-}
-
-static void refuse_admission(struct conn *conn, enum pool_admission admission) {
-    if (admission == POOL_QUEUE_FULL) {
-        conn_respond_problem(conn, 503, "Too many transfers are waiting; nothing was transferred: try again in a moment");
-    } else {
-        conn_respond_problem(conn, 503, "The server is stopping; nothing was transferred: try again in a moment");
-    }
+    transfer_trace_begin(exchange, transfer);
+    transfer->job.finished = transfer_finished;
+    conn_expect(exchange->conn, &transfer->job);
 }
 
 void handle_transfer(struct exchange *exchange) {
@@ -121,12 +135,11 @@ void handle_transfer(struct exchange *exchange) {
         text_free(&problem);
         return;
     }
-    begin_transfer(exchange, &transfer->request);
-    transfer->job.finished = transfer_finished;
-    conn_expect(exchange->conn, &transfer->job);
-    enum pool_admission admission = pool_submit_transfer(exchange->api->pool, transfer);
-    if (admission != POOL_ADMITTED) {
-        refuse_admission(conn_of_job(&transfer->job), admission);
-        transfer_job_free(transfer);
+    begin_transfer(exchange, transfer);
+    switch (pool_submit_transfer(exchange->api->pool, transfer)) {
+    case POOL_ADMITTED: return;
+    case POOL_QUEUE_FULL: transfer->result.outcome = TRANSFER_QUEUE_FULL; break;
+    case POOL_CLOSED: transfer->result.outcome = TRANSFER_CANCELLED; break;
     }
+    end_transfer(transfer);
 }

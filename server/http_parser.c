@@ -106,12 +106,12 @@ static const struct slice header_names[HTTP_HEADER_COUNT] = {
     [HTTP_HEADER_ORIGIN] = SLICE_INITIALIZER("origin"),
     [HTTP_HEADER_TRACEPARENT] = SLICE_INITIALIZER("traceparent"),
     [HTTP_HEADER_TRANSFER_ENCODING] = SLICE_INITIALIZER("transfer-encoding"),
+    [HTTP_HEADER_USER_AGENT] = SLICE_INITIALIZER("user-agent"),
 };
 
-// Headers that must stand once: two of them are two readings of one request. Several Accepts are only several
-// wishes, of which the first is heard.
+// Headers that must stand once: two of them are two readings of one request. Of these the first is heard.
 static bool may_repeat(enum http_header header) {
-    return header == HTTP_HEADER_ACCEPT;
+    return header == HTTP_HEADER_ACCEPT || header == HTTP_HEADER_USER_AGENT;
 }
 
 static int on_header_field_complete(llhttp_t *llhttp) {

@@ -13,6 +13,8 @@
 
 #define EXIT_USAGE 2 // the configuration cannot be used
 
+#define TRACE_FLUSH_MS 3000 // for the last spans, once everything else is over
+
 // Malloc keeps an arena a thread by default; the workers allocate little, and share two.
 #define MALLOC_ARENAS 2
 
@@ -31,6 +33,33 @@ static void keep_standard_streams(void) {
     (void)close(descriptor);
 }
 
+static struct metric *add_metric(struct metrics *metrics, enum metric_kind kind, const char *name, const char *help) {
+    return metric_without_labels(
+        metrics_add_family(metrics, &(struct metric_definition){.kind = kind, .name = name, .help = help}));
+}
+
+static void start_tracing(struct bank_api *api) {
+    const struct tracing_config *config = &api->config.tracing;
+    api->spans_exported = add_metric(api->metrics, METRIC_COUNTER, "otel_spans_exported_total",
+                                     "Spans the collector has taken.");
+    api->spans_dropped = add_metric(api->metrics, METRIC_COUNTER, "otel_spans_dropped_total",
+                                    "Spans the collector never got, or refused.");
+    if (config->endpoint == NULL) {
+        return;
+    }
+    struct text resource = {0};
+    CHECK(otlp_write_resource(config->service, BANK_API_VERSION, config->resource_attributes, &resource));
+    api->exporter = otlp_exporter_new(&(struct otlp_exporter_options){
+        .endpoint = config->endpoint,
+        .resource = {resource.data, resource.length},
+        .queue_limit = config->queue_limit,
+        .batch_limit = config->batch_limit,
+        .schedule_delay_ms = config->schedule_delay_ms,
+        .export_timeout_ms = config->export_timeout_ms,
+    });
+    text_free(&resource);
+}
+
 static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
     api->settings = api->config.settings;
     api->metrics = metrics_new();
@@ -44,6 +73,7 @@ static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
                                                                        .labels = {"version", "libuv"},
                                                                    });
     metric_set(metric_with(build, (const char *[]){BANK_API_VERSION, uv_version_string()}), 1);
+    start_tracing(api);
     api->pool = pool_new(&(struct pool_options){
         .loop = loop,
         .database_url = api->config.database_url,
@@ -55,6 +85,9 @@ static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
 }
 
 static void bank_api_end(struct bank_api *api) {
+    if (api->exporter != NULL) {
+        otlp_exporter_stop(api->exporter, TRACE_FLUSH_MS);
+    }
     pool_free(api->pool);
     process_metrics_free(api->process_metrics);
     http_metrics_free(api->http_metrics);

@@ -3,10 +3,12 @@
 #define SERVER_PROBLEM_H
 
 #include "text.h"
+#include "trace_context.h"
 
 #define PROBLEM_CONTENT_TYPE "application/problem+json"
 
 // {"type":"about:blank","title":...,"status":...,"detail":...}; `detail` tells the person what to change.
-void problem_write(struct text *out, int status, struct slice detail);
+// With "trace_id" if there is a trace; `trace` may be NULL.
+void problem_write(struct text *out, int status, struct slice detail, const struct trace_context *trace);
 
 #endif

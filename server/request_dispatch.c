@@ -9,7 +9,7 @@ static void refuse_method(struct conn *conn, const struct route_match *match) {
     struct text body = {0};
     struct text detail = {0};
     text_append_format(&detail, "%s takes %s", match->route->template, match->allow);
-    problem_write(&body, 405, (struct slice){detail.data, detail.length});
+    problem_write(&body, 405, (struct slice){detail.data, detail.length}, NULL);
     conn_respond(conn, &(struct http_response){
                            .status = 405,
                            .content_type = PROBLEM_CONTENT_TYPE,

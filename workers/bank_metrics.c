@@ -135,10 +135,18 @@ void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct trans
     const char *strategy = request->settings.strategy->name;
     const char *status = transfer_outcome_metric(result->outcome);
     metric_add(metric_with(bank->transfers, (const char *[]){status, strategy}), 1);
-    metric_observe(metric_with(bank->transfer_durations, (const char *[]){strategy, status}),
-                   seconds(result->duration_ns));
-    if (result->race_detected) {
-        metric_add(metric_with(bank->race_hits, &strategy), 1);
+    struct metric *duration = metric_with(bank->transfer_durations, (const char *[]){strategy, status});
+    struct metric *race_hits = metric_with(bank->race_hits, &strategy);
+    if (transfer_is_kept(request, result)) {
+        char trace_id[TRACE_ID_HEX];
+        trace_context_trace_id(&request->trace, trace_id);
+        metric_observe_in_trace(duration, seconds(result->duration_ns), trace_id);
+        if (result->race_detected) {
+            metric_add_in_trace(race_hits, 1, trace_id);
+        }
+    } else {
+        metric_observe(duration, seconds(result->duration_ns));
+        metric_add(race_hits, result->race_detected ? 1 : 0);
     }
     if (result->double_spend) {
         metric_add(metric_with(bank->double_spends, &strategy), 1);

@@ -77,6 +77,9 @@ void db_session_begin_job(struct db_session *session, struct statement_log *log,
 }
 
 void db_session_end_job(struct db_session *session) {
+    if (session->connection != NULL) {
+        (void)snprintf(session->log->database, sizeof session->log->database, "%s", PQdb(session->connection));
+    }
     session->log = NULL;
     session_set_state(session, session->connection == NULL ? SESSION_CLOSED : SESSION_IDLE);
 }

@@ -16,6 +16,9 @@ struct barrier_round {
     bool open;               // whoever waits may go, for the reason in `release`
     enum gate_release release;
     uint64_t first_past_ns;
+    uint32_t arrivals;       // in all, those who gave up included
+    struct trace_context arrived[BARRIER_PEERS_MAX + 1]; // the first of them
+    bool gone[BARRIER_PEERS_MAX + 1];                    // gave up
 };
 
 struct gate {
@@ -91,20 +94,28 @@ static void round_free(struct barrier_round *round) {
     free(round);
 }
 
-void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, struct barrier_ticket *ticket) {
+static void round_enter(struct barrier_round *round, const struct trace_context *party, struct barrier_ticket *ticket) {
+    round->present++;
+    ticket->round = round;
+    ticket->position = round->present;
+    ticket->number = round->arrivals++;
+    if (ticket->number <= BARRIER_PEERS_MAX) {
+        round->arrived[ticket->number] = *party;
+    }
+    round->complete = round->present == round->parties;
+}
+
+void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct trace_context *party,
+                         struct barrier_ticket *ticket) {
     *ticket = (struct barrier_ticket){.round = NULL, .parties = parties};
     uv_mutex_lock(&gate->mutex);
     if (!gate->shutting_down && version == gate->version) {
         if (gate->round == NULL) {
             gate->round = round_new(parties);
         }
-        struct barrier_round *round = gate->round;
-        round->present++;
+        round_enter(gate->round, party, ticket);
         gate->waiting++;
-        ticket->round = round;
-        ticket->position = round->present;
-        if (round->present == round->parties) {
-            round->complete = true;
+        if (ticket->round->complete) {
             gate->round = NULL;
         }
     }
@@ -127,7 +138,15 @@ static void round_wait(struct gate *gate, struct barrier_round *round, uint32_t 
     }
 }
 
-static void round_leave(struct gate *gate, struct barrier_round *round, struct barrier_pass *pass) {
+static void round_tell_peers(const struct barrier_round *round, uint32_t own_number, struct barrier_pass *pass) {
+    for (uint32_t i = 0; i < round->arrivals && i <= BARRIER_PEERS_MAX; i++) {
+        if (i != own_number && !round->gone[i] && pass->peer_count < BARRIER_PEERS_MAX) {
+            pass->peers[pass->peer_count++] = round->arrived[i];
+        }
+    }
+}
+
+static void round_leave(struct gate *gate, struct barrier_round *round, uint32_t number, struct barrier_pass *pass) {
     pass->release = round->open ? round->release : GATE_TIMED_OUT;
     pass->present = round->present;
     if (round->complete) {
@@ -138,6 +157,9 @@ static void round_leave(struct gate *gate, struct barrier_round *round, struct b
         }
         pass->measured_skew = round->past == round->parties;
         pass->skew_ns = now - round->first_past_ns;
+        round_tell_peers(round, number, pass);
+    } else if (number <= BARRIER_PEERS_MAX) {
+        round->gone[number] = true;
     }
     gate->waiting--;
     if (--round->present == 0) {
@@ -159,7 +181,7 @@ void gate_barrier_await(struct gate *gate, struct barrier_ticket *ticket, uint32
     } else {
         round_wait(gate, round, timeout_ms);
     }
-    round_leave(gate, round, pass);
+    round_leave(gate, round, ticket->number, pass);
     uv_mutex_unlock(&gate->mutex);
     ticket->round = NULL;
 }

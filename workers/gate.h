@@ -6,6 +6,7 @@
 #define WORKERS_GATE_H
 
 #include "check.h"
+#include "trace_context.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +18,9 @@ enum gate_release {
     GATE_SHUTDOWN,         // the program is stopping
 };
 
+// Of how many of its peers a party learns who they are: enough for any story told on purpose.
+#define BARRIER_PEERS_MAX 15
+
 struct gate;
 struct barrier_round; // the parties that will be released together
 
@@ -24,6 +28,7 @@ struct barrier_round; // the parties that will be released together
 struct barrier_ticket {
     struct barrier_round *round; // NULL: there is nothing to wait for
     uint32_t position;           // 1 for the first to arrive
+    uint32_t number;             // of its arrival in this round, from 0; those who gave up count too
     uint32_t parties;            // how many the round waits for
 };
 
@@ -32,6 +37,8 @@ struct barrier_pass {
     uint32_t present;     // parties at the barrier when this one left it
     bool measured_skew;   // set for one party of a released round: the last one past
     uint64_t skew_ns;     // from the first party past to the last
+    uint32_t peer_count;  // of a released round: the others in it, as they introduced themselves
+    struct trace_context peers[BARRIER_PEERS_MAX];
 };
 
 MUST_CHECK struct gate *gate_new(void);
@@ -46,7 +53,9 @@ MUST_CHECK uint32_t gate_barrier_waiting(struct gate *gate);
 
 // In two moves, so that a party can say where it stands before it blocks. Every ticket with a round must be
 // awaited. The party with position == parties does not wait: its barrier_await() releases the round.
-void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, struct barrier_ticket *ticket);
+// `party` is who arrives, for its peers to know.
+void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct trace_context *party,
+                         struct barrier_ticket *ticket);
 void gate_barrier_await(struct gate *gate, struct barrier_ticket *ticket, uint32_t timeout_ms,
                         struct barrier_pass *pass);
 

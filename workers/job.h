@@ -39,8 +39,11 @@ struct job {
     struct statement_log statements;
 };
 
+struct transfer_trace;
+
 struct transfer_job {
     struct job job;
+    struct transfer_trace *trace; // the server's, or NULL
     struct transfer_request request; // in
     struct transfer_result result;   // out
 };

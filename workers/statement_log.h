@@ -18,7 +18,10 @@ struct statement_run {
     uint64_t ended_ns;
 };
 
+#define DATABASE_NAME_LENGTH 64 // PostgreSQL's NAMEDATALEN
+
 struct statement_log {
+    char database[DATABASE_NAME_LENGTH]; // that the session is connected to; "": to none
     size_t count;
     size_t dropped; // runs beyond JOB_STATEMENTS_MAX
     struct statement_run runs[JOB_STATEMENTS_MAX];

@@ -45,6 +45,10 @@ const char *transfer_outcome_metric(enum transfer_outcome outcome) {
     return outcome == TRANSFER_INSUFFICIENT_FUNDS ? "insufficient_funds" : "error";
 }
 
+bool transfer_is_kept(const struct transfer_request *request, const struct transfer_result *result) {
+    return request->traced && (request->trace.sampled || result->race_detected);
+}
+
 // Before attempt n+1: up to twice as long as before attempt n, anything from half of it on, so that two that
 // collided do not collide again.
 static void transfer_back_off(unsigned attempts) {

@@ -26,6 +26,7 @@ enum transfer_outcome {
     TRANSFER_OUTCOME_UNKNOWN,      // the database went away, or failed, with writes under way
     TRANSFER_LOCK_TIMED_OUT,       // nothing has happened
     TRANSFER_CONFLICT,             // lost against other transactions too often; nothing has happened
+    TRANSFER_QUEUE_FULL,           // too many were waiting; nothing has happened
     TRANSFER_CANCELLED,            // was still queued when the program stopped; nothing has happened
     TRANSFER_FAILED,               // the database refused in a way the lab does not know; nothing has happened
 };
@@ -36,7 +37,9 @@ struct transfer_request {
     char to_account[ACCOUNT_ID_MAX + 1];
     int64_t amount; // cents, > 0
     struct settings settings; // as they were when it was admitted
-    struct trace_context trace;
+    struct trace_context trace; // of the request: its SERVER span
+    struct trace_context span;  // of the transfer inside it, which its racers link to
+    bool traced;                // there is an exporter: a race is kept whatever trace.sampled says
     int64_t received_us;  // since 1970
     uint64_t received_ns; // monotonic
 };
@@ -98,6 +101,9 @@ MUST_CHECK enum transfer_outcome transfer_commit(struct transfer *transfer, enum
 // "success", "failed_insufficient_funds": of a record. "success", "insufficient_funds", "error": of a metric.
 MUST_CHECK const char *transfer_outcome_status(enum transfer_outcome outcome);
 MUST_CHECK const char *transfer_outcome_metric(enum transfer_outcome outcome);
+
+// Whether its trace goes to the exporter: it was sampled, or it raced.
+MUST_CHECK bool transfer_is_kept(const struct transfer_request *request, const struct transfer_result *result);
 
 // A new id: eight hexadecimal digits, unique among the 2^32 of one process. Any thread.
 void transfer_new_id(char out[static TRANSFER_ID_LENGTH + 1]);

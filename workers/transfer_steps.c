@@ -108,7 +108,8 @@ void transfer_wait_at_barrier(struct transfer *transfer) {
     transfer->passed_barrier = true;
     struct barrier_ticket ticket;
     uint64_t started_ns = clock_monotonic_ns();
-    gate_barrier_arrive(transfer->gate, settings->gate_version, settings->barrier_count, &ticket);
+    gate_barrier_arrive(transfer->gate, settings->gate_version, settings->barrier_count, &transfer->request->span,
+                        &ticket);
     if (ticket.round == NULL) {
         return;
     }

@@ -1,0 +1,193 @@
+// Writes spans as OTLP JSON, and reads partialSuccess with jansson. Exporter's thread.
+#include "otlp_json.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void append_hex(struct text *out, const uint8_t *bytes, size_t count) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < count; i++) {
+        char pair[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 0xF]};
+        text_append(out, pair, sizeof pair);
+    }
+}
+
+static void append_key(struct text *out, const char *key) {
+    text_append_string(out, "{\"key\":");
+    text_append_json_string(out, slice_of(key));
+    text_append_string(out, ",\"value\":{\"");
+}
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool append_percent_decoded(struct text *out, struct slice encoded) {
+    for (size_t i = 0; i < encoded.length; i++) {
+        char c = encoded.data[i];
+        if (c == '%') {
+            int high = i + 2 < encoded.length ? hex_digit(encoded.data[i + 1]) : -1;
+            int low = high >= 0 ? hex_digit(encoded.data[i + 2]) : -1;
+            if (low < 0) {
+                return false;
+            }
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        text_append(out, &c, 1);
+    }
+    return true;
+}
+
+static bool append_resource_attribute(struct text *out, struct slice pair) {
+    const char *equals = memchr(pair.data, '=', pair.length);
+    if (equals == NULL || equals == pair.data) {
+        return false;
+    }
+    size_t key_length = (size_t)(equals - pair.data);
+    struct text value = {0};
+    bool good = append_percent_decoded(&value, (struct slice){equals + 1, pair.length - key_length - 1});
+    text_append_string(out, ",{\"key\":");
+    text_append_json_string(out, (struct slice){pair.data, key_length});
+    text_append_string(out, ",\"value\":{\"stringValue\":");
+    text_append_json_string(out, (struct slice){value.data, value.length});
+    text_append_string(out, "}}");
+    text_free(&value);
+    return good;
+}
+
+bool otlp_write_resource(const char *service, const char *version, const char *attributes, struct text *out) {
+    text_append_string(out, "{\"attributes\":[");
+    append_key(out, "service.name");
+    text_append_string(out, "stringValue\":");
+    text_append_json_string(out, slice_of(service));
+    text_append_string(out, "}},");
+    append_key(out, "service.version");
+    text_append_string(out, "stringValue\":");
+    text_append_json_string(out, slice_of(version));
+    text_append_string(out, "}}");
+    bool good = true;
+    while (good && attributes != NULL && *attributes != '\0') {
+        size_t length = strcspn(attributes, ",");
+        good = append_resource_attribute(out, (struct slice){attributes, length});
+        attributes += length + (attributes[length] == ',' ? 1 : 0);
+    }
+    text_append_string(out, "]}");
+    return good;
+}
+
+void otlp_envelope_begin(struct otlp_writer *writer, struct text *out, struct slice resource) {
+    *writer = (struct otlp_writer){.out = out};
+    text_append_string(out, "{\"resourceSpans\":[{\"resource\":");
+    text_append_slice(out, resource);
+    text_append_string(out, ",\"scopeSpans\":[{\"scope\":{\"name\":\"bank-api\"},\"spans\":[");
+}
+
+void otlp_envelope_end(struct otlp_writer *writer) {
+    text_append_string(writer->out, "]}]}]}");
+}
+
+void otlp_span_begin(struct otlp_writer *writer, const struct span *span) {
+    struct text *out = writer->out;
+    text_append_string(out, writer->follows_span ? ",{\"traceId\":\"" : "{\"traceId\":\"");
+    append_hex(out, span->context->trace_id, TRACE_ID_BYTES);
+    text_append_string(out, "\",\"spanId\":\"");
+    append_hex(out, span->context->span_id, SPAN_ID_BYTES);
+    if (span->parent_span_id != NULL) {
+        text_append_string(out, "\",\"parentSpanId\":\"");
+        append_hex(out, span->parent_span_id, SPAN_ID_BYTES);
+    }
+    text_append_string(out, "\",\"name\":");
+    text_append_json_string(out, span->name);
+    text_append_string(out, ",\"kind\":");
+    text_append_unsigned(out, span->kind);
+    text_append_string(out, ",\"startTimeUnixNano\":\"");
+    text_append_unsigned(out, span->started_unix_ns);
+    text_append_string(out, "\",\"endTimeUnixNano\":\"");
+    text_append_unsigned(out, span->ended_unix_ns);
+    text_append_string(out, "\",\"attributes\":[");
+    writer->follows_span = true;
+    writer->follows_item = false;
+    writer->in_links = false;
+}
+
+static void attribute_begin(struct otlp_writer *writer, const char *key, const char *type) {
+    CHECK(!writer->in_links);
+    text_append_string(writer->out, writer->follows_item ? "," : "");
+    writer->follows_item = true;
+    append_key(writer->out, key);
+    text_append_string(writer->out, type);
+    text_append_string(writer->out, "\":");
+}
+
+void otlp_attribute_string(struct otlp_writer *writer, const char *key, struct slice value) {
+    attribute_begin(writer, key, "stringValue");
+    text_append_json_string(writer->out, value);
+    text_append_string(writer->out, "}}");
+}
+
+void otlp_attribute_integer(struct otlp_writer *writer, const char *key, int64_t value) {
+    attribute_begin(writer, key, "intValue");
+    text_append_string(writer->out, "\"");
+    text_append_signed(writer->out, value);
+    text_append_string(writer->out, "\"}}");
+}
+
+void otlp_attribute_decimal(struct otlp_writer *writer, const char *key, const char *decimal) {
+    attribute_begin(writer, key, "doubleValue");
+    text_append_string(writer->out, decimal);
+    text_append_string(writer->out, "}}");
+}
+
+void otlp_attribute_boolean(struct otlp_writer *writer, const char *key, bool value) {
+    attribute_begin(writer, key, "boolValue");
+    text_append_string(writer->out, value ? "true}}" : "false}}");
+}
+
+void otlp_link(struct otlp_writer *writer, const struct trace_context *to) {
+    if (!writer->in_links) {
+        text_append_string(writer->out, "],\"links\":[");
+        writer->in_links = true;
+        writer->follows_item = false;
+    }
+    text_append_string(writer->out, writer->follows_item ? ",{\"traceId\":\"" : "{\"traceId\":\"");
+    writer->follows_item = true;
+    append_hex(writer->out, to->trace_id, TRACE_ID_BYTES);
+    text_append_string(writer->out, "\",\"spanId\":\"");
+    append_hex(writer->out, to->span_id, SPAN_ID_BYTES);
+    text_append_string(writer->out, "\"}");
+}
+
+void otlp_span_end(struct otlp_writer *writer, enum span_status status) {
+    text_append_string(writer->out, "],\"status\":{");
+    if (status != SPAN_STATUS_UNSET) {
+        text_append_string(writer->out, "\"code\":");
+        text_append_unsigned(writer->out, status);
+    }
+    text_append_string(writer->out, "}}");
+}
+
+uint64_t otlp_read_rejected(struct slice answer, struct text *reason) {
+    json_t *root = json_loadb(answer.data == NULL ? "" : answer.data, answer.length, 0, NULL);
+    json_t *partial = json_object_get(root, "partialSuccess");
+    json_t *rejected = json_object_get(partial, "rejectedSpans"); // 64 bits: a string, but some send a number
+    json_t *message = json_object_get(partial, "errorMessage");
+    uint64_t count = 0;
+    if (json_is_string(rejected)) {
+        count = strtoull(json_string_value(rejected), NULL, 10);
+    } else if (json_is_integer(rejected) && json_integer_value(rejected) > 0) {
+        count = (uint64_t)json_integer_value(rejected);
+    }
+    if (json_is_string(message)) {
+        text_append(reason, json_string_value(message), json_string_length(message));
+    }
+    json_decref(root);
+    return count;
+}
