@@ -49,16 +49,18 @@ http {{
   access_log off; default_type application/json; keepalive_requests 1000000000;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  server {{ listen 127.0.0.1:{port} backlog=1024; location = /health {{ return 200 '{body}'; }} }}
+  server {{ listen 127.0.0.1:{port} backlog=1024; client_max_body_size 64m; location = {location} {{ return 200 '{body}'; }} }}
 }}
 """
 
 
 class Nginx:
-    def __init__(self, folder):
+    """One worker that answers one location with the body of a healthy bank."""
+
+    def __init__(self, folder, location="/health"):
         self.port = free_port()
         conf = pathlib.Path(folder) / "nginx.conf"
-        conf.write_text(NGINX.format(folder=folder, port=self.port, body=HEALTH))
+        conf.write_text(NGINX.format(folder=folder, port=self.port, body=HEALTH, location=location))
         self.process = subprocess.Popen(["nginx", "-c", str(conf)], stdin=subprocess.DEVNULL)
         until_connectable(self.port)
 
