@@ -22,6 +22,8 @@ static void metrics_finished(struct job *job) {
         database_watch_heard(&api->watch, job->database);
         process_metrics_set(api->process_metrics, &scrape->process);
         bank_metrics_set_balances(api->bank_metrics, &scrape->accounts);
+        bank_metrics_set_money_drift(api->bank_metrics, job->database == DB_OK, scrape->money_drift);
+        bank_metrics_set_settings(api->bank_metrics, &api->settings);
         pool_refresh_gauges(api->pool);
         refresh_span_counts(api);
         enum metrics_format format = accepts_openmetrics(http_parser_request(conn->parser))

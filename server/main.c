@@ -1,5 +1,6 @@
 // bank-api: puts the parts together, runs the loop, takes the parts apart. Main thread, which is the loop thread.
 #include "bank_api.h"
+#include "healthcheck.h"
 #include "log.h"
 #include "server.h"
 
@@ -126,28 +127,36 @@ static int serve(struct bank_api *api) {
 static int help(void) {
     struct text text = {0};
     text_append_string(&text, "bank-api " BANK_API_VERSION ": a bank whose transfer races on purpose\n\n"
-                              "Usage: bank-api [--help | --version]\n\n");
+                              "Usage: bank-api [--help | --version | --healthcheck]\n\n"
+                              "Without an argument it serves. --healthcheck asks the server that runs with this\n"
+                              "environment whether it is healthy, and exits with 0 if it is.\n\n");
     config_describe(&text);
     (void)fputs(text_terminated(&text), stdout);
     text_free(&text);
     return EXIT_SUCCESS;
 }
 
-int main(int argument_count, char **arguments) {
-    if (argument_count == 2 && strcmp(arguments[1], "--help") == 0) {
+static int ask_health(const struct config *config) {
+    struct text problem = {0};
+    bool healthy = healthcheck(config->host, config->port, &problem);
+    int status = healthy ? EXIT_SUCCESS : fail(text_terminated(&problem));
+    text_free(&problem);
+    return status;
+}
+
+static int run(const char *argument) {
+    if (strcmp(argument, "--help") == 0) {
         return help();
     }
-    if (argument_count == 2 && strcmp(arguments[1], "--version") == 0) {
+    if (strcmp(argument, "--version") == 0) {
         (void)puts("bank-api " BANK_API_VERSION);
         return EXIT_SUCCESS;
     }
-    if (argument_count > 1) {
-        (void)fail("it takes no arguments but --help and --version; the environment configures it");
+    bool only_asks = strcmp(argument, "--healthcheck") == 0;
+    if (argument[0] != '\0' && !only_asks) {
+        (void)fail("it takes --help, --version or --healthcheck; the environment configures it");
         return EXIT_USAGE;
     }
-    keep_standard_streams();
-    (void)mallopt(M_ARENA_MAX, MALLOC_ARENAS);
-    (void)signal(SIGPIPE, SIG_IGN);
     struct bank_api api = {0};
     struct text problem = {0};
     if (!config_read(&api.config, &problem)) {
@@ -156,5 +165,16 @@ int main(int argument_count, char **arguments) {
         return EXIT_USAGE;
     }
     log_configure(api.config.log_level, api.config.log_format);
-    return serve(&api);
+    return only_asks ? ask_health(&api.config) : serve(&api);
+}
+
+int main(int argument_count, char **arguments) {
+    keep_standard_streams();
+    (void)mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (argument_count > 2) {
+        (void)fail("it takes one argument at most: see --help");
+        return EXIT_USAGE;
+    }
+    return run(argument_count == 2 ? arguments[1] : "");
 }

@@ -50,6 +50,10 @@ SELECT id, balance FROM accounts WHERE id = $1;
 -- name: read_gauges SELECT accounts
 SELECT id, balance FROM accounts ORDER BY id LIMIT $1::integer;
 
+-- For the money_drift gauge: money is moved, never made, so this is zero.
+-- name: read_money_drift SELECT accounts
+SELECT drift FROM money_supply;
+
 -- name: read_transfers SELECT transfers
 SELECT id, to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        from_account, to_account, amount, from_balance_before, from_balance_after,

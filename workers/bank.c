@@ -60,6 +60,17 @@ enum db_status bank_read_first_accounts(struct db_session *session, unsigned mos
     return read_account_list(session, STATEMENT_READ_GAUGES, values, 1, out);
 }
 
+enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents) {
+    struct db_rows rows;
+    enum db_status status = db_execute(session, STATEMENT_READ_MONEY_DRIFT, NULL, 0, &rows);
+    if (status == DB_OK) {
+        bool good = db_rows_count(&rows) == 1 && bank_money_of(&rows, 0, 0, cents);
+        db_rows_free(&rows);
+        status = good ? DB_OK : DB_FAILED;
+    }
+    return status;
+}
+
 // "12.345" milliseconds, as numeric(12,3) is printed, to microseconds.
 static uint64_t microseconds_of(const char *milliseconds) {
     char *point = NULL;

@@ -53,6 +53,8 @@ MUST_CHECK bool bank_money_of(const struct db_rows *rows, int row, int column, i
 MUST_CHECK enum db_status bank_read_accounts(struct db_session *session, struct account_list *out);
 MUST_CHECK enum db_status bank_read_account(struct db_session *session, const char *id, struct account_list *out);
 MUST_CHECK enum db_status bank_read_first_accounts(struct db_session *session, unsigned most, struct account_list *out);
+// How much more money there is than there was at the start, in cents.
+MUST_CHECK enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents);
 MUST_CHECK enum db_status bank_read_transfers(struct db_session *session, unsigned limit,
                                               struct transfer_record_list *out);
 // Balances and the log of transfers back to the initial state; answers the accounts as they are then.

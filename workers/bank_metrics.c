@@ -11,6 +11,8 @@ struct bank_metrics {
     struct metric_family *race_hits;
     struct metric_family *double_spends;
     struct metric_family *balances;
+    struct metric_family *money_drift;
+    struct metric_family *settings;
     struct metric_family *transfer_durations;
     struct metric_family *retries;
     struct metric *running;
@@ -46,6 +48,9 @@ static void add_transfer_families(struct bank_metrics *bank, struct metrics *met
     bank->balances = add(metrics, METRIC_GAUGE, "account_balance",
                          "Balance in the database at the time of the scrape, for the first 100 accounts.", "account_id",
                          NULL);
+    bank->money_drift = add(metrics, METRIC_GAUGE, "money_drift",
+                            "All balances less all initial balances: zero unless money was made or lost.", NULL, NULL);
+    bank->settings = add(metrics, METRIC_GAUGE, "lab_setting", "The settings as they are now; true is 1.", "setting", NULL);
     bank->transfer_durations = add(metrics, METRIC_HISTOGRAM, "transfer_duration_seconds",
                                    "From a transfer's arrival to its outcome.", "strategy", "status");
     bank->retries = add(metrics, METRIC_COUNTER, "transfer_retries_total",
@@ -183,4 +188,24 @@ void bank_metrics_set_balances(struct bank_metrics *bank, const struct account_l
         const char *id = accounts->accounts[i].id;
         metric_set(metric_with(bank->balances, &id), (double)accounts->accounts[i].balance / 100.0);
     }
+}
+
+void bank_metrics_set_money_drift(struct bank_metrics *bank, bool known, int64_t cents) {
+    metric_family_clear(bank->money_drift);
+    if (known) {
+        metric_set(metric_without_labels(bank->money_drift), (double)cents / 100.0);
+    }
+}
+
+static void set_setting(struct bank_metrics *bank, const char *setting, double value) {
+    metric_set(metric_with(bank->settings, &setting), value);
+}
+
+void bank_metrics_set_settings(struct bank_metrics *bank, const struct settings *settings) {
+    set_setting(bank, "delay_enabled", settings->delay_enabled);
+    set_setting(bank, "delay_ms", settings->delay_ms);
+    set_setting(bank, "barrier_enabled", settings->barrier_enabled);
+    set_setting(bank, "barrier_count", settings->barrier_count);
+    set_setting(bank, "barrier_timeout_ms", settings->barrier_timeout_ms);
+    set_setting(bank, "use_transactions", settings_use_transactions(settings));
 }

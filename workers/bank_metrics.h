@@ -28,5 +28,8 @@ void bank_metrics_publish_statements(struct bank_metrics *bank, const struct sta
 // At a scrape.
 void bank_metrics_set_gauges(struct bank_metrics *bank, const struct bank_gauges *gauges);
 void bank_metrics_set_balances(struct bank_metrics *bank, const struct account_list *accounts);
+// `known` is false while the database is away: then there is no such series.
+void bank_metrics_set_money_drift(struct bank_metrics *bank, bool known, int64_t cents);
+void bank_metrics_set_settings(struct bank_metrics *bank, const struct settings *settings);
 
 #endif

@@ -97,7 +97,9 @@ void transactions_job_free(struct transactions_job *job) {
 
 static enum db_status query_gauges(struct job *job, struct db_session *session) {
     struct scrape_job *scrape = CONTAINER_OF(job, struct scrape_job, job);
-    return bank_read_first_accounts(session, ACCOUNT_GAUGES_MAX, &scrape->accounts);
+    account_list_free(&scrape->accounts); // of a first try on a connection that had died
+    enum db_status status = bank_read_first_accounts(session, ACCOUNT_GAUGES_MAX, &scrape->accounts);
+    return status == DB_OK ? bank_read_money_drift(session, &scrape->money_drift) : status;
 }
 
 static void scrape_job_run(struct job *job, struct worker *worker) {

@@ -65,6 +65,7 @@ struct transactions_job {
 struct scrape_job {
     struct job job;
     struct account_list accounts;  // out
+    int64_t money_drift;           // out, cents
     struct process_sample process; // out
 };
 
