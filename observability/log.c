@@ -40,14 +40,10 @@ bool log_enabled(enum log_level level) {
 
 static const char *level_name(enum log_level level) {
     switch (level) {
-    case LOG_LEVEL_DEBUG:
-        return "DEBUG";
-    case LOG_LEVEL_INFO:
-        return "INFO";
-    case LOG_LEVEL_WARN:
-        return "WARN";
-    case LOG_LEVEL_ERROR:
-        return "ERROR";
+    case LOG_LEVEL_DEBUG: return "DEBUG";
+    case LOG_LEVEL_INFO: return "INFO";
+    case LOG_LEVEL_WARN: return "WARN";
+    case LOG_LEVEL_ERROR: return "ERROR";
     }
     UNREACHABLE("a log level");
 }

@@ -79,8 +79,7 @@ static void check_bounds(const struct metric_definition *definition) {
 // A definition is our own source: a bad one is a bug, found at the first start.
 static void check_definition(const struct metrics *metrics, const struct metric_definition *definition) {
     CHECK(is_name(slice_of(definition->name)));
-    CHECK(slice_ends_with(slice_of(definition->name), SLICE_LITERAL("_total")) ==
-          (definition->kind == METRIC_COUNTER));
+    CHECK(slice_ends_with(slice_of(definition->name), SLICE_LITERAL("_total")) == (definition->kind == METRIC_COUNTER));
     CHECK(definition->help != NULL && definition->help[0] != '\0');
     check_bounds(definition);
     for (const struct metric_family *other = metrics->first; other != NULL; other = other->next) {

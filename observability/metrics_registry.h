@@ -19,12 +19,12 @@ struct metric {
     struct metric *next; // in the order they were made
     struct metric *next_in_slot;
     struct metric_family *family;
-    uint64_t hash;         // of the values
-    char *values;          // of the labels, each with its NUL, one behind the other
-    struct text labels;    // as they are written: status="success",strategy="safe"
-    double value;          // counter, gauge: the value; histogram: the sum
-    uint64_t observations; // histogram
-    uint64_t *buckets;     // histogram: one a bound and the last for +Inf, each counting its own observations only
+    uint64_t hash;              // of the values
+    char *values;               // of the labels, each with its NUL, one behind the other
+    struct text labels;         // as they are written: status="success",strategy="safe"
+    double value;               // counter, gauge: the value; histogram: the sum
+    uint64_t observations;      // histogram
+    uint64_t *buckets;          // histogram: one a bound and the last for +Inf, each counting its own observations only
     struct exemplar *exemplars; // one a bucket, or one for a counter; NULL until the first
 };
 

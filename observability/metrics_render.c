@@ -198,10 +198,8 @@ static void append_series(struct text *out, const struct metric *metric, enum me
 // says nothing. barrier_waiting_count is a name we keep, so here it goes untyped; OpenMetrics calls it a gauge.
 static const char *kind_name(const struct metric_definition *definition, enum metrics_format format) {
     switch (definition->kind) {
-    case METRIC_COUNTER:
-        return "counter";
-    case METRIC_HISTOGRAM:
-        return "histogram";
+    case METRIC_COUNTER: return "counter";
+    case METRIC_HISTOGRAM: return "histogram";
     case METRIC_GAUGE:
         if (format == METRICS_FORMAT_PROMETHEUS &&
             slice_ends_with(slice_of(definition->name), SLICE_LITERAL("_count"))) {
@@ -266,10 +264,8 @@ void metrics_render(const struct metrics *metrics, enum metrics_format format, s
 
 const char *metrics_content_type(enum metrics_format format) {
     switch (format) {
-    case METRICS_FORMAT_PROMETHEUS:
-        return "text/plain; version=0.0.4; charset=utf-8";
-    case METRICS_FORMAT_OPENMETRICS:
-        return "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    case METRICS_FORMAT_PROMETHEUS: return "text/plain; version=0.0.4; charset=utf-8";
+    case METRICS_FORMAT_OPENMETRICS: return "application/openmetrics-text; version=1.0.0; charset=utf-8";
     }
     UNREACHABLE("a metrics format");
 }

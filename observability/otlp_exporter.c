@@ -75,8 +75,8 @@ static struct trace_item *take_batch(struct otlp_exporter *exporter, unsigned *s
     struct trace_item *batch = exporter->first;
     struct trace_item *end = NULL;
     *spans = 0;
-    while (exporter->first != NULL && (*spans == 0 || *spans + exporter->first->span_count <=
-                                                          exporter->options.batch_limit)) {
+    while (exporter->first != NULL &&
+           (*spans == 0 || *spans + exporter->first->span_count <= exporter->options.batch_limit)) {
         end = exporter->first;
         *spans += end->span_count;
         exporter->first = end->next;
@@ -126,8 +126,7 @@ static void send_envelope(struct otlp_exporter *exporter, struct slice envelope,
         if (answer.retry_after_ms > pause_ms) {
             pause_ms = answer.retry_after_ms < BACKOFF_MAX_MS ? answer.retry_after_ms : BACKOFF_MAX_MS;
         }
-        if (answer.kind == OTLP_REFUSED || attempt == ATTEMPTS_MAX ||
-            !pause_between_attempts(exporter, pause_ms)) {
+        if (answer.kind == OTLP_REFUSED || attempt == ATTEMPTS_MAX || !pause_between_attempts(exporter, pause_ms)) {
             break;
         }
         backoff_ms = backoff_ms * 2 < BACKOFF_MAX_MS ? backoff_ms * 2 : BACKOFF_MAX_MS;

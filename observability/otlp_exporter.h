@@ -17,7 +17,7 @@ struct trace_item {
     struct trace_item *next;
     unsigned span_count;
     void (*write)(struct trace_item *item, struct otlp_writer *writer); // exporter's thread
-    void (*release)(struct trace_item *item); // frees it; any thread, once
+    void (*release)(struct trace_item *item);                           // frees it; any thread, once
 };
 
 struct otlp_exporter_options {

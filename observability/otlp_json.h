@@ -33,8 +33,7 @@ struct otlp_writer {
 // The resource, once for all envelopes: {"attributes":[...]}, from the service's name and version and
 // OTEL_RESOURCE_ATTRIBUTES ("key=value,key=value", percent-encoded values), or NULL.
 // False: those attributes cannot be read.
-MUST_CHECK bool otlp_write_resource(const char *service, const char *version, const char *attributes,
-                                    struct text *out);
+MUST_CHECK bool otlp_write_resource(const char *service, const char *version, const char *attributes, struct text *out);
 
 void otlp_envelope_begin(struct otlp_writer *writer, struct text *out, struct slice resource);
 void otlp_envelope_end(struct otlp_writer *writer);

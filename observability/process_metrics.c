@@ -41,15 +41,11 @@ static const struct metric_definition definitions[PROCESS_FAMILY_COUNT] = {
     [VIRTUAL_BYTES] = {.kind = METRIC_GAUGE,
                        .name = "process_virtual_memory_bytes",
                        .help = "Virtual memory size in bytes."},
-    [OPEN_DESCRIPTORS] = {.kind = METRIC_GAUGE,
-                          .name = "process_open_fds",
-                          .help = "Number of open file descriptors."},
+    [OPEN_DESCRIPTORS] = {.kind = METRIC_GAUGE, .name = "process_open_fds", .help = "Number of open file descriptors."},
     [DESCRIPTOR_LIMIT] = {.kind = METRIC_GAUGE,
                           .name = "process_max_fds",
                           .help = "Maximum number of open file descriptors."},
-    [THREADS] = {.kind = METRIC_GAUGE,
-                 .name = "process_threads",
-                 .help = "Number of OS threads in the process."},
+    [THREADS] = {.kind = METRIC_GAUGE, .name = "process_threads", .help = "Number of OS threads in the process."},
 };
 
 static double cpu_seconds(void) {

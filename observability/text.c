@@ -145,8 +145,7 @@ static bool utf8_second_byte_is_valid(unsigned char lead, unsigned char second) 
         return second >= 0x90 && second <= 0xBF;
     case 0xF4: // above U+10FFFF
         return second >= 0x80 && second <= 0x8F;
-    default:
-        return second >= 0x80 && second <= 0xBF;
+    default: return second >= 0x80 && second <= 0xBF;
     }
 }
 
@@ -188,21 +187,11 @@ static bool json_needs_no_escape(unsigned char byte) {
 
 static void append_json_escape(struct text *text, char letter) {
     switch (letter) {
-    case '"':
-        text_append(text, "\\\"", 2);
-        return;
-    case '\\':
-        text_append(text, "\\\\", 2);
-        return;
-    case '\n':
-        text_append(text, "\\n", 2);
-        return;
-    case '\r':
-        text_append(text, "\\r", 2);
-        return;
-    case '\t':
-        text_append(text, "\\t", 2);
-        return;
+    case '"': text_append(text, "\\\"", 2); return;
+    case '\\': text_append(text, "\\\\", 2); return;
+    case '\n': text_append(text, "\\n", 2); return;
+    case '\r': text_append(text, "\\r", 2); return;
+    case '\t': text_append(text, "\\t", 2); return;
     default: {
         static const char hex[] = "0123456789abcdef";
         char escape[] = {'\\', 'u', '0', '0', hex[((unsigned char)letter >> 4) & 0xF], hex[letter & 0xF]};

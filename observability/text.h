@@ -22,7 +22,9 @@ struct slice {
     size_t length;
 };
 
+// clang-format off
 #define SLICE_INITIALIZER(literal) {(literal), sizeof(literal) - 1} // of a static
+// clang-format on
 #define SLICE_LITERAL(literal) ((struct slice)SLICE_INITIALIZER(literal))
 
 MUST_CHECK struct slice slice_of(const char *terminated);

@@ -11,9 +11,9 @@
 
 #define TRACE_ID_BYTES 16
 #define SPAN_ID_BYTES 8
-#define TRACE_ID_HEX (2 * TRACE_ID_BYTES + 1)    // with its NUL
-#define SPAN_ID_HEX (2 * SPAN_ID_BYTES + 1)      // with its NUL
-#define TRACEPARENT_LENGTH 56                    // "00-<32 hex>-<16 hex>-<2 hex>" with its NUL
+#define TRACE_ID_HEX (2 * TRACE_ID_BYTES + 1) // with its NUL
+#define SPAN_ID_HEX (2 * SPAN_ID_BYTES + 1)   // with its NUL
+#define TRACEPARENT_LENGTH 56                 // "00-<32 hex>-<16 hex>-<2 hex>" with its NUL
 
 struct trace_context {
     uint8_t trace_id[TRACE_ID_BYTES];

@@ -22,15 +22,14 @@ static bool read_log(struct config *config, struct text *problem) {
 static bool read_settings(struct config *config, struct text *problem) {
     struct settings_change change = {0};
     uint32_t slots = TRANSFER_SLOTS(config->worker_threads);
-    bool good =
-        variable_boolean("DEBUG_DELAY_ENABLED", &change.delay_enabled, &change.has_delay_enabled, problem) &&
-        variable_integer("DEBUG_DELAY_MS", 0, DELAY_MS_MAX, &change.delay_ms, &change.has_delay_ms, problem) &&
-        variable_boolean("BARRIER_ENABLED", &change.barrier_enabled, &change.has_barrier_enabled, problem) &&
-        variable_integer("BARRIER_COUNT", BARRIER_COUNT_MIN, slots, &change.barrier_count, &change.has_barrier_count,
-                     problem) &&
-        variable_integer("BARRIER_TIMEOUT_MS", BARRIER_TIMEOUT_MS_MIN, BARRIER_TIMEOUT_MS_MAX, &change.barrier_timeout_ms,
-                     &change.has_barrier_timeout_ms, problem) &&
-        variable_boolean("USE_TRANSACTIONS", &change.use_transactions, &change.has_use_transactions, problem);
+    bool good = variable_boolean("DEBUG_DELAY_ENABLED", &change.delay_enabled, &change.has_delay_enabled, problem) &&
+                variable_integer("DEBUG_DELAY_MS", 0, DELAY_MS_MAX, &change.delay_ms, &change.has_delay_ms, problem) &&
+                variable_boolean("BARRIER_ENABLED", &change.barrier_enabled, &change.has_barrier_enabled, problem) &&
+                variable_integer("BARRIER_COUNT", BARRIER_COUNT_MIN, slots, &change.barrier_count,
+                                 &change.has_barrier_count, problem) &&
+                variable_integer("BARRIER_TIMEOUT_MS", BARRIER_TIMEOUT_MS_MIN, BARRIER_TIMEOUT_MS_MAX,
+                                 &change.barrier_timeout_ms, &change.has_barrier_timeout_ms, problem) &&
+                variable_boolean("USE_TRANSACTIONS", &change.use_transactions, &change.has_use_transactions, problem);
     settings_defaults(&config->settings);
     return good && settings_apply(&config->settings, &change, slots, problem);
 }
@@ -64,11 +63,11 @@ bool config_read(struct config *config, struct text *problem) {
     unsigned port = 8000;
     bool good = variable_number("BANK_API_PORT", 0, UINT16_MAX, &port, problem) &&
                 variable_number("WORKER_THREADS", WORKER_THREADS_MIN, WORKER_THREADS_MAX, &config->worker_threads,
-                            problem) &&
+                                problem) &&
                 variable_number("TRANSFER_QUEUE_LIMIT", TRANSFER_QUEUE_LIMIT_MIN, TRANSFER_QUEUE_LIMIT_MAX,
-                            &config->transfer_queue_limit, problem) &&
+                                &config->transfer_queue_limit, problem) &&
                 variable_number("SHUTDOWN_TIMEOUT_MS", SHUTDOWN_TIMEOUT_MS_MIN, SHUTDOWN_TIMEOUT_MS_MAX,
-                            &config->shutdown_timeout_ms, problem) &&
+                                &config->shutdown_timeout_ms, problem) &&
                 read_log(config, problem) && read_settings(config, problem) && read_database(config, problem) &&
                 config_read_tracing(&config->tracing, problem);
     config->port = (uint16_t)port;
@@ -76,27 +75,28 @@ bool config_read(struct config *config, struct text *problem) {
 }
 
 void config_describe(struct text *out) {
-    text_append_string(out, "Environment:\n"
-                            "  DATABASE_URL             postgresql://...; unset: libpq's own PG* variables\n"
-                            "  BANK_API_HOST            address to listen on (127.0.0.1)\n"
-                            "  BANK_API_PORT            port to listen on, 0 for any free one (8000)\n"
-                            "  BANK_API_ALLOWED_HOSTS   further names clients may reach it by, parted by commas\n"
-                            "  ADMIN_TOKEN              bearer token for /admin/* and /reset; unset: they are open\n"
-                            "  WORKER_THREADS           4..512 (32); each has a database session\n"
-                            "  TRANSFER_QUEUE_LIMIT     transfers that may wait for a worker (1024)\n"
-                            "  SHUTDOWN_TIMEOUT_MS      time to finish what is under way (10000)\n"
-                            "  LOG_LEVEL                debug, info, warn, error (info)\n"
-                            "  LOG_FORMAT               text, json (text)\n"
-                            "  DEBUG_DELAY_ENABLED      start with the debug delay on (false)\n"
-                            "  DEBUG_DELAY_MS           0..60000 (100)\n"
-                            "  BARRIER_ENABLED          start with the barrier on (false)\n"
-                            "  BARRIER_COUNT            parties, 2..the transfers the pool can hold (2)\n"
-                            "  BARRIER_TIMEOUT_MS       until a lone party goes on (30000)\n"
-                            "  USE_TRANSACTIONS         start in safe mode (false)\n"
-                            "  OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, such as http://localhost:4318; unset: nowhere\n"
-                            "  OTEL_SERVICE_NAME            (bank-api), OTEL_RESOURCE_ATTRIBUTES key=value,key=value\n"
-                            "  OTEL_TRACES_SAMPLER          " TRACE_SAMPLER_NAMES "\n"
-                            "  OTEL_TRACES_SAMPLER_ARG      the ratio, 0..1; a trace that raced is kept whatever it says\n"
-                            "  OTEL_BSP_MAX_QUEUE_SIZE      (2048) spans, OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) spans\n"
-                            "  OTEL_BSP_SCHEDULE_DELAY      (5000) ms, OTEL_BSP_EXPORT_TIMEOUT (30000) ms\n");
+    text_append_string(out,
+                       "Environment:\n"
+                       "  DATABASE_URL             postgresql://...; unset: libpq's own PG* variables\n"
+                       "  BANK_API_HOST            address to listen on (127.0.0.1)\n"
+                       "  BANK_API_PORT            port to listen on, 0 for any free one (8000)\n"
+                       "  BANK_API_ALLOWED_HOSTS   further names clients may reach it by, parted by commas\n"
+                       "  ADMIN_TOKEN              bearer token for /admin/* and /reset; unset: they are open\n"
+                       "  WORKER_THREADS           4..512 (32); each has a database session\n"
+                       "  TRANSFER_QUEUE_LIMIT     transfers that may wait for a worker (1024)\n"
+                       "  SHUTDOWN_TIMEOUT_MS      time to finish what is under way (10000)\n"
+                       "  LOG_LEVEL                debug, info, warn, error (info)\n"
+                       "  LOG_FORMAT               text, json (text)\n"
+                       "  DEBUG_DELAY_ENABLED      start with the debug delay on (false)\n"
+                       "  DEBUG_DELAY_MS           0..60000 (100)\n"
+                       "  BARRIER_ENABLED          start with the barrier on (false)\n"
+                       "  BARRIER_COUNT            parties, 2..the transfers the pool can hold (2)\n"
+                       "  BARRIER_TIMEOUT_MS       until a lone party goes on (30000)\n"
+                       "  USE_TRANSACTIONS         start in safe mode (false)\n"
+                       "  OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, such as http://localhost:4318; unset: nowhere\n"
+                       "  OTEL_SERVICE_NAME            (bank-api), OTEL_RESOURCE_ATTRIBUTES key=value,key=value\n"
+                       "  OTEL_TRACES_SAMPLER          " TRACE_SAMPLER_NAMES "\n"
+                       "  OTEL_TRACES_SAMPLER_ARG      the ratio, 0..1; a trace that raced is kept whatever it says\n"
+                       "  OTEL_BSP_MAX_QUEUE_SIZE      (2048) spans, OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) spans\n"
+                       "  OTEL_BSP_SCHEDULE_DELAY      (5000) ms, OTEL_BSP_EXPORT_TIMEOUT (30000) ms\n");
 }

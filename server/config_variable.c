@@ -26,8 +26,7 @@ bool variable_boolean(const char *name, bool *out, bool *given, struct text *pro
     return true;
 }
 
-bool variable_integer(const char *name, int64_t least, int64_t most, int64_t *out, bool *given,
-                         struct text *problem) {
+bool variable_integer(const char *name, int64_t least, int64_t most, int64_t *out, bool *given, struct text *problem) {
     const char *value = variable(name);
     *given = value != NULL;
     if (value == NULL) {
@@ -54,7 +53,7 @@ bool variable_number(const char *name, unsigned least, unsigned most, unsigned *
 }
 
 bool variable_choice(const char *name, const char *const *choices, int *out, const char *allowed,
-                        struct text *problem) {
+                     struct text *problem) {
     const char *value = variable(name);
     if (value == NULL) {
         return true;

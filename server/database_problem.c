@@ -11,9 +11,7 @@ void respond_database_problem(struct conn *conn, enum db_status status) {
     case DB_TIMED_OUT:
         conn_respond_problem(conn, 504, "The database took too long: try again when it is less busy");
         return;
-    case DB_CONFLICT:
-        conn_respond_problem(conn, 503, "Others were changing the same rows: try again");
-        return;
+    case DB_CONFLICT: conn_respond_problem(conn, 503, "Others were changing the same rows: try again"); return;
     case DB_OUT_OF_RANGE:
     case DB_ROLLED_BACK:
     case DB_FAILED:

@@ -80,8 +80,7 @@ bool guard_allows_admin(const struct guard *guard, const struct http_request *re
     }
     struct slice sent = request->headers[HTTP_HEADER_AUTHORIZATION];
     static const struct slice scheme = SLICE_INITIALIZER("Bearer ");
-    if (sent.length < scheme.length ||
-        !slice_equals_ignoring_case((struct slice){sent.data, scheme.length}, scheme)) {
+    if (sent.length < scheme.length || !slice_equals_ignoring_case((struct slice){sent.data, scheme.length}, scheme)) {
         return false;
     }
     return equals_in_constant_time((struct slice){sent.data + scheme.length, sent.length - scheme.length},

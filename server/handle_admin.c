@@ -73,16 +73,17 @@ static bool shortcut_is_usable(struct exchange *exchange, struct query *query) {
         return false;
     }
     if (body.length > 0 && !slice_equals(body, slice_of("{}"))) {
-        conn_respond_problem(exchange->conn, 422, "Parameters go into the query here, such as ?enabled=true; "
-                                                  "POST /admin/settings takes a body");
+        conn_respond_problem(exchange->conn, 422,
+                             "Parameters go into the query here, such as ?enabled=true; "
+                             "POST /admin/settings takes a body");
         return false;
     }
     return true;
 }
 
 void handle_delay_change(struct exchange *exchange) {
-    struct settings_change change = {.has_delay_enabled = true, .delay_enabled = true,
-                                     .has_delay_ms = true, .delay_ms = DELAY_MS_DEFAULT};
+    struct settings_change change = {
+        .has_delay_enabled = true, .delay_enabled = true, .has_delay_ms = true, .delay_ms = DELAY_MS_DEFAULT};
     struct query query;
     query_parse(&query, exchange->request->query);
     query_take_boolean(&query, "enabled", &change.delay_enabled);
@@ -97,8 +98,10 @@ void handle_delay_change(struct exchange *exchange) {
 }
 
 void handle_barrier_change(struct exchange *exchange) {
-    struct settings_change change = {.has_barrier_enabled = true, .barrier_enabled = true,
-                                     .has_barrier_count = true, .barrier_count = BARRIER_COUNT_DEFAULT};
+    struct settings_change change = {.has_barrier_enabled = true,
+                                     .barrier_enabled = true,
+                                     .has_barrier_count = true,
+                                     .barrier_count = BARRIER_COUNT_DEFAULT};
     struct query query;
     query_parse(&query, exchange->request->query);
     query_take_boolean(&query, "enabled", &change.barrier_enabled);

@@ -5,7 +5,8 @@
 #include "http_limits.h"
 
 void handle_health(struct exchange *exchange) {
-    static const struct slice ok = SLICE_INITIALIZER("{\"status\":\"ok\",\"service\":\"bank-api\",\"database\":\"ok\"}");
+    static const struct slice ok =
+        SLICE_INITIALIZER("{\"status\":\"ok\",\"service\":\"bank-api\",\"database\":\"ok\"}");
     static const struct slice degraded =
         SLICE_INITIALIZER("{\"status\":\"degraded\",\"service\":\"bank-api\",\"database\":\"unreachable\"}");
     bool reachable = exchange->api->watch.reachable;

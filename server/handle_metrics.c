@@ -26,9 +26,8 @@ static void metrics_finished(struct job *job) {
         bank_metrics_set_settings(api->bank_metrics, &api->settings);
         pool_refresh_gauges(api->pool);
         refresh_span_counts(api);
-        enum metrics_format format = accepts_openmetrics(http_parser_request(conn->parser))
-                                         ? METRICS_FORMAT_OPENMETRICS
-                                         : METRICS_FORMAT_PROMETHEUS;
+        enum metrics_format format = accepts_openmetrics(http_parser_request(conn->parser)) ? METRICS_FORMAT_OPENMETRICS
+                                                                                            : METRICS_FORMAT_PROMETHEUS;
         struct text page = {0};
         metrics_render(api->metrics, format, &page);
         conn_respond(conn, &(struct http_response){

@@ -63,8 +63,7 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
                            request->id, TRANSFER_ATTEMPTS_MAX);
         return 503;
     case TRANSFER_QUEUE_FULL:
-        text_append_string(detail,
-                           "Too many transfers are waiting; nothing was transferred: try again in a moment");
+        text_append_string(detail, "Too many transfers are waiting; nothing was transferred: try again in a moment");
         return 503;
     case TRANSFER_CANCELLED:
         text_append_string(detail, "The server is stopping; nothing was transferred: try again in a moment");

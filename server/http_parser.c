@@ -131,8 +131,9 @@ static int on_header_field_complete(llhttp_t *llhttp) {
             *value = (struct kept_span){.offset = parser->kept.length, .present = true};
             parser->value = value;
         } else if (!may_repeat(header)) {
-            return refuse(parser, 400, "A header that must be sent once was sent twice (Host, Content-Type, "
-                                       "Authorization, Expect, Origin, traceparent or Transfer-Encoding)");
+            return refuse(parser, 400,
+                          "A header that must be sent once was sent twice (Host, Content-Type, "
+                          "Authorization, Expect, Origin, traceparent or Transfer-Encoding)");
         }
         break;
     }
@@ -241,8 +242,7 @@ static void split_target(struct http_request *request, struct slice target) {
     const char *mark = memchr(target.data, '?', target.length);
     size_t path_length = mark == NULL ? target.length : (size_t)(mark - target.data);
     request->path = (struct slice){target.data, path_length};
-    request->query = mark == NULL ? (struct slice){NULL, 0}
-                                  : (struct slice){mark + 1, target.length - path_length - 1};
+    request->query = mark == NULL ? (struct slice){NULL, 0} : (struct slice){mark + 1, target.length - path_length - 1};
 }
 
 static int on_message_complete(llhttp_t *llhttp) {

@@ -26,11 +26,11 @@ enum http_header {
 
 struct http_request {
     enum http_method method;
-    uint8_t minor_version;      // of HTTP/1.x
-    bool keep_alive;            // the client would like the connection to stay
-    struct slice authority;     // host[:port], from an absolute target or the Host header
-    struct slice path;          // still percent-encoded
-    struct slice query;         // behind the "?", still encoded; empty if none
+    uint8_t minor_version;                   // of HTTP/1.x
+    bool keep_alive;                         // the client would like the connection to stay
+    struct slice authority;                  // host[:port], from an absolute target or the Host header
+    struct slice path;                       // still percent-encoded
+    struct slice query;                      // behind the "?", still encoded; empty if none
     struct slice headers[HTTP_HEADER_COUNT]; // data is NULL: not sent
     struct slice body;
     uint64_t started_ns; // monotonic: when its first byte was parsed

@@ -69,7 +69,7 @@ void http_response_write(const struct http_response *response, const struct http
     static const struct slice ok = SLICE_INITIALIZER("HTTP/1.1 200 OK");
     static const struct slice json = SLICE_INITIALIZER("\r\nContent-Type: application/json");
     static const struct slice always = SLICE_INITIALIZER("\r\nCache-Control: no-store"
-                                                     "\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ");
+                                                         "\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ");
     if (response->status == 200) {
         text_append_slice(out, ok);
     } else {

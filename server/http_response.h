@@ -10,12 +10,12 @@
 
 struct http_response {
     int status;
-    const char *content_type;  // lives for ever; NULL: application/json
-    struct slice body;         // the caller's, copied when written
-    const char *allow;         // of a 405, or NULL
-    const char *traceparent;   // or NULL
-    unsigned retry_after;      // seconds; 0: none
-    bool asks_for_token;       // WWW-Authenticate: Bearer
+    const char *content_type; // lives for ever; NULL: application/json
+    struct slice body;        // the caller's, copied when written
+    const char *allow;        // of a 405, or NULL
+    const char *traceparent;  // or NULL
+    unsigned retry_after;     // seconds; 0: none
+    bool asks_for_token;      // WWW-Authenticate: Bearer
 };
 
 // How the connection wants it written.

@@ -24,8 +24,8 @@ static int refuse_field(struct text *problem, const char *field, const char *wha
 // `too_large` is what to say of a number that even a double cannot hold.
 static int parse_object(struct slice body, const char *too_large, json_t **out, struct text *problem) {
     json_error_t error;
-    *out = json_loadb(body.data == NULL ? "" : body.data, body.length,
-                      JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    *out = json_loadb(body.data == NULL ? "" : body.data, body.length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
+                      &error);
     if (*out == NULL) {
         if (json_error_code(&error) == json_error_numeric_overflow) {
             return refuse(problem, too_large);
@@ -119,8 +119,7 @@ static int read_amount(json_t *object, struct slice body, int64_t *cents, struct
     return 200;
 }
 
-static int read_transfer_fields(json_t *object, struct slice body, struct transfer_request *out,
-                                struct text *problem) {
+static int read_transfer_fields(json_t *object, struct slice body, struct transfer_request *out, struct text *problem) {
     static const char *const known[] = {"from_account", "to_account", "amount", NULL};
     int status = refuse_unknown(object, known, " in a transfer: send from_account, to_account and amount", problem);
     if (status == 200) {
@@ -182,9 +181,8 @@ static int read_strategy(json_t *object, struct settings_change *out, struct tex
     return 200;
 }
 
-static int read_settings_fields(json_t *object, struct settings_change *out, struct text *name,
-                                struct text *problem) {
-    static const char *const known[] = {"delay_enabled", "delay_ms",         "barrier_enabled", "barrier_count",
+static int read_settings_fields(json_t *object, struct settings_change *out, struct text *name, struct text *problem) {
+    static const char *const known[] = {"delay_enabled",      "delay_ms",         "barrier_enabled", "barrier_count",
                                         "barrier_timeout_ms", "use_transactions", "strategy",        NULL};
     int status = refuse_unknown(object, known, " among the settings: GET /admin/settings lists them", problem);
     if (status == 200) {

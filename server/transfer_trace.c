@@ -59,7 +59,8 @@ void transfer_trace_begin(const struct exchange *exchange, struct transfer_job *
     }
     transfer->request.traced = api->exporter != NULL;
     if (api->exporter != NULL) {
-        trace->sampled = trace_sampler_keeps(&api->config.tracing.sampler, has_parent ? &caller : NULL, trace->trace_id);
+        trace->sampled = trace_sampler_keeps(&api->config.tracing.sampler, has_parent ? &caller : NULL,
+                                             trace->trace_id);
         struct transfer_trace *kept = memory_allocate_zeroed(sizeof *kept);
         kept->exporter = api->exporter;
         kept->has_parent = has_parent;

@@ -80,8 +80,9 @@ static uint64_t microseconds_of(const char *milliseconds) {
 }
 
 static const char *status_of(const char *text) {
-    enum transfer_outcome outcome =
-        strcmp(text, transfer_outcome_status(TRANSFER_SUCCESS)) == 0 ? TRANSFER_SUCCESS : TRANSFER_INSUFFICIENT_FUNDS;
+    enum transfer_outcome outcome = strcmp(text, transfer_outcome_status(TRANSFER_SUCCESS)) == 0
+                                        ? TRANSFER_SUCCESS
+                                        : TRANSFER_INSUFFICIENT_FUNDS;
     return transfer_outcome_status(outcome);
 }
 

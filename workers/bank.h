@@ -3,9 +3,9 @@
 #ifndef WORKERS_BANK_H
 #define WORKERS_BANK_H
 
+#include "bank_limits.h"
 #include "clock.h"
 #include "db.h"
-#include "bank_limits.h"
 #include "trace_context.h"
 #include "transfer.h"
 
@@ -23,7 +23,7 @@ struct account_list {
     struct account *accounts; // ordered by id
 };
 
-#define THREAD_ID_LENGTH 24   // with its NUL
+#define THREAD_ID_LENGTH 24     // with its NUL
 #define STRATEGY_NAME_LENGTH 32 // with its NUL
 
 // A transfer as it is told: the row of the table, and the answer to POST /transfer.

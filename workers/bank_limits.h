@@ -17,7 +17,9 @@
 #define WORKER_THREADS_DEFAULT 32
 // One worker in eight, at least one, is kept from transfers, so that reads pass while every transfer waits.
 #define WORKER_RESERVE(threads) ((threads) / 8 > 0 ? (threads) / 8 : 1)
-#define TRANSFER_SLOTS(threads) ((threads)-WORKER_RESERVE(threads))
+// clang-format off
+#define TRANSFER_SLOTS(threads) ((threads) - WORKER_RESERVE(threads))
+// clang-format on
 #define TRANSFER_QUEUE_LIMIT_MIN 1
 #define TRANSFER_QUEUE_LIMIT_MAX 100000
 #define TRANSFER_QUEUE_LIMIT_DEFAULT 1024

@@ -40,7 +40,8 @@ static struct metric_family *add(struct metrics *metrics, enum metric_kind kind,
 }
 
 static void add_transfer_families(struct bank_metrics *bank, struct metrics *metrics) {
-    bank->transfers = add(metrics, METRIC_COUNTER, "transfers_total", "Transfers ended, by outcome.", "status", "strategy");
+    bank->transfers = add(metrics, METRIC_COUNTER, "transfers_total", "Transfers ended, by outcome.", "status",
+                          "strategy");
     bank->race_hits = add(metrics, METRIC_COUNTER, "race_condition_hits_total",
                           "Transfers that acted on a balance that had changed since they read it.", "strategy", NULL);
     bank->double_spends = add(metrics, METRIC_COUNTER, "double_spend_detected_total",
@@ -50,7 +51,8 @@ static void add_transfer_families(struct bank_metrics *bank, struct metrics *met
                          NULL);
     bank->money_drift = add(metrics, METRIC_GAUGE, "money_drift",
                             "All balances less all initial balances: zero unless money was made or lost.", NULL, NULL);
-    bank->settings = add(metrics, METRIC_GAUGE, "lab_setting", "The settings as they are now; true is 1.", "setting", NULL);
+    bank->settings = add(metrics, METRIC_GAUGE, "lab_setting", "The settings as they are now; true is 1.", "setting",
+                         NULL);
     bank->transfer_durations = add(metrics, METRIC_HISTOGRAM, "transfer_duration_seconds",
                                    "From a transfer's arrival to its outcome.", "strategy", "status");
     bank->retries = add(metrics, METRIC_COUNTER, "transfer_retries_total",
@@ -69,19 +71,19 @@ static void add_barrier_families(struct bank_metrics *bank, struct metrics *metr
                                                        NULL));
     bank->barrier_timeouts = metric_without_labels(add(metrics, METRIC_COUNTER, "barrier_timeouts_total",
                                                        "Transfers that gave up waiting at a barrier.", NULL, NULL));
-    bank->barrier_skew = metric_without_labels(metrics_add_family(
-        metrics, &(struct metric_definition){
-                     .kind = METRIC_HISTOGRAM,
-                     .name = "barrier_release_skew_seconds",
-                     .help = "From the first to the last party past a released barrier.",
-                     .bounds = skew_bounds,
-                     .bound_count = sizeof skew_bounds / sizeof skew_bounds[0],
-                 }));
+    bank->barrier_skew = metric_without_labels(
+        metrics_add_family(metrics, &(struct metric_definition){
+                                        .kind = METRIC_HISTOGRAM,
+                                        .name = "barrier_release_skew_seconds",
+                                        .help = "From the first to the last party past a released barrier.",
+                                        .bounds = skew_bounds,
+                                        .bound_count = sizeof skew_bounds / sizeof skew_bounds[0],
+                                    }));
 }
 
 static void add_database_families(struct bank_metrics *bank, struct metrics *metrics) {
-    struct metric_family *sessions =
-        add(metrics, METRIC_GAUGE, "db_connections", "Database connections held, by state.", "state", NULL);
+    struct metric_family *sessions = add(metrics, METRIC_GAUGE, "db_connections",
+                                         "Database connections held, by state.", "state", NULL);
     bank->sessions_idle = metric_with(sessions, (const char *[]){"idle"});
     bank->sessions_in_use = metric_with(sessions, (const char *[]){"in_use"});
     struct metric_family *durations = add(metrics, METRIC_HISTOGRAM, "db_statement_duration_seconds",

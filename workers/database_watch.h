@@ -15,7 +15,7 @@ struct database_watch {
     struct pool *pool;
     struct job *asking; // the job under way, or NULL
     bool reachable;     // and has the schema
-    uint64_t asked_ms; // loop time
+    uint64_t asked_ms;  // loop time
     void (*on_closed)(void *owner);
     void *owner;
 };

@@ -11,17 +11,17 @@ enum session_state { SESSION_CLOSED, SESSION_IDLE, SESSION_IN_USE };
 
 struct db_session {
     struct db *db;
-    PGconn *connection;            // NULL: closed
-    struct statement_log *log;     // of the running job, or NULL
-    uint64_t timeout_ns;           // for one answer
+    PGconn *connection;               // NULL: closed
+    struct statement_log *log;        // of the running job, or NULL
+    uint64_t timeout_ns;              // for one answer
     _Atomic enum session_state state; // written by its worker, read by the loop for a metric
     bool prepared[STATEMENT_COUNT];
     char sqlstate[SQLSTATE_LENGTH];
 };
 
 struct db {
-    char *url;    // or NULL
-    int abort_fd; // readable once db_abort() was called
+    char *url;                      // or NULL
+    int abort_fd;                   // readable once db_abort() was called
     _Atomic uint64_t complained_ns; // when the log last said that the database is unreachable
     unsigned session_count;
     struct db_session *sessions;

@@ -111,9 +111,8 @@ bool db_wait(struct db_session *session, short events, uint64_t deadline_ns) {
 
 // The connection parameters of ours stand before the URL's, so that the URL's win.
 static PGconn *connection_start(const char *url) {
-    const char *keywords[] = {"fallback_application_name", "client_encoding",   "keepalives_idle",
-                              "keepalives_interval",       "keepalives_count",  "tcp_user_timeout",
-                              "dbname",                    NULL};
+    const char *keywords[] = {"fallback_application_name", "client_encoding",  "keepalives_idle", "keepalives_interval",
+                              "keepalives_count",          "tcp_user_timeout", "dbname",          NULL};
     const char *values[] = {"bank-api", "UTF8", "30", "10", "3", "60000", url, NULL};
     if (url == NULL) {
         keywords[6] = NULL;

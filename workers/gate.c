@@ -10,13 +10,13 @@
 struct barrier_round {
     uv_cond_t moved; // signalled with gate->mutex held or just released
     uint32_t parties;
-    uint32_t present;        // arrived and not yet gone
-    uint32_t past;           // of a released round: gone through
-    bool complete;           // the last party is here: nobody times out any more
-    bool open;               // whoever waits may go, for the reason in `release`
+    uint32_t present; // arrived and not yet gone
+    uint32_t past;    // of a released round: gone through
+    bool complete;    // the last party is here: nobody times out any more
+    bool open;        // whoever waits may go, for the reason in `release`
     enum gate_release release;
     uint64_t first_past_ns;
-    uint32_t arrivals;       // in all, those who gave up included
+    uint32_t arrivals;                                   // in all, those who gave up included
     struct trace_context arrived[BARRIER_PEERS_MAX + 1]; // the first of them
     bool gone[BARRIER_PEERS_MAX + 1];                    // gave up
 };

@@ -34,10 +34,10 @@ struct barrier_ticket {
 
 struct barrier_pass {
     enum gate_release release;
-    uint32_t present;     // parties at the barrier when this one left it
-    bool measured_skew;   // set for one party of a released round: the last one past
-    uint64_t skew_ns;     // from the first party past to the last
-    uint32_t peer_count;  // of a released round: the others in it, as they introduced themselves
+    uint32_t present;    // parties at the barrier when this one left it
+    bool measured_skew;  // set for one party of a released round: the last one past
+    uint64_t skew_ns;    // from the first party past to the last
+    uint32_t peer_count; // of a released round: the others in it, as they introduced themselves
     struct trace_context peers[BARRIER_PEERS_MAX];
 };
 

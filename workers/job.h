@@ -23,16 +23,18 @@ struct worker {
 };
 
 // The owner of a struct that embeds a struct job (or another member).
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+// clang-format off
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+// clang-format on
 
 struct job {
     uv_work_t work;
     struct pool *pool;
     void (*run)(struct job *job, struct worker *worker); // on a worker
     void (*finished)(struct job *job);                   // on the loop; frees the job
-    void *owner; // loop only: who waits for the answer; NULL once nobody does
-    enum db_status database; // of its last dealings with the database
-    unsigned timeout_ms;     // for one answer of the database
+    void *owner;                                         // loop only: who waits for the answer; NULL once nobody does
+    enum db_status database;                             // of its last dealings with the database
+    unsigned timeout_ms;                                 // for one answer of the database
     bool is_transfer;
     bool cancelled; // never ran: the pool was closed while it was queued
     struct job *next_queued;
@@ -43,7 +45,7 @@ struct transfer_trace;
 
 struct transfer_job {
     struct job job;
-    struct transfer_trace *trace; // the server's, or NULL
+    struct transfer_trace *trace;    // the server's, or NULL
     struct transfer_request request; // in
     struct transfer_result result;   // out
 };

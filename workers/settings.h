@@ -18,7 +18,8 @@ struct settings {
     uint32_t barrier_count;
     uint32_t barrier_timeout_ms;
     const struct strategy *strategy;
-    uint64_t gate_version; // grows when a delay or barrier setting changes: a gate frees whoever came under an older one
+    // Grows when a delay or barrier setting changes: a gate frees whoever came under an older one.
+    uint64_t gate_version;
 };
 
 // A wish to change some of them; what `has_*` does not name stays as it is.

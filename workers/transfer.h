@@ -5,9 +5,9 @@
 #ifndef WORKERS_TRANSFER_H
 #define WORKERS_TRANSFER_H
 
+#include "bank_limits.h"
 #include "db.h"
 #include "gate.h"
-#include "bank_limits.h"
 #include "settings.h"
 #include "step.h"
 #include "trace_context.h"
@@ -35,13 +35,13 @@ struct transfer_request {
     char id[TRANSFER_ID_LENGTH + 1];
     char from_account[ACCOUNT_ID_MAX + 1];
     char to_account[ACCOUNT_ID_MAX + 1];
-    int64_t amount; // cents, > 0
-    struct settings settings; // as they were when it was admitted
+    int64_t amount;             // cents, > 0
+    struct settings settings;   // as they were when it was admitted
     struct trace_context trace; // of the request: its SERVER span
     struct trace_context span;  // of the transfer inside it, which its racers link to
     bool traced;                // there is an exporter: a race is kept whatever trace.sampled says
-    int64_t received_us;  // since 1970
-    uint64_t received_ns; // monotonic
+    int64_t received_us;        // since 1970
+    uint64_t received_ns;       // monotonic
 };
 
 #define SQLSTATE_RETRIED_KINDS 2
@@ -49,8 +49,8 @@ struct transfer_request {
 struct transfer_result {
     enum transfer_outcome outcome;
     int64_t from_balance_before, from_balance_after, to_balance_before, to_balance_after; // cents
-    bool race_detected;  // acted on a balance that had changed since it was read
-    bool double_spend;   // and left the source account negative
+    bool race_detected; // acted on a balance that had changed since it was read
+    bool double_spend;  // and left the source account negative
     const char *thread_id;
     uint64_t duration_ns; // from the request's arrival to its outcome
     struct barrier_pass barrier;

@@ -236,12 +236,21 @@ enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_o
     struct amount_text to_before = as_text(result->to_balance_before);
     struct amount_text to_after = as_text(result->to_balance_after);
     const char *values[] = {
-        request->id,       timestamp_us,      request->from_account,
-        request->to_account, amount.text,     from_before.text,
-        from_after.text,   to_before.text,    to_after.text,
-        transfer_outcome_status(outcome),     result->thread_id,
-        duration_ms,       request->settings.strategy->name,
-        result->race_detected ? "true" : "false", trace_id,
+        request->id,
+        timestamp_us,
+        request->from_account,
+        request->to_account,
+        amount.text,
+        from_before.text,
+        from_after.text,
+        to_before.text,
+        to_after.text,
+        transfer_outcome_status(outcome),
+        result->thread_id,
+        duration_ms,
+        request->settings.strategy->name,
+        result->race_detected ? "true" : "false",
+        trace_id,
         text_terminated(&steps),
     };
     enum db_status status = db_execute(transfer->session, STATEMENT_RECORD_TRANSFER, values,

@@ -1,0 +1,73 @@
+// A body is understood or refused with a reason, never both; what was understood can be written and read again.
+#include "json_codec.h"
+#include "money.h"
+#include "problem.h"
+
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_problem(int status, struct text *problem) {
+    CHECK(status == 200 || status == 400 || status == 422);
+    CHECK((status == 200) == (problem->length == 0));
+    if (status != 200) { // jansson's words quote the body, whatever it holds; the answer must be UTF-8
+        struct text answer = {0};
+        problem_write(&answer, status, (struct slice){problem->data, problem->length}, NULL);
+        CHECK(slice_is_utf8((struct slice){answer.data, answer.length}));
+        text_free(&answer);
+    }
+    text_clear(problem);
+}
+
+static void check_transfer(const struct transfer_request *request) {
+    struct slice from = slice_of(request->from_account);
+    struct slice to = slice_of(request->to_account);
+    CHECK(request->amount > 0 && request->amount <= TRANSFER_AMOUNT_MAX_CENTS);
+    CHECK(from.length > 0 && slice_is_utf8(from) && to.length > 0 && slice_is_utf8(to) && !slice_equals(from, to));
+    struct text body = {0};
+    struct text problem = {0};
+    struct transfer_request again = {0};
+    text_append_string(&body, "{\"amount\":");
+    money_append_json(&body, request->amount);
+    text_append_string(&body, ",\"to_account\":");
+    text_append_json_string(&body, to);
+    text_append_string(&body, ",\"from_account\":");
+    text_append_json_string(&body, from);
+    text_append_string(&body, "}");
+    CHECK(json_read_transfer((struct slice){body.data, body.length}, &again, &problem) == 200);
+    CHECK(again.amount == request->amount);
+    CHECK(slice_equals(slice_of(again.from_account), from) && slice_equals(slice_of(again.to_account), to));
+    text_free(&problem);
+    text_free(&body);
+}
+
+static void check_settings(const struct settings_change *change) {
+    struct settings settings;
+    struct text problem = {0};
+    settings_defaults(&settings);
+    bool applied = settings_apply(&settings, change, TRANSFER_SLOTS(WORKER_THREADS_MAX), &problem);
+    CHECK(applied == (problem.length == 0));
+    CHECK(settings.barrier_count >= BARRIER_COUNT_MIN && settings.delay_ms <= DELAY_MS_MAX);
+    text_free(&problem);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct slice body = {(const char *)data, size};
+    struct text problem = {0};
+    struct transfer_request request = {0};
+    int status = json_read_transfer(body, &request, &problem);
+    check_problem(status, &problem);
+    if (status == 200) {
+        check_transfer(&request);
+    }
+    struct text strategy = {0};
+    struct settings_change change = {0};
+    status = json_read_settings(body, &change, &strategy, &problem);
+    check_problem(status, &problem);
+    if (status == 200) {
+        check_settings(&change);
+    }
+    text_free(&strategy);
+    text_free(&problem);
+    return 0;
+}

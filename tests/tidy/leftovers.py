@@ -1,0 +1,27 @@
+"""Nothing half done: no marks of work to come, in any text of the tree."""
+import re
+
+import tree
+
+FOLDERS = tree.SOURCES + ("sql", "compose", "loadtest", "docs", "tests", "lab", ".ci", "CMakeLists.txt",
+                          "CMakePresets.json", "README.md", "compose.yaml", ".dockerignore")
+SUFFIXES = {"", ".c", ".h", ".sql", ".awk", ".sh", ".py", ".js", ".md", ".txt", ".json", ".yaml", ".yml", ".cmake"}
+MARKS = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b|\bnot (?:yet )?implemented\b|\bunimplemented\b|\bstub(?:s|bed)?\b|"
+                   r"\bcoming soon\b|\bplaceholder\b", re.IGNORECASE)
+UPPER_ONLY = {"todo", "fixme", "xxx", "hack"}  # in lower case they may be words
+
+
+def check(root):
+    for path in tree.files(root, FOLDERS, SUFFIXES):
+        if "tidy" in path.parts or "corpus" in path.parts:
+            continue  # here the marks are quoted
+        for number, line in enumerate(tree.text_of(path).split("\n"), 1):
+            for match in MARKS.finditer(line):
+                word = match.group(0)
+                if word.lower() not in UPPER_ONLY or word.isupper():
+                    yield path, number, f"left over: {line.strip()[:100]}"
+                    break
+
+
+if __name__ == "__main__":
+    tree.main(check)

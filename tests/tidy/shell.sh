@@ -1,0 +1,16 @@
+#!/bin/sh
+# The launcher and the other shell scripts please shellcheck. Usage: shell.sh ROOT.
+# Exits 77 where there is no shellcheck.
+set -eu
+cd "$1"
+if ! command -v shellcheck >/dev/null; then
+    echo "skipped: shellcheck is not installed"
+    exit 77
+fi
+for script in lab compose/native/*.sh loadtest/*.sh .ci/run tests/tidy/*.sh; do
+    if [ -f "$script" ]; then
+        set -- "$@" "$script"
+    fi
+done
+shift
+shellcheck -x "$@"

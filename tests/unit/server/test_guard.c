@@ -1,0 +1,145 @@
+// guard: which Host, which Origin, which token.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+// cmocka wants the four above first.
+#include <cmocka.h>
+
+#include "guard.h"
+
+static struct slice slice_or_none(const char *text) {
+    return text == NULL ? (struct slice){NULL, 0} : slice_of(text);
+}
+
+static bool allows_host(const char *bind_host, const char *allowed, const char *authority) {
+    struct guard guard = {.bind_host = bind_host, .allowed_hosts = allowed};
+    struct http_request request = {.authority = slice_or_none(authority)};
+    return guard_allows_host(&guard, &request);
+}
+
+static void test_loopback_is_allowed(void **state) {
+    (void)state;
+    static const char *const good[] = {"localhost", "LOCALHOST", "localhost:8000", "127.0.0.1", "127.0.0.1:80",
+                                       "127.1.2.3", "[::1]",     "[::1]:8000",     NULL};
+    for (size_t i = 0; good[i] != NULL; i++) {
+        assert_true(allows_host("127.0.0.1", NULL, good[i]));
+    }
+    assert_true(allows_host("127.0.0.1", NULL, NULL)); // HTTP/1.0 without a Host
+}
+
+static void test_other_names_are_not(void **state) {
+    (void)state;
+    static const char *const bad[] = {"",
+                                      ":8000",
+                                      "attacker.example",
+                                      "attacker.example:8000",
+                                      "localhost.attacker.example",
+                                      "127.0.0.1.attacker.example",
+                                      "127.0.0.1x",
+                                      "xlocalhost",
+                                      "128.0.0.1",
+                                      "0.0.0.0",
+                                      "[::2]",
+                                      "[::1",
+                                      "attacker.example@localhost",
+                                      "localhost.",
+                                      " localhost",
+                                      NULL};
+    for (size_t i = 0; bad[i] != NULL; i++) {
+        assert_false(allows_host("127.0.0.1", NULL, bad[i]));
+    }
+}
+
+static void test_configured_hosts(void **state) {
+    (void)state;
+    assert_true(allows_host("192.0.2.7", NULL, "192.0.2.7:8000"));
+    assert_false(allows_host("192.0.2.7", NULL, "192.0.2.8:8000"));
+    static const char list[] = "bank.example, lab21-bank-api,,Other.Example";
+    assert_true(allows_host("127.0.0.1", list, "bank.example"));
+    assert_true(allows_host("127.0.0.1", list, "lab21-bank-api:8000"));
+    assert_true(allows_host("127.0.0.1", list, "OTHER.example:1"));
+    assert_false(allows_host("127.0.0.1", list, "bank"));
+    assert_false(allows_host("127.0.0.1", list, "bank.example."));
+    assert_false(allows_host("127.0.0.1", list, "bank.example, lab21-bank-api"));
+    assert_false(allows_host("127.0.0.1", list, ""));
+    assert_false(allows_host("127.0.0.1", ", ,", ""));
+}
+
+static bool allows_origin(const char *authority, const char *origin) {
+    struct http_request request = {.authority = slice_or_none(authority)};
+    request.headers[HTTP_HEADER_ORIGIN] = slice_or_none(origin);
+    return guard_allows_origin(&request);
+}
+
+static void test_origin(void **state) {
+    (void)state;
+    assert_true(allows_origin("localhost:8000", NULL));
+    assert_true(allows_origin("localhost:8000", "http://localhost:8000"));
+    assert_true(allows_origin("localhost:8000", "http://LOCALHOST:8000"));
+    assert_false(allows_origin("localhost:8000", "http://localhost:3000"));
+    assert_false(allows_origin("localhost:8000", "http://localhost"));
+    assert_false(allows_origin("localhost:8000", "https://localhost:8000"));
+    assert_false(allows_origin("localhost:8000", "http://attacker.example"));
+    assert_false(allows_origin("localhost:8000", "null"));
+    assert_false(allows_origin("localhost:8000", ""));
+    assert_false(allows_origin(NULL, "http://attacker.example"));
+}
+
+static bool allows_admin(const char *token, const char *sent) {
+    struct guard guard = {.bind_host = "127.0.0.1", .admin_token = token};
+    struct http_request request = {0};
+    request.headers[HTTP_HEADER_AUTHORIZATION] = slice_or_none(sent);
+    return guard_allows_admin(&guard, &request);
+}
+
+static void test_admin_is_open_without_a_token(void **state) {
+    (void)state;
+    assert_true(allows_admin(NULL, NULL));
+    assert_true(allows_admin(NULL, "Bearer anything"));
+}
+
+static void test_admin_token(void **state) {
+    (void)state;
+    assert_true(allows_admin("secret", "Bearer secret"));
+    assert_true(allows_admin("secret", "bearer secret"));
+    static const char *const bad[] = {NULL,
+                                      "",
+                                      "Bearer",
+                                      "Bearer ",
+                                      "Bearer secre",
+                                      "Bearer secres",
+                                      "Bearer secrets",
+                                      "Bearer Secret",
+                                      "Basic secret",
+                                      "secret",
+                                      "Bearersecret",
+                                      "Bearer  secret"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(allows_admin("secret", bad[i]));
+    }
+}
+
+// A token that is compared byte by byte must not end at a NUL that the client sent.
+static void test_admin_token_with_a_nul(void **state) {
+    (void)state;
+    struct guard guard = {.bind_host = "127.0.0.1", .admin_token = "secret"};
+    struct http_request request = {0};
+    request.headers[HTTP_HEADER_AUTHORIZATION] = SLICE_LITERAL("Bearer secret\0x");
+    assert_false(guard_allows_admin(&guard, &request));
+    request.headers[HTTP_HEADER_AUTHORIZATION] = SLICE_LITERAL("Bearer secret\0");
+    assert_false(guard_allows_admin(&guard, &request));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loopback_is_allowed),
+        cmocka_unit_test(test_other_names_are_not),
+        cmocka_unit_test(test_configured_hosts),
+        cmocka_unit_test(test_origin),
+        cmocka_unit_test(test_admin_is_open_without_a_token),
+        cmocka_unit_test(test_admin_token),
+        cmocka_unit_test(test_admin_token_with_a_nul),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

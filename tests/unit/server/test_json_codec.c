@@ -1,0 +1,292 @@
+// json_codec: transfers and settings as they are read, and every way to refuse them.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+// cmocka wants the four above first.
+#include <cmocka.h>
+
+#include "json_codec.h"
+
+static void assert_transfer(const char *body, const char *from, const char *to, int64_t amount) {
+    struct transfer_request request = {0};
+    struct text problem = {0};
+    int status = json_read_transfer(slice_of(body), &request, &problem);
+    if (status != 200) {
+        fail_msg("%d %s: %s", status, body, text_terminated(&problem));
+    }
+    assert_int_equal(problem.length, 0);
+    assert_string_equal(request.from_account, from);
+    assert_string_equal(request.to_account, to);
+    assert_int_equal(request.amount, amount);
+    text_free(&problem);
+}
+
+static void test_transfers(void **state) {
+    (void)state;
+    assert_transfer("{\"from_account\":\"alice\",\"to_account\":\"bob\",\"amount\":800}", "alice", "bob", 80000);
+    assert_transfer(" {\n\"amount\" : 12.34 ,\t\"to_account\":\"b\",\"from_account\":\"a\"}\r\n", "a", "b", 1234);
+    assert_transfer("{\"from_account\":\"caf\xC3\xA9\",\"to_account\":\"\\u0062ob\",\"amount\":1}", "caf\xC3\xA9",
+                    "bob", 100);
+    assert_transfer("{\"\\u0061mount\":7,\"from_account\":\"a\",\"to_account\":\"b\"}", "a", "b", 700);
+    assert_transfer("{\"from_account\":\"a'; DROP TABLE accounts; --\",\"to_account\":\"%s\",\"amount\":1}",
+                    "a'; DROP TABLE accounts; --", "%s", 100);
+}
+
+static void assert_amount(const char *number, int64_t amount) {
+    struct text body = {0};
+    text_append_format(&body, "{\"from_account\":\"a\",\"to_account\":\"b\",\"amount\":%s}", number);
+    assert_transfer(text_terminated(&body), "a", "b", amount);
+    text_free(&body);
+}
+
+// From the number's own text: a double would make 90071992547409.93 of the fourth, or lose the cents of the largest.
+static void test_amounts_are_exact(void **state) {
+    (void)state;
+    assert_amount("0.01", 1);
+    assert_amount("0.1", 10);
+    assert_amount("1.10", 110);
+    assert_amount("999999999999.99", 99999999999999);
+    assert_amount("1000000000000", 100000000000000);
+    assert_amount("1000000000000.00", 100000000000000);
+    assert_amount("1e12", 100000000000000);
+    assert_amount("1E+2", 10000);
+    assert_amount("12.5e-1", 125);
+    assert_amount("1.230000000000000000000000000000000000000000", 123);
+    assert_amount("0.29", 29);  // 0.29 * 100 is 28.999999999999996 in a double
+    assert_amount("1.15", 115); // and 1.15 * 100 is 114.99999999999999
+    assert_amount("1e0", 100);
+    assert_amount("123456789012.34", 12345678901234);
+}
+
+// The number is found by the quotes around it, so what stands inside strings must not be taken for it.
+static void test_digits_in_names_are_not_the_amount(void **state) {
+    (void)state;
+    assert_transfer("{\"from_account\":\"-5\",\"to_account\":\"17\",\"amount\":3}", "-5", "17", 300);
+    assert_transfer("{\"from_account\":\"a\\\"1\",\"to_account\":\"2\\\\\",\"amount\":3}", "a\"1", "2\\", 300);
+    assert_transfer("{\"from_account\":\"\\\\\\\"9\",\"to_account\":\"\\u0039\",\"amount\":3}", "\\\"9", "9", 300);
+    assert_transfer("{\"from_account\":\"amount\\\":99\",\"to_account\":\"b\",\"amount\":3}", "amount\":99", "b", 300);
+}
+
+static void assert_refused(const char *body, int status, const char *problem_part) {
+    struct transfer_request request = {0};
+    struct text problem = {0};
+    int got = json_read_transfer(slice_of(body), &request, &problem);
+    if (got != status || strstr(text_terminated(&problem), problem_part) == NULL) {
+        fail_msg("%s\nexpected: %d %s\n     got: %d %s", body, status, problem_part, got, text_terminated(&problem));
+    }
+    text_free(&problem);
+}
+
+static void test_what_is_no_json(void **state) {
+    (void)state;
+    static const char *const bodies[] = {
+        "",
+        " ",
+        "{",
+        "}",
+        "{\"from_account\":\"a\",}",
+        "{'from_account':'a'}",
+        "{from_account:\"a\"}",
+        "{\"amount\":NaN}",
+        "{\"amount\":Infinity}",
+        "{\"amount\":-Infinity}",
+        "{\"amount\":+1}",
+        "{\"amount\":.5}",
+        "{\"amount\":5.}",
+        "{\"amount\":05}",
+        "{\"amount\":0x10}",
+        "{\"amount\":1e}",
+        "{\"amount\":1_000}",
+        "{\"amount\":1,\"amount\":2}",
+        "{\"from_account\":\"a\xFF\"}",
+        "{\"from_account\":\"\xED\xA0\x80\"}",
+        "{\"from_account\":\"a\nb\"}",
+        "{\"from_account\":\"a\\x\"}",
+        "{\"from_account\":\"\\ud800\"}",
+        "{\"from_account\":\"a\\u0000b\"}",
+        "{} {}",
+        "{}x",
+        "\xEF\xBB\xBF{}",
+        "nonsense",
+        "// c\n{}",
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        assert_refused(bodies[i], 400, "not valid JSON");
+    }
+    struct transfer_request request = {0};
+    struct text problem = {0};
+    assert_int_equal(json_read_transfer((struct slice){NULL, 0}, &request, &problem), 400); // no body at all
+    text_clear(&problem);
+    assert_int_equal(json_read_transfer(SLICE_LITERAL("{}\0"), &request, &problem), 400);
+    text_free(&problem);
+}
+
+static void test_nesting_is_bounded(void **state) {
+    (void)state;
+    struct text body = {0};
+    for (int i = 0; i < 60000; i++) {
+        text_append_string(&body, "[");
+    }
+    assert_refused(text_terminated(&body), 400, "not valid JSON");
+    text_free(&body);
+}
+
+static void test_what_is_no_object(void **state) {
+    (void)state;
+    static const char *const bodies[] = {"[]", "[{}]", "\"transfer\"", "17", "null", "true"};
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        assert_refused(bodies[i], 422, "must be a JSON object");
+    }
+}
+
+static void test_fields(void **state) {
+    (void)state;
+    assert_refused("{}", 422, "\"from_account\" is missing");
+    assert_refused("{\"from_account\":\"a\",\"amount\":1}", 422, "\"to_account\" is missing");
+    assert_refused("{\"from_account\":\"a\",\"to_account\":\"b\"}", 422, "\"amount\" is missing");
+    assert_refused("{\"from_account\":\"a\",\"to_account\":\"b\",\"amount\":1,\"note\":\"x\"}", 422,
+                   "There is no field \"note\"");
+    assert_refused("{\"From_Account\":\"a\",\"to_account\":\"b\",\"amount\":1}", 422, "\"From_Account\"");
+    assert_refused("{\"from_account\":1,\"to_account\":\"b\",\"amount\":1}", 422, "\"from_account\" must be a string");
+    assert_refused("{\"from_account\":\"a\",\"to_account\":null,\"amount\":1}", 422, "\"to_account\" must be a string");
+    assert_refused("{\"from_account\":{\"x\":1},\"to_account\":\"b\",\"amount\":1}", 422, "must be a string");
+    assert_refused("{\"from_account\":\"\",\"to_account\":\"b\",\"amount\":1}", 422, "1 to 64 bytes");
+    assert_refused("{\"from_account\":\"a\",\"to_account\":\"a\",\"amount\":1}", 422, "the same");
+}
+
+static void test_account_id_limit(void **state) {
+    (void)state;
+    char id[ACCOUNT_ID_MAX + 2];
+    memset(id, 'x', sizeof id);
+    struct text body = {0};
+    id[ACCOUNT_ID_MAX] = '\0';
+    text_append_format(&body, "{\"from_account\":\"%s\",\"to_account\":\"b\",\"amount\":1}", id);
+    assert_transfer(text_terminated(&body), id, "b", 100);
+    text_clear(&body);
+    id[ACCOUNT_ID_MAX] = 'x';
+    id[ACCOUNT_ID_MAX + 1] = '\0';
+    text_append_format(&body, "{\"from_account\":\"a\",\"to_account\":\"%s\",\"amount\":1}", id);
+    assert_refused(text_terminated(&body), 422, "\"to_account\" must be 1 to 64 bytes long");
+    text_free(&body);
+}
+
+static void test_amounts_that_are_none(void **state) {
+    (void)state;
+    static const struct {
+        const char *amount;
+        const char *problem;
+    } cases[] = {
+        {"\"800\"", "without quotes"},
+        {"null", "must be a number"},
+        {"true", "must be a number"},
+        {"[1]", "must be a number"},
+        {"0", "greater than zero"},
+        {"-0", "greater than zero"},
+        {"0.00", "greater than zero"},
+        {"0e9", "greater than zero"},
+        {"-1", "greater than zero"},
+        {"-0.01", "greater than zero"},
+        {"0.001", "at most two decimals"},
+        {"1.005", "at most two decimals"},
+        {"1e-3", "at most two decimals"},
+        {"1e-400", "at most two decimals"},
+        {"1000000000000.01", "1e12"},
+        {"1000000000001", "1e12"},
+        {"1e13", "1e12"},
+        {"9223372036854775807", "1e12"},
+        {"9223372036854775808", "1e12"},
+        {"1e308", "1e12"},
+        {"1e400", "1e12"},
+        {"1e99999999999999999999", "1e12"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct text body = {0};
+        text_append_format(&body, "{\"from_account\":\"a\",\"to_account\":\"b\",\"amount\":%s}", cases[i].amount);
+        assert_refused(text_terminated(&body), 422, cases[i].problem);
+        text_free(&body);
+    }
+}
+
+static int read_settings(const char *body, struct settings_change *change, struct text *name, struct text *problem) {
+    *change = (struct settings_change){0};
+    text_clear(name);
+    text_clear(problem);
+    return json_read_settings(slice_of(body), change, name, problem);
+}
+
+static void test_settings(void **state) {
+    (void)state;
+    struct settings_change change;
+    struct text name = {0};
+    struct text problem = {0};
+    assert_int_equal(read_settings("{}", &change, &name, &problem), 200);
+    assert_false(change.has_delay_enabled || change.has_delay_ms || change.has_barrier_enabled ||
+                 change.has_barrier_count || change.has_barrier_timeout_ms || change.has_use_transactions ||
+                 change.has_strategy);
+    assert_int_equal(read_settings("{\"delay_enabled\":true,\"delay_ms\":5,\"barrier_enabled\":false,"
+                                   "\"barrier_count\":3,\"barrier_timeout_ms\":-7,\"use_transactions\":true,"
+                                   "\"strategy\":\"for_update\"}",
+                                   &change, &name, &problem),
+                     200);
+    assert_true(change.has_delay_enabled && change.delay_enabled);
+    assert_true(change.has_delay_ms && change.delay_ms == 5);
+    assert_true(change.has_barrier_enabled && !change.barrier_enabled);
+    assert_true(change.has_barrier_count && change.barrier_count == 3);
+    assert_true(change.has_barrier_timeout_ms && change.barrier_timeout_ms == -7); // settings_apply() knows the range
+    assert_true(change.has_use_transactions && change.use_transactions);
+    assert_true(change.has_strategy && slice_equals(change.strategy, SLICE_LITERAL("for_update")));
+    assert_int_equal(read_settings("{\"strategy\":\"\"}", &change, &name, &problem), 200);
+    assert_true(change.has_strategy && change.strategy.length == 0);
+    text_free(&problem);
+    text_free(&name);
+}
+
+static void test_settings_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *body;
+        int status;
+        const char *problem;
+    } cases[] = {
+        {"", 400, "not valid JSON"},
+        {"[]", 422, "must be a JSON object"},
+        {"{\"delay\":1}", 422, "There is no field \"delay\""},
+        {"{\"delay_enabled\":1}", 422, "\"delay_enabled\" must be true or false"},
+        {"{\"barrier_enabled\":\"true\"}", 422, "\"barrier_enabled\" must be true or false"},
+        {"{\"use_transactions\":null}", 422, "\"use_transactions\" must be true or false"},
+        {"{\"delay_ms\":1.0}", 422, "\"delay_ms\" must be a whole number"},
+        {"{\"barrier_count\":\"2\"}", 422, "\"barrier_count\" must be a whole number"},
+        {"{\"barrier_timeout_ms\":true}", 422, "\"barrier_timeout_ms\" must be a whole number"},
+        {"{\"delay_ms\":9223372036854775808}", 422, "out of every range"},
+        {"{\"strategy\":1}", 422, "\"strategy\" must be a string"},
+    };
+    struct text name = {0};
+    struct text problem = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct settings_change change;
+        int status = read_settings(cases[i].body, &change, &name, &problem);
+        if (status != cases[i].status || strstr(text_terminated(&problem), cases[i].problem) == NULL) {
+            fail_msg("%s: %d %s", cases[i].body, status, text_terminated(&problem));
+        }
+    }
+    text_free(&problem);
+    text_free(&name);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_transfers),
+        cmocka_unit_test(test_amounts_are_exact),
+        cmocka_unit_test(test_digits_in_names_are_not_the_amount),
+        cmocka_unit_test(test_what_is_no_json),
+        cmocka_unit_test(test_nesting_is_bounded),
+        cmocka_unit_test(test_what_is_no_object),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_account_id_limit),
+        cmocka_unit_test(test_amounts_that_are_none),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_settings_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,431 @@
+// gate: real threads at the barrier and in the delay, freed by each of the ways there are.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+// cmocka wants the four above first.
+#include <cmocka.h>
+
+#include "clock.h"
+#include "gate.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PARTIES_MAX 16
+#define VERSION 1                             // what a new gate takes
+#define LONG 60000                            // milliseconds: nobody may wait this long here
+#define SOON_NS (20 * NANOSECONDS_PER_SECOND) // far above what a loaded machine needs, far below LONG
+
+static void arrive(struct gate *gate, uint64_t version, uint32_t parties, struct barrier_ticket *ticket) {
+    gate_barrier_arrive(gate, version, parties, &(struct trace_context){.sampled = true}, ticket);
+}
+
+struct party {
+    pthread_t thread;
+    struct gate *gate;
+    uint64_t version;
+    uint32_t parties;
+    uint32_t timeout_ms;
+    uint32_t rounds;
+    struct trace_context context; // who it is to its peers
+    struct barrier_ticket ticket; // of the last round
+    struct barrier_pass pass;
+    uint32_t skews;      // rounds whose skew this one measured
+    uint32_t releases;   // rounds it left as released
+    uint64_t arrived_ns; // of the last round
+    uint64_t left_ns;
+};
+
+static void *run_party(void *argument) {
+    struct party *party = argument;
+    for (uint32_t round = 0; round < party->rounds; round++) {
+        party->arrived_ns = clock_monotonic_ns();
+        gate_barrier_arrive(party->gate, party->version, party->parties, &party->context, &party->ticket);
+        if (party->ticket.round == NULL) {
+            return NULL;
+        }
+        gate_barrier_await(party->gate, &party->ticket, party->timeout_ms, &party->pass);
+        party->left_ns = clock_monotonic_ns();
+        party->skews += party->pass.measured_skew;
+        party->releases += party->pass.release == GATE_RELEASED;
+    }
+    return NULL;
+}
+
+static void start_as(struct party *party, uint8_t name, struct gate *gate, uint32_t parties, uint32_t timeout_ms,
+                     uint32_t rounds) {
+    *party = (struct party){
+        .gate = gate, .version = VERSION, .parties = parties, .timeout_ms = timeout_ms, .rounds = rounds};
+    party->context.span_id[0] = name;
+    assert_int_equal(pthread_create(&party->thread, NULL, run_party, party), 0);
+}
+
+static void start(struct party *party, struct gate *gate, uint32_t parties, uint32_t timeout_ms, uint32_t rounds) {
+    start_as(party, 0, gate, parties, timeout_ms, rounds);
+}
+
+static void join(struct party *party) {
+    assert_int_equal(pthread_join(party->thread, NULL), 0);
+}
+
+static void wait_until_waiting(struct gate *gate, uint32_t count) {
+    uint64_t deadline = clock_monotonic_ns() + SOON_NS;
+    while (gate_barrier_waiting(gate) != count) {
+        assert_true(clock_monotonic_ns() < deadline);
+        (void)usleep(1000);
+    }
+}
+
+static void end(struct gate *gate) {
+    assert_int_equal(gate_barrier_waiting(gate), 0);
+    gate_free(gate);
+}
+
+// The others of a released round, each once.
+static void assert_peers(const struct party *parties, uint32_t count, uint32_t self) {
+    const struct barrier_pass *pass = &parties[self].pass;
+    assert_int_equal(pass->peer_count, count - 1);
+    uint32_t found = 0; // a bit each
+    for (uint32_t i = 0; i < pass->peer_count; i++) {
+        found |= UINT32_C(1) << pass->peers[i].span_id[0];
+    }
+    assert_int_equal(found, ((UINT32_C(1) << count) - 1) & ~(UINT32_C(1) << self));
+}
+
+// Nobody passes before all have come; all pass as released; the skew is measured once.
+static void test_all_parties(void **state) {
+    (void)state;
+    for (uint32_t count = 2; count <= PARTIES_MAX; count++) {
+        struct gate *gate = gate_new();
+        struct party parties[PARTIES_MAX];
+        for (uint32_t i = 0; i + 1 < count; i++) {
+            start_as(&parties[i], (uint8_t)i, gate, count, LONG, 1);
+        }
+        wait_until_waiting(gate, count - 1);
+        uint64_t before_last_ns = clock_monotonic_ns();
+        start_as(&parties[count - 1], (uint8_t)(count - 1), gate, count, LONG, 1);
+        uint32_t skews = 0;
+        uint32_t positions = 0; // a bit each
+        for (uint32_t i = 0; i < count; i++) {
+            join(&parties[i]);
+            assert_int_equal(parties[i].pass.release, GATE_RELEASED);
+            assert_int_equal(parties[i].pass.present, count);
+            assert_int_equal(parties[i].ticket.parties, count);
+            assert_peers(parties, count, i);
+            assert_true(parties[i].left_ns >= before_last_ns);
+            assert_true(parties[i].pass.skew_ns < SOON_NS);
+            skews += parties[i].skews;
+            positions |= UINT32_C(1) << parties[i].ticket.position;
+        }
+        assert_int_equal(skews, 1);
+        assert_int_equal(positions, ((UINT32_C(1) << count) - 1) << 1); // 1..count, each once
+        end(gate);
+    }
+}
+
+// The same threads go straight from one round into the next: a fast one must not slip into the round it just left.
+static void test_rounds_back_to_back(void **state) {
+    (void)state;
+    static const uint32_t counts[] = {2, 3, 8};
+    enum { rounds = 300 };
+    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        struct gate *gate = gate_new();
+        struct party parties[PARTIES_MAX];
+        for (uint32_t i = 0; i < counts[c]; i++) {
+            start(&parties[i], gate, counts[c], LONG, rounds);
+        }
+        uint32_t skews = 0;
+        for (uint32_t i = 0; i < counts[c]; i++) {
+            join(&parties[i]);
+            assert_int_equal(parties[i].releases, rounds);
+            skews += parties[i].skews;
+        }
+        assert_int_equal(skews, rounds);
+        end(gate);
+    }
+}
+
+// Four times as many threads as a round holds: four rounds are filled, whoever comes in which.
+static void test_more_threads_than_parties(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    for (int wave = 0; wave < 50; wave++) {
+        struct party parties[PARTIES_MAX];
+        for (uint32_t i = 0; i < PARTIES_MAX; i++) {
+            start(&parties[i], gate, PARTIES_MAX / 4, LONG, 1);
+        }
+        uint32_t skews = 0;
+        for (uint32_t i = 0; i < PARTIES_MAX; i++) {
+            join(&parties[i]);
+            assert_int_equal(parties[i].releases, 1);
+            skews += parties[i].skews;
+        }
+        assert_int_equal(skews, 4);
+    }
+    end(gate);
+}
+
+static void test_a_lone_party_times_out(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    struct party party;
+    start(&party, gate, 3, 60, 1);
+    join(&party);
+    assert_int_equal(party.pass.release, GATE_TIMED_OUT);
+    assert_int_equal(party.pass.present, 1);
+    assert_int_equal(party.pass.peer_count, 0);
+    assert_false(party.pass.measured_skew);
+    assert_int_equal(party.ticket.position, 1);
+    uint64_t took_ns = party.left_ns - party.arrived_ns;
+    assert_true(took_ns >= 60 * NANOSECONDS_PER_MILLISECOND && took_ns < SOON_NS);
+    end(gate);
+}
+
+// One gives up; the place it held is free again, and the round is complete with the ones who came after.
+static void test_a_round_outlives_one_that_timed_out(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    struct party impatient;
+    struct party patient[3];
+    start_as(&patient[0], 0, gate, 3, LONG, 1);
+    wait_until_waiting(gate, 1);
+    start_as(&impatient, 9, gate, 3, 30, 1);
+    join(&impatient);
+    assert_int_equal(impatient.pass.release, GATE_TIMED_OUT);
+    assert_int_equal(impatient.pass.present, 2);
+    assert_int_equal(gate_barrier_waiting(gate), 1);
+    start_as(&patient[1], 1, gate, 3, LONG, 1);
+    wait_until_waiting(gate, 2); // not three: the one that left does not count
+    start_as(&patient[2], 2, gate, 3, LONG, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        join(&patient[i]);
+        assert_peers(patient, 3, i); // the one that left is nobody's
+        assert_int_equal(patient[i].pass.release, GATE_RELEASED);
+        assert_int_equal(patient[i].pass.present, 3);
+    }
+    end(gate);
+}
+
+// After everybody has timed out, a new round begins at one.
+static void test_a_new_round_after_a_timeout(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    struct party first;
+    struct party second;
+    start(&first, gate, 2, 10, 1);
+    join(&first);
+    start(&second, gate, 2, 10, 1);
+    join(&second);
+    assert_int_equal(second.ticket.position, 1);
+    assert_int_equal(second.pass.release, GATE_TIMED_OUT);
+    end(gate);
+}
+
+// Deadlines of several parties fall while the last one comes: each round ends either way, never half.
+static void test_timeout_against_the_last_party(void **state) {
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        struct gate *gate = gate_new();
+        struct party first;
+        struct party second;
+        start(&first, gate, 2, 2, 1);
+        (void)usleep(1500 + (useconds_t)(i * 20));
+        start(&second, gate, 2, 2, 1);
+        join(&first);
+        join(&second);
+        bool released = first.pass.release == GATE_RELEASED;
+        assert_int_equal(second.pass.release, released ? GATE_RELEASED : GATE_TIMED_OUT);
+        assert_int_equal(first.skews + second.skews, released ? 1 : 0);
+        end(gate);
+    }
+}
+
+static void test_a_change_of_settings_frees_the_waiters(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    struct party parties[5];
+    for (size_t i = 0; i < 5; i++) {
+        start(&parties[i], gate, 6, LONG, 1);
+    }
+    wait_until_waiting(gate, 5);
+    gate_change_settings(gate, VERSION); // no change
+    (void)usleep(20000);
+    assert_int_equal(gate_barrier_waiting(gate), 5);
+    gate_change_settings(gate, VERSION + 1);
+    for (size_t i = 0; i < 5; i++) {
+        join(&parties[i]);
+        assert_int_equal(parties[i].pass.release, GATE_SETTINGS_CHANGED);
+        assert_int_equal(parties[i].skews, 0);
+    }
+    end(gate);
+}
+
+// Admitted under the old settings, on a worker only now: it must not wait for others that will never come.
+static void test_an_old_version_is_not_let_in(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    struct barrier_ticket ticket;
+    gate_change_settings(gate, VERSION + 1);
+    arrive(gate, VERSION, 2, &ticket);
+    assert_null(ticket.round);
+    arrive(gate, VERSION + 2, 2, &ticket);
+    assert_null(ticket.round);
+    assert_int_equal(gate_barrier_waiting(gate), 0);
+    assert_int_equal(gate_delay(gate, VERSION, LONG), GATE_SETTINGS_CHANGED);
+    end(gate);
+}
+
+// The settings change between a party's arrival and its wait.
+static void test_a_change_before_the_wait(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    struct barrier_ticket ticket;
+    struct barrier_pass pass;
+    arrive(gate, VERSION, 2, &ticket);
+    assert_int_equal(ticket.position, 1);
+    gate_change_settings(gate, VERSION + 1);
+    gate_barrier_await(gate, &ticket, LONG, &pass);
+    assert_int_equal(pass.release, GATE_SETTINGS_CHANGED);
+    end(gate);
+}
+
+// Everybody has arrived but the last has not yet waited: a change comes too late to stop them.
+static void test_a_complete_round_is_released_whatever_changes(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    struct party first;
+    start(&first, gate, 2, 10, 1);
+    wait_until_waiting(gate, 1);
+    struct barrier_ticket ticket;
+    struct barrier_pass pass;
+    arrive(gate, VERSION, 2, &ticket);
+    if (ticket.position == 2) { // unless the first gave up just before
+        gate_change_settings(gate, VERSION + 1);
+        (void)usleep(50000); // beyond the first one's time: it stays, for the round is complete
+        assert_int_equal(gate_barrier_waiting(gate), 2);
+        gate_barrier_await(gate, &ticket, LONG, &pass);
+        join(&first);
+        assert_int_equal(pass.release, GATE_RELEASED);
+        assert_int_equal(first.pass.release, GATE_RELEASED);
+        assert_int_equal(pass.measured_skew + first.skews, 1);
+    } else {
+        gate_barrier_await(gate, &ticket, 1, &pass);
+        join(&first);
+    }
+    end(gate);
+}
+
+static void test_shutdown_frees_everybody_for_good(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    struct party parties[3];
+    for (size_t i = 0; i < 3; i++) {
+        start(&parties[i], gate, 4, LONG, 1);
+    }
+    wait_until_waiting(gate, 3);
+    gate_open_for_shutdown(gate);
+    for (size_t i = 0; i < 3; i++) {
+        join(&parties[i]);
+        assert_int_equal(parties[i].pass.release, GATE_SHUTDOWN);
+    }
+    struct barrier_ticket ticket;
+    arrive(gate, VERSION, 2, &ticket);
+    assert_null(ticket.round);
+    assert_int_equal(gate_delay(gate, VERSION, LONG), GATE_SHUTDOWN);
+    end(gate);
+}
+
+struct sleeper {
+    pthread_t thread;
+    struct gate *gate;
+    uint32_t milliseconds;
+    enum gate_release release;
+    uint64_t took_ns;
+};
+
+static void *run_sleeper(void *argument) {
+    struct sleeper *sleeper = argument;
+    uint64_t started_ns = clock_monotonic_ns();
+    sleeper->release = gate_delay(sleeper->gate, VERSION, sleeper->milliseconds);
+    sleeper->took_ns = clock_monotonic_ns() - started_ns;
+    return NULL;
+}
+
+static struct sleeper *sleep_at(struct gate *gate, uint32_t milliseconds) {
+    struct sleeper *sleeper = memory_allocate_zeroed(sizeof *sleeper);
+    sleeper->gate = gate;
+    sleeper->milliseconds = milliseconds;
+    assert_int_equal(pthread_create(&sleeper->thread, NULL, run_sleeper, sleeper), 0);
+    return sleeper;
+}
+
+static void assert_woken(struct sleeper *sleeper, enum gate_release release, uint64_t least_ns) {
+    assert_int_equal(pthread_join(sleeper->thread, NULL), 0);
+    assert_int_equal(sleeper->release, release);
+    assert_true(sleeper->took_ns >= least_ns && sleeper->took_ns < SOON_NS);
+    free(sleeper);
+}
+
+static void test_delay(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    assert_woken(sleep_at(gate, 0), GATE_RELEASED, 0);
+    assert_woken(sleep_at(gate, 40), GATE_RELEASED, 40 * NANOSECONDS_PER_MILLISECOND);
+    // A barrier's release is nothing to a delay.
+    struct sleeper *asleep = sleep_at(gate, 200);
+    struct party parties[2];
+    start(&parties[0], gate, 2, LONG, 1);
+    start(&parties[1], gate, 2, LONG, 1);
+    join(&parties[0]);
+    join(&parties[1]);
+    assert_woken(asleep, GATE_RELEASED, 200 * NANOSECONDS_PER_MILLISECOND);
+    end(gate);
+}
+
+static void test_delay_is_cut_short(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    struct sleeper *changed[3] = {sleep_at(gate, LONG), sleep_at(gate, LONG), sleep_at(gate, LONG)};
+    (void)usleep(20000);
+    gate_change_settings(gate, VERSION + 1);
+    for (size_t i = 0; i < 3; i++) {
+        assert_woken(changed[i], GATE_SETTINGS_CHANGED, 0);
+    }
+    gate_change_settings(gate, VERSION);
+    struct sleeper *stopped = sleep_at(gate, LONG);
+    (void)usleep(20000);
+    gate_open_for_shutdown(gate);
+    assert_woken(stopped, GATE_SHUTDOWN, 0);
+    end(gate);
+}
+
+static void test_release_names(void **state) {
+    (void)state;
+    assert_string_equal(gate_release_name(GATE_RELEASED), "released");
+    assert_string_equal(gate_release_name(GATE_TIMED_OUT), "timed out");
+    assert_string_equal(gate_release_name(GATE_SETTINGS_CHANGED), "settings changed");
+    assert_string_equal(gate_release_name(GATE_SHUTDOWN), "shutdown");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_parties),
+        cmocka_unit_test(test_rounds_back_to_back),
+        cmocka_unit_test(test_more_threads_than_parties),
+        cmocka_unit_test(test_a_lone_party_times_out),
+        cmocka_unit_test(test_a_round_outlives_one_that_timed_out),
+        cmocka_unit_test(test_a_new_round_after_a_timeout),
+        cmocka_unit_test(test_timeout_against_the_last_party),
+        cmocka_unit_test(test_a_change_of_settings_frees_the_waiters),
+        cmocka_unit_test(test_an_old_version_is_not_let_in),
+        cmocka_unit_test(test_a_change_before_the_wait),
+        cmocka_unit_test(test_a_complete_round_is_released_whatever_changes),
+        cmocka_unit_test(test_shutdown_frees_everybody_for_good),
+        cmocka_unit_test(test_delay),
+        cmocka_unit_test(test_delay_is_cut_short),
+        cmocka_unit_test(test_release_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

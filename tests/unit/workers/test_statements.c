@@ -1,0 +1,93 @@
+// statements: the SQL that was embedded at build time, and the names metrics and spans give it.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+// cmocka wants the four above first.
+#include <cmocka.h>
+
+#include "statements.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static void test_each_is_complete(void **state) {
+    (void)state;
+    for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+        const struct statement_text *text = &statement_texts[i];
+        assert_non_null(text->name);
+        assert_int_equal(strspn(text->name, "abcdefghijklmnopqrstuvwxyz_"), strlen(text->name));
+        assert_int_equal(strspn(text->operation, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), strlen(text->operation));
+        assert_true(strlen(text->table) > 0);
+        assert_int_equal(strncmp(text->sql, text->operation, strlen(text->operation)), 0);
+        for (size_t other = 0; other < i; other++) {
+            assert_string_not_equal(text->name, statement_texts[other].name);
+        }
+    }
+}
+
+// The extended protocol takes one statement at a time, without its semicolon, comments or quotes of embed.awk.
+static void test_each_is_one_statement(void **state) {
+    (void)state;
+    for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+        const char *sql = statement_texts[i].sql;
+        assert_null(strchr(sql, ';'));
+        assert_null(strstr(sql, "--"));
+        assert_int_not_equal(sql[strlen(sql) - 1], '\n');
+    }
+}
+
+// Parameters are numbered without a gap: a missing one would be sent and not used.
+static void test_parameters_are_numbered_without_a_gap(void **state) {
+    (void)state;
+    for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+        bool used[32] = {false};
+        size_t largest = 0;
+        for (const char *at = statement_texts[i].sql; (at = strchr(at, '$')) != NULL; at++) {
+            size_t digits = strspn(at + 1, "0123456789");
+            assert_true(digits == 1 || digits == 2);
+            size_t number = (size_t)(at[1] - '0');
+            number = digits == 2 ? number * 10 + (size_t)(at[2] - '0') : number;
+            assert_in_range(number, 1, 31);
+            used[number] = true;
+            largest = number > largest ? number : largest;
+        }
+        for (size_t number = 1; number <= largest; number++) {
+            assert_true(used[number]);
+        }
+    }
+}
+
+static void test_what_the_strategies_rest_on(void **state) {
+    (void)state;
+    assert_null(strstr(statement_texts[STATEMENT_READ_BALANCES].sql, "FOR UPDATE"));
+    assert_non_null(strstr(statement_texts[STATEMENT_LOCK_BALANCES].sql, "ORDER BY id FOR UPDATE"));
+    assert_non_null(strstr(statement_texts[STATEMENT_DEDUCT].sql, "balance = balance - $2"));
+    assert_non_null(strstr(statement_texts[STATEMENT_DEDUCT].sql, "RETURNING balance"));
+    assert_non_null(strstr(statement_texts[STATEMENT_CREDIT].sql, "balance = balance + $2"));
+    assert_string_equal(statement_texts[STATEMENT_DEDUCT].table, "accounts");
+    assert_string_equal(statement_texts[STATEMENT_RECORD_TRANSFER].table, "transfers");
+    assert_string_equal(statement_texts[STATEMENT_COMMIT].sql, "COMMIT");
+}
+
+static void test_scripts_are_whole(void **state) {
+    (void)state;
+    assert_non_null(strstr(sql_schema, "CREATE TABLE IF NOT EXISTS accounts"));
+    assert_non_null(strstr(sql_schema, "CREATE TABLE IF NOT EXISTS transfers"));
+    assert_non_null(strstr(sql_seed, "'alice', 1000"));
+    static const char *const views[] = {"double_spends", "race_timeline", "account_audit", "money_supply"};
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        assert_non_null(strstr(sql_views, views[i]));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_is_complete),
+        cmocka_unit_test(test_each_is_one_statement),
+        cmocka_unit_test(test_parameters_are_numbered_without_a_gap),
+        cmocka_unit_test(test_what_the_strategies_rest_on),
+        cmocka_unit_test(test_scripts_are_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

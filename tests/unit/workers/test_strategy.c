@@ -1,0 +1,64 @@
+// strategy: the list that settings, metrics and records name them by.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+// cmocka wants the four above first.
+#include <cmocka.h>
+
+#include "bank.h"
+#include "strategy.h"
+
+static void test_each_is_complete_and_found_by_its_name(void **state) {
+    (void)state;
+    size_t count = 0;
+    for (; strategies[count] != NULL; count++) {
+        const struct strategy *strategy = strategies[count];
+        assert_non_null(strategy->attempt);
+        assert_true(strlen(strategy->idea) > 20);
+        assert_null(strchr(strategy->idea, '\n'));
+        assert_true(strlen(strategy->name) > 0 && strlen(strategy->name) < STRATEGY_NAME_LENGTH);
+        assert_int_equal(strspn(strategy->name, "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(strategy->name));
+        assert_ptr_equal(strategy_find(slice_of(strategy->name)), strategy); // so no two have one name
+    }
+    assert_true(count >= 2);
+}
+
+static void test_the_two_of_the_story(void **state) {
+    (void)state;
+    assert_string_equal(strategy_vulnerable.name, "vulnerable");
+    assert_false(strategy_vulnerable.safe);
+    assert_false(strategy_vulnerable.uses_locks);
+    assert_string_equal(strategy_for_update.name, "for_update");
+    assert_true(strategy_for_update.safe);
+    assert_true(strategy_for_update.uses_locks);
+    assert_ptr_equal(strategies[0], &strategy_vulnerable); // people meet it first
+}
+
+static void test_names_that_are_none(void **state) {
+    (void)state;
+    assert_null(strategy_find((struct slice){NULL, 0}));
+    assert_null(strategy_find(SLICE_LITERAL("")));
+    assert_null(strategy_find(SLICE_LITERAL("Vulnerable")));
+    assert_null(strategy_find(SLICE_LITERAL("vulnerabl")));
+    assert_null(strategy_find(SLICE_LITERAL("vulnerable ")));
+    assert_null(strategy_find(SLICE_LITERAL("vulnerable\0")));
+}
+
+static void test_names_in_words(void **state) {
+    (void)state;
+    struct text names = {0};
+    strategy_append_names(&names);
+    assert_true(slice_starts_with((struct slice){names.data, names.length}, SLICE_LITERAL("vulnerable, for_update")));
+    text_free(&names);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_is_complete_and_found_by_its_name),
+        cmocka_unit_test(test_the_two_of_the_story),
+        cmocka_unit_test(test_names_that_are_none),
+        cmocka_unit_test(test_names_in_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
