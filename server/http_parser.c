@@ -65,6 +65,15 @@ static struct slice kept_slice(const struct http_parser *parser, const struct ke
     return (struct slice){parser->kept.data + span->offset, span->length};
 }
 
+// Without the white space behind it, which is no part of a value (RFC 9112 section 5); llhttp takes that before it.
+static struct slice header_value(const struct http_parser *parser, enum http_header header) {
+    struct slice value = kept_slice(parser, &parser->headers[header]);
+    while (value.length > 0 && (value.data[value.length - 1] == ' ' || value.data[value.length - 1] == '\t')) {
+        value.length--;
+    }
+    return value;
+}
+
 static int on_message_begin(llhttp_t *llhttp) {
     struct http_parser *parser = parser_of(llhttp);
     parser->inside_request = true;
@@ -153,7 +162,7 @@ static int on_header_value_complete(llhttp_t *llhttp) {
 }
 
 static int check_framing(struct http_parser *parser) {
-    struct slice encoding = kept_slice(parser, &parser->headers[HTTP_HEADER_TRANSFER_ENCODING]);
+    struct slice encoding = header_value(parser, HTTP_HEADER_TRANSFER_ENCODING);
     bool is_http_1_0 = parser->llhttp.http_minor == 0;
     if (parser->llhttp.http_major != 1 || parser->llhttp.http_minor > 1) {
         return refuse(parser, 400, "Only HTTP/1.0 and HTTP/1.1 are spoken here");
@@ -177,7 +186,7 @@ static int on_headers_complete(llhttp_t *llhttp) {
     if (verdict != HPE_OK) {
         return verdict;
     }
-    struct slice expect = kept_slice(parser, &parser->headers[HTTP_HEADER_EXPECT]);
+    struct slice expect = header_value(parser, HTTP_HEADER_EXPECT);
     if (expect.data != NULL && parser->llhttp.http_minor > 0) {
         if (!slice_equals_ignoring_case(expect, slice_of("100-continue"))) {
             return refuse(parser, 417, "The only expectation understood here is \"100-continue\"");
@@ -253,7 +262,7 @@ static int on_message_complete(llhttp_t *llhttp) {
     // What follows a CONNECT would be for the tunnel that is not built.
     request->keep_alive = llhttp_should_keep_alive(llhttp) == 1 && llhttp->method != HTTP_CONNECT;
     for (enum http_header header = 0; header < HTTP_HEADER_COUNT; header++) {
-        request->headers[header] = kept_slice(parser, &parser->headers[header]);
+        request->headers[header] = header_value(parser, header);
     }
     request->body = kept_slice(parser, &parser->body);
     split_target(request, kept_slice(parser, &parser->target));

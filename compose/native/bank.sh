@@ -59,7 +59,7 @@ bank_transfer_status() {
 
 # Two transfers of $800 at the same time; the outcomes go to bank_outcome_1 and bank_outcome_2.
 bank_race() {
-    local folder=$demo_place/answers
+    local folder=$stage_place/answers
     mkdir -p "$folder"
     bank_post /reset >/dev/null
     bank_transfer_status alice bob 800 >"$folder/1" &

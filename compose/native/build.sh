@@ -1,7 +1,7 @@
 # Configures and builds a CMake preset. Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
-build_program() { printf '%s' "$lab_root/build/$1/bank-api"; }
+build_program() { printf '%s' "${LAB_PROGRAM:-$lab_root/build/$1/bank-api}"; }
 
 # build_preset NAME WHAT(program|everything)
 build_preset() {
@@ -46,6 +46,11 @@ build_prepare_tools() {
 
 # build_prepare INSTALL(true|false): from a bare machine to the built program.
 build_prepare() {
+    if [[ -n ${LAB_PROGRAM:-} ]]; then
+        packages_ensure "$1" "$packages_to_run"
+        [[ -x $LAB_PROGRAM ]] || fail "LAB_PROGRAM: no program at $LAB_PROGRAM"
+        return
+    fi
     build_prepare_tools "$1" "$packages_to_run"
     build_preset release program
 }

@@ -3,16 +3,18 @@
 
 help_print() {
     case ${1:-} in
-        '')     help_lab ;;
-        demo)   help_demo ;;
-        up)     help_up ;;
-        down)   help_down ;;
-        status) help_status ;;
-        psql)   help_psql ;;
-        logs)   help_logs ;;
-        test)   help_test ;;
-        clean)  help_clean ;;
-        *)      fail "no verb '$1': './lab help' lists them" ;;
+        '')      help_lab ;;
+        demo)    help_demo ;;
+        up)      help_up ;;
+        down)    help_down ;;
+        status)  help_status ;;
+        psql)    help_psql ;;
+        logs)    help_logs ;;
+        runbook) help_runbook ;;
+        load)    help_load ;;
+        test)    help_test ;;
+        clean)   help_clean ;;
+        *)       fail "no verb '$1': './lab help' lists them" ;;
     esac
 }
 
@@ -28,11 +30,14 @@ Usage: ./lab VERB [options]
   status    what runs, and where
   psql      psql on the private database, such as: ./lab psql -c 'TABLE race_timeline'
   logs      the bank API's log; -f follows it
+  runbook   play docs/RUNBOOK.md, and check that each block shows what it must
+  load      run a load test of loadtest/ against the running lab, with k6
   test      build and run every test
   clean     stop everything; remove .lab/ and build/
   help      this text; './lab VERB --help' tells more about a verb
 
 Everything lives in this folder: builds in build/, the database and the logs in .lab/.
+LAB_STATE=FOLDER keeps a second lab's database and logs elsewhere; LAB_PROGRAM=FILE is run instead of building.
 Colour is used on a terminal only, and not at all when NO_COLOR is set.
 TEXT
 }
@@ -55,12 +60,15 @@ TEXT
 
 help_up() {
     cat <<'TEXT'
-Usage: ./lab up [--port PORT] [--no-install]
+Usage: ./lab up [--port PORT] [--observe] [--no-install]
 
 Installs what is missing, builds, starts a private PostgreSQL and the bank API, and leaves them running.
 If they run already it says where. Balances and the transfer log outlive './lab down'.
 
   --port PORT    the API's port (default 8000)
+  --observe      start Prometheus too, on port 9090 or a free one, with the settings and rules of
+                 observability/prometheus/; also beside a lab that is up. Where there is no prometheus, the
+                 distribution's is unpacked into .lab/prometheus: no service is installed. Its data stay in .lab/observe
   --no-install   stop with the list of missing packages instead of installing them
 
 The API's settings come from the environment, such as: WORKER_THREADS=32 LOG_LEVEL=debug ./lab up
@@ -71,7 +79,8 @@ help_down() {
     cat <<'TEXT'
 Usage: ./lab down
 
-Stops the bank API (it finishes the requests it has) and the private PostgreSQL. The data stay.
+Stops the bank API (it finishes the requests it has), the private PostgreSQL, and the Prometheus of
+'./lab up --observe'. The data stay.
 Exit status: 0 if nothing runs any more and the API ended well.
 TEXT
 }
@@ -80,8 +89,8 @@ help_status() {
     cat <<'TEXT'
 Usage: ./lab status
 
-One line for the bank API and one for the database.
-Exit status: 0 if both run and are healthy, 3 if not.
+One line for the bank API, one for the database, and one for Prometheus.
+Exit status: 0 if the first two run and are healthy, 3 if not.
 TEXT
 }
 
@@ -109,6 +118,47 @@ The last lines of the bank API's log (default 50).
 TEXT
 }
 
+help_runbook() {
+    cat <<'TEXT'
+Usage: ./lab runbook [--port PORT] [--file FILE] [--no-install]
+       ./lab runbook --compose [--file FILE] [--no-install]
+
+Plays the blocks of docs/RUNBOOK.md one after another, checks that each ends with status 0 and shows what the
+runbook says it does, and ends with a table: block, exit status, expectation.
+
+Natively, it plays on a private PostgreSQL and bank API of its own, beside './lab up' without touching it, and
+leaves nothing running. Blocks that talk to the Docker engine are skipped, and the table says so.
+
+  --compose      play all blocks, the engine's too, against the compose lab on its ports. The blocks build it,
+                 start it, and in the end remove it with its volumes: what the lab holds is lost
+  --port PORT    natively: the API's port, in the blocks too (default 8000, or a free one if that is taken)
+  --file FILE    another runbook
+  --no-install   stop with the list of missing packages instead of installing them
+
+Exit status: 0 if every block played did what it must, 1 if not.
+What each block showed: .lab/runbook/output, or .lab/runbook-compose/output
+TEXT
+}
+
+help_load() {
+    cat <<'TEXT'
+Usage: ./lab load [NAME [k6's options]]
+       ./lab load --install
+
+Runs loadtest/NAME.js with k6 against the lab that is up. Without a name it lists them; each says at its top
+what it does, which settings it takes as found, and what makes it fail. Such as:
+
+  ./lab load barrier-test                     proves the race; fails while safe mode is on
+  QUICK=1 ./lab load fix-comparison           seconds instead of minutes
+  ./lab load basic --summary-export=out.json  k6's own options follow the name
+
+  --install      build k6 into .lab/k6 if there is none (with go, from k6's Go module)
+
+BASE_URL=URL names another bank than that of './lab up'; ADMIN_TOKEN is sent if it is set.
+Exit status: k6's own: 0 if every threshold held, 99 if not.
+TEXT
+}
+
 help_test() {
     cat <<'TEXT'
 Usage: ./lab test [--preset NAME] [-R REGEX] [--no-install]
@@ -128,7 +178,7 @@ help_clean() {
     cat <<'TEXT'
 Usage: ./lab clean
 
-Stops the bank API and the private PostgreSQL, deletes the database, and removes .lab/ and build/.
+Stops the bank API, the private PostgreSQL and Prometheus, deletes the database, and removes .lab/ and build/.
 Packages that were installed stay.
 TEXT
 }

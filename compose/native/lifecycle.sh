@@ -14,35 +14,33 @@ lifecycle_lock() {
 lifecycle_use() {
     cluster_use "$lab_state"
     server_use "$lab_state"
+    observe_use "$lab_state"
 }
 
 lab_up() {
-    local port='' install=true
+    local port='' install=true observe=false
     while (($#)); do
         case $1 in
             --port)       lab_needs_value "$@"; port=$2; shift ;;
             --port=*)     port=${1#*=} ;;
+            --observe)    observe=true ;;
             --no-install) install=false ;;
             *)            fail "up: no option '$1': './lab up --help' lists them" ;;
         esac
         shift
     done
-    [[ -z $port ]] || lifecycle_check_port "$port"
+    [[ -z $port ]] || port_check up "$port"
     lifecycle_lock "$lab_state"
     lifecycle_use
     if lifecycle_is_up; then
         [[ -z $port || $port == "$server_port" ]] ||
             fail "the bank API runs on port $server_port already: './lab down' first, then './lab up --port $port'"
         say "The lab is up already."
-        lifecycle_print_hints
-        return
+    else
+        lifecycle_start "${port:-8000}" "$install"
     fi
-    lifecycle_start "${port:-8000}" "$install"
+    if $observe || observe_is_running; then observe_start "$install"; fi
     lifecycle_print_hints
-}
-
-lifecycle_check_port() {
-    [[ $1 =~ ^[1-9][0-9]{0,4}$ && $1 -le 65535 ]] || fail "up: --port wants a number from 1 to 65535, not '$1'"
 }
 
 lifecycle_is_up() {
@@ -70,10 +68,11 @@ lifecycle_start() {
 }
 
 lifecycle_print_hints() {
+    say ""
+    say "  Bank API     $server_url   ($server_url/metrics for Prometheus)"
+    say "  PostgreSQL   127.0.0.1:$cluster_port, user and database '$cluster_user' (password: $cluster_home/password), or ./lab psql"
+    ! observe_is_running || say "  Prometheus   $observe_url   (its alerts: $observe_url/alerts)"
     cat <<TEXT
-
-  Bank API     $server_url   ($server_url/metrics for Prometheus)
-  PostgreSQL   127.0.0.1:$cluster_port, user and database '$cluster_user' (password: $cluster_home/password), or ./lab psql
 
 Try:
   curl $server_url/accounts
@@ -90,6 +89,9 @@ lab_down() {
     lifecycle_lock "$lab_state"
     lifecycle_use
     pid=$(server_pid)
+    if observe_is_running; then
+        observe_stop && say "Prometheus stopped" || status=1
+    fi
     server_stop || status=1
     if [[ -n $server_exit_status ]]; then
         say "bank-api (pid $pid) stopped: exit status $server_exit_status"
@@ -110,6 +112,7 @@ lab_status() {
     lifecycle_use
     lifecycle_print_server || status=3
     lifecycle_print_cluster || status=3
+    observe_print
     return "$status"
 }
 
@@ -169,11 +172,14 @@ lab_logs() {
 
 lab_clean() {
     (($# == 0)) || fail "clean takes no options"
+    [[ $lab_state == "$lab_root/.lab" ]] || fail "clean is for .lab/: './lab down', then remove $lab_state yourself"
     local place
-    for place in "$lab_state" "$lab_state/demo"; do
+    for place in "$lab_state" "$lab_state/demo" "$lab_state/runbook"; do
         lifecycle_lock "$place"
         cluster_use "$place"
         server_use "$place"
+        observe_use "$place"
+        observe_stop || true
         server_stop || warn "bank-api ended with exit status ${server_exit_status:-unknown}"
         cluster_remove || fail "nothing was removed"
     done

@@ -17,6 +17,9 @@ libcurl4-openssl-dev|library|libcurl
 postgresql|postgresql|14
 curl|command|curl
 '
+packages_to_play='
+jq|command|jq
+'
 packages_to_test='
 clang|command|clang
 clang-tidy|command|clang-tidy

@@ -40,6 +40,11 @@ port_find_free() {
     return 1
 }
 
+# port_check VERB PORT
+port_check() {
+    [[ $2 =~ ^[1-9][0-9]{0,4}$ && $2 -le 65535 ]] || fail "$1: --port wants a number from 1 to 65535, not '$2'"
+}
+
 # The first free port after $1.
 port_next_free() {
     local port=$(($1 + 1))

@@ -19,7 +19,7 @@ lab_test() {
         [[ $preset =~ ^(release|debug|asan|tsan)$ ]] || fail "test: no preset '$preset': release, asan, tsan or debug"
     done
     mkdir -p "$lab_state"
-    build_prepare_tools "$install" "$packages_to_run" "$packages_to_test"
+    build_prepare_tools "$install" "$packages_to_run" "$packages_to_play" "$packages_to_test"
     tests_find_promtool "$install"
     tests_run_all
 }

@@ -1,5 +1,6 @@
 """The program under test: start it with an environment, wait until it is ready, stop it and look at what it left."""
 
+import json
 import os
 import pathlib
 import re
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from client import Client
+from client import JSON_TYPE, Client
 from cluster import free_port
 from pace import HANG_GUARD, eventually
 from scrape import Scrape
@@ -47,6 +48,8 @@ class Bank:
         self.port = int(settings.get("BANK_API_PORT", free_port()))
         self.host = settings.get("BANK_API_HOST", "127.0.0.1")
         self._log = pathlib.Path(log)
+        token = settings.get("ADMIN_TOKEN")
+        self._admin = {"Authorization": f"Bearer {token}"} if token else {}
         environment = {"DATABASE_URL": cluster.url(database), "BANK_API_PORT": self.port, **settings}
         with open(self._log, "wb") as stderr:
             self.process = subprocess.Popen(
@@ -67,7 +70,7 @@ class Bank:
 
     def until_serving(self):
         """/health answers, whatever it says."""
-        eventually(self._health, f"/health answers; log:\n{self.log()}")
+        eventually(self._health, "/health answers")
         return self
 
     def until_healthy(self):
@@ -181,13 +184,13 @@ class Bank:
     # States
 
     def set(self, **settings):
-        answer = self.post("/admin/settings", settings)
+        answer = self.request("POST", "/admin/settings", json.dumps(settings), {**JSON_TYPE, **self._admin})
         assert answer.status == 200, answer
         return answer.json()
 
     def back_to_the_initial_state(self):
         self.set(**DEFAULT_SETTINGS)
-        answer = self.post("/reset")
+        answer = self.request("POST", "/reset", None, self._admin)
         assert answer.status == 200, answer
 
     def until_waiting_at_the_barrier(self, parties):

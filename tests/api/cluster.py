@@ -47,6 +47,7 @@ class Cluster:
         self.port = free_port()
         self._programs = server_programs()
         self._made_databases = 0
+        self._databases = set()
         self._free_databases = []
         if os.geteuid() == 0:
             owner = pwd.getpwnam("postgres")
@@ -107,19 +108,20 @@ class Cluster:
         return f"bank_{self._made_databases}"
 
     def new_database(self, name=None):
-        """An empty database, gives its name. One that was given back is emptied and used again: making one writes 8 MB."""
+        """An empty database; gives its name. One that was given back is emptied and used again: a new one is 8 MB."""
         if name is None and self._free_databases:
             name = self._free_databases.pop()
-            self.rows("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
+            self.end_sessions(name)
             self.rows(name, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
             return name
         name = name or self.unused_database_name()
         self.rows("postgres", f'CREATE DATABASE "{name}"')
+        self._databases.add(name)
         return name
 
     def give_back(self, name):
         """Nobody needs this database any more."""
-        if name not in self._free_databases:
+        if name in self._databases and name not in self._free_databases:
             self._free_databases.append(name)
 
     def session(self, database):
@@ -142,6 +144,10 @@ class Cluster:
         """The process ids that serve clients of this database, the asking one excepted."""
         found = self.rows("postgres", "SELECT pid FROM pg_stat_activity WHERE datname = %s", database)
         return [row["pid"] for row in found]
+
+    def end_sessions(self, database):
+        """As an administrator does it: pg_terminate_backend."""
+        self.rows("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", database)
 
     def freeze(self):
         """Every process of the cluster stops where it is: connections stay open, nothing answers."""

@@ -6,7 +6,7 @@ import time
 SANITIZER = os.environ.get("LAB_SANITIZER", "").strip().lower()
 ROUNDS = int(os.environ.get("LAB_ROUNDS", "1000"))
 
-# What a hanging program costs before a test gives up on it. Not a measurement: nothing passes by being faster than this.
+# What a hanging program costs before a test gives up on it. Not a measurement: nothing passes by being faster.
 HANG_GUARD = {"asan": 40, "tsan": 60}.get(SANITIZER, 20)
 
 # Longer than any hang guard: who is answered within the guard was not freed by this timeout.

@@ -113,7 +113,8 @@ def everything_else_answers(bank):
 
 def test_all_else_answers_while_parties_wait_at_the_barrier(start_bank, background):
     """Six of seven slots stand at the barrier; the seventh party lets all go."""
-    bank = start_bank(WORKER_THREADS=8, BARRIER_TIMEOUT_MS=BEYOND_THE_HANG_GUARD_MS, BARRIER_ENABLED="true", BARRIER_COUNT=7)
+    bank = start_bank(WORKER_THREADS=8, BARRIER_TIMEOUT_MS=BEYOND_THE_HANG_GUARD_MS, BARRIER_ENABLED="true",
+                      BARRIER_COUNT=7)
     waiting = [background(bank.transfer) for _ in range(6)]
     bank.until_waiting_at_the_barrier(6)
     everything_else_answers(bank)
@@ -140,7 +141,8 @@ def test_all_else_answers_while_every_slot_is_taken(start_bank, background):
 
 def test_rounds_follow_each_other_through_the_queue(start_bank):
     """Four times as many parties as slots: exactly four rounds, nobody left over."""
-    bank = start_bank(WORKER_THREADS=8, BARRIER_ENABLED="1", BARRIER_COUNT=7, BARRIER_TIMEOUT_MS=BEYOND_THE_HANG_GUARD_MS)
+    bank = start_bank(WORKER_THREADS=8, BARRIER_ENABLED="1", BARRIER_COUNT=7,
+                      BARRIER_TIMEOUT_MS=BEYOND_THE_HANG_GUARD_MS)
     answers = together(*[lambda: bank.transfer("alice", "bob", "1")] * 28)
     assert [answer.status for answer in answers] == [200] * 28
     scrape = bank.scrape()
@@ -166,20 +168,24 @@ def test_a_full_queue_says_so(start_bank, background):
 
 
 def test_the_queue_is_first_come_first_served(start_bank, background):
-    """The order of the record is the order of arrival, when one slot is left to pass through."""
+    """Two of three slots are held up in psql, and the queue passes through the third: one by one, as it came."""
     bank = start_bank(WORKER_THREADS=4, USE_TRANSACTIONS="true")
-    with bank.cluster.session(bank.database) as session:
-        session.autocommit = False
-        session.cursor().execute("SELECT * FROM accounts WHERE id = 'alice' FOR UPDATE")
-        sent = [background(bank.transfer, "alice", "bob", "1") for _ in range(3)]
+    lock = "SELECT * FROM accounts WHERE id = %s FOR UPDATE"
+    with bank.cluster.session(bank.database) as long, bank.cluster.session(bank.database) as short:
+        for session, account in ((long, "alice"), (short, "charlie")):
+            session.autocommit = False
+            session.cursor().execute(lock, (account,))
+        sent = [background(bank.transfer, source, "bob", "100") for source in ("alice", "alice", "charlie")]
         bank.until_in_progress(3)
         for number in range(1, 6):
             sent.append(background(bank.transfer, "charlie", "bob", str(number)))
             bank.until_queued(number)
-        session.rollback()
-    assert [each.result(HANG_GUARD).status for each in sent] == [200] * 8
-    started = bank.rows("SELECT amount FROM transfers WHERE from_account = 'charlie' ORDER BY \"timestamp\"")
-    assert [row["amount"] for row in started] == [1, 2, 3, 4, 5]
+        short.rollback()
+        assert [each.result(HANG_GUARD).status for each in sent[2:]] == [200] * 6
+        recorded = bank.rows("SELECT amount FROM transfers ORDER BY seq")
+        long.rollback()
+    assert [each.result(HANG_GUARD).status for each in sent[:2]] == [200, 200]
+    assert [row["amount"] for row in recorded] == [100, 1, 2, 3, 4, 5]
 
 
 def test_waiters_do_not_hold_locks(bank, background):

@@ -38,7 +38,8 @@ def test_pipelined_requests_are_answered_in_order(bank):
     with bank.wire() as wire:
         wire.send(request_bytes("GET", "/health") + request_bytes("GET", "/accounts/alice") + POST_TRANSFER
                   + request_bytes("GET", "/accounts/alice") + request_bytes("GET", "/nowhere")
-                  + request_bytes("HEAD", "/health") + request_bytes("POST", "/reset") + request_bytes("GET", "/accounts/bob"))
+                  + request_bytes("HEAD", "/health") + request_bytes("POST", "/reset")
+                  + request_bytes("GET", "/accounts/bob"))
         assert wire.answer().json()["status"] == "ok"
         assert wire.answer().json()["balance"] == 1000
         assert wire.answer().json()["from_balance_after"] == 900
@@ -74,7 +75,8 @@ def test_requests_cut_anywhere(bank, seed):
 def test_byte_by_byte(bank):
     """A pipeline of three requests, every byte in its own packet."""
     with bank.wire() as wire:
-        wire.send_slowly(chunked_transfer(TRANSFER[:1], TRANSFER[1:]) + POST_TRANSFER + request_bytes("GET", "/accounts/alice"))
+        wire.send_slowly(chunked_transfer(TRANSFER[:1], TRANSFER[1:]) + POST_TRANSFER
+                         + request_bytes("GET", "/accounts/alice"))
         assert wire.answer().json()["from_balance_after"] == 900
         assert wire.answer().json()["from_balance_after"] == 800
         assert wire.answer().json()["balance"] == 800
@@ -122,7 +124,8 @@ def test_http_1_0_is_never_answered_in_chunks_or_with_100(bank):
         wire.ends()
 
 
-@pytest.mark.parametrize("pieces", [(TRANSFER,), (TRANSFER[:10], TRANSFER[10:]), tuple(bytes([each]) for each in TRANSFER)])
+@pytest.mark.parametrize("pieces", [(TRANSFER,), (TRANSFER[:10], TRANSFER[10:]),
+                                    tuple(bytes([each]) for each in TRANSFER)])
 def test_chunked_bodies(bank, pieces):
     """One chunk, two, one for every byte; the connection goes on."""
     with bank.wire() as wire:
@@ -166,7 +169,8 @@ def test_expect_with_a_chunked_body(bank):
 def test_expect_when_the_body_is_there_already(bank):
     """Asking for what has come is allowed but not needed; the final answer counts."""
     with bank.wire() as wire:
-        wire.send(request_bytes("POST", "/transfer", "Content-Type: application/json", "Expect: 100-continue", body=TRANSFER))
+        wire.send(request_bytes("POST", "/transfer", "Content-Type: application/json", "Expect: 100-continue",
+                                body=TRANSFER))
         answer = wire.answer()
         if answer.status == 100:
             answer = wire.answer()
@@ -194,7 +198,8 @@ def test_an_upgrade_is_declined(bank):
     offer = request_bytes("GET", "/accounts/alice", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c",
                           "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA")
     with bank.wire() as wire:
-        wire.send(offer + POST_TRANSFER + request_bytes("GET", "/accounts/alice", "Connection: upgrade", "Upgrade: websocket"))
+        wire.send(offer + POST_TRANSFER
+                  + request_bytes("GET", "/accounts/alice", "Connection: upgrade", "Upgrade: websocket"))
         assert wire.answer().json()["balance"] == 1000
         assert wire.answer().status == 200
         assert wire.answer().json()["balance"] == 900

@@ -7,22 +7,24 @@ from problem import assert_problem
 from wire import request_bytes
 
 
-@pytest.mark.parametrize("host", ["localhost", "LocalHost", "localhost:8000", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8000"])
+@pytest.mark.parametrize("host", ["localhost", "LocalHost", "localhost:8000", "127.0.0.1", "127.0.0.1:1", "[::1]",
+                                  "[::1]:8000"])
 def test_loopback_hosts_are_served(bank, host):
     with bank.wire() as wire:
         assert wire.send(request_bytes("GET", "/health", host=host)).answer().status == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example",
-                                  "evil.example.localhost.com", "192.0.2.1", "xlocalhost", "localhostx", "notlocalhost:8000",
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "localhost.evil.example",
+                                  "127.0.0.1.evil.example",
+                                  "evil.example.localhost.com", "192.0.2.1", "xlocalhost", "localhostx",
+                                  "notlocalhost:8000",
                                   "user@localhost", "[::2]", "127.0.0.1evil", "0x7f.1", "lab21-bank-api"])
 def test_dns_rebinding(bank, host):
     """A page whose name was pointed at 127.0.0.1 still sends its own name: 421, on every path and before any of it is
     done (what is not a host at all may be 400)."""
-    for stream in (request_bytes("GET", "/health", host=host), request_bytes("POST", "/admin/delay?enabled=true", host=host),
-                   request_bytes("POST", "/reset", host=host), request_bytes("GET", "/nowhere", host=host)):
+    for request in (("GET", "/health"), ("POST", "/admin/delay?enabled=true"), ("POST", "/reset"), ("GET", "/nowhere")):
         with bank.wire() as wire:
-            assert_problem(wire.send(stream).answer(), 421, 400)
+            assert_problem(wire.send(request_bytes(*request, host=host)).answer(), 421, 400)
     assert bank.get("/admin/settings").json()["delay_enabled"] is False
 
 
@@ -33,14 +35,14 @@ def test_an_honest_refusal_of_a_foreign_host(bank):
     assert "BANK_API_ALLOWED_HOSTS" in problem["detail"]
 
 
-@pytest.mark.parametrize("stream", [
-    b"GET /health HTTP/1.1\r\n\r\n", b"GET /health HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
-    b"GET /health HTTP/1.1\r\nHost: localhost\r\nhost: evil.example\r\n\r\n", b"GET /health HTTP/1.1\r\nHost: localhost, evil.example\r\n\r\n",
-    b"GET /health HTTP/1.1\r\nHost: local host\r\n\r\n"])
-def test_no_host_and_two(bank, stream):
+@pytest.mark.parametrize("lines, statuses", [
+    (b"", (400,)), (b"Host: localhost\r\nHost: localhost\r\n", (400,)),
+    (b"Host: localhost\r\nhost: evil.example\r\n", (400,)), (b"Host: evil.example\r\nHost: localhost\r\n", (400,)),
+    (b"Host: localhost, evil.example\r\n", (400, 421)), (b"Host: local host\r\n", (400, 421))])
+def test_no_host_and_two(bank, lines, statuses):
     """Missing and ambiguous are 400 (RFC 9112, 3.2); a list may also be called a foreign host."""
     with bank.wire() as wire:
-        assert_problem(wire.send(stream).answer(), *((400, 421) if b"Host: local" in stream and stream.count(b"ost:") == 1 else (400,)))
+        assert_problem(wire.send(b"GET /health HTTP/1.1\r\n" + lines + b"\r\n").answer(), *statuses)
 
 
 def test_an_empty_host_is_not_loopback(bank):
@@ -65,7 +67,8 @@ def test_configured_hosts(start_bank):
             assert wire.send(request_bytes("GET", "/health", host=host)).answer().status == status, host
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "http://evil.example", "null", "http://localhost:1", "https://localhost",
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://evil.example", "null", "http://localhost:1",
+                                    "https://localhost",
                                     "http://localhost.evil.example", "http://127.0.0.1.evil.example", "file://"])
 def test_requests_of_foreign_pages_change_nothing(bank, origin):
     """A page elsewhere (another port is elsewhere, too) can send these without asking: 403."""
@@ -91,47 +94,6 @@ def test_reading_is_not_changing(bank):
     answer = bank.get("/accounts", Origin="https://evil.example")
     assert answer.status == 200
     assert "Access-Control-Allow-Origin" not in answer.headers
-
-
-@pytest.fixture(scope="module")
-def guarded_bank(cluster, tmp_path_factory):
-    """A bank with an admin token."""
-    from bank import Bank
-    bank = Bank(cluster, cluster.new_database(), tmp_path_factory.mktemp("guarded") / "log", {"ADMIN_TOKEN": "s3cret-token"})
-    try:
-        yield bank.until_healthy()
-    finally:
-        bank.stop()
-
-
-GUARDED = [("GET", "/admin/settings"), ("POST", "/admin/settings"), ("POST", "/admin/delay"), ("POST", "/admin/barrier"),
-           ("POST", "/admin/transactions"), ("POST", "/reset"), ("HEAD", "/admin/settings")]
-
-
-@pytest.mark.parametrize("method, path", GUARDED)
-@pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Bearer", "Bearer ", "Bearer s3cret-toke", "Bearer s3cret-token2",
-                                           "Basic czNjcmV0LXRva2Vu", "s3cret-token", "Bearer S3CRET-TOKEN", "Bearer s3cret-token x"])
-def test_the_admin_token_is_asked_for(guarded_bank, method, path, authorization):
-    headers = {} if authorization is None else {"Authorization": authorization}
-    answer = guarded_bank.request(method, path, None, headers)
-    assert answer.status == 401
-    assert answer.headers["WWW-Authenticate"].split()[0] == "Bearer"
-    if method != "HEAD":
-        assert_problem(answer, 401)
-        assert "s3cret" not in answer.text()
-
-
-def test_the_admin_token_opens(guarded_bank):
-    """Bearer in any case, as RFC 6750 has it; what is not administration needs no token."""
-    for scheme in ("Bearer", "bearer", "BEARER"):
-        token = {"Authorization": f"{scheme} s3cret-token"}
-        assert guarded_bank.request("GET", "/admin/settings", None, token).status == 200
-        assert guarded_bank.request("POST", "/admin/delay?enabled=false", None, token).status == 200
-        assert guarded_bank.request("POST", "/reset", None, token).status == 200
-    for path in ("/health", "/accounts", "/accounts/alice", "/transactions", "/metrics"):
-        assert guarded_bank.get(path).status == 200
-    assert guarded_bank.transfer("alice", "bob", "1").status == 200
-    assert "s3cret-token" not in guarded_bank.log()
 
 
 def test_an_open_bank_ignores_a_token(bank):

@@ -60,7 +60,8 @@ def test_clients_that_leave_while_the_answer_is_written(bank, how):
     assert bank.get("/accounts").status == 200
 
 
-@pytest.mark.parametrize("part", [b"", b"\r\n", b"G", b"GET /health HTTP/1.1\r\nHost: loc", POST_TRANSFER[:-5], POST_TRANSFER[:60]])
+@pytest.mark.parametrize("part", [b"", b"\r\n", b"G", b"GET /health HTTP/1.1\r\nHost: loc", POST_TRANSFER[:-5],
+                                  POST_TRANSFER[:60]])
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_half_requests(bank, part, how):
     """Sent, and gone: nothing is done, nothing is kept."""
@@ -81,8 +82,8 @@ def test_a_half_closed_half_request(bank):
 
 
 def test_slow_requests_run_out_of_time(bank):
-    """A request must be complete in time, however it trickles in; a connection at rest may stay. All are begun together,
-    so what ends first is not a matter of the machine."""
+    """A request must be complete in time, however it trickles in; a connection at rest may stay. All are begun
+    together, so what ends first is not a matter of the machine."""
     at_rest = bank.wire()
     at_rest.send(request_bytes("GET", "/health"))
     assert at_rest.answer().status == 200

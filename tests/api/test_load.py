@@ -31,11 +31,16 @@ def transfers_of(bank, number, accounts, turns):
         return [client.transfer(*dice.sample(accounts, 2), f"{dice.randint(1, 6000) / 100:.2f}") for _ in range(turns)]
 
 
+def all_answers(*clients):
+    """What all the clients were answered."""
+    return [answer for answers in together(*clients) for answer in answers]
+
+
 def load(bank, accounts, clients=CLIENTS, turns=None):
     """All answers of the clients' transfers."""
     turns = turns or scaled(TURNS)
-    answers = together(*[lambda number=number: transfers_of(bank, number, accounts, turns) for number in range(clients)])
-    return [answer for each in answers for answer in each]
+    return all_answers(*[lambda number=number: transfers_of(bank, number, accounts, turns)
+                         for number in range(clients)])
 
 
 def assert_books_balance(bank):
@@ -93,8 +98,8 @@ def test_switching_modes_under_load(bank, hundred_accounts):
                 assert client.post(f"/admin/transactions?enabled={turn % 2}").status == 200
         return []
 
-    answers = together(switch, *[lambda number=number: transfers_of(bank, number, hundred_accounts, scaled(20)) for number in range(8)])
-    answers = [answer for each in answers for answer in each]
+    clients = [lambda number=number: transfers_of(bank, number, hundred_accounts, scaled(20)) for number in range(8)]
+    answers = all_answers(switch, *clients)
     assert {answer.status for answer in answers} == {200}
     assert {answer.json()["strategy"] for answer in answers} <= {"vulnerable", "for_update"}
     assert_books_balance(bank)
@@ -108,9 +113,9 @@ def test_reset_under_load(bank):
         with bank.client() as client:
             return [client.post("/reset") for _ in range(scaled(20))]
 
-    answers = together(reset, *[lambda number=number: transfers_of(bank, number, ["alice", "bob", "charlie"], scaled(20))
-                                for number in range(8)])
-    assert {answer.status for each in answers for answer in each} == {200}
+    accounts = ["alice", "bob", "charlie"]
+    clients = [lambda number=number: transfers_of(bank, number, accounts, scaled(20)) for number in range(8)]
+    assert {answer.status for answer in all_answers(reset, *clients)} == {200}
     assert_books_balance(bank)
     bank.post("/reset")
     assert bank.balances() == {"alice": 1000, "bob": 500, "charlie": 200}

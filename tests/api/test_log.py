@@ -148,9 +148,11 @@ def test_json_lines(start_bank):
 
 
 @pytest.mark.parametrize("level, told, silent", [
-    ("debug", ["STEP 1", "Barrier timed out", "Listening"], []), ("info", ["STEP 1", "Barrier timed out", "Listening"], [" DEBUG "]),
+    ("debug", ["STEP 1", "Barrier timed out", "Listening"], []),
+    ("info", ["STEP 1", "Barrier timed out", "Listening"], [" DEBUG "]),
     ("warn", ["Barrier timed out"], ["STEP", "Listening", " INFO ", " DEBUG "]),
-    ("error", [], ["STEP", "Barrier timed out", " WARN ", " INFO ", " DEBUG "]), ("WARN", ["Barrier timed out"], ["STEP"])])
+    ("error", [], ["STEP", "Barrier timed out", " WARN ", " INFO ", " DEBUG "]),
+    ("WARN", ["Barrier timed out"], ["STEP"])])
 def test_levels(start_bank, level, told, silent):
     """LOG_LEVEL is the least that is told."""
     bank = start_bank(LOG_LEVEL=level, BARRIER_ENABLED="true", BARRIER_TIMEOUT_MS=1)

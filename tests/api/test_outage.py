@@ -43,7 +43,7 @@ def stop_immediate(cluster, _):
 def terminate_backends(cluster, bank):
     """An administrator ends the sessions, three times over."""
     for _ in range(3):
-        cluster.rows("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", bank.database)
+        cluster.end_sessions(bank.database)
 
 
 def kill_a_backend(cluster, bank):
@@ -54,8 +54,8 @@ def kill_a_backend(cluster, bank):
 @pytest.mark.parametrize("strategy", ["for_update", "vulnerable"])
 @pytest.mark.parametrize("blow", [stop_fast, stop_immediate, terminate_backends, kill_a_backend])
 def test_under_load(bank, cluster, blow, strategy):
-    """Clients see 200, 503 with Retry-After, or 504 for an outcome nobody knows; every success is in the table; it goes on
-    by itself; and in safe mode the table holds nothing that was refused, and the books balance."""
+    """Clients see 200, 503 with Retry-After, or 504 for an outcome nobody knows; every success is in the table; it goes
+    on by itself; and in safe mode the table holds nothing that was refused, and the books balance."""
     bank.set(strategy=strategy)
     with Crowd(bank, size=8) as crowd:
         eventually(lambda: crowd.count(200) >= 50, "transfers before the outage")

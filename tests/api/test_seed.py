@@ -33,8 +33,8 @@ def shell(bank):
         pytest.skip("curl is not installed")
 
     def run(commands):
-        outcome = subprocess.run(["bash", "-euc", commands.replace(":8000", f":{bank.port}")], capture_output=True, text=True,
-                                 timeout=3 * HANG_GUARD)
+        commands = commands.replace(":8000", f":{bank.port}")
+        outcome = subprocess.run(["bash", "-euc", commands], capture_output=True, text=True, timeout=3 * HANG_GUARD)
         assert outcome.returncode == 0, outcome
         return outcome.stdout
     return run
@@ -46,7 +46,8 @@ def said(output):
 
 def test_verify_api(shell):
     assert said(shell("curl -s http://localhost:8000/health"))["status"] == "ok"
-    assert [each["id"] for each in said(shell("curl -s http://localhost:8000/accounts"))["accounts"]] == ["alice", "bob", "charlie"]
+    accounts = said(shell("curl -s http://localhost:8000/accounts"))["accounts"]
+    assert [each["id"] for each in accounts] == ["alice", "bob", "charlie"]
 
 
 def test_single_transfer(shell):
@@ -65,16 +66,18 @@ def test_race_with_barrier(shell):
         "barrier_enabled": True, "barrier_count": 2}
     shell(TRANSFERS)
     assert '"balance":-600.0' in shell("curl -s http://localhost:8000/accounts/alice").replace(" ", "")
-    metrics = shell('curl -s http://localhost:8000/metrics | grep -E "race_condition|double_spend|transfers_total|account_balance"')
+    metrics = shell("curl -s http://localhost:8000/metrics "
+                    '| grep -E "race_condition|double_spend|transfers_total|account_balance"')
     assert 'account_balance{account_id="alice"} -600' in metrics
 
 
 def test_with_fix(shell):
-    """enable-safe-mode, test-with-fix, view-transactions: 200.0, one success, one refusal; barrier and delay still on."""
+    """enable-safe-mode, test-with-fix, view-transactions: 200.0, one success, one refusal, with the gates still on."""
     shell('curl -s -X POST "http://localhost:8000/admin/delay?enabled=true&ms=200"')
     shell('curl -s -X POST "http://localhost:8000/admin/barrier?enabled=true&count=2"')
     shell("curl -s -X POST http://localhost:8000/reset > /dev/null")
-    assert said(shell('curl -s -X POST "http://localhost:8000/admin/transactions?enabled=true"')) == {"use_transactions": True}
+    answer = shell('curl -s -X POST "http://localhost:8000/admin/transactions?enabled=true"')
+    assert said(answer) == {"use_transactions": True}
     settings = said(shell("curl -s http://localhost:8000/admin/settings"))
     assert (settings["delay_enabled"], settings["barrier_enabled"], settings["use_transactions"]) == (True, True, True)
     shell(TRANSFERS)
@@ -85,8 +88,9 @@ def test_with_fix(shell):
 
 def test_curl_with_a_large_body_and_expect(shell):
     """curl asks with Expect: 100-continue before a large upload, and is told 413 without it."""
-    status = shell("head -c 3000000 /dev/zero | curl -s -o /dev/null -w '%{http_code} %{size_upload}' -X POST "
-                   "http://localhost:8000/transfer -H 'Content-Type: application/json' -H 'Expect: 100-continue' --data-binary @-")
+    status = shell("head -c 3000000 /dev/zero | curl -s -o /dev/null -w '%{http_code} %{size_upload}' "
+                   "-X POST http://localhost:8000/transfer -H 'Content-Type: application/json' "
+                   "-H 'Expect: 100-continue' --data-binary @-")
     code, uploaded = status.split()
     assert code == "413"
     assert int(uploaded) < 3000000
@@ -94,6 +98,7 @@ def test_curl_with_a_large_body_and_expect(shell):
 
 def test_curl_offering_http_2(shell):
     """--http2 on a plain connection offers h2c; the answer is HTTP/1.1."""
-    assert shell("curl -s --http2 -o /dev/null -w '%{http_version} %{http_code}' http://localhost:8000/health") == "1.1 200"
+    curl = "curl -s -o /dev/null -w '%{http_version} %{http_code}' http://localhost:8000/health"
+    assert shell(f"{curl} --http2") == "1.1 200"
     assert shell("curl -s --http1.0 -o /dev/null -w '%{http_code}' http://localhost:8000/health") == "200"
     assert shell("curl -s -I -o /dev/null -w '%{http_code}' http://localhost:8000/health") == "200"

@@ -23,7 +23,8 @@ def test_the_first_keys_are_the_contracts(bank):
                                                             "barrier_count", "use_transactions"]
 
 
-@pytest.mark.parametrize("change", [{"delay_enabled": True}, {"delay_ms": 0}, {"delay_ms": 60000}, {"barrier_enabled": True},
+@pytest.mark.parametrize("change", [{"delay_enabled": True}, {"delay_ms": 0}, {"delay_ms": 60000},
+                                    {"barrier_enabled": True},
                                     {"barrier_count": 28}, {"barrier_timeout_ms": 50}, {"use_transactions": True},
                                     {"delay_enabled": True, "delay_ms": 5, "barrier_count": 16}, {}])
 def test_any_subset_can_be_changed(bank, change):
@@ -78,9 +79,11 @@ def test_booleans_in_any_spelling(bank, switch, key, written, meant):
 
 
 @pytest.mark.parametrize("query", [
-    "delay?enabled=maybe", "delay?enabled=", "delay?enabled=2", "delay?enabled=true%20", "delay?ms=-1", "delay?ms=60001",
+    "delay?enabled=maybe", "delay?enabled=", "delay?enabled=2", "delay?enabled=true%20", "delay?ms=-1",
+    "delay?ms=60001",
     "delay?ms=1.5", "delay?ms=abc", "delay?ms=", "delay?ms=99999999999999999999", "delay?ms=0x10", "delay?count=2",
-    "delay?ms=5&ms=6", "barrier?count=1", "barrier?count=0", "barrier?count=-2", "barrier?count=29", "barrier?count=1000000",
+    "delay?ms=5&ms=6", "barrier?count=1", "barrier?count=0", "barrier?count=-2", "barrier?count=29",
+    "barrier?count=1000000",
     "barrier?count=18446744073709551618", "barrier?count=two", "barrier?enabled=enabled", "barrier?ms=5",
     "transactions?enabled=perhaps", "transactions?use=true", "transactions?enabled=true&enabled=false"])
 def test_a_bad_query_is_422_and_changes_nothing(bank, query):
@@ -89,7 +92,8 @@ def test_a_bad_query_is_422_and_changes_nothing(bank, query):
     assert bank.get("/admin/settings").json() == before
 
 
-@pytest.mark.parametrize("query, allowed", [("delay?ms=60001", "60000"), ("barrier?count=29", "28"), ("barrier?count=1", "2")])
+@pytest.mark.parametrize("query, allowed", [("delay?ms=60001", "60000"), ("barrier?count=29", "28"),
+                                            ("barrier?count=1", "2")])
 def test_the_detail_names_what_is_allowed(bank, query, allowed):
     """A person reads the limit in the refusal."""
     assert allowed in assert_problem(bank.post(f"/admin/{query}"), 422)["detail"]
@@ -116,7 +120,8 @@ def test_a_change_is_all_or_nothing(bank):
     assert (settings["delay_enabled"], settings["delay_ms"], settings["barrier_count"]) == (False, 100, 2)
 
 
-@pytest.mark.parametrize("body", ["", "{", '{"delay_ms": 5,}', '{"delay_ms": 5} x', '{"delay_ms": 5, "delay_ms": 6}', "NaN"])
+@pytest.mark.parametrize("body", ["", "{", '{"delay_ms": 5,}', '{"delay_ms": 5} x', '{"delay_ms": 5, "delay_ms": 6}',
+                                  "NaN"])
 def test_malformed_settings_are_400(bank, body):
     assert_problem(bank.request("POST", "/admin/settings", body, JSON_TYPE), 400)
     assert bank.get("/admin/settings").json()["delay_ms"] == 100

@@ -25,8 +25,8 @@ def successes_are_recorded(bank, ids):
 @pytest.mark.parametrize("strategy", ["vulnerable", "for_update"])
 @pytest.mark.parametrize("attempt", range(3))
 def test_sigterm_under_load(start_bank, strategy, attempt):
-    """Keep-alive clients in full flight: whatever was on the wire before the signal is answered whole, and every success
-    that was answered is in the table."""
+    """Keep-alive clients in full flight: whatever was on the wire before the signal is answered whole, and every
+    success that was answered is in the table."""
     bank = start_bank(USE_TRANSACTIONS=str(strategy == "for_update"))
     with Crowd(bank, size=16, reconnects=False) as crowd:
         eventually(lambda: crowd.count(200) >= 100, "load")
@@ -40,7 +40,8 @@ def test_sigterm_under_load(start_bank, strategy, attempt):
         assert [row for row in bank.rows("TABLE account_audit") if row["drift"] != 0] == []
 
 
-@pytest.mark.parametrize("request_under_way", [POST_TRANSFER, request_bytes("GET", "/accounts"), request_bytes("GET", "/health")])
+@pytest.mark.parametrize("request_under_way", [POST_TRANSFER, request_bytes("GET", "/accounts"),
+                                               request_bytes("GET", "/health")])
 def test_a_request_on_the_wire_at_the_signal(start_bank, request_under_way):
     """The program is held still while requests are written on open connections and the signal is sent: it finds all of
     them at once, and answers every one."""
@@ -94,7 +95,8 @@ def test_the_last_answer_says_so(start_bank, background):
 @pytest.mark.parametrize("safe", [False, True])
 def test_sigterm_frees_the_waiting_at_the_barrier(start_bank, background, safe):
     """At once, long before their own timeout; they are done, answered and recorded."""
-    bank = start_bank(BARRIER_ENABLED="true", BARRIER_COUNT=16, BARRIER_TIMEOUT_MS=BEYOND_THE_HANG_GUARD_MS, USE_TRANSACTIONS=safe)
+    bank = start_bank(BARRIER_ENABLED="true", BARRIER_COUNT=16, BARRIER_TIMEOUT_MS=BEYOND_THE_HANG_GUARD_MS,
+                      USE_TRANSACTIONS=safe)
     waiting = [background(bank.transfer, "alice", "bob", "1") for _ in range(15)]
     bank.until_waiting_at_the_barrier(15)
     bank.signal()
@@ -109,7 +111,8 @@ def test_sigterm_frees_the_waiting_at_the_barrier(start_bank, background, safe):
 def test_sigterm_with_waiters_and_a_queue_behind_them(start_bank, background):
     """Six wait at the barrier, a seventh for a lock in psql, and two for a slot: the running are done, the queued are
     done or told 503, and whatever was answered is true."""
-    bank = start_bank(WORKER_THREADS=8, BARRIER_ENABLED="true", BARRIER_COUNT=7, BARRIER_TIMEOUT_MS=BEYOND_THE_HANG_GUARD_MS)
+    bank = start_bank(WORKER_THREADS=8, BARRIER_ENABLED="true", BARRIER_COUNT=7,
+                      BARRIER_TIMEOUT_MS=BEYOND_THE_HANG_GUARD_MS)
     waiting = [background(bank.transfer, "alice", "bob", "1") for _ in range(6)]
     bank.until_waiting_at_the_barrier(6)
     with bank.cluster.session(bank.database) as session:
@@ -214,7 +217,8 @@ def test_while_the_database_hangs(start_bank, cluster, background):
     finally:
         cluster.resume()
     answers = [outcome_of(each) for each in waiting]
-    successes_are_recorded(bank, [answer.json()["id"] for answer in answers if answer is not None and answer.status == 200])
+    successes_are_recorded(bank,
+                           [answer.json()["id"] for answer in answers if answer is not None and answer.status == 200])
 
 
 def threads_in_poll(bank):

@@ -16,16 +16,21 @@ from wire import request_bytes
 BAD_VALUES = [
     ("BANK_API_PORT", "http", ["65535"]), ("BANK_API_PORT", "-1", ["65535"]), ("BANK_API_PORT", "65536", ["65535"]),
     ("BANK_API_PORT", "80 80", ["65535"]), ("BANK_API_PORT", "8000x", ["65535"]),
-    ("WORKER_THREADS", "3", ["4", "512"]), ("WORKER_THREADS", "513", ["4", "512"]), ("WORKER_THREADS", "0", ["4", "512"]),
-    ("WORKER_THREADS", "many", ["4", "512"]), ("WORKER_THREADS", "-8", ["4", "512"]), ("WORKER_THREADS", "8.5", ["4", "512"]),
+    ("WORKER_THREADS", "3", ["4", "512"]), ("WORKER_THREADS", "513", ["4", "512"]),
+    ("WORKER_THREADS", "0", ["4", "512"]),
+    ("WORKER_THREADS", "many", ["4", "512"]), ("WORKER_THREADS", "-8", ["4", "512"]),
+    ("WORKER_THREADS", "8.5", ["4", "512"]),
     ("WORKER_THREADS", "99999999999999999999", ["4", "512"]),
     ("LOG_LEVEL", "loud", ["debug", "info", "warn", "error"]), ("LOG_FORMAT", "xml", ["text", "json"]),
     ("DEBUG_DELAY_ENABLED", "maybe", ["true", "false"]), ("DEBUG_DELAY_MS", "-1", ["0", "60000"]),
-    ("DEBUG_DELAY_MS", "60001", ["0", "60000"]), ("DEBUG_DELAY_MS", "1e3", ["0", "60000"]), ("DEBUG_DELAY_MS", "100ms", ["0", "60000"]),
-    ("BARRIER_ENABLED", "2", ["true", "false"]), ("BARRIER_COUNT", "1", ["2", "28"]), ("BARRIER_COUNT", "29", ["2", "28"]),
+    ("DEBUG_DELAY_MS", "60001", ["0", "60000"]), ("DEBUG_DELAY_MS", "1e3", ["0", "60000"]),
+    ("DEBUG_DELAY_MS", "100ms", ["0", "60000"]),
+    ("BARRIER_ENABLED", "2", ["true", "false"]), ("BARRIER_COUNT", "1", ["2", "28"]),
+    ("BARRIER_COUNT", "29", ["2", "28"]),
     ("BARRIER_COUNT", "two", ["2", "28"]), ("BARRIER_TIMEOUT_MS", "soon", ["1"]), ("BARRIER_TIMEOUT_MS", "-5", ["1"]),
     ("USE_TRANSACTIONS", "perhaps", ["true", "false"]), ("TRANSFER_QUEUE_LIMIT", "none", ["1"]),
-    ("TRANSFER_QUEUE_LIMIT", "-1", ["1"]), ("SHUTDOWN_TIMEOUT_MS", "never", ["100"]), ("SHUTDOWN_TIMEOUT_MS", "-1", ["100"]),
+    ("TRANSFER_QUEUE_LIMIT", "-1", ["1"]), ("SHUTDOWN_TIMEOUT_MS", "never", ["100"]),
+    ("SHUTDOWN_TIMEOUT_MS", "-1", ["100"]),
 ]
 
 
@@ -70,7 +75,8 @@ def test_a_bad_database_url_does_not_give_its_password_away(url):
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "999.999.999.999"])
 def test_an_address_that_is_not_ours(host):
     """One line that names it; exit status not 0."""
-    outcome = run_to_the_end(BANK_API_HOST=host, BANK_API_PORT=free_port(), DATABASE_URL="postgresql://127.0.0.1:1/none",
+    outcome = run_to_the_end(BANK_API_HOST=host, BANK_API_PORT=free_port(),
+                             DATABASE_URL="postgresql://127.0.0.1:1/none",
                              LOG_LEVEL="error")
     assert outcome.returncode > 0
     said = [line for line in outcome.stderr.splitlines() if host in line]
@@ -83,7 +89,8 @@ def test_a_port_that_is_taken(cluster):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        outcome = run_to_the_end(BANK_API_PORT=port, DATABASE_URL=cluster.url(cluster.new_database()), LOG_LEVEL="error")
+        outcome = run_to_the_end(BANK_API_PORT=port, DATABASE_URL=cluster.url(cluster.new_database()),
+                                 LOG_LEVEL="error")
     assert outcome.returncode > 0
     line, = outcome.stderr.splitlines()
     assert str(port) in line
@@ -102,7 +109,8 @@ def test_arguments_that_only_ask(argument, says):
 def test_help_names_every_variable():
     """What can be set can be found."""
     said = run_to_the_end("--help").stdout
-    for name in {name for name, _, _ in BAD_VALUES} | {"DATABASE_URL", "BANK_API_HOST", "BANK_API_ALLOWED_HOSTS", "ADMIN_TOKEN"}:
+    for name in {name for name, _, _ in BAD_VALUES} | {"DATABASE_URL", "BANK_API_HOST", "BANK_API_ALLOWED_HOSTS",
+                                                       "ADMIN_TOKEN"}:
         assert name in said, name
 
 
@@ -116,10 +124,12 @@ def test_arguments_nobody_knows(arguments):
 
 def test_the_environment_is_the_start(start_bank):
     """Every setting can be given at the start."""
-    bank = start_bank(DEBUG_DELAY_ENABLED="YES", DEBUG_DELAY_MS=5, BARRIER_ENABLED="0", BARRIER_COUNT=3, BARRIER_TIMEOUT_MS=1234,
+    bank = start_bank(DEBUG_DELAY_ENABLED="YES", DEBUG_DELAY_MS=5, BARRIER_ENABLED="0", BARRIER_COUNT=3,
+                      BARRIER_TIMEOUT_MS=1234,
                       USE_TRANSACTIONS="On")
     settings = bank.get("/admin/settings").json()
-    assert {key: settings[key] for key in ("delay_enabled", "delay_ms", "barrier_enabled", "barrier_count", "barrier_timeout_ms",
+    assert {key: settings[key] for key in ("delay_enabled", "delay_ms", "barrier_enabled", "barrier_count",
+                                           "barrier_timeout_ms",
                                            "use_transactions", "strategy")} == {
         "delay_enabled": True, "delay_ms": 5, "barrier_enabled": False, "barrier_count": 3, "barrier_timeout_ms": 1234,
         "use_transactions": True, "strategy": "for_update"}
@@ -185,7 +195,8 @@ def test_without_a_database(start_bank, cluster):
 def test_by_libpqs_own_variables(start_bank, cluster):
     """No DATABASE_URL: PGHOST and its kin."""
     name = cluster.new_database()
-    bank = start_bank(database=name, DATABASE_URL=None, PGHOST=cluster.folder, PGPORT=cluster.port, PGUSER=USER, PGDATABASE=name)
+    bank = start_bank(database=name, DATABASE_URL=None, PGHOST=cluster.folder, PGPORT=cluster.port, PGUSER=USER,
+                      PGDATABASE=name)
     assert bank.transfer("alice", "bob", "1").status == 200
     assert len(bank.recorded()) == 1
 

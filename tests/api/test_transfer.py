@@ -63,8 +63,10 @@ def test_the_whole_balance_may_go(bank, strategy):
 
 
 @pytest.mark.parametrize("written, meant", [
-    ("1", "1"), ("1.0", "1"), ("100.00", "100"), ("0.01", "0.01"), ("0.1", "0.1"), ("12.34", "12.34"), ("99.99", "99.99"),
-    ("1e2", "100"), ("1.5e1", "15"), ("1E+2", "100"), ("150e-1", "15"), ("1e-2", "0.01"), ("1000000000000", "1000000000000"),
+    ("1", "1"), ("1.0", "1"), ("100.00", "100"), ("0.01", "0.01"), ("0.1", "0.1"), ("12.34", "12.34"),
+    ("99.99", "99.99"),
+    ("1e2", "100"), ("1.5e1", "15"), ("1E+2", "100"), ("150e-1", "15"), ("1e-2", "0.01"),
+    ("1000000000000", "1000000000000"),
     ("1e12", "1000000000000"), ("999999999999.99", "999999999999.99"), ("100000000000.07", "100000000000.07")])
 def test_amounts_are_exact_decimals(bank, written, meant):
     """An amount is what was written, through exponents and up to the largest, with no floating point between."""
@@ -124,7 +126,8 @@ def test_no_transactions_yet(bank):
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=-1", "limit=ten", "limit=", "limit=1.5", "limit=1e2",
-                                   "limit=99999999999999999999", "limit=%2B5", "limit=5&limit=6", "limits=5", "limit=5&x=1"])
+                                   "limit=99999999999999999999", "limit=%2B5", "limit=5&limit=6", "limits=5",
+                                   "limit=5&x=1"])
 def test_a_limit_out_of_range_is_422(bank, query):
     """Out of range, not a number, twice, or a parameter nobody knows."""
     assert_problem(bank.get(f"/transactions?{query}"), 422)

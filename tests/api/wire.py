@@ -23,6 +23,7 @@ class Wire:
         self.socket = socket.create_connection((host, port), timeout=HANG_GUARD)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
+        self.was_reset = False
 
     def send(self, data):
         self.socket.sendall(data)
@@ -47,6 +48,7 @@ class Wire:
         try:
             data = self.socket.recv(65536)
         except ConnectionResetError:
+            self.was_reset = True
             data = b""
         self._received += data
         return bool(data)
