@@ -1,0 +1,87 @@
+"""The fixtures: a real PostgreSQL a session; a real bank on it and a real Prometheus that scrapes the bank, a module."""
+
+import concurrent.futures
+import shutil
+
+import pytest
+
+from bank import PROGRAM, Bank
+from cluster import Cluster
+from collector import Collector
+from prometheus import Prometheus
+
+
+def pytest_configure(config):
+    if not PROGRAM.is_file() and not config.option.collectonly:
+        pytest.exit(f"no program at {PROGRAM}: build it, or name it in BANK_API", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """The private PostgreSQL, running."""
+    cluster = Cluster()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+@pytest.fixture(scope="module")
+def start_bank(cluster, tmp_path_factory):
+    """Starts a bank: start_bank(BANK_API_PORT=...); all are stopped, and looked at, at the end."""
+    started = []
+
+    def start(database=None, **settings):
+        log = tmp_path_factory.mktemp("bank") / "log"
+        bank = Bank(cluster, database or cluster.new_database(), log, settings)
+        started.append(bank)
+        return bank.until_healthy()
+
+    yield start
+    for bank in started:
+        bank.stop()
+
+
+@pytest.fixture(scope="module")
+def collector():
+    """Takes the traces: exemplars name only those that are exported."""
+    collector = Collector()
+    yield collector
+    collector.stop()
+
+
+@pytest.fixture(scope="module")
+def bank(start_bank, collector):
+    return start_bank(OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, OTEL_BSP_SCHEDULE_DELAY=20)
+
+
+@pytest.fixture(scope="module")
+def start_prometheus(tmp_path_factory):
+    """Starts a Prometheus that scrapes a bank, and waits for its first scrapes: start_prometheus(bank, speed=1)."""
+    if shutil.which("prometheus") is None:
+        pytest.skip("prometheus is not installed (apt install prometheus)")
+    started = []
+
+    def start(bank, **settings):
+        prometheus = Prometheus(tmp_path_factory.mktemp("prometheus"), bank.port, **settings)
+        started.append(prometheus)
+        prometheus.until_scraped()
+        return prometheus
+
+    yield start
+    for prometheus in started:
+        prometheus.stop()
+
+
+@pytest.fixture(scope="module")
+def prometheus(bank, start_prometheus):
+    """The module's Prometheus, on the module's bank."""
+    return start_prometheus(bank)
+
+
+@pytest.fixture
+def background():
+    """Runs calls beside the test: background(call, ...) gives a future."""
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        yield threads.submit

@@ -1,0 +1,108 @@
+// otlp_json: envelopes to the letter, the resource's attributes, and what a collector rejects.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+// cmocka wants the four above first.
+#include <cmocka.h>
+
+#include "otlp_json.h"
+
+static const struct trace_context context = {
+    .trace_id = {0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36},
+    .span_id = {0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7},
+};
+
+#define IDS "\"traceId\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"spanId\":\"00f067aa0ba902b7\""
+
+static void begin(struct otlp_writer *writer, const uint8_t *parent, const char *name) {
+    otlp_span_begin(writer, &(struct span){
+                                .context = &context,
+                                .parent_span_id = parent,
+                                .name = slice_of(name),
+                                .kind = SPAN_KIND_SERVER,
+                                .started_unix_ns = UINT64_C(1700000000000000001),
+                                .ended_unix_ns = UINT64_C(1700000000000000002),
+                            });
+}
+
+static void test_an_envelope(void **state) {
+    (void)state;
+    struct text out = {0};
+    struct otlp_writer writer;
+    otlp_envelope_begin(&writer, &out, SLICE_LITERAL("{}"));
+    begin(&writer, NULL, "a \"b\"");
+    otlp_attribute_string(&writer, "s", SLICE_LITERAL("x"));
+    otlp_attribute_integer(&writer, "i", INT64_MIN);
+    otlp_attribute_decimal(&writer, "d", "-600.00");
+    otlp_attribute_boolean(&writer, "b", true);
+    otlp_link(&writer, &context);
+    otlp_link(&writer, &context);
+    otlp_span_end(&writer, SPAN_STATUS_ERROR);
+    begin(&writer, context.span_id, "c");
+    otlp_span_end(&writer, SPAN_STATUS_UNSET);
+    otlp_envelope_end(&writer);
+    assert_string_equal(
+        text_terminated(&out),
+        "{\"resourceSpans\":[{\"resource\":{},\"scopeSpans\":[{\"scope\":{\"name\":\"bank-api\"},\"spans\":["
+        "{" IDS ",\"name\":\"a \\\"b\\\"\",\"kind\":2,\"startTimeUnixNano\":\"1700000000000000001\","
+        "\"endTimeUnixNano\":\"1700000000000000002\",\"attributes\":["
+        "{\"key\":\"s\",\"value\":{\"stringValue\":\"x\"}},"
+        "{\"key\":\"i\",\"value\":{\"intValue\":\"-9223372036854775808\"}},"
+        "{\"key\":\"d\",\"value\":{\"doubleValue\":-600.00}},"
+        "{\"key\":\"b\",\"value\":{\"boolValue\":true}}],\"links\":[{" IDS "},{" IDS "}],\"status\":{\"code\":2}},"
+        "{" IDS ",\"parentSpanId\":\"00f067aa0ba902b7\",\"name\":\"c\",\"kind\":2,"
+        "\"startTimeUnixNano\":\"1700000000000000001\",\"endTimeUnixNano\":\"1700000000000000002\","
+        "\"attributes\":[],\"status\":{}}]}]}]}");
+    text_free(&out);
+}
+
+static void test_a_resource(void **state) {
+    (void)state;
+    struct text out = {0};
+    assert_true(otlp_write_resource("bank", "1", "a=b%20%22c,d=", &out));
+    assert_string_equal(text_terminated(&out), "{\"attributes\":["
+                                               "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"bank\"}},"
+                                               "{\"key\":\"service.version\",\"value\":{\"stringValue\":\"1\"}},"
+                                               "{\"key\":\"a\",\"value\":{\"stringValue\":\"b \\\"c\"}},"
+                                               "{\"key\":\"d\",\"value\":{\"stringValue\":\"\"}}]}");
+    text_free(&out);
+}
+
+static void test_resources_that_cannot_be_read(void **state) {
+    (void)state;
+    const char *const bad[] = {"a", "=b", "a=%2", "a=%zz", "a=b,,c=d", "a=b,c"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct text out = {0};
+        assert_false(otlp_write_resource("bank", "1", bad[i], &out));
+        text_free(&out);
+    }
+}
+
+static void assert_rejected(const char *answer, uint64_t count, const char *words) {
+    struct text reason = {0};
+    assert_int_equal(otlp_read_rejected(slice_of(answer), &reason), count);
+    assert_string_equal(text_terminated(&reason), words);
+    text_free(&reason);
+}
+
+static void test_what_a_collector_rejects(void **state) {
+    (void)state;
+    assert_rejected("", 0, "");
+    assert_rejected("{}", 0, "");
+    assert_rejected("no JSON", 0, "");
+    assert_rejected("{\"partialSuccess\":{}}", 0, "");
+    assert_rejected("{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"old\"}}", 3, "old");
+    assert_rejected("{\"partialSuccess\":{\"rejectedSpans\":4}}", 4, "");
+    assert_rejected("{\"partialSuccess\":{\"rejectedSpans\":-4}}", 0, "");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_envelope),
+        cmocka_unit_test(test_a_resource),
+        cmocka_unit_test(test_resources_that_cannot_be_read),
+        cmocka_unit_test(test_what_a_collector_rejects),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
