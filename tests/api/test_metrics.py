@@ -26,7 +26,7 @@ FAMILIES = {
 # promtool's linter wants no gauge whose name ends in _count, and the name is the contract's: untyped, it is silent.
 UNTYPED_IN_TEXT = {"barrier_waiting_count"}
 
-LABELS = {"status", "strategy", "account_id", "sqlstate", "method", "route", "code", "state", "statement", "le",
+LABELS = {"status", "strategy", "account_id", "sqlstate", "method", "route", "setting", "code", "state", "statement", "le",
           "version", "libuv"}
 
 

@@ -8,6 +8,8 @@ from client import together
 from collector import Collector
 from pace import eventually
 
+pytestmark = pytest.mark.race  # the exporter is a thread of its own: ThreadSanitizer watches it
+
 SERVER, INTERNAL, CLIENT = 2, 1, 3
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 PARENT_UNSAMPLED = PARENT[:-2] + "00"
