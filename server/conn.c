@@ -47,6 +47,10 @@ void conn_close(struct conn *conn) {
     uv_close((uv_handle_t *)&conn->tcp, conn_closed);
 }
 
+bool conn_is_reading(const struct conn *conn) {
+    return conn->state == CONN_READING;
+}
+
 bool conn_is_idle(const struct conn *conn) {
     return conn->state == CONN_READING && !http_parser_is_inside_request(conn->parser);
 }
@@ -106,7 +110,9 @@ static void conn_answered(struct conn *conn) {
         conn_parse(conn, unparsed.data, unparsed.length);
     }
     text_free(&unparsed);
-    if (conn->state == CONN_READING) {
+    if (conn_is_idle(conn) && server_is_stopping(conn->server)) {
+        conn_linger(conn); // what was behind the last request was none
+    } else if (conn->state == CONN_READING) {
         conn_read(conn);
     }
 }
@@ -150,7 +156,8 @@ void conn_respond(struct conn *conn, const struct http_response *response) {
     CHECK(conn->state == CONN_WORKING);
     struct server *server = conn->server;
     const struct http_request *request = http_parser_request(conn->parser);
-    conn->keep_alive = conn->keep_alive && !server_is_stopping(server);
+    // The last answer says so when the program stops; requests that are here already are answered first.
+    conn->keep_alive = conn->keep_alive && (conn->has_more || !server_is_stopping(server));
     struct http_response_framing framing = {
         .head_only = conn->is_head,
         .keep_alive = conn->keep_alive,
@@ -262,7 +269,10 @@ static void conn_parse(struct conn *conn, const char *data, size_t length) {
                 conn_send_continue(conn);
             }
             break;
-        case HTTP_PARSE_REQUEST: conn_start_request(conn); break;
+        case HTTP_PARSE_REQUEST:
+            conn->has_more = used < length;
+            conn_start_request(conn);
+            break;
         case HTTP_PARSE_ERROR: {
             struct http_parse_error error = http_parser_error(conn->parser);
             used = length;

@@ -34,6 +34,7 @@ struct conn {
     enum conn_state state;
     struct http_parser *parser;
     struct text unparsed;      // bytes behind the request being worked on
+    bool has_more;             // there were such bytes when it began
     const struct route *route; // of the request being worked on, or NULL
     struct job *job;           // that will answer it, or NULL
     uint64_t deadline_ms;      // loop time at which the present state has lasted too long
@@ -67,5 +68,7 @@ void conn_check_deadline(struct conn *conn, uint64_t now_ms);
 void conn_close(struct conn *conn);
 // Nothing of a request has come yet.
 MUST_CHECK bool conn_is_idle(const struct conn *conn);
+// Waits for a request, or for the rest of one.
+MUST_CHECK bool conn_is_reading(const struct conn *conn);
 
 #endif

@@ -33,9 +33,15 @@ static void on_signal(uv_signal_t *signal, int number) {
     server_stop(signal->data);
 }
 
+// Again and again, because somebody may set the clock.
+static void learn_realtime(struct server *server) {
+    server->realtime_offset_ms = clock_realtime_us() / 1000 - (int64_t)uv_now(server->loop);
+}
+
 static void on_sweep(uv_timer_t *timer) {
     struct server *server = CONTAINER_OF(timer, struct server, sweep);
     uint64_t now_ms = uv_now(server->loop);
+    learn_realtime(server);
     struct conn *next;
     for (struct conn *conn = server->connections; conn != NULL; conn = next) {
         next = conn->next;
@@ -50,7 +56,7 @@ struct server *server_new(uv_loop_t *loop, struct bank_api *api) {
     server->api = api;
     server->connection_limit = connection_limit(pool_threads(api->pool));
     uv_update_time(loop);
-    server->realtime_offset_ms = clock_realtime_us() / 1000 - (int64_t)uv_now(loop);
+    learn_realtime(server);
     CHECK(uv_tcp_init(loop, &server->listener) == 0);
     CHECK(uv_timer_init(loop, &server->sweep) == 0);
     CHECK(uv_timer_init(loop, &server->stop_timer) == 0);

@@ -13,11 +13,16 @@ static void stop_after(struct server *server, uint64_t delay_ms, uv_timer_cb nex
     CHECK(uv_timer_start(&server->stop_timer, next, delay_ms, 0) == 0);
 }
 
-static void close_connections(struct server *server, bool only_idle) {
+static bool is_any(const struct conn *conn) {
+    (void)conn;
+    return true;
+}
+
+static void close_connections(struct server *server, bool (*which)(const struct conn *conn)) {
     struct conn *next;
     for (struct conn *conn = server->connections; conn != NULL; conn = next) {
         next = conn->next;
-        if (!only_idle || conn_is_idle(conn)) {
+        if (which(conn)) {
             conn_close(conn);
         }
     }
@@ -53,7 +58,7 @@ static void watch_stopped(void *owner) {
 
 static void on_force_over(uv_timer_t *timer) {
     struct server *server = CONTAINER_OF(timer, struct server, stop_timer);
-    close_connections(server, false);
+    close_connections(server, is_any);
     server_continue_stopping(server);
 }
 
@@ -64,6 +69,7 @@ static void force(struct server *server) {
     server->stage = STOP_FORCED;
     log_write(LOG_LEVEL_WARN, NULL, "Shutdown: time is over with %u connections open", server->connection_count);
     pool_abort(server->api->pool);
+    close_connections(server, conn_is_reading);
     stop_after(server, SHUTDOWN_FORCE_MS, on_force_over);
 }
 
@@ -74,7 +80,7 @@ static void on_drain_over(uv_timer_t *timer) {
 static void on_grace_over(uv_timer_t *timer) {
     struct server *server = CONTAINER_OF(timer, struct server, stop_timer);
     server->stage = STOP_DRAINING;
-    close_connections(server, true);
+    close_connections(server, conn_is_idle);
     stop_after(server, server->api->config.shutdown_timeout_ms - SHUTDOWN_GRACE_MS, on_drain_over);
     server_continue_stopping(server);
 }
