@@ -7,7 +7,8 @@ struct slice guard_host_of(struct slice authority) {
     size_t end = authority.length;
     if (end > 0 && authority.data[0] == '[') {
         const char *bracket = memchr(authority.data, ']', end);
-        end = bracket == NULL ? end : (size_t)(bracket - authority.data) + 1;
+        size_t behind = bracket == NULL ? end : (size_t)(bracket - authority.data) + 1;
+        end = behind == end || authority.data[behind] == ':' ? behind : end; // "[::1].evil" is all host
     } else {
         const char *colon = memchr(authority.data, ':', end);
         end = colon == NULL ? end : (size_t)(colon - authority.data);
@@ -30,11 +31,18 @@ static bool is_loopback(struct slice host) {
     return true;
 }
 
+static struct slice without_brackets(struct slice host) {
+    bool bracketed = host.length > 2 && host.data[0] == '[' && host.data[host.length - 1] == ']';
+    return bracketed ? (struct slice){host.data + 1, host.length - 2} : host;
+}
+
+// An IPv6 address may stand in the list with brackets or without.
 static bool is_listed(struct slice host, const char *list) {
     while (list != NULL && *list != '\0') {
         list += strspn(list, ", ");
         size_t length = strcspn(list, ", ");
-        if (length > 0 && slice_equals_ignoring_case(host, (struct slice){list, length})) {
+        struct slice item = without_brackets((struct slice){list, length});
+        if (length > 0 && slice_equals_ignoring_case(without_brackets(host), item)) {
             return true;
         }
         list += length;

@@ -52,6 +52,12 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
                            "happened: look for it in GET /transactions before trying again",
                            request->id);
         return 504;
+    case TRANSFER_HALF_DONE:
+        text_append_format(detail,
+                           "Transfer %s was left half done: the money was taken from \"%s\", and then the database "
+                           "refused a statement. Without a transaction nothing undoes that: use safe mode",
+                           request->id, request->from_account);
+        return 500;
     case TRANSFER_LOCK_TIMED_OUT:
         text_append_format(detail,
                            "Transfer %s waited too long for a lock; nothing was transferred: lower the delay, or send "

@@ -314,6 +314,9 @@ enum http_parse_result http_parser_feed(struct http_parser *parser, const char *
     if (verdict == HPE_PAUSED && parser->complete) {
         return HTTP_PARSE_REQUEST;
     }
+    if (verdict == HPE_PAUSED_H2_UPGRADE) {
+        (void)refuse(parser, 400, "HTTP/2 is not spoken here: use HTTP/1.1");
+    }
     if (parser->error.status == 0) {
         (void)refuse(parser, 400, "The bytes are no well-formed HTTP/1.1 request");
         const char *reason = llhttp_get_error_reason(&parser->llhttp);

@@ -41,7 +41,7 @@ enum db_status db_classify(struct db_session *session, const PGresult *result, c
         log_write(LOG_LEVEL_WARN, NULL, "Database connection lost during %s", statement_name);
         return DB_AWAY;
     }
-    if (PQresultStatus(result) != PGRES_FATAL_ERROR) {
+    if (PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK) {
         session_remember(session, "");
         return DB_OK;
     }

@@ -60,8 +60,7 @@ static void transfer_back_off(unsigned attempts) {
 }
 
 static void transfer_note_conflict(struct transfer *transfer) {
-    const char *sqlstate = db_session_sqlstate(transfer->session);
-    bool deadlock = strcmp(sqlstate, "40P01") == 0;
+    bool deadlock = strcmp(transfer->conflict, "40P01") == 0;
     struct step *step = step_add(&transfer->result->steps, STEP_RETRY, clock_monotonic_ns());
     step->outcome = deadlock ? "40P01" : "40001";
     transfer->result->retries_deadlock += deadlock;
@@ -83,12 +82,14 @@ static void transfer_roll_back(struct transfer *transfer) {
 static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
     transfer->in_transaction = false;
     transfer->wrote = false;
+    transfer->in_doubt = false;
     transfer->result->attempts++;
     transfer->result->race_detected = false;
     if (db_session_open(transfer->session, &transfer->session_was_open) != DB_OK) {
         return TRANSFER_DATABASE_AWAY;
     }
     enum transfer_outcome outcome = transfer->request->settings.strategy->attempt(transfer);
+    (void)snprintf(transfer->conflict, sizeof transfer->conflict, "%s", db_session_sqlstate(transfer->session));
     transfer_roll_back(transfer);
     return outcome;
 }
@@ -123,7 +124,8 @@ void transfer_run(const struct transfer_request *request, struct db_session *ses
     struct transfer transfer = {.request = request, .result = result, .session = session, .gate = gate};
     result->thread_id = thread_id;
     result->outcome = transfer_try_until_decided(&transfer);
-    result->race_detected = result->race_detected && result->outcome == TRANSFER_SUCCESS;
+    // What was rolled back did not race; what stands did, whatever became of the rest.
+    result->race_detected = result->race_detected && (result->outcome == TRANSFER_SUCCESS || transfer.wrote);
     result->double_spend = result->race_detected && result->from_balance_after < 0;
     result->duration_ns = clock_monotonic_ns() - request->received_ns;
     transfer_log_end(&transfer);

@@ -9,6 +9,7 @@
 #include "db.h"
 #include "gate.h"
 #include "settings.h"
+#include "statement_log.h"
 #include "step.h"
 #include "trace_context.h"
 
@@ -23,7 +24,8 @@ enum transfer_outcome {
     TRANSFER_UNKNOWN_TO_ACCOUNT,
     TRANSFER_BALANCE_OUT_OF_RANGE, // the sum would not fit the account
     TRANSFER_DATABASE_AWAY,        // nothing has happened
-    TRANSFER_OUTCOME_UNKNOWN,      // the database went away, or failed, with writes under way
+    TRANSFER_OUTCOME_UNKNOWN,      // the database went away with writes under way
+    TRANSFER_HALF_DONE,            // no transaction: the money was taken, then a statement failed
     TRANSFER_LOCK_TIMED_OUT,       // nothing has happened
     TRANSFER_CONFLICT,             // lost against other transactions too often; nothing has happened
     TRANSFER_QUEUE_FULL,           // too many were waiting; nothing has happened
@@ -71,7 +73,9 @@ struct transfer {
     bool passed_barrier;   // the gates are passed once, however often it is tried
     bool passed_delay;
     bool in_transaction;
-    bool wrote; // a write was sent that may outlive a failure
+    bool wrote;                     // outside a transaction: a write that stands, whatever comes after it
+    bool in_doubt;                  // such a write was sent, and no answer came
+    char conflict[SQLSTATE_LENGTH]; // how the attempt lost, if it did
 };
 
 // Runs the request to its outcome, with the strategy and the gates of its settings.

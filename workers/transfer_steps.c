@@ -24,8 +24,11 @@ static struct amount_text as_text(int64_t cents) {
 // What the failure of a statement means for the transfer. Inside a transaction nothing has happened until COMMIT;
 // outside, everything written stays written, and who fails after that has moved half of the money.
 static enum transfer_outcome outcome_of(const struct transfer *transfer, enum db_status status) {
-    if (transfer->wrote) {
+    if (transfer->in_doubt || (transfer->wrote && status == DB_AWAY)) {
         return TRANSFER_OUTCOME_UNKNOWN;
+    }
+    if (transfer->wrote) {
+        return TRANSFER_HALF_DONE;
     }
     switch (status) {
     case DB_OK: return TRANSFER_GOES_ON;
@@ -163,9 +166,7 @@ static enum transfer_outcome change_balance(struct transfer *transfer, enum stat
     enum db_status status = db_execute(transfer->session, statement, values, 2, &rows);
     step->ended_ns = clock_monotonic_ns();
     // Outside a transaction the write stands at once; one whose answer never came may stand as well.
-    if (!transfer->in_transaction && (status == DB_OK || status == DB_AWAY)) {
-        transfer->wrote = true;
-    }
+    transfer->in_doubt |= !transfer->in_transaction && status == DB_AWAY;
     if (status != DB_OK) {
         return outcome_of(transfer, status);
     }
@@ -173,8 +174,9 @@ static enum transfer_outcome change_balance(struct transfer *transfer, enum stat
     bool good = found && bank_money_of(&rows, 0, 0, after);
     db_rows_free(&rows);
     if (!good) {
-        return transfer->wrote ? TRANSFER_OUTCOME_UNKNOWN : TRANSFER_FAILED;
+        return transfer->wrote ? TRANSFER_HALF_DONE : TRANSFER_FAILED;
     }
+    transfer->wrote |= !transfer->in_transaction;
     step->account = account;
     step->value = *after;
     return TRANSFER_GOES_ON;
@@ -256,7 +258,7 @@ enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_o
     enum db_status status = db_execute(transfer->session, STATEMENT_RECORD_TRANSFER, values,
                                        sizeof values / sizeof values[0], NULL);
     text_free(&steps);
-    transfer->wrote |= !transfer->in_transaction && status == DB_AWAY; // it may stand in the table, unanswered
+    transfer->in_doubt |= !transfer->in_transaction && status == DB_AWAY; // it may stand in the table, unanswered
     return status == DB_OK ? outcome : outcome_of(transfer, status);
 }
 
