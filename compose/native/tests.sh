@@ -20,7 +20,7 @@ lab_test() {
     done
     mkdir -p "$lab_state"
     build_prepare_tools "$install" "$packages_to_run" "$packages_to_play" "$packages_to_test"
-    tests_find_promtool "$install"
+    tests_find_tools "$install"
     tests_run_all
 }
 
@@ -63,20 +63,24 @@ tests_needs_fixed_addresses() {
 
 tests_closing_line() { grep -E '^[0-9]+% tests passed' "$lab_state/ctest-$1.log" | tail -n 1 || true; }
 
-# promtool, which checks the metrics, is in a package of its own since Debian 13; before, in one that
-# also starts a Prometheus server on this machine: so it is unpacked below .lab instead of
-# installed. Without it those tests are skipped.
-tests_find_promtool() {
-    ! command -v promtool >/dev/null || return 0
-    local tools=$lab_state/promtool package=promtool
-    apt-cache show promtool >/dev/null 2>&1 || package=prometheus
-    if [[ ! -x $tools/usr/bin/promtool ]] && $1; then
-        progress "Fetching promtool, into .lab/promtool" "$lab_state/promtool.log" \
-            packages_unpack_privately "$package" "$tools" || true
+# Prometheus, and promtool, which has a package of its own since Debian 13, for the tests of metrics, rules and
+# dashboards. Prometheus' package would also start a service on this machine: so they are unpacked below .lab
+# instead of installed. Without them those tests are skipped.
+tests_find_tools() {
+    tests_find_tool "$1" prometheus prometheus
+    tests_find_tool "$1" promtool promtool
+}
+
+# tests_find_tool INSTALL(true|false) COMMAND PACKAGE
+tests_find_tool() {
+    local folder=$lab_state/$3
+    if command -v "$2" >/dev/null || [[ -n $tests_tools && -x $tests_tools/$2 ]]; then return; fi
+    if [[ ! -x $folder/usr/bin/$2 ]] && $1; then
+        progress "Fetching $2, into .lab/$3" "$lab_state/$3.log" packages_unpack_privately "$3" "$folder" || true
     fi
-    if [[ -x $tools/usr/bin/promtool ]]; then
-        tests_tools=$tools/usr/bin
+    if [[ -x $folder/usr/bin/$2 ]]; then
+        tests_tools=${tests_tools:+$tests_tools:}$folder/usr/bin
     else
-        warn "no promtool: the tests that check the metrics with it are skipped"
+        warn "no $2: the tests that use it are skipped"
     fi
 }

@@ -50,8 +50,9 @@ check_confinement() {
     container=$(docker compose ps --quiet lab21-bank-api)
     facts=$(docker inspect --format '{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}' "$container")
     [[ $facts == '10001:10001 true [ALL]' ]] || fail "bank-api is not confined: $facts"
-    [[ $(docker exec "$container" bash -c "sed -n 's/^CapEff:\t0*//p; s/^NoNewPrivs:\t//p' /proc/1/status") == 1 ]] ||
-        fail "bank-api has capabilities, or may gain privileges"
+    facts=$(docker exec "$container" cat /proc/1/status | grep -E '^(CapEff|CapBnd|NoNewPrivs):' | tr -s '[:space:]' ' ')
+    [[ $facts == 'CapEff: 0000000000000000 CapBnd: 0000000000000000 NoNewPrivs: 1 ' ]] ||
+        fail "bank-api has capabilities, or may gain privileges: $facts"
     check "bank-api runs as 10001, read-only, without capabilities and without gaining any"
 }
 

@@ -38,6 +38,7 @@ engine_start() {
     DOCKER_HOST=unix://$engine_run/docker.sock
     export DOCKER_HOST
     engine_is_ours=true
+    engine_remember_network
     dockerd --host "$DOCKER_HOST" --data-root "$state/engine" --exec-root "$engine_run/exec" \
         --pidfile "$engine_run/docker.pid" >"$state/dockerd.log" 2>&1 </dev/null &
     engine_pid=$!
@@ -55,8 +56,30 @@ engine_stop() {
     kill "$engine_pid" 2>/dev/null || true
     wait "$engine_pid" 2>/dev/null || true
     engine_pid=''
-    ! ip link show docker0 >/dev/null 2>&1 || ip link delete docker0
+    engine_restore_network
     rm -rf "$engine_run"
+}
+
+# An engine leaves its bridge, its firewall rules (FORWARD: DROP among them) and ip_forward behind.
+engine_remember_network() {
+    cp /proc/sys/net/ipv4/ip_forward "$engine_run/ip_forward"
+    iptables-save >"$engine_run/iptables" 2>/dev/null || rm -f "$engine_run/iptables"
+}
+
+engine_restore_network() {
+    ip link delete docker0 2>/dev/null || true
+    [[ ! -e $engine_run/iptables ]] || engine_restore_firewall
+    cat "$engine_run/ip_forward" >/proc/sys/net/ipv4/ip_forward || true
+}
+
+# A table that was empty is not in the saved text, and is emptied.
+engine_restore_firewall() {
+    local table
+    for table in filter nat; do
+        iptables --table "$table" --flush && iptables --table "$table" --delete-chain || return 0
+    done
+    iptables --policy FORWARD ACCEPT
+    iptables-restore <"$engine_run/iptables"
 }
 
 # Compose v2 is a plugin. Debian 12 has none; Debian 13's file runs there as well, from a folder of ours.

@@ -46,7 +46,7 @@ def test_it_scrapes_this_bank_with_the_projects_rules(lab):
 
 
 def test_it_can_come_later_and_goes_with_the_lab(lab):
-    assert "Prometheus" not in lab.up()
+    assert "Prometheus  " not in lab.up()
     assert "Prometheus  stopped" in lab.run("status").stdout
     prometheus = address(lab.run("up", "--no-install", "--observe").stdout)
     assert address(lab.run("up", "--no-install").stdout) == prometheus

@@ -1,0 +1,164 @@
+# The verb runbook: plays the blocks of docs/RUNBOOK.md, one after another, and checks that each showed what
+# the runbook says one sees (expect.sh). Natively on a stage of its own, or against the compose lab. Sourced by lab.
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
+
+lab_runbook() {
+    local install=true compose=false port='' file=$lab_root/docs/RUNBOOK.md started
+    while (($#)); do
+        case $1 in
+            --compose)    compose=true ;;
+            --port)       lab_needs_value "$@"; port=$2; shift ;;
+            --port=*)     port=${1#*=} ;;
+            --file)       lab_needs_value "$@"; file=$2; shift ;;
+            --file=*)     file=${1#*=} ;;
+            --no-install) install=false ;;
+            *)            fail "runbook: no option '$1': './lab runbook --help' lists them" ;;
+        esac
+        shift
+    done
+    [[ -z $port ]] || port_check runbook "$port"
+    [[ -r $file ]] || fail "runbook: cannot read $file"
+    started=$(terminal_now)
+    if $compose; then
+        [[ -z $port ]] || fail "runbook: --port is for the native lab; the compose lab has port 8000"
+        runbook_open_compose "$install"
+    else
+        runbook_open_native "$install" "$port"
+    fi
+    runbook_play "$file"
+    stage_plays=false
+    runbook_print_table
+    say ""
+    ! $runbook_failed || fail "not every block did what it must (what they showed: $runbook_place/output)"
+    say "${terminal_green}Every block played did what it must.${terminal_plain} $(terminal_seconds_since "$started") s."
+}
+
+# The blocks name port 8000; played on another one, they name that.
+runbook_open_native() {
+    local port=${2:-8000}
+    runbook_place=$lab_state/runbook runbook_has_engine=false runbook_seconds=120
+    stage_open "$runbook_place" 'the runbook'
+    packages_ensure "$1" "$packages_to_play"
+    if port_is_busy "$port"; then
+        [[ -z $2 ]] || fail "port $port is taken by another program: use './lab runbook --port $(port_next_free "$port")'"
+        port=$(port_find_free)
+        say "Port 8000 is taken: the runbook is played on port $port, and its blocks with it."
+    fi
+    stage_set "$1" "$port"
+    runbook_port=$port
+}
+
+# Everything is done by the blocks themselves, the start and the end too. Building takes its time.
+runbook_open_compose() {
+    runbook_place=$lab_state/runbook-compose runbook_has_engine=true runbook_port=8000 runbook_seconds=3600
+    lifecycle_lock "$runbook_place"
+    packages_ensure "$1" "$packages_to_play"
+    command -v curl >/dev/null || fail "the blocks need curl"
+    docker compose version >/dev/null 2>&1 || fail "no Docker with Compose here: './lab runbook' plays without"
+    stage_plays=false
+}
+
+runbook_play() {
+    local name
+    runbook_rows=() runbook_failed=false
+    runbook_unpack "$1"
+    say ""
+    while IFS= read -r name; do
+        if ! $runbook_has_engine && runbook_needs_engine "$name"; then
+            runbook_rows+=("$name|-|skipped: it talks to the Docker engine")
+        else
+            runbook_play_block "$name"
+        fi
+    done <"$runbook_place/names"
+}
+
+runbook_needs_engine() { grep -Eq '(^|[|&;(])[[:space:]]*docker[[:space:]]' "$runbook_place/blocks/$1"; }
+
+runbook_play_block() {
+    local name=$1 output=$runbook_place/output/$1 status=0 missing verdict=held
+    progress "$name" "$output" runbook_run_block "$name" || status=$?
+    missing=$(expect_missing "$runbook_place/expected/$name" "$output")
+    [[ -z $missing ]] || verdict="NOT SEEN: ${missing//$'\n'/; }"
+    runbook_rows+=("$name|$status|$verdict")
+    [[ $status != 0 || -n $missing ]] || return 0
+    runbook_failed=true
+    [[ -n $missing ]] || return 0
+    printf '  not seen:\n'
+    printf '    %s\n' "${missing//$'\n'/$'\n    '}"
+    if ((status == 0)); then
+        printf '  what it showed (the end of %s):\n' "$output"
+        tail -n 30 "$output" | sed 's/^/    /'
+    fi
+}
+
+# In a shell of its own, as Runme does it, from the root of the checkout.
+runbook_run_block() (
+    cd "$lab_root" || exit
+    export NO_PROXY="localhost,127.0.0.1,${NO_PROXY:-}"
+    exec timeout -k 10 "$runbook_seconds" bash \
+        <(sed "s/localhost:8000/localhost:$runbook_port/g" "$runbook_place/blocks/$1")
+)
+
+# Takes the runbook apart: a file a block in blocks/, a file an expectation in expected/, their order in names.
+runbook_unpack() {
+    rm -rf "${runbook_place:?}"/{blocks,expected,output,names}
+    mkdir -p "$runbook_place"/{blocks,expected,output}
+    awk -v place="$runbook_place" "$runbook_unpack_program" "$1" >&2 || fail "nothing was played: $1 is not in order"
+    [[ -s $runbook_place/names ]] || fail "no named block in $1"
+}
+
+# A block: ```bash {"name": "NAME"}. What it must show: ```text {"expect": "NAME"}. Each name has one of either.
+# shellcheck disable=SC2016 # awk's own variables
+runbook_unpack_program='
+function name_in(line) {
+    sub(/"[^"]*$/, "", line)
+    sub(/^.*"/, "", line)
+    return line
+}
+function complain(text) { print "lab: " FILENAME ":" FNR ": " text; wrong = 1 }
+function take(kind, name) {
+    if (name !~ /^[a-z0-9][a-z0-9-]*$/) { complain("no name for a block: " name); return }
+    if ((kind, name) in seen)           { complain("a second one of " name); return }
+    seen[kind, name] = 1
+    target = place "/" kind "/" name
+    lines = 0
+    printf "" >target
+}
+target != "" && /^```[[:space:]]*$/ {
+    if (!lines) complain("nothing in it: " target)
+    close(target)
+    target = ""
+    next
+}
+target != "" { if (NF) lines++; print >target; next }
+/^```bash \{"name": "[^"]*"\}[[:space:]]*$/   { name = name_in($0); names[++count] = name; take("blocks", name); next }
+/^```text \{"expect": "[^"]*"\}[[:space:]]*$/ {
+    name = name_in($0)
+    if (!(("blocks", name) in seen)) complain("before it there is no block " name)
+    take("expected", name)
+    next
+}
+/^```[a-z]+ *\{/                         { complain("neither a block nor an expectation: " $0) }
+END {
+    if (target != "") complain("the last block does not end")
+    for (i = 1; i <= count; i++) {
+        if (!(("expected", names[i]) in seen)) complain("no expectation of " names[i])
+        print names[i] >(place "/names")
+    }
+    exit wrong
+}'
+
+runbook_print_table() {
+    local row name status verdict color
+    printf '\n%s%-22s | %4s | %s%s\n' "$terminal_bold" block exit expectation "$terminal_plain"
+    printf '%s\n' '-----------------------+------+--------------------------------------------'
+    for row in "${runbook_rows[@]}"; do
+        IFS='|' read -r name status verdict <<<"$row"
+        case $status:$verdict in
+            0:held) color=$terminal_green ;;
+            -:*)    color=$terminal_dim ;;
+            *)      color=$terminal_red ;;
+        esac
+        printf '%-22s | %4s | %s%s%s\n' "$name" "$status" "$color" "$verdict" "$terminal_plain"
+    done
+}

@@ -1,0 +1,91 @@
+"""compose.yaml as Compose resolves it: the contract's services and ports, loopback only, pinned images, and a bank-api
+that is confined."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PRIVATE = ROOT / ".lab/compose/docker"  # where `run` puts Compose when the machine has none
+
+PORTS = {"lab21-bank-api": ("8000", 8000), "lab21-postgres": ("5432", 5432), "lab21-prometheus": ("9090", 9090),
+         "lab21-grafana": ("3001", 3000), "lab21-jaeger": ("16686", 16686)}
+
+
+def compose(*arguments):
+    """What `docker compose ...` prints at the root; None where there is no Compose."""
+    if shutil.which("docker") is None:
+        return None
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    for configuration in ({}, {"DOCKER_CONFIG": str(PRIVATE)}):
+        outcome = subprocess.run(["docker", "compose", "version"], capture_output=True, env={**kept, **configuration})
+        if outcome.returncode == 0:
+            outcome = subprocess.run(["docker", "compose", *arguments], cwd=ROOT, capture_output=True, text=True,
+                                     env={**kept, **configuration}, timeout=60)
+            assert outcome.returncode == 0, outcome.stderr
+            assert outcome.stderr == ""
+            return outcome.stdout
+    return None
+
+
+@pytest.fixture(scope="module")
+def services():
+    text = compose("--profile", "k6", "config", "--format", "json")
+    if text is None:
+        pytest.skip("Docker Compose is not installed")
+    return json.loads(text)["services"]
+
+
+def test_the_services_and_ports_of_the_contract_on_loopback_only(services):
+    assert set(services) == {*PORTS, "lab21-k6"}
+    for name, service in services.items():
+        published = [(port["host_ip"], port["published"], port["target"]) for port in service.get("ports", [])]
+        assert published == ([("127.0.0.1", *PORTS[name])] if name in PORTS else []), name
+
+
+def test_images_are_pinned_to_a_version(services):
+    for name, service in services.items():
+        if "build" not in service:
+            assert re.fullmatch(r"[a-z0-9/-]+:v?\d+(\.\d+)+", service["image"]), name
+
+
+def test_plain_up_leaves_k6_out(services):
+    assert services["lab21-k6"]["profiles"] == ["k6"]
+    assert [name for name, service in services.items() if "profiles" in service] == ["lab21-k6"]
+
+
+def test_who_is_waited_for_can_be_healthy(services):
+    for name, service in services.items():
+        for other, how in service.get("depends_on", {}).items():
+            assert how["condition"] == "service_healthy", name
+            assert "healthcheck" in services[other] or other == "lab21-bank-api", other  # its image brings it
+    assert all("healthcheck" in services[name] for name in PORTS if name != "lab21-bank-api")
+
+
+def test_the_bank_is_confined_and_has_time_to_stop(services):
+    bank = services["lab21-bank-api"]
+    assert bank["read_only"] is True
+    assert bank["cap_drop"] == ["ALL"] and "cap_add" not in bank
+    assert bank["security_opt"] == ["no-new-privileges:true"]
+    assert bank["stop_grace_period"] == "20s"
+
+
+def test_volumes_are_named_and_mounts_read_only(services):
+    for name, service in services.items():
+        for mount in service.get("volumes", []):
+            if mount["type"] == "bind":
+                assert mount["read_only"] is True and pathlib.Path(mount["source"]).is_relative_to(ROOT), name
+            else:
+                assert mount["type"] == "volume" and mount["source"], name
+
+
+def test_k6_finds_the_scripts_and_the_bank(services):
+    (mount,) = services["lab21-k6"]["volumes"]
+    assert (mount["source"], mount["target"]) == (str(ROOT / "loadtest"), "/scripts")
+    assert services["lab21-k6"]["environment"]["BASE_URL"] == "http://lab21-bank-api:8000"
+    assert services["lab21-bank-api"]["environment"]["BANK_API_ALLOWED_HOSTS"] == "lab21-bank-api"
