@@ -38,8 +38,11 @@
 #define DATABASE_LOCK_TIMEOUT_MS 150000
 #define DATABASE_STATEMENT_TIMEOUT_MS 180000
 #define DATABASE_ANSWER_TIMEOUT_MS 190000
+// All of a transfer: its gates, its waits for locks, and every attempt.
+#define TRANSFER_TIMEOUT_MS 3600000
 #define DATABASE_WATCH_INTERVAL_MS 1000
 #define DATABASE_WATCH_TIMEOUT_MS 3000
+#define SCRAPE_TIMEOUT_MS 1000 // for the balances on /metrics: a scraper waits a second or two for the whole page
 
 // A transaction that lost against another (40001, 40P01) is tried again, each time after a longer, jittered pause.
 #define TRANSFER_ATTEMPTS_MAX 12

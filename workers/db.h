@@ -48,8 +48,9 @@ MUST_CHECK struct db_counts db_count_sessions(struct db *db);
 // The session of worker number `index`.
 MUST_CHECK struct db_session *db_session_of(struct db *db, unsigned index);
 
-// Brackets the work of one job: statements in between are written to `log`, each is given at most `timeout_ms`.
-void db_session_begin_job(struct db_session *session, struct statement_log *log, unsigned timeout_ms);
+// Brackets the work of one job: statements in between are written to `log`, each is given at most `answer_ms`, and all
+// together at most `job_ms`.
+void db_session_begin_job(struct db_session *session, struct statement_log *log, unsigned answer_ms, unsigned job_ms);
 void db_session_end_job(struct db_session *session);
 
 // Opens the session unless it is open. `was_open` tells whether it was: then its connection may have died

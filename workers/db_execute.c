@@ -94,7 +94,7 @@ enum db_status db_execute(struct db_session *session, enum statement statement, 
     }
     const char *name = statement_texts[statement].name;
     uint64_t started_ns = clock_monotonic_ns();
-    uint64_t deadline_ns = started_ns + session->timeout_ns;
+    uint64_t deadline_ns = db_deadline(session);
     enum db_status status = session_prepare(session, statement, deadline_ns);
     PGresult *result = NULL;
     if (status == DB_OK) {
@@ -123,7 +123,7 @@ enum db_status db_execute_script(struct db_session *session, const char *script)
     if (session->connection == NULL) {
         return DB_AWAY;
     }
-    uint64_t deadline_ns = clock_monotonic_ns() + session->timeout_ns;
+    uint64_t deadline_ns = db_deadline(session);
     PGresult *result = PQsendQuery(session->connection, script) == 1 ? db_collect(session, deadline_ns) : NULL;
     enum db_status status = db_classify(session, result, "script");
     PQclear(result);

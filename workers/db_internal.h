@@ -14,6 +14,7 @@ struct db_session {
     PGconn *connection;               // NULL: closed
     struct statement_log *log;        // of the running job, or NULL
     uint64_t timeout_ns;              // for one answer
+    uint64_t job_deadline_ns;         // monotonic; for all answers of the job
     _Atomic enum session_state state; // written by its worker, read by the loop for a metric
     bool prepared[STATEMENT_COUNT];
     char sqlstate[SQLSTATE_LENGTH];
@@ -26,6 +27,9 @@ struct db {
     unsigned session_count;
     struct db_session *sessions;
 };
+
+// When an answer that is waited for from now on must be there.
+MUST_CHECK uint64_t db_deadline(const struct db_session *session);
 
 // Waits until the socket is ready for `events` (POLLIN, POLLOUT). False: aborted, timed out, or broken.
 MUST_CHECK bool db_wait(struct db_session *session, short events, uint64_t deadline_ns);

@@ -67,9 +67,10 @@ static void session_set_state(struct db_session *session, enum session_state sta
     atomic_store_explicit(&session->state, state, memory_order_relaxed);
 }
 
-void db_session_begin_job(struct db_session *session, struct statement_log *log, unsigned timeout_ms) {
+void db_session_begin_job(struct db_session *session, struct statement_log *log, unsigned answer_ms, unsigned job_ms) {
     session->log = log;
-    session->timeout_ns = timeout_ms * NANOSECONDS_PER_MILLISECOND;
+    session->timeout_ns = answer_ms * NANOSECONDS_PER_MILLISECOND;
+    session->job_deadline_ns = clock_monotonic_ns() + job_ms * NANOSECONDS_PER_MILLISECOND;
     session->sqlstate[0] = '\0';
     if (session->connection != NULL) {
         session_set_state(session, SESSION_IN_USE);
@@ -86,6 +87,11 @@ void db_session_end_job(struct db_session *session) {
 
 const char *db_session_sqlstate(const struct db_session *session) {
     return session->sqlstate;
+}
+
+uint64_t db_deadline(const struct db_session *session) {
+    uint64_t deadline_ns = clock_monotonic_ns() + session->timeout_ns;
+    return deadline_ns < session->job_deadline_ns ? deadline_ns : session->job_deadline_ns;
 }
 
 bool db_wait(struct db_session *session, short events, uint64_t deadline_ns) {
@@ -171,11 +177,9 @@ enum db_status db_session_open(struct db_session *session, bool *was_open) {
     db_session_close(session);
     session->connection = connection_start(session->db->url);
     CHECK(session->connection != NULL); // NULL means: out of memory
-    uint64_t allowed_ns = DATABASE_CONNECT_TIMEOUT_MS * NANOSECONDS_PER_MILLISECOND;
-    if (session->timeout_ns < allowed_ns) {
-        allowed_ns = session->timeout_ns;
-    }
-    if (!connection_finish(session, clock_monotonic_ns() + allowed_ns)) {
+    uint64_t connect_by_ns = clock_monotonic_ns() + DATABASE_CONNECT_TIMEOUT_MS * NANOSECONDS_PER_MILLISECOND;
+    uint64_t deadline_ns = db_deadline(session);
+    if (!connection_finish(session, connect_by_ns < deadline_ns ? connect_by_ns : deadline_ns)) {
         log_connect_failure(session);
         db_session_close(session);
         return DB_AWAY;

@@ -110,7 +110,7 @@ static void scrape_job_run(struct job *job, struct worker *worker) {
 struct scrape_job *scrape_job_new(void) {
     struct scrape_job *scrape = memory_allocate_zeroed(sizeof *scrape);
     job_init(&scrape->job, scrape_job_run);
-    scrape->job.timeout_ms = DATABASE_WATCH_TIMEOUT_MS; // a scrape must answer while the database hangs
+    scrape->job.timeout_ms = SCRAPE_TIMEOUT_MS; // a page without balances beats none
     return scrape;
 }
 

@@ -34,7 +34,7 @@ struct job {
     void (*finished)(struct job *job);                   // on the loop; frees the job
     void *owner;                                         // loop only: who waits for the answer; NULL once nobody does
     enum db_status database;                             // of its last dealings with the database
-    unsigned timeout_ms;                                 // for one answer of the database
+    unsigned timeout_ms;                                 // for its dealings with the database; of a transfer: for each
     bool is_transfer;
     bool cancelled; // never ran: the pool was closed while it was queued
     struct job *next_queued;

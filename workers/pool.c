@@ -97,7 +97,9 @@ static struct worker *worker_of_this_thread(struct pool *pool) {
 static void pool_work(uv_work_t *work) {
     struct job *job = CONTAINER_OF(work, struct job, work);
     struct worker *worker = worker_of_this_thread(job->pool);
-    db_session_begin_job(worker->session, &job->statements, job->timeout_ms);
+    // A transfer may stand at a gate between two answers; every other job is one piece of work.
+    unsigned job_ms = job->is_transfer ? TRANSFER_TIMEOUT_MS : job->timeout_ms;
+    db_session_begin_job(worker->session, &job->statements, job->timeout_ms, job_ms);
     job->run(job, worker);
     db_session_end_job(worker->session);
 }

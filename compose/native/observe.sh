@@ -14,12 +14,11 @@ observe_use() {
 
 observe_pid() { [[ ! -r $observe_pid_file ]] || cat "$observe_pid_file"; }
 
-# Which of several it was started from does not matter, but that the number is a Prometheus of this place.
+# Known by the folder it works in: its name it has only a moment after its pid.
 observe_is_running() {
     local pid
     pid=$(observe_pid)
-    [[ $pid =~ ^[0-9]+$ && $(process_program "$pid") == */prometheus ]] &&
-        [[ $(readlink "/proc/$pid/cwd") == "$observe_place" ]]
+    [[ $pid =~ ^[0-9]+$ && $(readlink "/proc/$pid/cwd") == "$observe_place" ]]
 }
 
 # observe_start INSTALL(true|false): against the server of server_use. One that runs already is told the
@@ -111,19 +110,25 @@ observe_wait_ready() {
 
 # Status 1 if it had to be killed.
 observe_stop() {
-    local pid program status=0
-    pid=$(observe_pid)
+    local status=0
     if observe_is_running; then
-        program=$(process_program "$pid")
-        kill -TERM "$pid"
-        if ! process_wait_gone "$pid" "${program:-gone}" 30; then
-            warn "Prometheus (pid $pid) did not stop within 30 s: killed"
-            kill -KILL "$pid" || true
+        kill -TERM "$(observe_pid)"
+        if ! observe_wait_gone 30; then
+            warn "Prometheus (pid $(observe_pid)) did not stop within 30 s: killed"
+            kill -KILL "$(observe_pid)" || true
             status=1
         fi
     fi
     rm -f "$observe_pid_file" "$observe_url_file"
     return "$status"
+}
+
+observe_wait_gone() {
+    local deadline=$((SECONDS + $1))
+    while observe_is_running; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.05
+    done
 }
 
 observe_print() {
