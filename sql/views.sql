@@ -86,13 +86,16 @@ ORDER BY r.race, r.account, s.at, r.racer, s.position;
 
 -- Who overdrew, by how much, on which stale balance, and against whom.
 CREATE OR REPLACE VIEW double_spends AS
+WITH racer AS MATERIALIZED ( -- once for all rows: finding the races reads every step
+    SELECT race, account, transfer_id FROM races
+)
 SELECT t.seq, t."timestamp", t.from_account AS account, t.id AS transfer_id, t.amount,
        t.from_balance_before AS balance_read,
        t.from_balance_after + t.amount AS balance_found,
        t.from_balance_after AS balance_after,
        -t.from_balance_after AS overdrawn_by,
        (SELECT string_agg(DISTINCT other.transfer_id, ', ')
-        FROM races mine JOIN races other USING (race, account)
+        FROM racer mine JOIN racer other USING (race, account)
         WHERE mine.transfer_id = t.id AND mine.account = t.from_account
           AND other.transfer_id <> t.id) AS racers,
        t.strategy, t.trace_id

@@ -31,7 +31,8 @@ engine_find_client() {
         fail "apt could not install docker.io: $(tail -n 1 "$state/apt.log")"
 }
 
-# The sockets are below /run: their names must be short.
+# The sockets are below /run: their names must be short. In a session of its own, so that Ctrl-C reaches us and not it:
+# it is needed for taking the lab down.
 engine_start() {
     ((EUID == 0)) || fail "no Docker engine answers, and only root can start one"
     engine_run=$(mktemp -d /run/race-lab-docker.XXXXXX)
@@ -39,7 +40,7 @@ engine_start() {
     export DOCKER_HOST
     engine_is_ours=true
     engine_remember_network
-    dockerd --host "$DOCKER_HOST" --data-root "$state/engine" --exec-root "$engine_run/exec" \
+    setsid dockerd --host "$DOCKER_HOST" --data-root "$state/engine" --exec-root "$engine_run/exec" \
         --pidfile "$engine_run/docker.pid" >"$state/dockerd.log" 2>&1 </dev/null &
     engine_pid=$!
     local tries=300

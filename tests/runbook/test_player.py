@@ -32,7 +32,8 @@ def holds(outcome):
 
 
 def test_blocks_are_played_in_order_and_tabled(play):
-    outcome = play("# Title\n" + block("one", "echo first", "first") + "Words.\n" + block("two", "echo second", "second"))
+    outcome = play("# Title\n" + block("one", "echo first", "first") +
+                   "Words.\n" + block("two", "echo second", "second"))
     assert holds(outcome), outcome.stdout
     lines = [" ".join(line.split()) for line in outcome.stdout.splitlines()]
     assert lines.index("one | 0 | held") + 1 == lines.index("two | 0 | held")

@@ -6,7 +6,8 @@ import socket
 from lab import ROOT, free_port
 
 ENGINE = ["check-docker", "clean-previous", "start-lab", "wait-healthy", "view-logs", "load-test-basic",
-          "load-test-barrier", "logs-all", "logs-bank-api", "resource-usage", "restart-bank-api", "full-reset", "cleanup"]
+          "load-test-barrier", "logs-all", "logs-bank-api", "resource-usage", "restart-bank-api", "full-reset",
+          "cleanup"]
 NATIVE = ["verify-api", "show-concept", "single-transfer", "concurrent-no-delay", "enable-delay", "race-with-delay",
           "enable-barrier", "race-with-barrier", "view-metrics", "show-urls", "enable-safe-mode", "test-with-fix",
           "view-transactions", "generate-traces"]
