@@ -162,12 +162,17 @@ TEXT
 help_test() {
     cat <<'TEXT'
 Usage: ./lab test [--preset NAME] [-R REGEX] [--no-install]
+       ./lab test --compose [--no-install]
 
 Builds and runs every test: all of them on the release build and on the AddressSanitizer build, the race and
 shutdown tests on the ThreadSanitizer build too.
 
   --preset NAME  only this preset: release, asan, tsan or debug
   -R REGEX       only the tests whose names match
+  --compose      instead: the whole lab with Docker Compose, and every block of the runbook against it. It takes
+                 the ports 3001, 5432, 8000, 9090 and 16686. As root it starts an engine of its own where none runs;
+                 where no image can be pulled it builds stand-ins from Debian packages and Go modules (the first
+                 time: a quarter of an hour), and leaves Grafana out
   --no-install   stop with the list of missing packages instead of installing them
 
 Exit status: 0 if all passed.

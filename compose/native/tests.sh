@@ -4,12 +4,13 @@
 tests_tools=''
 
 lab_test() {
-    local install=true presets=(release asan tsan) regex=() preset
+    local install=true compose=false presets=(release asan tsan) regex=() preset
     while (($#)); do
         case $1 in
             --no-install) install=false ;;
             --preset)     lab_needs_value "$@"; presets=("$2"); shift ;;
             --preset=*)   presets=("${1#*=}") ;;
+            --compose)    compose=true ;;
             -R)           lab_needs_value "$@"; regex=(-R "$2"); shift ;;
             *)            fail "test: no option '$1': './lab test --help' lists them" ;;
         esac
@@ -19,9 +20,21 @@ lab_test() {
         [[ $preset =~ ^(release|debug|asan|tsan)$ ]] || fail "test: no preset '$preset': release, asan, tsan or debug"
     done
     mkdir -p "$lab_state"
+    if $compose; then
+        tests_run_compose "$install"
+        return
+    fi
     build_prepare_tools "$install" "$packages_to_run" "$packages_to_play" "$packages_to_test"
     tests_find_tools "$install"
     tests_run_all
+}
+
+# The whole lab in Docker, and every block of the runbook against it. It takes the lab's ports, and an engine.
+tests_run_compose() {
+    local install=()
+    build_prepare_tools "$1" "$packages_to_run" "$packages_to_play"
+    ! $1 || install=(--install)
+    "$lab_root/tests/compose/run" "${install[@]}" -- "$lab_root/lab" runbook --compose --no-install
 }
 
 # Uses presets and regex of lab_test. A preset that fails does not keep the next from being run.

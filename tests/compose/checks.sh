@@ -10,7 +10,8 @@ checks_run() {
     check_image_size
     check_race
     check_eventually "Prometheus has counted it" prometheus_counts_a_double_spend
-    check_eventually "Jaeger has its trace" jaeger_has_a_race
+    check_eventually "Jaeger has the traces of all four transfers" jaeger_has_every_transfer
+    check_traces
     check_restart
 }
 
@@ -98,10 +99,26 @@ prometheus_counts_a_double_spend() {
         --data-urlencode 'query=sum(double_spend_detected_total) > 0' | grep -q '"value":'
 }
 
-jaeger_has_a_race() {
+# jaeger_traces [TAGS]: what a person finds under service bank-api, operation transfer.
+jaeger_traces() {
     curl --silent --get 'http://localhost:16686/api/traces' --data-urlencode 'service=bank-api' \
-        --data-urlencode 'operation=transfer' --data-urlencode 'tags={"race_condition.detected":"true"}' |
-        grep -q '"traceID":'
+        --data-urlencode 'operation=transfer' --data-urlencode "tags=${1:-{\}}"
+}
+
+jaeger_has_every_transfer() { (($(jaeger_traces | jq '.data | length') == 4)); }
+
+# Of the four transfers one raced: the tag finds it and no other, and its link opens the racer it ran into.
+check_traces() {
+    local racer other
+    racer=$(jaeger_traces '{"race_condition.detected":"true"}' | jq -r '.data[].traceID')
+    [[ $racer =~ ^[0-9a-f]{32}$ ]] || fail "not one trace has race_condition.detected=true, but: ${racer:-none}"
+    check "race_condition.detected=true finds the racer, and nothing of safe mode"
+    other=$(curl --silent "http://localhost:16686/api/traces/$racer" | jq -r --arg racer "$racer" '
+        .data[].spans[] | select(.operationName == "transfer") | .references[].traceID | select(. != $racer)')
+    [[ $(curl --silent "http://localhost:16686/api/traces/$other" |
+        jq -r '[.data[].spans[].operationName] | index("transfer") != null') == true ]] ||
+        fail "the racer's trace $racer does not lead to the other's: ${other:-no link}"
+    check "its link opens the other racer's trace"
 }
 
 bank_is_healthy() { curl --silent "$bank/health" | grep -q '"status":"ok"'; }
