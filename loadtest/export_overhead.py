@@ -4,7 +4,8 @@
 Five servers on one database, all in safe mode, take turns under the same load (wrk, 32 connections, transfers between
 random pairs of 1,000 accounts): one that exports nothing, and one each with a ratio of 0.01, every trace, a collector
 that refuses connections, and one that takes a request and never answers. The collector is an nginx that says 200.
-A ratio is the median over the rounds of a server's rate by that of the server that exports nothing in the same round.
+Each is measured between two measurements of the server that exports nothing, from an empty log of transfers every
+time, and compared with their mean: what drifts, drifts for both. A ratio is the median over the rounds.
 """
 
 import argparse
@@ -45,6 +46,7 @@ def silent_listener():
 
 
 def transfers_per_second(bank, script, seconds):
+    assert bank.post("/reset").status == 200
     answer = subprocess.run(["wrk", "-t1", "-c32", f"-d{seconds}s", "-s", script, f"http://127.0.0.1:{bank.port}"],
                             check=True, capture_output=True, text=True).stdout
     assert "Non-2xx" not in answer and "Socket errors" not in answer, answer
@@ -63,8 +65,8 @@ def make_accounts(cluster, database):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=int, default=2)
     options = parser.parse_args()
     missing = [tool for tool in ("wrk", "nginx") if shutil.which(tool) is None]
     if missing:
@@ -99,13 +101,18 @@ def main():
         ratios = {name: [] for name in limits}
         for bank in banks.values():
             transfers_per_second(bank, script, 1)
-        names = list(banks)
+        names = list(limits)
         for number in range(options.rounds):
             turn = names[number % len(names):] + names[:number % len(names)]
-            rates = {name: transfers_per_second(banks[name], script, options.seconds) for name in turn}
-            say("  round %d: " % (number + 1) + ", ".join(f"{name} {rates[name]:.0f}/s" for name in names))
-            for name, found in ratios.items():
-                found.append(rates[name] / rates["no export"])
+            before = transfers_per_second(banks["no export"], script, options.seconds)
+            told = []
+            for name in turn:
+                rate = transfers_per_second(banks[name], script, options.seconds)
+                after = transfers_per_second(banks["no export"], script, options.seconds)
+                ratios[name].append(rate / ((before + after) / 2))
+                told.append(f"{name} {rate:.0f}/s ({ratios[name][-1]:.3f})")
+                before = after
+            say(f"  round {number + 1}: " + ", ".join(told) + f", no export {before:.0f}/s")
         held = True
         for name, limit in limits.items():
             ratio = statistics.median(ratios[name])

@@ -188,7 +188,7 @@ def measure(quick):
     def note(what, value, unit, promise, held):
         results.append({"what": what, "value": round(value, 3), "unit": unit, "promise": promise, "held": held})
 
-    rounds, seconds, races = (3, 2, 300) if quick else (7, 4, 2000)
+    rounds, seconds, races = (3, 2, 300) if quick else (15, 2, 2000)
     folder = tempfile.mkdtemp(prefix="lab-yardsticks-")
     cluster = Cluster()
     nginx = bank = None
