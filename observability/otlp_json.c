@@ -1,6 +1,8 @@
 // Writes spans as OTLP JSON, and reads partialSuccess with jansson. Exporter's thread.
 #include "otlp_json.h"
 
+#include "percent.h"
+
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,33 +21,6 @@ static void append_key(struct text *out, const char *key) {
     text_append_string(out, ",\"value\":{\"");
 }
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static bool append_percent_decoded(struct text *out, struct slice encoded) {
-    for (size_t i = 0; i < encoded.length; i++) {
-        char c = encoded.data[i];
-        if (c == '%') {
-            int high = i + 2 < encoded.length ? hex_digit(encoded.data[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(encoded.data[i + 2]) : -1;
-            if (low < 0) {
-                return false;
-            }
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        text_append(out, &c, 1);
-    }
-    return true;
-}
-
 static bool append_resource_attribute(struct text *out, struct slice pair) {
     const char *equals = memchr(pair.data, '=', pair.length);
     if (equals == NULL || equals == pair.data) {
@@ -53,7 +28,7 @@ static bool append_resource_attribute(struct text *out, struct slice pair) {
     }
     size_t key_length = (size_t)(equals - pair.data);
     struct text value = {0};
-    bool good = append_percent_decoded(&value, (struct slice){equals + 1, pair.length - key_length - 1});
+    bool good = percent_decode((struct slice){equals + 1, pair.length - key_length - 1}, false, &value);
     text_append_string(out, ",{\"key\":");
     text_append_json_string(out, (struct slice){pair.data, key_length});
     text_append_string(out, ",\"value\":{\"stringValue\":");

@@ -3,6 +3,7 @@
 #define SERVER_QUERY_H
 
 #include "http_limits.h"
+#include "percent.h"
 #include "text.h"
 
 #include <stdbool.h>
@@ -21,9 +22,6 @@ struct query {
     struct text decoded; // what the slices point into
     struct text problem; // set by the first thing that could not be used
 };
-
-// Percent-decodes `encoded` into `out`, with "+" as a space when `plus_is_space`. False: a broken escape or a NUL.
-MUST_CHECK bool percent_decode(struct slice encoded, bool plus_is_space, struct text *out);
 
 // Read a query, take from it what is known, and finish: anything unusable along the way is remembered as the
 // problem, and query_finish() says whether there was one, a parameter nobody took included.

@@ -82,6 +82,13 @@ tests_closing_line() { grep -E '^[0-9]+% tests passed' "$lab_state/ctest-$1.log"
 tests_find_tools() {
     tests_find_tool "$1" prometheus prometheus
     tests_find_tool "$1" promtool promtool
+    tests_find_k6 "$1"
+}
+
+# k6 for the load scripts: built where there is a Go to build it with.
+tests_find_k6() {
+    load_find_k6 || { $1 && command -v go >/dev/null && load_install_k6; } ||
+        warn "no k6 and no go: the load scripts are not run"
 }
 
 # tests_find_tool INSTALL(true|false) COMMAND PACKAGE
