@@ -22,7 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" 
 from bank import Bank  # noqa: E402
 from cluster import Cluster, free_port  # noqa: E402
 
-from yardsticks import Nginx, say  # noqa: E402
+from yardsticks import Nginx, resident_mebibytes, say  # noqa: E402
 
 ACCOUNTS = 1000
 
@@ -51,11 +51,6 @@ def transfers_per_second(bank, script, seconds):
                             check=True, capture_output=True, text=True).stdout
     assert "Non-2xx" not in answer and "Socket errors" not in answer, answer
     return float(re.search(r"Requests/sec:\s+([\d.]+)", answer).group(1))
-
-
-def resident_mebibytes(bank):
-    status = pathlib.Path(f"/proc/{bank.process.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) / 1024
 
 
 def make_accounts(cluster, database):

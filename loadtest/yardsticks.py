@@ -33,7 +33,7 @@ from cluster import Cluster, free_port  # noqa: E402
 HEALTH = '{"status":"ok","service":"bank-api","database":"ok"}'
 SESSIONS = 32
 SLOTS = 28  # transfers that 32 workers run at once
-MEBIBYTE = 1024
+KIBIBYTES_A_MEBIBYTE = 1024
 
 
 def say(text):
@@ -128,7 +128,7 @@ def is_healthy(port):
 
 def resident_mebibytes(bank):
     status = pathlib.Path(f"/proc/{bank.process.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) / MEBIBYTE
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) / KIBIBYTES_A_MEBIBYTE
 
 
 def open_all_sessions(bank):

@@ -1,5 +1,6 @@
 """A real, private PostgreSQL: its own data folder, Unix socket and free loopback port, fsync on."""
 
+import contextlib
 import glob
 import os
 import pathlib
@@ -187,3 +188,14 @@ class Session:
 
     def __exit__(self, *_):
         self._connection.close()
+
+
+@contextlib.contextmanager
+def running_cluster():
+    """A cluster of its own for a `with`: started, and gone without a trace at the end."""
+    cluster = Cluster()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.remove()

@@ -6,7 +6,7 @@ import concurrent.futures
 import pytest
 
 from bank import PROGRAM, Bank
-from cluster import Cluster
+from cluster import running_cluster
 
 
 def pytest_configure(config):
@@ -17,12 +17,8 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def cluster():
     """The private PostgreSQL, running."""
-    cluster = Cluster()
-    try:
-        cluster.start()
+    with running_cluster() as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 def stop_all(banks):

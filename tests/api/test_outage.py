@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from cluster import Cluster
+from cluster import running_cluster
 from crowd import Crowd
 from pace import HANG_GUARD, eventually
 from problem import assert_problem
@@ -14,12 +14,8 @@ from problem import assert_problem
 @pytest.fixture(scope="module")
 def cluster():
     """A PostgreSQL of its own: it is stopped and broken here, and a small one is soon back."""
-    cluster = Cluster()
-    try:
-        cluster.start()
+    with running_cluster() as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from bank import PROGRAM, Bank
-from cluster import Cluster
+from cluster import running_cluster
 from collector import Collector
 from prometheus import Prometheus
 
@@ -19,12 +19,8 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def cluster():
     """The private PostgreSQL, running."""
-    cluster = Cluster()
-    try:
-        cluster.start()
+    with running_cluster() as cluster:
         yield cluster
-    finally:
-        cluster.remove()
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ static void test_ratios(void **state) {
     assert_in_range(count_kept(0.01), TRACES / 250, TRACES / 50);
 }
 
-// Two services with one ratio decide alike, and a larger ratio keeps what a smaller one keeps.
+// A larger ratio keeps what a smaller one keeps, so services with different ratios still share whole traces.
 static void test_a_ratio_is_of_the_trace_id(void **state) {
     (void)state;
     struct trace_sampler small = find("traceidratio", 0.2);
@@ -76,7 +76,6 @@ static void test_a_ratio_is_of_the_trace_id(void **state) {
         struct trace_context trace;
         trace_context_start(&trace, false);
         if (trace_sampler_keeps(&small, NULL, trace.trace_id)) {
-            assert_true(trace_sampler_keeps(&small, NULL, trace.trace_id));
             assert_true(trace_sampler_keeps(&large, NULL, trace.trace_id));
         }
     }
