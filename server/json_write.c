@@ -52,6 +52,11 @@ void json_write_record(struct text *out, const struct transfer_record *record) {
                        record->duration_us % 1000);
     write_string_field(out, "strategy", record->strategy);
     text_append_format(out, ",\"race_detected\":%s", boolean(record->race_detected));
+    if (record->anomaly == NULL) {
+        text_append_string(out, ",\"anomaly\":null");
+    } else {
+        write_string_field(out, "anomaly", record->anomaly);
+    }
     if (record->trace_id[0] == '\0') {
         text_append_string(out, ",\"trace_id\":null}");
     } else {

@@ -1,6 +1,7 @@
 # Turns the .sql files of this folder into C.
 #   awk -v mode=header|source|script [-v name=schema] -f embed.awk FILE
 # header, source: statements.sql as an enum and a table of texts; script: a whole file as one string.
+# "-- part: x" begins a text that several statements end or begin with; a line "-- insert: x" stands for it.
 
 function c_line(text) {
     gsub(/\\/, "\\\\", text)
@@ -18,8 +19,15 @@ function finish_statement() {
 }
 
 mode == "script" { body = body c_line($0); next }
-/^-- name: / { finish_statement(); statement = $3; operation = $4; table = $5; next }
+/^-- part: / { finish_statement(); part = $3; next }
+/^-- insert: / {
+    if (!($3 in parts)) { print "embed.awk: no part " $3 " before line " NR > "/dev/stderr"; exit 1 }
+    if (part != "") parts[part] = parts[part] parts[$3]; else body = body parts[$3]
+    next
+}
+/^-- name: / { part = ""; finish_statement(); statement = $3; operation = $4; table = $5; next }
 /^--/ || /^[ \t]*$/ { next }
+part != "" { parts[part] = parts[part] c_line($0); next }
 { body = body c_line($0) }
 
 END {

@@ -34,6 +34,9 @@ CREATE TABLE IF NOT EXISTS transfers (
     duration_ms         numeric(12,3) NOT NULL, -- until this row was written: a COMMIT comes after
     strategy            text          NOT NULL,
     race_detected       boolean       NOT NULL,
+    anomaly             text          CHECK (anomaly IN ('double_spend', 'lost_update', 'stale_read')),
     trace_id            text,
     steps               jsonb         NOT NULL  -- see transfer_steps in views.sql
 );
+ALTER TABLE transfers ADD COLUMN IF NOT EXISTS anomaly text -- of a log from before there was one
+    CHECK (anomaly IN ('double_spend', 'lost_update', 'stale_read'));

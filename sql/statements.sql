@@ -11,34 +11,185 @@ SELECT 1;
 -- name: begin BEGIN none
 BEGIN ISOLATION LEVEL READ COMMITTED;
 
+-- name: begin_repeatable_read BEGIN none
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+
+-- name: begin_serializable BEGIN none
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+
 -- name: commit COMMIT none
 COMMIT;
 
 -- name: rollback ROLLBACK none
 ROLLBACK;
 
--- The vulnerable read: it takes no lock, so what it saw may be old before it is used.
--- name: read_balances SELECT accounts
-SELECT id, balance FROM accounts WHERE id IN ($1, $2);
+-- ---- What the strategies read ----
 
--- The safe read: rows are locked in the order of their ids, so two transfers in opposite
--- directions queue up instead of deadlocking.
+-- It takes no lock, so what it saw may be old before it is used.
+-- name: read_balances SELECT accounts
+SELECT id, balance, version FROM accounts WHERE id IN ($1, $2);
+
+-- Rows are locked in the order of their ids, byte by byte as the program compares them, so two transfers in opposite directions queue up
+-- instead of deadlocking.
 -- name: lock_balances SELECT accounts
-SELECT id, balance FROM accounts WHERE id IN ($1, $2) ORDER BY id FOR UPDATE;
+SELECT id, balance, version FROM accounts WHERE id IN ($1, $2) ORDER BY id COLLATE "C" FOR UPDATE;
+
+-- One row, for a transfer whose own UPDATE would lock its rows in the wrong order.
+-- name: lock_first SELECT accounts
+SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE;
+
+-- A lock on a number, kept until the transaction ends. A statement of its own: a read in the same one would see
+-- the balance as it was before the wait.
+-- name: advisory_lock SELECT none
+SELECT pg_advisory_xact_lock(hashtextextended($1, 8000150021));
+
+-- How many sessions wait for what this one holds, directly or behind others that do.
+-- name: count_waiting SELECT pg_locks
+WITH RECURSIVE behind (pid) AS (
+    SELECT pg_backend_pid()
+    UNION
+    SELECT waiting.pid FROM pg_locks waiting JOIN behind ON behind.pid = ANY (pg_blocking_pids(waiting.pid))
+    WHERE NOT waiting.granted
+)
+SELECT count(*) - 1 FROM behind;
+
+-- ---- One write at a time, each committed on its own ----
 
 -- name: deduct UPDATE accounts
-UPDATE accounts SET balance = balance - $2::numeric, version = version + 1 WHERE id = $1 RETURNING balance;
+UPDATE accounts SET balance = balance - $2::numeric, version = version + 1 WHERE id = $1 RETURNING balance, version;
 
 -- name: credit UPDATE accounts
-UPDATE accounts SET balance = balance + $2::numeric, version = version + 1 WHERE id = $1 RETURNING balance;
+UPDATE accounts SET balance = balance + $2::numeric, version = version + 1 WHERE id = $1 RETURNING balance, version;
+
+-- The balance as the program computed it, whatever the row holds by now: the lost update.
+-- name: set_balance UPDATE accounts
+UPDATE accounts SET balance = $2::numeric, version = version + 1 WHERE id = $1 RETURNING balance, version;
+
+-- part: transfer_columns
+INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, thread_id, duration_ms, strategy, trace_id,
+                       from_balance_before, from_balance_after, to_balance_before, to_balance_after,
+                       status, race_detected, anomaly, steps)
+
+-- part: transfer_identity
+SELECT $1, 'epoch'::timestamptz + $2::bigint * interval '1 microsecond', $3, $4, $5::numeric, $6, $7::numeric, $8, $9,
 
 -- name: record_transfer INSERT transfers
+-- insert: transfer_columns
+-- insert: transfer_identity
+       $11::numeric, $12::numeric, $13::numeric, $14::numeric, $15, $16::boolean, $17, $10::jsonb;
+
+-- ---- All writes of a transfer in one statement: deduct, credit, record ----
+-- Each names a way to deduct. `seen` is the balance that the decision to deduct was made on, `lost` whether
+-- somebody else's write was overwritten; who deducts no row credits nobody and records nothing.
+
+-- part: credit_and_record
+credited AS (
+    UPDATE accounts SET balance = accounts.balance + $5::numeric, version = version + 1
+    FROM deducted WHERE id = $4 RETURNING accounts.balance, clock_timestamp() AS at
+)
+-- insert: transfer_columns
+-- insert: transfer_identity
+       d.seen, d.balance, c.balance - $5::numeric, c.balance, 'success', d.lost OR d.seen - $5::numeric <> d.balance,
+       CASE WHEN d.lost THEN 'lost_update' WHEN d.seen - $5::numeric = d.balance THEN NULL
+            WHEN d.balance < 0 THEN 'double_spend' ELSE 'stale_read' END,
+       $10::jsonb || jsonb_build_array(
+           jsonb_build_object('step', 'deduct', 'account', $3::text, 'value', d.balance,
+                              'at_us', (extract(epoch FROM d.at) * 1000000)::bigint,
+                              'took_us', greatest(0, (extract(epoch FROM d.at) * 1000000)::bigint - $11::bigint)),
+           jsonb_build_object('step', 'credit', 'account', $4::text, 'value', c.balance,
+                              'at_us', (extract(epoch FROM c.at) * 1000000)::bigint,
+                              'took_us', (extract(epoch FROM c.at - d.at) * 1000000)::bigint))
+FROM deducted d, credited c
+RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly;
+
+-- What was read is what is taken from: nobody can have changed it since.
+-- name: book UPDATE accounts
+WITH deducted AS (
+    UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
+    WHERE id = $3
+    RETURNING balance, $12::numeric AS seen, false AS lost, clock_timestamp() AS at
+),
+-- insert: credit_and_record
+
+-- Nobody has written the row since its version was read, or no row is found.
+-- name: book_if_unchanged UPDATE accounts
+WITH deducted AS (
+    UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
+    WHERE id = $3 AND version = $13::bigint
+    RETURNING balance, $12::numeric AS seen, false AS lost, clock_timestamp() AS at
+),
+-- insert: credit_and_record
+
+-- PostgreSQL judges the predicate on the newest row, after the wait for it.
+-- name: book_if_covered UPDATE accounts
+WITH deducted AS (
+    UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
+    WHERE id = $3 AND balance >= $5::numeric AND EXISTS (SELECT FROM accounts WHERE id = $4)
+    RETURNING balance, balance + $5::numeric AS seen, false AS lost, clock_timestamp() AS at
+),
+-- insert: credit_and_record
+
+-- Wrong: the sub-select keeps the snapshot that the statement began with, whatever the row holds after the wait.
+-- name: book_if_subselect UPDATE accounts
+WITH deducted AS (
+    UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
+    WHERE id = $3 AND (SELECT balance FROM accounts WHERE id = $3) >= $5::numeric
+      AND EXISTS (SELECT FROM accounts WHERE id = $4)
+    RETURNING balance, (SELECT balance FROM accounts WHERE id = $3) AS seen, false AS lost, clock_timestamp() AS at
+),
+-- insert: credit_and_record
+
+-- Wrong: so does the CTE, and the new balance is computed from it.
+-- name: book_from_snapshot UPDATE accounts
+WITH snapshot AS (
+    SELECT id, balance, version FROM accounts WHERE id = $3
+), deducted AS (
+    UPDATE accounts SET balance = snapshot.balance - $5::numeric, version = accounts.version + 1
+    FROM snapshot
+    WHERE accounts.id = snapshot.id AND snapshot.balance >= $5::numeric AND EXISTS (SELECT FROM accounts WHERE id = $4)
+    RETURNING accounts.balance, snapshot.balance AS seen, accounts.version > snapshot.version + 1 AS lost,
+              clock_timestamp() AS at
+),
+-- insert: credit_and_record
+
+-- The record of a transfer that nothing was read for, if its account does not cover it: judged here and now.
+-- name: refuse INSERT transfers
+-- insert: transfer_columns
+-- insert: transfer_identity
+       f.balance, f.balance, t.balance, t.balance, 'failed_insufficient_funds', false, NULL,
+       $10::jsonb || jsonb_build_array(
+           jsonb_build_object('step', 'check', 'account', $3::text, 'value', f.balance,
+                              'at_us', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 'took_us', 0))
+FROM accounts f, accounts t
+WHERE f.id = $3 AND t.id = $4 AND f.balance < $5::numeric
+RETURNING from_balance_before, to_balance_before;
+
+-- ---- Many transfers in one transaction ----
+
+-- name: lock_many SELECT accounts
+SELECT id, balance FROM accounts WHERE id = ANY ($1::text[]) ORDER BY id COLLATE "C" FOR UPDATE;
+
+-- name: book_many UPDATE accounts
+WITH moved AS (
+    UPDATE accounts SET balance = accounts.balance + change.amount, version = version + change.writes
+    FROM unnest($1::text[], $2::numeric[], $3::bigint[]) AS change (id, amount, writes)
+    WHERE accounts.id = change.id
+)
 INSERT INTO transfers (id, "timestamp", from_account, to_account, amount,
                        from_balance_before, from_balance_after, to_balance_before, to_balance_after,
-                       status, thread_id, duration_ms, strategy, race_detected, trace_id, steps)
-VALUES ($1, 'epoch'::timestamptz + $2::bigint * interval '1 microsecond', $3, $4, $5::numeric,
-        $6::numeric, $7::numeric, $8::numeric, $9::numeric,
-        $10, $11, $12::numeric, $13, $14::boolean, $15, $16::jsonb);
+                       status, duration_ms, trace_id, steps, thread_id, strategy, race_detected)
+SELECT t.id, 'epoch'::timestamptz + t.received_us * interval '1 microsecond', t.from_account, t.to_account, t.amount,
+       t.from_balance_before, t.from_balance_after, t.to_balance_before, t.to_balance_after,
+       t.status, t.duration_ms, t.trace_id, t.steps, $17, $18, false
+FROM unnest($4::text[], $5::bigint[], $6::text[], $7::text[], $8::numeric[],
+            $9::numeric[], $10::numeric[], $11::numeric[], $12::numeric[],
+            $13::text[], $14::numeric[], $15::text[], $16::jsonb[])
+     WITH ORDINALITY AS t (id, received_us, from_account, to_account, amount,
+                           from_balance_before, from_balance_after, to_balance_before, to_balance_after,
+                           status, duration_ms, trace_id, steps, place)
+ORDER BY t.place;
+
+-- ---- Everything else ----
 
 -- name: read_accounts SELECT accounts
 SELECT id, balance FROM accounts ORDER BY id;
@@ -57,14 +208,14 @@ SELECT drift FROM money_supply;
 -- name: read_transfers SELECT transfers
 SELECT id, to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        from_account, to_account, amount, from_balance_before, from_balance_after,
-       to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy, race_detected, trace_id
+       to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy, race_detected, anomaly, trace_id
 FROM (SELECT * FROM transfers ORDER BY seq DESC LIMIT $1::integer) AS newest
 ORDER BY seq;
 
 -- Back to the initial state: the accounts first, in order, as the transfers take them; only then
 -- the log, so that no transfer holds what this waits for while waiting for what this holds.
 -- name: reset_lock SELECT accounts
-SELECT id FROM accounts ORDER BY id FOR UPDATE;
+SELECT id FROM accounts ORDER BY id COLLATE "C" FOR UPDATE;
 
 -- name: reset_accounts UPDATE accounts
 UPDATE accounts SET balance = initial_balance, version = 0;

@@ -86,6 +86,16 @@ static const char *status_of(const char *text) {
     return transfer_outcome_status(outcome);
 }
 
+static const char *anomaly_of(const char *text) {
+    static const char *const anomalies[] = {"double_spend", "lost_update", "stale_read"};
+    for (size_t i = 0; i < sizeof anomalies / sizeof anomalies[0]; i++) {
+        if (strcmp(text, anomalies[i]) == 0) {
+            return anomalies[i];
+        }
+    }
+    return NULL;
+}
+
 // The columns of the statement read_transfers, in its order.
 static bool take_record(const struct db_rows *rows, int row, struct transfer_record *out) {
     copy_text(out->id, sizeof out->id, db_rows_value(rows, row, 0));
@@ -97,7 +107,8 @@ static bool take_record(const struct db_rows *rows, int row, struct transfer_rec
     out->duration_us = microseconds_of(db_rows_value(rows, row, 11));
     copy_text(out->strategy, sizeof out->strategy, db_rows_value(rows, row, 12));
     out->race_detected = db_rows_value(rows, row, 13)[0] == 't';
-    copy_text(out->trace_id, sizeof out->trace_id, db_rows_value(rows, row, 14)); // SQL's NULL reads as ""
+    out->anomaly = anomaly_of(db_rows_value(rows, row, 14)); // SQL's NULL reads as ""
+    copy_text(out->trace_id, sizeof out->trace_id, db_rows_value(rows, row, 15));
     return bank_money_of(rows, row, 4, &out->amount) && bank_money_of(rows, row, 5, &out->from_balance_before) &&
            bank_money_of(rows, row, 6, &out->from_balance_after) &&
            bank_money_of(rows, row, 7, &out->to_balance_before) && bank_money_of(rows, row, 8, &out->to_balance_after);
@@ -174,6 +185,7 @@ void transfer_record_of(const struct transfer_request *request, const struct tra
         .status = transfer_outcome_status(result->outcome),
         .duration_us = result->duration_ns / NANOSECONDS_PER_MICROSECOND,
         .race_detected = result->race_detected,
+        .anomaly = transfer_anomaly(result),
     };
     copy_text(out->id, sizeof out->id, request->id);
     clock_format_timestamp(request->received_us, out->timestamp);

@@ -39,6 +39,7 @@ struct transfer_record {
     uint64_t duration_us;
     char strategy[STRATEGY_NAME_LENGTH];
     bool race_detected;
+    const char *anomaly;         // of a race: which; lives for ever; or NULL
     char trace_id[TRACE_ID_HEX]; // "": none
 };
 

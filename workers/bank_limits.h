@@ -30,6 +30,7 @@
 #define BARRIER_TIMEOUT_MS_MIN 1
 #define BARRIER_TIMEOUT_MS_MAX 600000
 #define BARRIER_TIMEOUT_MS_DEFAULT 30000
+#define HOLD_PAUSE_MAX_MS 16 // between two looks at who waits behind a row
 #define DELAY_MS_MAX 60000
 #define DELAY_MS_DEFAULT 100
 

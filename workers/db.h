@@ -63,6 +63,21 @@ void db_session_close(struct db_session *session);
 MUST_CHECK enum db_status db_execute(struct db_session *session, enum statement statement, const char *const *values,
                                      int value_count, struct db_rows *rows);
 
+// A statement among several that travel together.
+struct db_call {
+    enum statement statement;
+    const char *const *values;
+    int value_count;
+    struct db_rows rows; // out: as of db_execute(); to be freed when the answer is DB_OK and `keep_rows` was set
+    bool keep_rows;
+};
+
+#define DB_CALLS_MAX 8
+
+// Runs up to DB_CALLS_MAX statements in order, in one round trip (libpq's pipeline mode). The first that fails keeps
+// those behind it from being run and gives the status of all; outside a transaction it undoes those before it as well.
+MUST_CHECK enum db_status db_execute_all(struct db_session *session, struct db_call *calls, size_t count);
+
 // Runs a script of many statements (schema.sql and the like), unprepared.
 MUST_CHECK enum db_status db_execute_script(struct db_session *session, const char *script);
 

@@ -1,4 +1,5 @@
-// One statement, sent and answered. Worker threads.
+// Statements, sent and answered, one or several a round trip. Worker threads.
+// Pipelines: https://www.postgresql.org/docs/current/libpq-pipeline-mode.html.
 #include "clock.h"
 #include "db_internal.h"
 #include "log.h"
@@ -83,38 +84,99 @@ static enum db_status session_prepare(struct db_session *session, enum statement
     return status;
 }
 
-enum db_status db_execute(struct db_session *session, enum statement statement, const char *const *values,
-                          int value_count, struct db_rows *rows) {
-    if (rows != NULL) {
-        rows->result = NULL;
+static enum db_status session_prepare_all(struct db_session *session, const struct db_call *calls, size_t count,
+                                          uint64_t deadline_ns) {
+    enum db_status status = DB_OK;
+    for (size_t i = 0; i < count && status == DB_OK; i++) {
+        status = session_prepare(session, calls[i].statement, deadline_ns);
+    }
+    return status;
+}
+
+// False: the connection broke.
+static bool session_send_all(struct db_session *session, const struct db_call *calls, size_t count) {
+    bool pipeline = count > 1;
+    bool sent = !pipeline || PQenterPipelineMode(session->connection) == 1;
+    for (size_t i = 0; i < count && sent; i++) {
+        const char *name = statement_texts[calls[i].statement].name;
+        sent = PQsendQueryPrepared(session->connection, name, calls[i].value_count, calls[i].values, NULL, NULL, 0) == 1;
+    }
+    return sent && (!pipeline || PQpipelineSync(session->connection) == 1);
+}
+
+static enum db_status collect_call(struct db_session *session, struct db_call *call, uint64_t deadline_ns) {
+    const char *name = statement_texts[call->statement].name;
+    PGresult *result = db_collect(session, deadline_ns);
+    enum db_status status = db_classify(session, result, name);
+    // COMMIT of a failed transaction succeeds with the tag ROLLBACK.
+    if (status == DB_OK && call->statement == STATEMENT_COMMIT && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
+        status = DB_ROLLED_BACK;
+    }
+    if (status == DB_OK && call->keep_rows) {
+        call->rows.result = result;
+    } else {
+        PQclear(result);
+    }
+    return status;
+}
+
+// The answers in their order. Those behind the first failure say only that they were not run.
+static enum db_status session_collect_all(struct db_session *session, struct db_call *calls, size_t count,
+                                          uint64_t started_ns, uint64_t deadline_ns) {
+    enum db_status status = DB_OK;
+    for (size_t i = 0; i < count && session->connection != NULL; i++) {
+        if (status == DB_OK) {
+            status = collect_call(session, &calls[i], deadline_ns);
+            log_run(session, calls[i].statement, started_ns);
+        } else {
+            PQclear(db_collect(session, deadline_ns));
+        }
+    }
+    if (count > 1 && session->connection != NULL) {
+        PQclear(db_collect(session, deadline_ns)); // the pipeline's end
+        if (session->connection != NULL && PQexitPipelineMode(session->connection) != 1) {
+            db_session_close(session);
+        }
+    }
+    return status == DB_OK && session->connection == NULL ? DB_AWAY : status;
+}
+
+enum db_status db_execute_all(struct db_session *session, struct db_call *calls, size_t count) {
+    CHECK(count >= 1 && count <= DB_CALLS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        calls[i].rows.result = NULL;
     }
     if (session->connection == NULL) {
         memcpy(session->sqlstate, "08003", SQLSTATE_LENGTH);
         return DB_AWAY;
     }
-    const char *name = statement_texts[statement].name;
     uint64_t started_ns = clock_monotonic_ns();
     uint64_t deadline_ns = db_deadline(session);
-    enum db_status status = session_prepare(session, statement, deadline_ns);
-    PGresult *result = NULL;
-    if (status == DB_OK) {
-        if (PQsendQueryPrepared(session->connection, name, value_count, values, NULL, NULL, 0) == 1) {
-            result = db_collect(session, deadline_ns);
-        }
-        status = db_classify(session, result, name);
-        // COMMIT of a failed transaction succeeds with the tag ROLLBACK.
-        if (status == DB_OK && statement == STATEMENT_COMMIT && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
-            status = DB_ROLLED_BACK;
-        }
+    enum db_status status = session_prepare_all(session, calls, count, deadline_ns);
+    if (status != DB_OK) {
+        log_run(session, calls[0].statement, started_ns);
+    } else if (session_send_all(session, calls, count)) {
+        status = session_collect_all(session, calls, count, started_ns, deadline_ns);
+    } else {
+        status = db_classify(session, NULL, statement_texts[calls[0].statement].name);
+        log_run(session, calls[0].statement, started_ns);
     }
-    log_run(session, statement, started_ns);
     if (status == DB_AWAY) {
         db_session_close(session);
     }
-    if (status == DB_OK && rows != NULL) {
-        rows->result = result;
-    } else {
-        PQclear(result);
+    for (size_t i = 0; i < count && status != DB_OK; i++) {
+        db_rows_free(&calls[i].rows);
+    }
+    return status;
+}
+
+enum db_status db_execute(struct db_session *session, enum statement statement, const char *const *values,
+                          int value_count, struct db_rows *rows) {
+    struct db_call call = {
+        .statement = statement, .values = values, .value_count = value_count, .keep_rows = rows != NULL};
+    enum db_status status = db_execute_all(session, &call, 1);
+    if (rows != NULL) {
+        *rows = call.rows;
     }
     return status;
 }

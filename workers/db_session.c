@@ -169,8 +169,19 @@ static enum db_status session_setup(struct db_session *session) {
     return db_execute(session, STATEMENT_SESSION_SETUP, values, 2, NULL);
 }
 
+// Whether the connection still is one. PostgreSQL has nothing to say to a session that asks nothing, but for its end
+// (or a notice that the lab can do without): then a new one is the safe choice. Found out later, it would be too late:
+// a write could not tell a connection that had died before it from one that died of it.
+static bool session_is_alive(struct db_session *session) {
+    if (session->connection == NULL || PQstatus(session->connection) != CONNECTION_OK) {
+        return false;
+    }
+    struct pollfd watched = {.fd = PQsocket(session->connection), .events = POLLIN};
+    return poll(&watched, 1, 0) == 0;
+}
+
 enum db_status db_session_open(struct db_session *session, bool *was_open) {
-    *was_open = session->connection != NULL && PQstatus(session->connection) == CONNECTION_OK;
+    *was_open = session_is_alive(session);
     if (*was_open) {
         return DB_OK;
     }

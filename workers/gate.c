@@ -5,20 +5,23 @@
 #include "clock.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 struct barrier_round {
     uv_cond_t moved; // signalled with gate->mutex held or just released
     uint32_t parties;
-    uint32_t present; // arrived and not yet gone
+    uint32_t tickets; // arrived and not yet ended: who has one may look at the round
+    uint32_t present; // arrived and not yet gone on
     uint32_t past;    // of a released round: gone through
     bool complete;    // the last party is here: nobody times out any more
     bool open;        // whoever waits may go, for the reason in `release`
     enum gate_release release;
     uint64_t first_past_ns;
     uint32_t arrivals;                                   // in all, those who gave up included
-    struct trace_context arrived[BARRIER_PEERS_MAX + 1]; // the first of them
+    struct barrier_party arrived[BARRIER_PEERS_MAX + 1]; // the first of them
     bool gone[BARRIER_PEERS_MAX + 1];                    // gave up
+    bool ended[BARRIER_PEERS_MAX + 1];
 };
 
 struct gate {
@@ -94,7 +97,8 @@ static void round_free(struct barrier_round *round) {
     free(round);
 }
 
-static void round_enter(struct barrier_round *round, const struct trace_context *party, struct barrier_ticket *ticket) {
+static void round_enter(struct barrier_round *round, const struct barrier_party *party, struct barrier_ticket *ticket) {
+    round->tickets++;
     round->present++;
     ticket->round = round;
     ticket->position = round->present;
@@ -105,7 +109,7 @@ static void round_enter(struct barrier_round *round, const struct trace_context 
     round->complete = round->present == round->parties;
 }
 
-void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct trace_context *party,
+void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct barrier_party *party,
                          struct barrier_ticket *ticket) {
     *ticket = (struct barrier_ticket){.round = NULL, .parties = parties};
     uv_mutex_lock(&gate->mutex);
@@ -141,7 +145,7 @@ static void round_wait(struct gate *gate, struct barrier_round *round, uint32_t 
 static void round_tell_peers(const struct barrier_round *round, uint32_t own_number, struct barrier_pass *pass) {
     for (uint32_t i = 0; i < round->arrivals && i <= BARRIER_PEERS_MAX; i++) {
         if (i != own_number && !round->gone[i] && pass->peer_count < BARRIER_PEERS_MAX) {
-            pass->peers[pass->peer_count++] = round->arrived[i];
+            pass->peers[pass->peer_count++] = round->arrived[i].span;
         }
     }
 }
@@ -162,11 +166,9 @@ static void round_leave(struct gate *gate, struct barrier_round *round, uint32_t
         round->gone[number] = true;
     }
     gate->waiting--;
-    if (--round->present == 0) {
-        if (gate->round == round) {
-            gate->round = NULL;
-        }
-        round_free(round);
+    round->present--;
+    if (round->present == 0 && gate->round == round) {
+        gate->round = NULL;
     }
 }
 
@@ -183,7 +185,38 @@ void gate_barrier_await(struct gate *gate, struct barrier_ticket *ticket, uint32
     }
     round_leave(gate, round, ticket->number, pass);
     uv_mutex_unlock(&gate->mutex);
+}
+
+void gate_barrier_end(struct gate *gate, struct barrier_ticket *ticket) {
+    struct barrier_round *round = ticket->round;
+    if (round == NULL) {
+        return;
+    }
     ticket->round = NULL;
+    uv_mutex_lock(&gate->mutex);
+    if (ticket->number <= BARRIER_PEERS_MAX) {
+        round->ended[ticket->number] = true;
+    }
+    bool last = --round->tickets == 0;
+    uv_mutex_unlock(&gate->mutex);
+    if (last) {
+        round_free(round);
+    }
+}
+
+uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket) {
+    const struct barrier_round *round = ticket->round;
+    if (round == NULL || ticket->number > BARRIER_PEERS_MAX) {
+        return 0;
+    }
+    uint32_t rivals = 0;
+    uv_mutex_lock(&gate->mutex);
+    for (uint32_t i = 0; round->complete && i < round->arrivals && i <= BARRIER_PEERS_MAX; i++) {
+        rivals += i != ticket->number && !round->gone[i] && !round->ended[i] &&
+                  strcmp(round->arrived[i].subject, round->arrived[ticket->number].subject) == 0;
+    }
+    uv_mutex_unlock(&gate->mutex);
+    return rivals;
 }
 
 enum gate_release gate_delay(struct gate *gate, uint64_t version, uint32_t milliseconds) {

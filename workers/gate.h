@@ -21,12 +21,19 @@ enum gate_release {
 // Of how many of its peers a party learns who they are: enough for any story told on purpose.
 #define BARRIER_PEERS_MAX 15
 
+// What a party says of itself: its span, and what it is after. Two that are after the same are rivals.
+#define BARRIER_SUBJECT_MAX 64
+struct barrier_party {
+    struct trace_context span;
+    char subject[BARRIER_SUBJECT_MAX + 1];
+};
+
 struct gate;
 struct barrier_round; // the parties that will be released together
 
 // A party's place in a round.
 struct barrier_ticket {
-    struct barrier_round *round; // NULL: there is nothing to wait for
+    struct barrier_round *round; // NULL: there is nothing to wait for, or it is over
     uint32_t position;           // 1 for the first to arrive
     uint32_t number;             // of its arrival in this round, from 0; those who gave up count too
     uint32_t parties;            // how many the round waits for
@@ -51,13 +58,18 @@ void gate_open_for_shutdown(struct gate *gate);
 // How many stand at the barrier now.
 MUST_CHECK uint32_t gate_barrier_waiting(struct gate *gate);
 
-// In two moves, so that a party can say where it stands before it blocks. Every ticket with a round must be
-// awaited. The party with position == parties does not wait: its barrier_await() releases the round.
-// `party` is who arrives, for its peers to know.
-void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct trace_context *party,
+// In three moves, so that a party can say where it stands before it blocks, and be known to its rivals afterwards.
+// Every ticket with a round must be awaited, and ended when the party has done what it came for. The party with
+// position == parties does not wait: its barrier_await() releases the round.
+void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct barrier_party *party,
                          struct barrier_ticket *ticket);
 void gate_barrier_await(struct gate *gate, struct barrier_ticket *ticket, uint32_t timeout_ms,
                         struct barrier_pass *pass);
+void gate_barrier_end(struct gate *gate, struct barrier_ticket *ticket);
+
+// How many of the party's rivals were released with it and have not ended (of the first BARRIER_PEERS_MAX + 1
+// parties). Between await and end.
+MUST_CHECK uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket);
 
 // Sleeps, unless freed early.
 enum gate_release gate_delay(struct gate *gate, uint64_t version, uint32_t milliseconds);

@@ -13,6 +13,9 @@ static const char *step_name(enum step_kind kind) {
     case STEP_CHECK: return "check";
     case STEP_DEDUCT: return "deduct";
     case STEP_CREDIT: return "credit";
+    case STEP_MUTEX: return "mutex";
+    case STEP_HOLD: return "hold";
+    case STEP_BATCH: return "batch";
     case STEP_RETRY: return "retry";
     }
     CHECK(false);

@@ -17,7 +17,10 @@ enum step_kind {
     STEP_CHECK,   // held `value` against the amount
     STEP_DEDUCT,  // left `value` in `account`
     STEP_CREDIT,  // left `value` in `account`
-    STEP_RETRY,   // lost against another transaction; `outcome` is the SQLSTATE
+    STEP_MUTEX,   // waited for the lock inside this process
+    STEP_HOLD,    // kept the row locked until its rivals stood behind it; `outcome` says how that ended
+    STEP_BATCH,   // waited until its account's batch was booked; `parties` is how many were in it
+    STEP_RETRY,   // lost against another transaction; `outcome` is the SQLSTATE, or why
 };
 
 struct step {
@@ -25,7 +28,7 @@ struct step {
     const char *account; // NULL, or an account of the request
     int64_t value;       // cents; meaningful with an account
     const char *outcome; // NULL, or a word that lives for ever
-    uint32_t parties;    // barrier: how many it waited for
+    uint32_t parties;    // barrier, hold: how many it waited for; batch: how many it held
     uint64_t started_ns; // monotonic
     uint64_t ended_ns;
 };

@@ -1,7 +1,13 @@
 // The list of strategies.
 #include "strategy.h"
 
-const struct strategy *const strategies[] = {&strategy_vulnerable, &strategy_for_update, NULL};
+// The race and its usual fix; the other fixes; what people believe to be one.
+const struct strategy *const strategies[] = {
+    &strategy_vulnerable,      &strategy_for_update,    &strategy_atomic_update,       &strategy_optimistic,
+    &strategy_repeatable_read, &strategy_serializable,  &strategy_advisory_lock,       /*B*/
+    &strategy_absolute_update, &strategy_cte_snapshot,  &strategy_subselect_predicate, &strategy_process_mutex,
+    NULL,
+};
 
 const struct strategy *strategy_find(struct slice name) {
     for (size_t i = 0; strategies[i] != NULL; i++) {

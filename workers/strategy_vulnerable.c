@@ -24,10 +24,15 @@ static enum transfer_outcome vulnerable_attempt(struct transfer *transfer) {
     return transfer_record(transfer, TRANSFER_SUCCESS);
 }
 
+static const enum statement vulnerable_statements[] = {
+    STATEMENT_READ_BALANCES, STATEMENT_DEDUCT, STATEMENT_CREDIT, STATEMENT_RECORD_TRANSFER, STATEMENT_COUNT};
+
 const struct strategy strategy_vulnerable = {
     .name = "vulnerable",
     .idea = "read, check, then deduct in separate statements: another transfer can read the same balance in between",
-    .safe = false,
-    .uses_locks = false,
+    .watch_for = "It reads like the requirement, and every test with one client passes. Two clients at once both read "
+                 "$1000, both find it enough for $800, and both take it: the account ends at -$600",
+    .isolation = STRATEGY_NO_TRANSACTION,
+    .statements = vulnerable_statements,
     .attempt = vulnerable_attempt,
 };

@@ -45,13 +45,20 @@ const char *transfer_outcome_metric(enum transfer_outcome outcome) {
     return outcome == TRANSFER_INSUFFICIENT_FUNDS ? "insufficient_funds" : "error";
 }
 
+const char *transfer_anomaly(const struct transfer_result *result) {
+    if (!result->race_detected) {
+        return NULL;
+    }
+    return result->double_spend ? "double_spend" : result->lost_update ? "lost_update" : "stale_read";
+}
+
 bool transfer_is_kept(const struct transfer_request *request, const struct transfer_result *result) {
     return request->traced && (request->trace.sampled || result->race_detected);
 }
 
 // Before attempt n+1: up to twice as long as before attempt n, anything from half of it on, so that two that
 // collided do not collide again.
-static void transfer_back_off(unsigned attempts) {
+void transfer_back_off(unsigned attempts) {
     uint64_t longest = TRANSFER_BACKOFF_FIRST_US;
     for (unsigned i = 1; i < attempts && longest < TRANSFER_BACKOFF_MAX_US; i++) {
         longest *= 2;
@@ -60,11 +67,14 @@ static void transfer_back_off(unsigned attempts) {
 }
 
 static void transfer_note_conflict(struct transfer *transfer) {
+    struct transfer_result *result = transfer->result;
     bool deadlock = strcmp(transfer->conflict, "40P01") == 0;
-    struct step *step = step_add(&transfer->result->steps, STEP_RETRY, clock_monotonic_ns());
-    step->outcome = deadlock ? "40P01" : "40001";
-    transfer->result->retries_deadlock += deadlock;
-    transfer->result->retries_serialization += !deadlock;
+    bool stale = transfer->conflict[0] == '\0';
+    struct step *step = step_add(&result->steps, STEP_RETRY, clock_monotonic_ns());
+    step->outcome = stale ? "changed" : deadlock ? "40P01" : "40001";
+    result->retries_deadlock += deadlock;
+    result->retries_stale += stale;
+    result->retries_serialization += !deadlock && !stale;
     transfer_log(transfer, LOG_LEVEL_INFO, "Lost against another transaction (%s), attempt %u of %d", step->outcome,
                  transfer->result->attempts, TRANSFER_ATTEMPTS_MAX);
 }
@@ -83,8 +93,9 @@ static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
     transfer->in_transaction = false;
     transfer->wrote = false;
     transfer->in_doubt = false;
+    transfer->pending_count = 0;
     transfer->result->attempts++;
-    transfer->result->race_detected = false;
+    transfer->result->race_detected = transfer->result->double_spend = transfer->result->lost_update = false;
     if (db_session_open(transfer->session, &transfer->session_was_open) != DB_OK) {
         return TRANSFER_DATABASE_AWAY;
     }
@@ -113,10 +124,10 @@ static enum transfer_outcome transfer_try_until_decided(struct transfer *transfe
     }
 }
 
-static void transfer_log_end(const struct transfer *transfer) {
-    const struct transfer_result *result = transfer->result;
-    transfer_log(transfer, LOG_LEVEL_INFO, "Transfer ended: %s in %.1f ms", transfer_outcome_metric(result->outcome),
-                 (double)result->duration_ns / (double)NANOSECONDS_PER_MILLISECOND);
+void transfer_end(const struct transfer_request *request, struct transfer_result *result) {
+    result->duration_ns = clock_monotonic_ns() - request->received_ns;
+    request_log(request, LOG_LEVEL_INFO, "Transfer ended: %s in %.1f ms", transfer_outcome_metric(result->outcome),
+                (double)result->duration_ns / (double)NANOSECONDS_PER_MILLISECOND);
 }
 
 void transfer_run(const struct transfer_request *request, struct db_session *session, struct gate *gate,
@@ -125,8 +136,9 @@ void transfer_run(const struct transfer_request *request, struct db_session *ses
     result->thread_id = thread_id;
     result->outcome = transfer_try_until_decided(&transfer);
     // What was rolled back did not race; what stands did, whatever became of the rest.
-    result->race_detected = result->race_detected && (result->outcome == TRANSFER_SUCCESS || transfer.wrote);
-    result->double_spend = result->race_detected && result->from_balance_after < 0;
-    result->duration_ns = clock_monotonic_ns() - request->received_ns;
-    transfer_log_end(&transfer);
+    if (result->outcome != TRANSFER_SUCCESS && !transfer.wrote) {
+        result->race_detected = result->double_spend = result->lost_update = false;
+    }
+    gate_barrier_end(gate, &transfer.barrier);
+    transfer_end(request, result);
 }

@@ -53,6 +53,7 @@ struct transfer_result {
     int64_t from_balance_before, from_balance_after, to_balance_before, to_balance_after; // cents
     bool race_detected; // acted on a balance that had changed since it was read
     bool double_spend;  // and left the source account negative
+    bool lost_update;   // or overwrote what somebody else had written
     const char *thread_id;
     uint64_t duration_ns; // from the request's arrival to its outcome
     struct barrier_pass barrier;
@@ -60,8 +61,12 @@ struct transfer_result {
     unsigned attempts;
     unsigned retries_serialization; // 40001
     unsigned retries_deadlock;      // 40P01
+    unsigned retries_stale;         // what had been read was no longer so: found out without an error
     struct step_list steps;
 };
+
+#define TRANSFER_PENDING_MAX 3
+#define TRANSFER_PENDING_VALUES_MAX 1
 
 // What a running transfer works with. Lives on the worker's stack for one transfer_run().
 struct transfer {
@@ -69,13 +74,18 @@ struct transfer {
     struct transfer_result *result;
     struct db_session *session;
     struct gate *gate;
-    bool session_was_open; // before this transfer: its connection may have died unnoticed
-    bool passed_barrier;   // the gates are passed once, however often it is tried
+    struct barrier_ticket barrier;
+    int64_t from_version, to_version; // of the rows, as they were read
+    bool session_was_open;            // before this transfer: its connection may have died unnoticed
+    bool passed_barrier;              // the gates are passed once, however often it is tried
     bool passed_delay;
     bool in_transaction;
     bool wrote;                     // outside a transaction: a write that stands, whatever comes after it
     bool in_doubt;                  // such a write was sent, and no answer came
-    char conflict[SQLSTATE_LENGTH]; // how the attempt lost, if it did
+    char conflict[SQLSTATE_LENGTH]; // how the attempt lost, if it did; "" if no statement failed
+    size_t pending_count;           // statements that travel with the next one
+    struct db_call pending[TRANSFER_PENDING_MAX];
+    const char *pending_values[TRANSFER_PENDING_MAX][TRANSFER_PENDING_VALUES_MAX];
 };
 
 // Runs the request to its outcome, with the strategy and the gates of its settings.
@@ -84,27 +94,54 @@ void transfer_run(const struct transfer_request *request, struct db_session *ses
 
 // --- The steps. Each answers TRANSFER_GOES_ON or the outcome that ends this attempt. ---
 
+// Begins a transaction with one of the STATEMENT_BEGINs; takes an advisory lock on an account, kept until the
+// transaction ends; locks one row. These travel with the next statement whose answer is needed: one round trip.
+void transfer_begin(struct transfer *transfer, enum statement begin);
+void transfer_lock_advisory(struct transfer *transfer, const char *account);
+void transfer_lock_first(struct transfer *transfer, const char *account);
+
 // The balances of both accounts, without a lock.
 MUST_CHECK enum transfer_outcome transfer_read(struct transfer *transfer);
 // The balances of both accounts, their rows locked until the transaction ends.
 MUST_CHECK enum transfer_outcome transfer_lock_and_read(struct transfer *transfer);
-// The gates: no-ops when the settings have them off. Must not be called with a lock held (barrier): the parties
+
+// The gates: no-ops when the settings have them off. The barrier must not be called with a lock held: the parties
 // would wait for each other in a circle that PostgreSQL cannot see.
 void transfer_wait_at_barrier(struct transfer *transfer);
 void transfer_delay(struct transfer *transfer);
+// The barrier for a race inside one statement: whoever has the row keeps it until its rivals, released with it,
+// stand behind it with the snapshots they took. With the deduct done and not committed.
+void transfer_hold_row(struct transfer *transfer);
+
 // Whether the balance that was read covers the amount.
 MUST_CHECK bool transfer_check(struct transfer *transfer);
+
+// Writes that are each a statement of their own.
 MUST_CHECK enum transfer_outcome transfer_deduct(struct transfer *transfer);
 MUST_CHECK enum transfer_outcome transfer_credit(struct transfer *transfer);
-// Writes the record and answers `outcome` itself: SUCCESS or INSUFFICIENT_FUNDS.
+// The same as new balances computed from those that were read: what somebody wrote in between is gone.
+MUST_CHECK enum transfer_outcome transfer_set_from_balance(struct transfer *transfer);
+MUST_CHECK enum transfer_outcome transfer_set_to_balance(struct transfer *transfer);
+// Writes the record and answers `outcome` itself: SUCCESS or INSUFFICIENT_FUNDS. Commits, if in a transaction.
 MUST_CHECK enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_outcome outcome);
-MUST_CHECK enum transfer_outcome transfer_begin(struct transfer *transfer);
+
+// Deducts, credits and records in one statement, one of the STATEMENT_BOOKs. Answers SUCCESS, or GOES_ON if its
+// condition did not hold: then it has written nothing.
+MUST_CHECK enum transfer_outcome transfer_book(struct transfer *transfer, enum statement book);
+// And commits in the same round trip.
+MUST_CHECK enum transfer_outcome transfer_book_and_commit(struct transfer *transfer, enum statement book);
+// For a transfer that has read nothing: records the refusal if the account does not cover the amount now. Commits, if
+// in a transaction. CONFLICT: it does cover it, so the booking is worth another attempt.
+MUST_CHECK enum transfer_outcome transfer_refuse(struct transfer *transfer);
+
 // Commits and answers `outcome` itself, if the commit is certain.
 MUST_CHECK enum transfer_outcome transfer_commit(struct transfer *transfer, enum transfer_outcome outcome);
 
 // "success", "failed_insufficient_funds": of a record. "success", "insufficient_funds", "error": of a metric.
 MUST_CHECK const char *transfer_outcome_status(enum transfer_outcome outcome);
 MUST_CHECK const char *transfer_outcome_metric(enum transfer_outcome outcome);
+// "double_spend", "lost_update", "stale_read"; NULL: it did not race.
+MUST_CHECK const char *transfer_anomaly(const struct transfer_result *result);
 
 // Whether its trace goes to the exporter: it was sampled, or it raced.
 MUST_CHECK bool transfer_is_kept(const struct transfer_request *request, const struct transfer_result *result);

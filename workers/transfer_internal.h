@@ -1,14 +1,53 @@
-// What transfer.c and transfer_steps.c share, and nobody else includes.
+// What the files of a running transfer and of a batch share, and nobody else includes.
 #ifndef WORKERS_TRANSFER_INTERNAL_H
 #define WORKERS_TRANSFER_INTERNAL_H
 
 #include "log.h"
+#include "money.h"
+#include "text.h"
 #include "transfer.h"
 
-// A log line about this transfer.
-#define transfer_log(transfer, level, ...)                                                                             \
-    log_write((level),                                                                                                 \
-              &(struct log_context){.transfer_id = (transfer)->request->id, .trace = &(transfer)->request->trace},     \
-              __VA_ARGS__)
+// A log line about a transfer.
+#define request_log(request, level, ...)                                                                               \
+    log_write((level), &(struct log_context){.transfer_id = (request)->id, .trace = &(request)->trace}, __VA_ARGS__)
+#define transfer_log(transfer, level, ...) request_log((transfer)->request, level, __VA_ARGS__)
+
+struct amount_text {
+    char text[MONEY_TEXT_LENGTH];
+};
+
+MUST_CHECK struct amount_text amount_text_of(int64_t cents);
+
+// Runs a statement, and with it those that were waiting to travel. `rows` may be NULL.
+MUST_CHECK enum db_status transfer_execute(struct transfer *transfer, enum statement statement,
+                                           const char *const *values, int value_count, struct db_rows *rows);
+// And COMMIT behind it, in the same round trip, if in a transaction.
+MUST_CHECK enum db_status transfer_execute_and_commit(struct transfer *transfer, enum statement statement,
+                                                      const char *const *values, int value_count, struct db_rows *rows);
+
+// $1 to $10 of every statement that writes a record, and room for what each has beyond.
+#define RECORD_VALUES 10
+#define RECORD_VALUES_MAX 17
+struct record_values {
+    char received_us[24];
+    char duration_ms[32];
+    char trace_id[TRACE_ID_HEX];
+    struct amount_text amount;
+    struct text steps; // freed by whoever took the values
+    const char *values[RECORD_VALUES_MAX];
+};
+void record_values_take(struct record_values *record, const struct transfer_request *request,
+                        const struct transfer_result *result);
+
+// What the failure of a statement means for the transfer.
+MUST_CHECK enum transfer_outcome transfer_outcome_of(const struct transfer *transfer, enum db_status status);
+
+// Pauses before attempt `attempts` + 1.
+void transfer_back_off(unsigned attempts);
+// Takes the time and writes the last line of the log.
+void transfer_end(const struct transfer_request *request, struct transfer_result *result);
+
+// The log line of a race, if it was one.
+void transfer_log_race(const struct transfer_request *request, const struct transfer_result *result);
 
 #endif

@@ -1,0 +1,119 @@
+// A transfer's writes in one statement, its refusal, and the commit. Worker threads.
+#include "bank.h"
+#include "clock.h"
+#include "strategy.h"
+#include "transfer_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+// What the statement answered: from_balance_before, from_balance_after, to_balance_after, anomaly.
+static enum transfer_outcome take_booking(struct transfer *transfer, const struct db_rows *rows, uint64_t started_ns) {
+    const struct transfer_request *request = transfer->request;
+    struct transfer_result *result = transfer->result;
+    if (db_rows_count(rows) == 0) {
+        return TRANSFER_GOES_ON;
+    }
+    if (!bank_money_of(rows, 0, 0, &result->from_balance_before) ||
+        !bank_money_of(rows, 0, 1, &result->from_balance_after) ||
+        !bank_money_of(rows, 0, 2, &result->to_balance_after)) {
+        return TRANSFER_FAILED;
+    }
+    result->to_balance_before = result->to_balance_after - request->amount;
+    result->race_detected = !db_rows_is_null(rows, 0, 3);
+    result->lost_update = strcmp(db_rows_value(rows, 0, 3), "lost_update") == 0;
+    result->double_spend = strcmp(db_rows_value(rows, 0, 3), "double_spend") == 0;
+    struct step *deduct = step_add(&result->steps, STEP_DEDUCT, started_ns);
+    deduct->account = request->from_account;
+    deduct->value = result->from_balance_after;
+    deduct->ended_ns = clock_monotonic_ns();
+    struct step *credit = step_add(&result->steps, STEP_CREDIT, deduct->ended_ns);
+    credit->account = request->to_account;
+    credit->value = result->to_balance_after;
+    return TRANSFER_SUCCESS;
+}
+
+static enum transfer_outcome book(struct transfer *transfer, enum statement statement, bool commit) {
+    const struct transfer_request *request = transfer->request;
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", amount_text_of(request->amount).text,
+                 request->from_account);
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", amount_text_of(request->amount).text,
+                 request->to_account);
+    struct record_values record;
+    record_values_take(&record, request, transfer->result);
+    char sent_us[24];
+    char version[24];
+    struct amount_text read = amount_text_of(transfer->result->from_balance_before);
+    (void)snprintf(sent_us, sizeof sent_us, "%" PRId64, clock_realtime_us());
+    (void)snprintf(version, sizeof version, "%" PRId64, transfer->from_version);
+    int count = RECORD_VALUES;
+    record.values[count++] = sent_us;
+    if (statement == STATEMENT_BOOK || statement == STATEMENT_BOOK_IF_UNCHANGED) {
+        record.values[count++] = read.text;
+    }
+    if (statement == STATEMENT_BOOK_IF_UNCHANGED) {
+        record.values[count++] = version;
+    }
+    struct db_rows rows;
+    uint64_t started_ns = clock_monotonic_ns();
+    // A write outside a transaction commits by itself.
+    enum db_status status = commit || !transfer->in_transaction
+                                ? transfer_execute_and_commit(transfer, statement, record.values, count, &rows)
+                                : transfer_execute(transfer, statement, record.values, count, &rows);
+    text_free(&record.steps);
+    if (status != DB_OK) {
+        return transfer_outcome_of(transfer, status);
+    }
+    enum transfer_outcome outcome = take_booking(transfer, &rows, started_ns);
+    db_rows_free(&rows);
+    transfer_log_race(request, transfer->result);
+    return outcome;
+}
+
+enum transfer_outcome transfer_book(struct transfer *transfer, enum statement statement) {
+    return book(transfer, statement, false);
+}
+
+enum transfer_outcome transfer_book_and_commit(struct transfer *transfer, enum statement statement) {
+    enum transfer_outcome outcome = book(transfer, statement, true);
+    return outcome == TRANSFER_GOES_ON ? TRANSFER_FAILED : outcome; // the account was deleted since it was read
+}
+
+// Why the refusal refused nobody: an account that is not there, or a balance that has risen.
+static enum transfer_outcome why_not_refused(struct transfer *transfer) {
+    enum transfer_outcome outcome = transfer_read(transfer);
+    return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome;
+}
+
+enum transfer_outcome transfer_refuse(struct transfer *transfer) {
+    struct transfer_result *result = transfer->result;
+    struct record_values record;
+    record_values_take(&record, transfer->request, result);
+    struct db_rows rows;
+    enum db_status status =
+        transfer_execute_and_commit(transfer, STATEMENT_REFUSE, record.values, RECORD_VALUES, &rows);
+    text_free(&record.steps);
+    if (status != DB_OK) {
+        return transfer_outcome_of(transfer, status);
+    }
+    if (db_rows_count(&rows) == 0) {
+        return why_not_refused(transfer);
+    }
+    bool good = bank_money_of(&rows, 0, 0, &result->from_balance_before) &&
+                bank_money_of(&rows, 0, 1, &result->to_balance_before);
+    db_rows_free(&rows);
+    result->from_balance_after = result->from_balance_before;
+    result->to_balance_after = result->to_balance_before;
+    return good && !transfer_check(transfer) ? TRANSFER_INSUFFICIENT_FUNDS : TRANSFER_FAILED;
+}
+
+enum transfer_outcome transfer_commit(struct transfer *transfer, enum transfer_outcome outcome) {
+    enum db_status status = db_execute(transfer->session, STATEMENT_COMMIT, NULL, 0, NULL);
+    transfer->in_transaction = false;
+    if (status == DB_OK) {
+        return outcome;
+    }
+    // Once COMMIT is on its way, silence may mean that it was done.
+    return status == DB_AWAY ? TRANSFER_OUTCOME_UNKNOWN : transfer_outcome_of(transfer, status);
+}

@@ -1,0 +1,87 @@
+// How a transfer's statements travel: one a round trip, or several together; and what their failure means.
+// Worker threads.
+#include "transfer_internal.h"
+
+#include <string.h>
+
+// What the failure of a statement means for the transfer. Inside a transaction nothing has happened until COMMIT;
+// outside, everything written stays written, and who fails after that has moved half of the money.
+enum transfer_outcome transfer_outcome_of(const struct transfer *transfer, enum db_status status) {
+    if (transfer->in_doubt || (transfer->wrote && status == DB_AWAY)) {
+        return TRANSFER_OUTCOME_UNKNOWN;
+    }
+    if (transfer->wrote) {
+        return TRANSFER_HALF_DONE;
+    }
+    switch (status) {
+    case DB_OK: return TRANSFER_GOES_ON;
+    case DB_AWAY: return TRANSFER_DATABASE_AWAY;
+    case DB_CONFLICT: return TRANSFER_CONFLICT;
+    case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
+    case DB_OUT_OF_RANGE: return TRANSFER_BALANCE_OUT_OF_RANGE;
+    case DB_ROLLED_BACK:
+    case DB_FAILED: return TRANSFER_FAILED;
+    }
+    CHECK(false);
+}
+
+static void transfer_queue(struct transfer *transfer, enum statement statement, const char *value) {
+    CHECK(transfer->pending_count < TRANSFER_PENDING_MAX);
+    size_t place = transfer->pending_count++;
+    transfer->pending_values[place][0] = value;
+    transfer->pending[place] = (struct db_call){
+        .statement = statement,
+        .values = transfer->pending_values[place],
+        .value_count = value == NULL ? 0 : 1,
+    };
+}
+
+void transfer_begin(struct transfer *transfer, enum statement begin) {
+    transfer_queue(transfer, begin, NULL);
+    transfer->in_transaction = true;
+}
+
+void transfer_lock_advisory(struct transfer *transfer, const char *account) {
+    transfer_queue(transfer, STATEMENT_ADVISORY_LOCK, account);
+}
+
+void transfer_lock_first(struct transfer *transfer, const char *account) {
+    transfer_queue(transfer, STATEMENT_LOCK_FIRST, account);
+}
+
+static enum db_status execute(struct transfer *transfer, struct db_call call, bool commit, struct db_rows *rows) {
+    struct db_call calls[TRANSFER_PENDING_MAX + 2];
+    size_t count = transfer->pending_count;
+    memcpy(calls, transfer->pending, count * sizeof calls[0]);
+    transfer->pending_count = 0;
+    size_t place = count++;
+    call.keep_rows = rows != NULL;
+    calls[place] = call;
+    if (commit) {
+        calls[count++] = (struct db_call){.statement = STATEMENT_COMMIT};
+    }
+    enum db_status status = db_execute_all(transfer->session, calls, count);
+    if (rows != NULL) {
+        *rows = calls[place].rows;
+    }
+    return status;
+}
+
+enum db_status transfer_execute(struct transfer *transfer, enum statement statement, const char *const *values,
+                                int value_count, struct db_rows *rows) {
+    struct db_call call = {.statement = statement, .values = values, .value_count = value_count};
+    return execute(transfer, call, false, rows);
+}
+
+enum db_status transfer_execute_and_commit(struct transfer *transfer, enum statement statement,
+                                           const char *const *values, int value_count, struct db_rows *rows) {
+    struct db_call call = {.statement = statement, .values = values, .value_count = value_count};
+    bool commit = transfer->in_transaction;
+    enum db_status status = execute(transfer, call, commit, rows);
+    // Once COMMIT, or a write that commits by itself, is on its way, silence may mean that it was done.
+    transfer->in_doubt |= status == DB_AWAY;
+    if (commit && status == DB_OK) {
+        transfer->in_transaction = false;
+    }
+    return status;
+}
