@@ -40,6 +40,7 @@ void server_continue_stopping(struct server *server) {
         return;
     }
     server->stage = STOP_CLOSING;
+    pool_leave_loop(server->api->pool);
     close_handle((uv_handle_t *)&server->listener);
     close_handle((uv_handle_t *)&server->sweep);
     close_handle((uv_handle_t *)&server->stop_timer);

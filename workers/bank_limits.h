@@ -20,6 +20,8 @@
 // clang-format off
 #define TRANSFER_SLOTS(threads) ((threads) - WORKER_RESERVE(threads))
 // clang-format on
+// Batches under way at once: while one waits for the disk, another is gathered and booked (docs/benchmarks).
+#define BATCH_WRITERS_MAX 2
 #define TRANSFER_QUEUE_LIMIT_MIN 1
 #define TRANSFER_QUEUE_LIMIT_MAX 100000
 #define TRANSFER_QUEUE_LIMIT_DEFAULT 1024

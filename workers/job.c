@@ -30,8 +30,18 @@ static void transfer_job_run(struct job *job, struct worker *worker) {
 struct transfer_job *transfer_job_new(void) {
     struct transfer_job *transfer = memory_allocate_zeroed(sizeof *transfer);
     job_init(&transfer->job, transfer_job_run);
-    transfer->job.is_transfer = true;
+    transfer->job.is_long = true;
     return transfer;
+}
+
+static void transfer_gate_run(struct job *job, struct worker *worker) {
+    struct transfer_job *transfer = CONTAINER_OF(job, struct transfer_job, job);
+    transfer_pass_barrier(&transfer->request, worker->gate, &transfer->result);
+}
+
+void transfer_job_pass_gate(struct transfer_job *transfer) {
+    transfer->at_gate = true;
+    transfer->job.run = transfer_gate_run;
 }
 
 void transfer_job_free(struct transfer_job *job) {

@@ -35,16 +35,19 @@ struct job {
     void *owner;                                         // loop only: who waits for the answer; NULL once nobody does
     enum db_status database;                             // of its last dealings with the database
     unsigned timeout_ms;                                 // for its dealings with the database; of a transfer: for each
-    bool is_transfer;
-    bool cancelled; // never ran: the pool was closed while it was queued
-    struct job *next_queued;
+    bool is_long;                                        // may stand at a gate between two answers
     struct statement_log statements;
 };
 
 struct transfer_trace;
+struct lane;
 
 struct transfer_job {
     struct job job;
+    struct transfer_job *next_waiting; // of the pool: in a queue or a lane
+    struct lane *lane;                 // of the pool: that it came by, or NULL
+    bool at_gate;                      // of the pool: passes the barrier only, to be booked in a batch afterwards
+    bool passed_gate;                  // of the pool: and has done so
     struct transfer_trace *trace;    // the server's, or NULL
     struct transfer_request request; // in
     struct transfer_result result;   // out
@@ -74,6 +77,8 @@ struct scrape_job {
 // Each is made with everything zero, its `run` set and its default timeout. The caller sets `finished`, `owner`
 // and the inputs, submits it to the pool, and frees it in `finished`.
 MUST_CHECK struct transfer_job *transfer_job_new(void);
+// Makes the transfer's run a pass of the barrier, and nothing else.
+void transfer_job_pass_gate(struct transfer_job *transfer);
 MUST_CHECK struct accounts_job *accounts_job_new(const char *id); // NULL: all of them
 MUST_CHECK struct accounts_job *reset_job_new(void);
 MUST_CHECK struct transactions_job *transactions_job_new(unsigned limit);

@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-// numeric(15,2) holds thirteen digits before the point.
-#define MONEY_MAX_CENTS INT64_C(999999999999999)
 // Exponents beyond this cannot be in range for any digits a request has room for; the bound keeps sums small.
 #define EXPONENT_MAX 100000
 

@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#define MONEY_MAX_CENTS INT64_C(999999999999999) // numeric(15,2) holds thirteen digits before the point
+
 enum money_parse_result {
     MONEY_PARSED,
     MONEY_MALFORMED,    // not a decimal number

@@ -1,33 +1,11 @@
 // Hands jobs to libuv's threads and takes them back. Loop thread, but for pool_work().
-#include "pool.h"
-
 #include "bank_limits.h"
 #include "log.h"
+#include "pool_internal.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-struct pool {
-    uv_loop_t *loop;
-    struct db *db;
-    struct gate *gate;
-    struct bank_metrics *metrics;
-    struct worker *workers;
-    unsigned threads;
-    _Atomic unsigned workers_named; // by the worker threads, each once
-    unsigned slots;
-    unsigned slots_taken;
-    struct job *queue_first; // transfers waiting for a slot, in arrival order
-    struct job *queue_last;
-    unsigned queue_length;
-    unsigned queue_limit;
-    unsigned jobs; // queued or running, of all kinds
-    bool closed;
-    void (*on_finished)(void *owner);
-    void *on_finished_owner;
-};
 
 struct pool *pool_new(const struct pool_options *options) {
     CHECK(options->threads >= WORKER_THREADS_MIN && options->threads <= WORKER_THREADS_MAX);
@@ -42,6 +20,7 @@ struct pool *pool_new(const struct pool_options *options) {
     pool->threads = options->threads;
     pool->slots = TRANSFER_SLOTS(options->threads);
     pool->queue_limit = options->queue_limit;
+    pool_queue_init(pool);
     pool->workers = memory_allocate_zeroed(options->threads * sizeof *pool->workers);
     for (unsigned i = 0; i < options->threads; i++) {
         struct worker *worker = &pool->workers[i];
@@ -54,6 +33,7 @@ struct pool *pool_new(const struct pool_options *options) {
 
 void pool_free(struct pool *pool) {
     CHECK(pool_is_idle(pool));
+    lanes_free(pool->lanes);
     gate_free(pool->gate);
     db_free(pool->db);
     free(pool->workers);
@@ -97,8 +77,7 @@ static struct worker *worker_of_this_thread(struct pool *pool) {
 static void pool_work(uv_work_t *work) {
     struct job *job = CONTAINER_OF(work, struct job, work);
     struct worker *worker = worker_of_this_thread(job->pool);
-    // A transfer may stand at a gate between two answers; every other job is one piece of work.
-    unsigned job_ms = job->is_transfer ? TRANSFER_TIMEOUT_MS : job->timeout_ms;
+    unsigned job_ms = job->is_long ? TRANSFER_TIMEOUT_MS : job->timeout_ms;
     db_session_begin_job(worker->session, &job->statements, job->timeout_ms, job_ms);
     job->run(job, worker);
     db_session_end_job(worker->session);
@@ -112,76 +91,93 @@ static void pool_finish(struct pool *pool, struct job *job) {
     }
 }
 
-static void pool_start(struct pool *pool, struct job *job);
+void pool_finish_transfer(struct pool *pool, struct transfer_job *transfer) {
+    pool_finish(pool, &transfer->job);
+}
 
-static void pool_release_slot(struct pool *pool) {
+static void pool_job_done(uv_work_t *work, int status) {
+    struct job *job = CONTAINER_OF(work, struct job, work);
+    CHECK(status == 0); // jobs are cancelled in our queue, never in libuv's
+    bank_metrics_publish_statements(job->pool->metrics, &job->statements);
+    pool_finish(job->pool, job);
+}
+
+void pool_transfer_done(uv_work_t *work, int status) {
+    struct transfer_job *transfer = CONTAINER_OF(work, struct transfer_job, job.work);
+    struct pool *pool = transfer->job.pool;
+    CHECK(status == 0);
     pool->slots_taken--;
-    struct job *next = pool->queue_first;
-    if (next == NULL) {
+    pool->transfers_running--;
+    if (transfer->at_gate) {
+        transfer->at_gate = false;
+        transfer->passed_gate = true;
+        pool_place(pool, transfer);
+        pool_fill_slots(pool);
         return;
     }
-    pool->queue_first = next->next_queued;
-    if (pool->queue_first == NULL) {
-        pool->queue_last = NULL;
+    bank_metrics_publish_statements(pool->metrics, &transfer->job.statements);
+    bank_metrics_publish_transfer(pool->metrics, &transfer->request, &transfer->result);
+    if (transfer->lane != NULL) {
+        pool_leave_lane(pool, transfer->lane);
     }
-    pool->queue_length--;
-    pool->slots_taken++;
-    pool_start(pool, next);
+    pool_fill_slots(pool);
+    pool_finish_transfer(pool, transfer);
 }
 
-static void pool_after_work(uv_work_t *work, int status) {
-    struct job *job = CONTAINER_OF(work, struct job, work);
-    struct pool *pool = job->pool;
-    CHECK(status == 0); // jobs are cancelled in our queue, never in libuv's
-    bank_metrics_publish_statements(pool->metrics, &job->statements);
-    if (job->is_transfer) {
-        struct transfer_job *transfer = CONTAINER_OF(job, struct transfer_job, job);
+void pool_batch_done(uv_work_t *work, int status) {
+    struct batch_job *job = CONTAINER_OF(work, struct batch_job, job.work);
+    struct pool *pool = job->job.pool;
+    CHECK(status == 0);
+    bank_metrics_publish_statements(pool->metrics, &job->job.statements);
+    pool->slots_taken--;
+    pool->batches_running--;
+    pool->transfers_running -= (unsigned)job->batch.count;
+    for (size_t i = 0; i < job->lane_count; i++) {
+        pool_leave_lane(pool, job->lanes[i]);
+    }
+    pool_fill_slots(pool); // the next batch first: it is booked while these are answered
+    for (size_t i = 0; i < job->batch.count; i++) {
+        struct transfer_job *transfer = job->batch.transfers[i];
         bank_metrics_publish_transfer(pool->metrics, &transfer->request, &transfer->result);
-        pool_release_slot(pool);
+        pool_finish_transfer(pool, transfer);
     }
-    pool_finish(pool, job);
+    batch_job_free(job);
 }
 
-static void pool_start(struct pool *pool, struct job *job) {
-    CHECK(uv_queue_work(pool->loop, &job->work, pool_work, pool_after_work) == 0);
+static void pool_start(struct pool *pool, struct job *job, uv_after_work_cb after) {
+    CHECK(uv_queue_work(pool->loop, &job->work, pool_work, after) == 0);
+}
+
+void pool_start_in_slot(struct pool *pool, struct job *job, uv_after_work_cb after) {
+    pool->slots_taken++;
+    job->pool = pool;
+    pool_start(pool, job, after);
 }
 
 void pool_submit(struct pool *pool, struct job *job) {
     job->pool = pool;
     pool->jobs++;
-    pool_start(pool, job);
+    pool_start(pool, job, pool_job_done);
 }
 
 enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job *transfer) {
-    struct job *job = &transfer->job;
     if (pool->closed) {
         return POOL_CLOSED;
     }
-    if (pool->slots_taken < pool->slots) {
-        pool->slots_taken++;
-        pool_submit(pool, job);
-        return POOL_ADMITTED;
-    }
-    if (pool->queue_length == pool->queue_limit) {
+    if (pool->waiting >= pool->queue_limit + (pool->slots - pool->slots_taken)) {
         return POOL_QUEUE_FULL;
     }
-    job->pool = pool;
+    transfer->job.pool = pool;
     pool->jobs++;
-    pool->queue_length++;
-    if (pool->queue_last == NULL) {
-        pool->queue_first = job;
-    } else {
-        pool->queue_last->next_queued = job;
-    }
-    pool->queue_last = job;
+    pool_place(pool, transfer);
     return POOL_ADMITTED;
 }
 
 void pool_refresh_gauges(struct pool *pool) {
     struct db_counts sessions = db_count_sessions(pool->db);
     bank_metrics_set_gauges(pool->metrics, &(struct bank_gauges){
-                                               .transfers_running = pool->slots_taken,
-                                               .transfers_queued = pool->queue_length,
+                                               .transfers_running = pool->transfers_running,
+                                               .transfers_queued = pool->waiting,
                                                .barrier_waiting = gate_barrier_waiting(pool->gate),
                                                .sessions_idle = sessions.idle,
                                                .sessions_in_use = sessions.in_use,
@@ -191,16 +187,10 @@ void pool_refresh_gauges(struct pool *pool) {
 void pool_close(struct pool *pool) {
     pool->closed = true;
     gate_open_for_shutdown(pool->gate);
-    struct job *job = pool->queue_first;
-    pool->queue_first = NULL;
-    pool->queue_last = NULL;
-    pool->queue_length = 0;
-    while (job != NULL) {
-        struct job *next = job->next_queued;
-        job->cancelled = true;
-        CONTAINER_OF(job, struct transfer_job, job)->result.outcome = TRANSFER_CANCELLED;
-        pool_finish(pool, job);
-        job = next;
+    struct transfer_job *transfer;
+    while ((transfer = pool_take_any(pool)) != NULL) {
+        transfer->result.outcome = TRANSFER_CANCELLED;
+        pool_finish_transfer(pool, transfer);
     }
 }
 

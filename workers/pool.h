@@ -1,7 +1,9 @@
 // The pool: worker threads, the database sessions and gates they use, and the queue of transfers before it.
 //
 // Loop thread only. Transfers are let on at most pool_transfer_slots() threads at once; the rest wait in arrival
-// order in a bounded queue. Every other job goes straight to libuv, and finds a thread within the reserve.
+// order, bounded in number: in one queue, or in a lane of their source account, from which a strategy may let only a
+// few on at a time, or have one worker book all of them in a batch. Every other job goes straight to libuv, and finds
+// a thread within the reserve.
 #ifndef WORKERS_POOL_H
 #define WORKERS_POOL_H
 
@@ -45,6 +47,8 @@ void pool_close(struct pool *pool);
 void pool_abort(struct pool *pool);
 // No job is queued or running.
 MUST_CHECK bool pool_is_idle(const struct pool *pool);
+// Closes the pool's handles on the loop. Once, when it is closed and idle, before the loop can end.
+void pool_leave_loop(struct pool *pool);
 // Called on the loop whenever a job has finished; NULL for none. For the shutdown.
 void pool_on_finished(struct pool *pool, void (*callback)(void *owner), void *owner);
 

@@ -92,6 +92,9 @@ struct transfer {
 void transfer_run(const struct transfer_request *request, struct db_session *session, struct gate *gate,
                   const char *thread_id, struct transfer_result *result);
 
+// Only waits at the barrier, for a transfer that will be booked with others.
+void transfer_pass_barrier(const struct transfer_request *request, struct gate *gate, struct transfer_result *result);
+
 // --- The steps. Each answers TRANSFER_GOES_ON or the outcome that ends this attempt. ---
 
 // Begins a transaction with one of the STATEMENT_BEGINs; takes an advisory lock on an account, kept until the

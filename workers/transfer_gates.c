@@ -48,6 +48,12 @@ void transfer_wait_at_barrier(struct transfer *transfer) {
     log_barrier_pass(transfer, ticket);
 }
 
+void transfer_pass_barrier(const struct transfer_request *request, struct gate *gate, struct transfer_result *result) {
+    struct transfer transfer = {.request = request, .result = result, .gate = gate};
+    transfer_wait_at_barrier(&transfer);
+    gate_barrier_end(gate, &transfer.barrier);
+}
+
 void transfer_delay(struct transfer *transfer) {
     const struct settings *settings = &transfer->request->settings;
     if (!settings->delay_enabled || settings->delay_ms == 0 || transfer->passed_delay) {

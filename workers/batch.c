@@ -1,0 +1,122 @@
+// Runs a batch: its accounts, the attempts, and every transfer's end. Worker threads.
+#include "batch.h"
+
+#include "clock.h"
+#include "strategy.h"
+#include "transfer_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int compare_accounts(const void *left, const void *right) {
+    return strcmp(((const struct batch_account *)left)->id, ((const struct batch_account *)right)->id);
+}
+
+static void batch_list_accounts(struct batch *batch) {
+    size_t named = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct transfer_request *request = &batch->transfers[i]->request;
+        batch->accounts[named++] = (struct batch_account){.id = request->from_account};
+        batch->accounts[named++] = (struct batch_account){.id = request->to_account};
+    }
+    qsort(batch->accounts, named, sizeof batch->accounts[0], compare_accounts);
+    batch->account_count = 0;
+    for (size_t i = 0; i < named; i++) {
+        if (i == 0 || compare_accounts(&batch->accounts[batch->account_count - 1], &batch->accounts[i]) != 0) {
+            batch->accounts[batch->account_count++] = batch->accounts[i];
+        }
+    }
+}
+
+// The steps and results of an attempt that will be made again are those of the attempt that counts.
+static void batch_begin_attempt(struct batch *batch) {
+    batch->in_transaction = false;
+    batch->in_doubt = false;
+    for (size_t i = 0; i < batch->account_count; i++) {
+        struct batch_account *account = &batch->accounts[i];
+        *account = (struct batch_account){.id = account->id};
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->transfers[i]->result.attempts++;
+    }
+}
+
+static void batch_roll_back(struct batch *batch) {
+    if (batch->in_transaction) {
+        batch->in_transaction = false;
+        if (db_execute(batch->session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) {
+            db_session_close(batch->session);
+        }
+    }
+}
+
+static enum transfer_outcome batch_attempt(struct batch *batch, bool *was_open) {
+    batch_begin_attempt(batch);
+    if (db_session_open(batch->session, was_open) != DB_OK) {
+        return TRANSFER_DATABASE_AWAY;
+    }
+    enum transfer_outcome outcome = batch->transfers[0]->request.settings.strategy->attempt_batch(batch);
+    if (outcome == TRANSFER_CONFLICT) {
+        bool deadlock = strcmp(db_session_sqlstate(batch->session), "40P01") == 0;
+        for (size_t i = 0; i < batch->count; i++) {
+            struct transfer_result *result = &batch->transfers[i]->result;
+            struct step *step = step_add(&result->steps, STEP_RETRY, clock_monotonic_ns());
+            step->outcome = deadlock ? "40P01" : "40001";
+            result->retries_deadlock += deadlock;
+            result->retries_serialization += !deadlock;
+        }
+    }
+    batch_roll_back(batch);
+    return outcome;
+}
+
+static enum transfer_outcome batch_try_until_decided(struct batch *batch) {
+    bool was_open = false;
+    for (unsigned attempts = 1;; attempts++) {
+        enum transfer_outcome outcome = batch_attempt(batch, &was_open);
+        if (outcome == TRANSFER_DATABASE_AWAY && was_open) {
+            continue; // as in transfer.c: a connection that had died unnoticed costs a new one
+        }
+        if (outcome != TRANSFER_CONFLICT || attempts >= TRANSFER_ATTEMPTS_MAX) {
+            return outcome;
+        }
+        transfer_back_off(attempts);
+    }
+}
+
+static void batch_job_run(struct job *job, struct worker *worker) {
+    struct batch *batch = &CONTAINER_OF(job, struct batch_job, job)->batch;
+    batch->session = worker->session;
+    batch->gate = worker->gate;
+    batch->thread_id = worker->name;
+    batch->started_ns = clock_monotonic_ns();
+    batch_list_accounts(batch);
+    enum transfer_outcome outcome = batch_try_until_decided(batch);
+    job->database = outcome == TRANSFER_DATABASE_AWAY ? DB_AWAY : DB_OK;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct transfer_job *transfer = batch->transfers[i];
+        struct transfer_result *result = &transfer->result;
+        result->thread_id = worker->name;
+        if (outcome != TRANSFER_GOES_ON) { // of all; else each has its own
+            result->outcome = outcome;
+        }
+        transfer->job.database = job->database;
+        if (transfer->request.traced) {
+            transfer->job.statements = job->statements;
+        }
+        transfer_end(&transfer->request, result);
+    }
+}
+
+struct batch_job *batch_job_new(void) {
+    struct batch_job *job = memory_allocate_zeroed(sizeof *job);
+    job->job.run = batch_job_run;
+    job->job.timeout_ms = DATABASE_ANSWER_TIMEOUT_MS;
+    job->job.is_long = true;
+    return job;
+}
+
+void batch_job_free(struct batch_job *job) {
+    free(job);
+}

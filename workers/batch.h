@@ -1,0 +1,59 @@
+// A batch: transfers that one worker books in one transaction, in the order of their arrival, each judged on its own.
+//
+// The pool gathers them on the loop and runs the batch on a worker; the batch fills each transfer's result. Worker
+// threads, but for the *_new and *_free functions.
+#ifndef WORKERS_BATCH_H
+#define WORKERS_BATCH_H
+
+#include "job.h"
+
+// More in one transaction make it longer than its share of a commit is worth.
+#define BATCH_TRANSFERS_MAX 128
+
+struct batch_account {
+    const char *id;
+    int64_t balance; // cents; as it stands after the transfers judged so far
+    int64_t change;  // of those transfers together
+    uint32_t writes; // how many of them moved it
+    bool found;      // there is such an account
+};
+
+struct batch {
+    size_t count;
+    struct transfer_job *transfers[BATCH_TRANSFERS_MAX]; // in the order of their arrival
+    // What a running batch works with:
+    struct db_session *session;
+    struct gate *gate;
+    const char *thread_id;
+    size_t account_count;
+    struct batch_account accounts[2 * BATCH_TRANSFERS_MAX]; // ordered by id, byte by byte
+    uint64_t started_ns;
+    bool in_transaction;
+    bool in_doubt; // its COMMIT was sent, and no answer came
+    bool passed_delay;
+};
+
+struct lane;
+
+struct batch_job {
+    struct job job;
+    struct batch batch;
+    size_t lane_count; // of the pool: where its transfers waited
+    struct lane *lanes[BATCH_TRANSFERS_MAX];
+};
+
+MUST_CHECK struct batch_job *batch_job_new(void);
+void batch_job_free(struct batch_job *job);
+
+// --- The steps of the strategy. Each answers TRANSFER_GOES_ON or the outcome that ends the attempt, for all of them. ---
+
+// Begins, locks every account of the batch in the order of all, and reads the balances: one round trip.
+MUST_CHECK enum transfer_outcome batch_lock_and_read(struct batch *batch);
+// The longest debug delay that one of the transfers came with.
+void batch_delay(struct batch *batch);
+// Judges each transfer against what those before it left.
+void batch_judge(struct batch *batch);
+// Writes every balance once, every record, and commits: one round trip.
+MUST_CHECK enum transfer_outcome batch_book_and_commit(struct batch *batch);
+
+#endif

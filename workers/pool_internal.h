@@ -1,0 +1,62 @@
+// What the pool's files share, and nobody else includes.
+#ifndef WORKERS_POOL_INTERNAL_H
+#define WORKERS_POOL_INTERNAL_H
+
+#include "batch.h"
+#include "lanes.h"
+#include "pool.h"
+
+#include <stdatomic.h>
+
+struct pool {
+    uv_loop_t *loop;
+    struct db *db;
+    struct gate *gate;
+    struct bank_metrics *metrics;
+    struct worker *workers;
+    unsigned threads;
+    _Atomic unsigned workers_named; // by the worker threads, each once
+    unsigned slots;
+    unsigned slots_taken;
+    unsigned transfers_running; // a batch takes one slot for many
+    unsigned jobs;              // queued or running, of all kinds; of a batch: its transfers
+    bool closed;
+    void (*on_finished)(void *owner);
+    void *on_finished_owner;
+
+    // Who waits (pool_queue.c):
+    unsigned waiting; // transfers in the queue and the lanes
+    unsigned queue_limit;
+    struct transfer_job *queue_first; // for a slot, in arrival order
+    struct transfer_job *queue_last;
+    struct lanes *lanes;
+    struct lane *ready_first; // lanes that want a batch, in the order they came to
+    struct lane *ready_last;
+    unsigned batches_running;
+    bool batch_is_next;    // whose turn a free slot is, if both a queued transfer and a batch want it
+    uv_check_t gather;     // runs while lanes are ready: at the end of a turn of the loop
+    uv_idle_t gather_idle; // and keeps the loop from sleeping meanwhile
+    unsigned gather_turns; // how long it has
+    bool gathered_more;    // in this turn of the loop
+};
+
+// --- pool.c ---
+// Takes a slot and starts the job.
+void pool_start_in_slot(struct pool *pool, struct job *job, uv_after_work_cb after);
+void pool_transfer_done(uv_work_t *work, int status);
+void pool_batch_done(uv_work_t *work, int status);
+// The end of a transfer: its owner is told, and frees it.
+void pool_finish_transfer(struct pool *pool, struct transfer_job *transfer);
+
+// --- pool_queue.c ---
+void pool_queue_init(struct pool *pool);
+// Lets it onto a worker, into the queue or into its lane.
+void pool_place(struct pool *pool, struct transfer_job *transfer);
+// A transfer of this lane left its worker.
+void pool_leave_lane(struct pool *pool, struct lane *lane);
+// Gives the free slots away.
+void pool_fill_slots(struct pool *pool);
+// The next of those that wait, whatever it waits for; NULL: nobody does.
+MUST_CHECK struct transfer_job *pool_take_any(struct pool *pool);
+
+#endif
