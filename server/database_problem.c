@@ -13,6 +13,7 @@ void respond_database_problem(struct conn *conn, enum db_status status) {
         return;
     case DB_CONFLICT: conn_respond_problem(conn, 503, "Others were changing the same rows: try again"); return;
     case DB_OUT_OF_RANGE:
+    case DB_CONDITION_FAILED:
     case DB_ROLLED_BACK:
     case DB_FAILED:
         conn_respond_problem(conn, 500, "The database refused the statement: the server's log has its words");

@@ -7,9 +7,16 @@ CREATE OR REPLACE VIEW transfer_steps AS
 WITH step AS (
     SELECT t.id AS transfer_id, t.from_account, t.to_account, t.amount, s.position,
            s.step ->> 'step'                AS step,
-           s.step ->> 'account'             AS account,
-           (s.step ->> 'value')::numeric    AS value,
-           (s.step ->> 'took_us')::bigint   AS took_us,
+           coalesce(s.step ->> 'account',
+                    CASE WHEN s.step ->> 'step' IN ('batch', 'check', 'deduct') THEN t.from_account
+                         WHEN s.step ->> 'step' = 'credit' THEN t.to_account END) AS account,
+           coalesce((s.step ->> 'value')::numeric,
+                    CASE s.step ->> 'step' WHEN 'batch'  THEN t.from_balance_before
+                                           WHEN 'check'  THEN t.from_balance_before
+                                           WHEN 'deduct' THEN t.from_balance_after
+                                           WHEN 'credit' THEN t.to_balance_after END) AS value,
+           coalesce((s.step ->> 'took_us')::bigint,
+                    (s.step ->> 'at_us')::bigint - (extract(epoch FROM t."timestamp") * 1000000)::bigint) AS took_us,
            (s.step ->> 'parties')::integer  AS parties,
            s.step ->> 'outcome'             AS outcome,
            'epoch'::timestamptz + (s.step ->> 'at_us')::bigint * interval '1 microsecond' AS ended_at
@@ -21,14 +28,21 @@ SELECT transfer_id, position, 'begin' AS moment, step, account, value,
            WHEN 'barrier' THEN 'waits at the barrier'
            WHEN 'delay'   THEN format('sleeps %s ms (debug delay)', round(took_us / 1000.0))
            WHEN 'lock'    THEN format('asks for the row locks of %s and %s', from_account, to_account)
+           WHEN 'mutex'   THEN 'asks for the mutex in this process'
+           WHEN 'hold'    THEN format('keeps %s locked until %s more wait for it', from_account, parties)
+           WHEN 'batch'   THEN 'waits for its batch'
        END AS description
 FROM step
-WHERE step IN ('barrier', 'delay', 'lock')
+WHERE step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch')
 UNION ALL
 SELECT transfer_id, position, 'end', step, account, value, ended_at, took_us,
        CASE step
            WHEN 'read'    THEN format('reads %s: $%s', account, value)
            WHEN 'lock'    THEN format('has the locks after %s ms, reads %s: $%s', round(took_us / 1000.0, 1), account, value)
+           WHEN 'mutex'   THEN format('has the mutex after %s ms', round(took_us / 1000.0, 1))
+           WHEN 'batch'   THEN format('is in a batch of %s after %s ms, reads %s: $%s', parties, round(took_us / 1000.0, 1), account, value)
+           WHEN 'retry'   THEN format('lost against another transfer (%s), tries again', outcome)
+           WHEN 'hold'    THEN format('lets go of the row: %s', outcome)
            WHEN 'barrier' THEN format('leaves the barrier: %s', outcome)
            WHEN 'check'   THEN format('checks $%s >= $%s: %s', value, amount,
                                       CASE WHEN value >= amount THEN 'enough' ELSE 'not enough, refused' END)

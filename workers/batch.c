@@ -98,7 +98,7 @@ static void batch_job_run(struct job *job, struct worker *worker) {
         struct transfer_job *transfer = batch->transfers[i];
         struct transfer_result *result = &transfer->result;
         result->thread_id = worker->name;
-        if (outcome != TRANSFER_GOES_ON) { // of all; else each has its own
+        if (outcome != TRANSFER_SUCCESS) { // of all; else each has its own
             result->outcome = outcome;
         }
         transfer->job.database = job->database;

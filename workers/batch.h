@@ -14,6 +14,7 @@ struct batch_account {
     const char *id;
     int64_t balance; // cents; as it stands after the transfers judged so far
     int64_t change;  // of those transfers together
+    int64_t least;   // of a bet: the balance it must hold for all of them to be covered
     uint32_t writes; // how many of them moved it
     bool found;      // there is such an account
 };
@@ -45,7 +46,14 @@ struct batch_job {
 MUST_CHECK struct batch_job *batch_job_new(void);
 void batch_job_free(struct batch_job *job);
 
-// --- The steps of the strategy. Each answers TRANSFER_GOES_ON or the outcome that ends the attempt, for all of them. ---
+// --- The steps of the strategy. Each answers TRANSFER_GOES_ON, or what ends the attempt: SUCCESS when every transfer
+// has an outcome of its own, else the outcome of all of them. ---
+
+// Whether a transfer came with a debug delay, which wants to be waited for with the locks held.
+MUST_CHECK bool batch_wants_delay(const struct batch *batch);
+// Books all of them in one statement, if every one is covered when its turn comes: one round trip. GOES_ON: not all
+// are, nothing is written.
+MUST_CHECK enum transfer_outcome batch_book_if_all_covered(struct batch *batch);
 
 // Begins, locks every account of the batch in the order of all, and reads the balances: one round trip.
 MUST_CHECK enum transfer_outcome batch_lock_and_read(struct batch *batch);
@@ -53,7 +61,7 @@ MUST_CHECK enum transfer_outcome batch_lock_and_read(struct batch *batch);
 void batch_delay(struct batch *batch);
 // Judges each transfer against what those before it left.
 void batch_judge(struct batch *batch);
-// Writes every balance once, every record, and commits: one round trip.
+// Writes every balance once, every record, and commits: one round trip. SUCCESS, or what went wrong.
 MUST_CHECK enum transfer_outcome batch_book_and_commit(struct batch *batch);
 
 #endif

@@ -1,7 +1,8 @@
 // Sessions with PostgreSQL: opened lazily, every statement prepared once a session, every wait bounded.
 //
-// A session belongs to one worker thread and is used by it alone. All calls block that thread (never the loop),
-// but for db_abort(), which any thread may call. Only the db*.c files know libpq.
+// A worker thread takes a session for a job and gives it back: between the two it is used by that thread alone. All
+// calls block that thread (never the loop), but for db_abort(), which any thread may call. Only the db*.c files know
+// libpq.
 #ifndef WORKERS_DB_H
 #define WORKERS_DB_H
 
@@ -14,12 +15,13 @@
 
 enum db_status {
     DB_OK,
-    DB_AWAY,         // no connection, or it broke: whether the statement took effect is not known
-    DB_CONFLICT,     // 40001 or 40P01: the transaction lost against another and may be tried again
-    DB_TIMED_OUT,    // 55P03 or 57014: waited too long, the statement had no effect
-    DB_OUT_OF_RANGE, // 22003: a number does not fit its column
-    DB_ROLLED_BACK,  // COMMIT answered ROLLBACK: the transaction had failed before
-    DB_FAILED,       // anything else; the log has PostgreSQL's words
+    DB_AWAY,             // no connection, or it broke: whether the statement took effect is not known
+    DB_CONFLICT,         // 40001 or 40P01: the transaction lost against another and may be tried again
+    DB_TIMED_OUT,        // 55P03 or 57014: waited too long, the statement had no effect
+    DB_OUT_OF_RANGE,     // 22003: a number does not fit its column
+    DB_CONDITION_FAILED, // 22012: a statement's own condition did not hold; it divides by zero to undo itself
+    DB_ROLLED_BACK,      // COMMIT answered ROLLBACK: the transaction had failed before
+    DB_FAILED,           // anything else; the log has PostgreSQL's words
 };
 
 struct db; // what all sessions share
@@ -45,8 +47,10 @@ void db_free(struct db *db); // closes all sessions; no worker may be at work
 void db_abort(struct db *db);
 MUST_CHECK struct db_counts db_count_sessions(struct db *db);
 
-// The session of worker number `index`.
-MUST_CHECK struct db_session *db_session_of(struct db *db, unsigned index);
+// The session that was given back last: its backend is warm, and no more are opened than work at once. There are as
+// many as db_new() was told; who asks for more breaks a rule. Any thread.
+MUST_CHECK struct db_session *db_session_take(struct db *db);
+void db_session_give(struct db_session *session);
 
 // Brackets the work of one job: statements in between are written to `log`, each is given at most `answer_ms`, and all
 // together at most `job_ms`.

@@ -12,14 +12,15 @@ struct sqlstate_meaning {
 };
 
 static const struct sqlstate_meaning meanings[] = {
-    {"40001", DB_CONFLICT},     // serialization_failure
-    {"40P01", DB_CONFLICT},     // deadlock_detected
-    {"55P03", DB_TIMED_OUT},    // lock_not_available: lock_timeout
-    {"57014", DB_TIMED_OUT},    // query_canceled: statement_timeout
-    {"22003", DB_OUT_OF_RANGE}, // numeric_value_out_of_range
-    {"08", DB_AWAY},            // connection_exception
-    {"57P", DB_AWAY},           // admin_shutdown, crash_shutdown, cannot_connect_now
-    {"53300", DB_AWAY},         // too_many_connections
+    {"40001", DB_CONFLICT},         // serialization_failure
+    {"40P01", DB_CONFLICT},         // deadlock_detected
+    {"55P03", DB_TIMED_OUT},        // lock_not_available: lock_timeout
+    {"57014", DB_TIMED_OUT},        // query_canceled: statement_timeout
+    {"22003", DB_OUT_OF_RANGE},     // numeric_value_out_of_range
+    {"22012", DB_CONDITION_FAILED}, // division_by_zero
+    {"08", DB_AWAY},                // connection_exception
+    {"57P", DB_AWAY},               // admin_shutdown, crash_shutdown, cannot_connect_now
+    {"53300", DB_AWAY},             // too_many_connections
 };
 
 static enum db_status status_of(const char *sqlstate) {
@@ -49,7 +50,7 @@ enum db_status db_classify(struct db_session *session, const PGresult *result, c
     const char *words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     session_remember(session, sqlstate == NULL ? "08006" : sqlstate);
     enum db_status status = status_of(session->sqlstate);
-    if (status != DB_CONFLICT) {
+    if (status != DB_CONFLICT && status != DB_CONDITION_FAILED) {
         log_write(status == DB_AWAY ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, NULL, "Database says %s to %s: %s",
                   session->sqlstate, statement_name, words == NULL ? "connection lost" : words);
     }

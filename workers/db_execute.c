@@ -99,7 +99,8 @@ static bool session_send_all(struct db_session *session, const struct db_call *c
     bool sent = !pipeline || PQenterPipelineMode(session->connection) == 1;
     for (size_t i = 0; i < count && sent; i++) {
         const char *name = statement_texts[calls[i].statement].name;
-        sent = PQsendQueryPrepared(session->connection, name, calls[i].value_count, calls[i].values, NULL, NULL, 0) == 1;
+        sent = PQsendQueryPrepared(session->connection, name, calls[i].value_count, calls[i].values, NULL, NULL, 0) ==
+               1;
     }
     return sent && (!pipeline || PQpipelineSync(session->connection) == 1);
 }

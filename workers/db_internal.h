@@ -5,6 +5,7 @@
 #include "db.h"
 
 #include <libpq-fe.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum session_state { SESSION_CLOSED, SESSION_IDLE, SESSION_IN_USE };
@@ -26,6 +27,9 @@ struct db {
     _Atomic uint64_t complained_ns; // when the log last said that the database is unreachable
     unsigned session_count;
     struct db_session *sessions;
+    pthread_mutex_t mutex; // guards what is below
+    unsigned free_count;
+    struct db_session **free; // a stack: the one given back last is on top
 };
 
 // When an answer that is waited for from now on must be there.

@@ -27,8 +27,11 @@ struct db *db_new(const char *url, unsigned sessions) {
     CHECK(db->abort_fd >= 0);
     db->session_count = sessions;
     db->sessions = memory_allocate_zeroed(sessions * sizeof *db->sessions);
-    for (unsigned i = 0; i < sessions; i++) {
-        db->sessions[i].db = db;
+    db->free = memory_allocate_zeroed(sessions * sizeof(struct db_session *));
+    CHECK(pthread_mutex_init(&db->mutex, NULL) == 0);
+    for (unsigned i = sessions; i > 0; i--) {
+        db->sessions[i - 1].db = db;
+        db->free[db->free_count++] = &db->sessions[i - 1];
     }
     return db;
 }
@@ -38,6 +41,8 @@ void db_free(struct db *db) {
         db_session_close(&db->sessions[i]);
     }
     (void)close(db->abort_fd);
+    CHECK(db->free_count == db->session_count && pthread_mutex_destroy(&db->mutex) == 0);
+    free(db->free);
     free(db->sessions);
     free(db->url);
     free(db);
@@ -58,9 +63,19 @@ struct db_counts db_count_sessions(struct db *db) {
     return counts;
 }
 
-struct db_session *db_session_of(struct db *db, unsigned index) {
-    CHECK(index < db->session_count);
-    return &db->sessions[index];
+struct db_session *db_session_take(struct db *db) {
+    CHECK(pthread_mutex_lock(&db->mutex) == 0);
+    CHECK(db->free_count > 0);
+    struct db_session *session = db->free[--db->free_count];
+    CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+    return session;
+}
+
+void db_session_give(struct db_session *session) {
+    struct db *db = session->db;
+    CHECK(pthread_mutex_lock(&db->mutex) == 0);
+    db->free[db->free_count++] = session;
+    CHECK(pthread_mutex_unlock(&db->mutex) == 0);
 }
 
 static void session_set_state(struct db_session *session, enum session_state state) {

@@ -18,7 +18,7 @@ struct job;
 // A worker thread's own things. Made with the pool; used by one thread.
 struct worker {
     char name[THREAD_ID_LENGTH]; // "worker-3"
-    struct db_session *session;
+    struct db_session *session;  // while a job runs
     struct gate *gate;
 };
 
@@ -48,9 +48,9 @@ struct transfer_job {
     struct lane *lane;                 // of the pool: that it came by, or NULL
     bool at_gate;                      // of the pool: passes the barrier only, to be booked in a batch afterwards
     bool passed_gate;                  // of the pool: and has done so
-    struct transfer_trace *trace;    // the server's, or NULL
-    struct transfer_request request; // in
-    struct transfer_result result;   // out
+    struct transfer_trace *trace;      // the server's, or NULL
+    struct transfer_request request;   // in
+    struct transfer_result result;     // out
 };
 
 // GET /accounts, GET /accounts/{id} (with `id` set) and POST /reset.

@@ -25,7 +25,6 @@ struct pool *pool_new(const struct pool_options *options) {
     for (unsigned i = 0; i < options->threads; i++) {
         struct worker *worker = &pool->workers[i];
         (void)snprintf(worker->name, sizeof worker->name, "worker-%u", i + 1);
-        worker->session = db_session_of(pool->db, i);
         worker->gate = pool->gate;
     }
     return pool;
@@ -78,9 +77,11 @@ static void pool_work(uv_work_t *work) {
     struct job *job = CONTAINER_OF(work, struct job, work);
     struct worker *worker = worker_of_this_thread(job->pool);
     unsigned job_ms = job->is_long ? TRANSFER_TIMEOUT_MS : job->timeout_ms;
+    worker->session = db_session_take(job->pool->db);
     db_session_begin_job(worker->session, &job->statements, job->timeout_ms, job_ms);
     job->run(job, worker);
     db_session_end_job(worker->session);
+    db_session_give(worker->session);
 }
 
 static void pool_finish(struct pool *pool, struct job *job) {

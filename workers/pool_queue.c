@@ -204,8 +204,7 @@ struct transfer_job *pool_take_any(struct pool *pool) {
     if (transfer != NULL) {
         return transfer;
     }
-    while (next_ready_lane(pool) != NULL) {
-    }
+    while (next_ready_lane(pool) != NULL) {}
     for (struct lane *lane = lanes_first(pool->lanes); lane != NULL; lane = lane->next) {
         transfer = take_from_lane(pool, lane);
         if (transfer != NULL) {

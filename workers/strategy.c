@@ -3,9 +3,18 @@
 
 // The race and its usual fix; the other fixes; what people believe to be one.
 const struct strategy *const strategies[] = {
-    &strategy_vulnerable,      &strategy_for_update,    &strategy_atomic_update,       &strategy_optimistic,
-    &strategy_repeatable_read, &strategy_serializable,  &strategy_advisory_lock,       &strategy_batched,
-    &strategy_absolute_update, &strategy_cte_snapshot,  &strategy_subselect_predicate, &strategy_process_mutex,
+    &strategy_vulnerable,
+    &strategy_for_update,
+    &strategy_atomic_update,
+    &strategy_optimistic,
+    &strategy_repeatable_read,
+    &strategy_serializable,
+    &strategy_advisory_lock,
+    &strategy_batched,
+    &strategy_absolute_update,
+    &strategy_cte_snapshot,
+    &strategy_subselect_predicate,
+    &strategy_process_mutex,
     NULL,
 };
 

@@ -24,9 +24,8 @@ static enum transfer_outcome absolute_update_attempt(struct transfer *transfer) 
     return transfer_record(transfer, TRANSFER_SUCCESS);
 }
 
-static const enum statement absolute_update_statements[] = {STATEMENT_READ_BALANCES, STATEMENT_SET_BALANCE,
-                                                            STATEMENT_SET_BALANCE, STATEMENT_RECORD_TRANSFER,
-                                                            STATEMENT_COUNT};
+static const enum statement absolute_update_statements[] = {
+    STATEMENT_READ_BALANCES, STATEMENT_SET_BALANCE, STATEMENT_SET_BALANCE, STATEMENT_RECORD_TRANSFER, STATEMENT_COUNT};
 
 const struct strategy strategy_absolute_update = {
     .name = "absolute_update",

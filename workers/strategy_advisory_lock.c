@@ -22,16 +22,16 @@ static enum transfer_outcome advisory_lock_attempt(struct transfer *transfer) {
     return transfer_book_and_commit(transfer, STATEMENT_BOOK);
 }
 
-static const enum statement advisory_lock_statements[] = {STATEMENT_BEGIN,         STATEMENT_ADVISORY_LOCK,
-                                                          STATEMENT_ADVISORY_LOCK, STATEMENT_READ_BALANCES,
-                                                          STATEMENT_BOOK,          STATEMENT_COMMIT,
-                                                          STATEMENT_COUNT};
+static const enum statement advisory_lock_statements[] = {
+    STATEMENT_BEGIN, STATEMENT_ADVISORY_LOCK, STATEMENT_ADVISORY_LOCK, STATEMENT_READ_BALANCES,
+    STATEMENT_BOOK,  STATEMENT_COMMIT,        STATEMENT_COUNT};
 
 const struct strategy strategy_advisory_lock = {
     .name = "advisory_lock",
     .idea = "pg_advisory_xact_lock on both account ids, in order, before the read: an agreement, not a lock on the row",
-    .watch_for = "It also covers what is no row yet. Only those who ask for it are kept out. Read in a statement after the "
-                 "lock, under READ COMMITTED: in the same statement, or under REPEATABLE READ, the read is stale",
+    .watch_for =
+        "It also covers what is no row yet. Only those who ask for it are kept out. Read in a statement after the "
+        "lock, under READ COMMITTED: in the same statement, or under REPEATABLE READ, the read is stale",
     .isolation = "read committed",
     .statements = advisory_lock_statements,
     .safe = true,

@@ -18,12 +18,14 @@ static enum transfer_outcome cte_snapshot_attempt(struct transfer *transfer) {
 }
 
 static const enum statement cte_snapshot_statements[] = {STATEMENT_BEGIN, STATEMENT_BOOK_FROM_SNAPSHOT,
-                                                                STATEMENT_COMMIT, STATEMENT_REFUSE, STATEMENT_COUNT};
+                                                         STATEMENT_COMMIT, STATEMENT_REFUSE, STATEMENT_COUNT};
 
 const struct strategy strategy_cte_snapshot = {
     .name = "cte_snapshot",
-    .idea = "WITH c AS (SELECT balance ...) UPDATE ... SET balance = c.balance - amount: one statement, computed from a snapshot",
-    .watch_for = "One statement looks atomic, and no balance goes negative. Both transfers succeed and the second overwrites the first: a lost update. FOR UPDATE inside the CTE mends it",
+    .idea = "WITH c AS (SELECT balance ...) UPDATE ... SET balance = c.balance - amount: one statement, computed from "
+            "a snapshot",
+    .watch_for = "One statement looks atomic, and no balance goes negative. Both transfers succeed and the second "
+                 "overwrites the first: a lost update. FOR UPDATE inside the CTE mends it",
     .isolation = "read committed",
     .statements = cte_snapshot_statements,
     .attempt = cte_snapshot_attempt,

@@ -23,8 +23,9 @@ static const enum statement for_update_statements[] = {STATEMENT_BEGIN, STATEMEN
 const struct strategy strategy_for_update = {
     .name = "for_update",
     .idea = "lock both rows (SELECT ... FOR UPDATE) in one transaction: the second transfer waits, then reads afresh",
-    .watch_for = "The lock is held for every round trip between the read and the COMMIT: a hot row serializes them all. "
-                 "Lock several rows in one order everywhere, or two transfers in opposite directions deadlock",
+    .watch_for =
+        "The lock is held for every round trip between the read and the COMMIT: a hot row serializes them all. "
+        "Lock several rows in one order everywhere, or two transfers in opposite directions deadlock",
     .isolation = "read committed",
     .statements = for_update_statements,
     .safe = true,

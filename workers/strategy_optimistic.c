@@ -22,9 +22,11 @@ static const enum statement optimistic_statements[] = {STATEMENT_READ_BALANCES, 
 
 const struct strategy strategy_optimistic = {
     .name = "optimistic",
-    .idea = "read with a version column, write only WHERE version is unchanged, else read again: no lock while thinking",
-    .watch_for = "Nothing is locked while the program (or a person) thinks. On a hot row most attempts lose, every loss is "
-                 "wasted work, and some transfers run out of attempts: bound the retries, with jitter",
+    .idea =
+        "read with a version column, write only WHERE version is unchanged, else read again: no lock while thinking",
+    .watch_for =
+        "Nothing is locked while the program (or a person) thinks. On a hot row most attempts lose, every loss is "
+        "wasted work, and some transfers run out of attempts: bound the retries, with jitter",
     .isolation = STRATEGY_NO_TRANSACTION,
     .statements = optimistic_statements,
     .safe = true,

@@ -38,8 +38,8 @@ static enum transfer_outcome process_mutex_attempt(struct transfer *transfer) {
     return outcome;
 }
 
-static const enum statement process_mutex_statements[] = {
-    STATEMENT_READ_BALANCES, STATEMENT_DEDUCT, STATEMENT_CREDIT, STATEMENT_RECORD_TRANSFER, STATEMENT_COUNT};
+static const enum statement process_mutex_statements[] = {STATEMENT_READ_BALANCES, STATEMENT_DEDUCT, STATEMENT_CREDIT,
+                                                          STATEMENT_RECORD_TRANSFER, STATEMENT_COUNT};
 
 const struct strategy strategy_process_mutex = {
     .name = "process_mutex",

@@ -17,13 +17,15 @@ static enum transfer_outcome repeatable_read_attempt(struct transfer *transfer) 
     return transfer_book_and_commit(transfer, STATEMENT_BOOK);
 }
 
-static const enum statement repeatable_read_statements[] = {STATEMENT_BEGIN_REPEATABLE_READ, STATEMENT_READ_BALANCES, STATEMENT_BOOK,
-                                                            STATEMENT_COMMIT, STATEMENT_COUNT};
+static const enum statement repeatable_read_statements[] = {STATEMENT_BEGIN_REPEATABLE_READ, STATEMENT_READ_BALANCES,
+                                                            STATEMENT_BOOK, STATEMENT_COMMIT, STATEMENT_COUNT};
 
 const struct strategy strategy_repeatable_read = {
     .name = "repeatable_read",
-    .idea = "plain SELECT and UPDATE under REPEATABLE READ: updating a row that changed since the snapshot fails (40001), retry",
-    .watch_for = "The retry is yours: the whole transaction again, decision included, on 40001 only. It protects rows that are written; two transactions that each read what the other writes (write skew) get through",
+    .idea = "plain SELECT and UPDATE under REPEATABLE READ: updating a row that changed since the snapshot fails "
+            "(40001), retry",
+    .watch_for = "The retry is yours: the whole transaction again, decision included, on 40001 only. It protects rows "
+                 "that are written; two transactions that each read what the other writes (write skew) get through",
     .isolation = "repeatable read",
     .statements = repeatable_read_statements,
     .safe = true,

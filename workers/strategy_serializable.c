@@ -17,13 +17,15 @@ static enum transfer_outcome serializable_attempt(struct transfer *transfer) {
     return transfer_book_and_commit(transfer, STATEMENT_BOOK);
 }
 
-static const enum statement serializable_statements[] = {STATEMENT_BEGIN_SERIALIZABLE, STATEMENT_READ_BALANCES, STATEMENT_BOOK,
-                                                            STATEMENT_COMMIT, STATEMENT_COUNT};
+static const enum statement serializable_statements[] = {STATEMENT_BEGIN_SERIALIZABLE, STATEMENT_READ_BALANCES,
+                                                         STATEMENT_BOOK, STATEMENT_COMMIT, STATEMENT_COUNT};
 
 const struct strategy strategy_serializable = {
     .name = "serializable",
     .idea = "plain SELECT and UPDATE under SERIALIZABLE: whatever would not fit some serial order fails (40001), retry",
-    .watch_for = "Covers every rule, not only this one, and every transaction must take part. 40001 may come at COMMIT, and is no proof of a conflict on the account: over a small table a sequential scan conflicts with everybody",
+    .watch_for =
+        "Covers every rule, not only this one, and every transaction must take part. 40001 may come at COMMIT, and is "
+        "no proof of a conflict on the account: over a small table a sequential scan conflicts with everybody",
     .isolation = "serializable",
     .statements = serializable_statements,
     .safe = true,

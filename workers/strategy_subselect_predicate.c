@@ -23,7 +23,8 @@ static const enum statement subselect_predicate_statements[] = {STATEMENT_BEGIN,
 const struct strategy strategy_subselect_predicate = {
     .name = "subselect_predicate",
     .idea = "UPDATE ... WHERE (SELECT balance ...) >= amount: the sub-select keeps the snapshot from before the wait",
-    .watch_for = "It looks like atomic_update, and it is one statement, so it must be atomic. It is, but not isolated: READ COMMITTED looks again only at the row it updates, never at what a sub-select has read",
+    .watch_for = "It looks like atomic_update, and it is one statement, so it must be atomic. It is, but not isolated: "
+                 "READ COMMITTED looks again only at the row it updates, never at what a sub-select has read",
     .isolation = "read committed",
     .statements = subselect_predicate_statements,
     .attempt = subselect_predicate_attempt,

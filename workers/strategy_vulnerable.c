@@ -24,8 +24,8 @@ static enum transfer_outcome vulnerable_attempt(struct transfer *transfer) {
     return transfer_record(transfer, TRANSFER_SUCCESS);
 }
 
-static const enum statement vulnerable_statements[] = {
-    STATEMENT_READ_BALANCES, STATEMENT_DEDUCT, STATEMENT_CREDIT, STATEMENT_RECORD_TRANSFER, STATEMENT_COUNT};
+static const enum statement vulnerable_statements[] = {STATEMENT_READ_BALANCES, STATEMENT_DEDUCT, STATEMENT_CREDIT,
+                                                       STATEMENT_RECORD_TRANSFER, STATEMENT_COUNT};
 
 const struct strategy strategy_vulnerable = {
     .name = "vulnerable",

@@ -91,8 +91,8 @@ enum transfer_outcome transfer_refuse(struct transfer *transfer) {
     struct record_values record;
     record_values_take(&record, transfer->request, result);
     struct db_rows rows;
-    enum db_status status =
-        transfer_execute_and_commit(transfer, STATEMENT_REFUSE, record.values, RECORD_VALUES, &rows);
+    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_REFUSE, record.values, RECORD_VALUES,
+                                                        &rows);
     text_free(&record.steps);
     if (status != DB_OK) {
         return transfer_outcome_of(transfer, status);

@@ -19,6 +19,7 @@ enum transfer_outcome transfer_outcome_of(const struct transfer *transfer, enum 
     case DB_CONFLICT: return TRANSFER_CONFLICT;
     case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
     case DB_OUT_OF_RANGE: return TRANSFER_BALANCE_OUT_OF_RANGE;
+    case DB_CONDITION_FAILED:
     case DB_ROLLED_BACK:
     case DB_FAILED: return TRANSFER_FAILED;
     }

@@ -49,8 +49,10 @@ void transfer_log_race(const struct transfer_request *request, const struct tran
         return;
     }
     if (result->lost_update) {
-        request_log(request, LOG_LEVEL_WARN, "RACE CONDITION DETECTED: lost update, somebody else's write to %s or %s "
-                    "was overwritten", request->from_account, request->to_account);
+        request_log(request, LOG_LEVEL_WARN,
+                    "RACE CONDITION DETECTED: lost update, somebody else's write to %s or %s "
+                    "was overwritten",
+                    request->from_account, request->to_account);
     } else if (result->double_spend) {
         request_log(request, LOG_LEVEL_WARN, "RACE CONDITION DETECTED: %s is negative: $%s", request->from_account,
                     amount_text_of(result->from_balance_after).text);
@@ -131,10 +133,11 @@ void record_values_take(struct record_values *record, const struct transfer_requ
     trace_context_trace_id(&request->trace, record->trace_id);
     step_list_append_json(&result->steps, request->received_us, request->received_ns, &record->steps);
     const char *values[RECORD_VALUES] = {
-        request->id,         record->received_us, request->from_account,
-        request->to_account, record->amount.text, result->thread_id,
-        record->duration_ms, request->settings.strategy->name, record->trace_id,
-        text_terminated(&record->steps),
+        request->id,           record->received_us,
+        request->from_account, request->to_account,
+        record->amount.text,   result->thread_id,
+        record->duration_ms,   request->settings.strategy->name,
+        record->trace_id,      text_terminated(&record->steps),
     };
     memcpy(record->values, values, sizeof values);
 }
@@ -158,7 +161,8 @@ enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_o
     };
     memcpy(record.values + RECORD_VALUES, verdict, sizeof verdict);
     int count = RECORD_VALUES + (int)(sizeof verdict / sizeof verdict[0]);
-    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_RECORD_TRANSFER, record.values, count, NULL);
+    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_RECORD_TRANSFER, record.values, count,
+                                                        NULL);
     text_free(&record.steps);
     return status == DB_OK ? outcome : transfer_outcome_of(transfer, status);
 }

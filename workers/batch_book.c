@@ -1,0 +1,126 @@
+// Books a batch that has been judged. Worker threads.
+#include "batch_internal.h"
+#include "clock.h"
+#include "strategy.h"
+#include "transfer_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum transfer_outcome batch_outcome_of(const struct batch *batch, enum db_status status) {
+    if (batch->in_doubt) {
+        return TRANSFER_OUTCOME_UNKNOWN;
+    }
+    switch (status) {
+    case DB_OK: return TRANSFER_GOES_ON;
+    case DB_AWAY: return TRANSFER_DATABASE_AWAY;
+    case DB_CONFLICT: return TRANSFER_CONFLICT;
+    case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
+    case DB_OUT_OF_RANGE: // each was judged against the range
+    case DB_CONDITION_FAILED:
+    case DB_ROLLED_BACK:
+    case DB_FAILED: return TRANSFER_FAILED;
+    }
+    CHECK(false);
+}
+
+void batch_moment_take(struct batch_moment *moment, const struct batch *batch) {
+    int64_t now_us = clock_realtime_us();
+    (void)snprintf(moment->now_us, sizeof moment->now_us, "%" PRId64, now_us);
+    (void)snprintf(moment->steps_refused, sizeof moment->steps_refused,
+                   "[{\"step\":\"batch\",\"parties\":%zu,\"at_us\":%" PRId64 "},"
+                   "{\"step\":\"check\",\"at_us\":%" PRId64 ",\"took_us\":0}]",
+                   batch->count, now_us, now_us);
+    (void)snprintf(moment->steps_booked, sizeof moment->steps_booked,
+                   "%.*s,{\"step\":\"deduct\",\"at_us\":%" PRId64 ",\"took_us\":0},"
+                   "{\"step\":\"credit\",\"at_us\":%" PRId64 ",\"took_us\":0}]",
+                   (int)strlen(moment->steps_refused) - 1, moment->steps_refused, now_us, now_us);
+}
+
+// The columns of book_many's parameters, in their order.
+enum column {
+    COLUMN_CHANGED_ID,
+    COLUMN_CHANGE,
+    COLUMN_WRITES,
+    COLUMN_ID,
+    COLUMN_RECEIVED,
+    COLUMN_FROM,
+    COLUMN_TO,
+    COLUMN_AMOUNT,
+    COLUMN_FROM_BEFORE,
+    COLUMN_FROM_AFTER,
+    COLUMN_TO_BEFORE,
+    COLUMN_TO_AFTER,
+    COLUMN_STATUS,
+    COLUMN_TRACE,
+    COLUMN_COUNT
+};
+
+static void add_changes(const struct batch *batch, struct sql_array columns[static COLUMN_COUNT]) {
+    for (size_t i = 0; i < batch->account_count; i++) {
+        const struct batch_account *account = &batch->accounts[i];
+        if (account->writes > 0) {
+            char writes[16];
+            (void)snprintf(writes, sizeof writes, "%" PRIu32, account->writes);
+            sql_array_add(&columns[COLUMN_CHANGED_ID], account->id);
+            sql_array_add_money(&columns[COLUMN_CHANGE], account->change);
+            sql_array_add(&columns[COLUMN_WRITES], writes);
+        }
+    }
+}
+
+static void add_record(const struct transfer_job *transfer, struct sql_array columns[static COLUMN_COUNT]) {
+    const struct transfer_request *request = &transfer->request;
+    const struct transfer_result *result = &transfer->result;
+    char received_us[24];
+    char trace_id[TRACE_ID_HEX];
+    (void)snprintf(received_us, sizeof received_us, "%" PRId64, request->received_us);
+    trace_context_trace_id(&request->trace, trace_id);
+    sql_array_add(&columns[COLUMN_ID], request->id);
+    sql_array_add(&columns[COLUMN_RECEIVED], received_us);
+    sql_array_add(&columns[COLUMN_FROM], request->from_account);
+    sql_array_add(&columns[COLUMN_TO], request->to_account);
+    sql_array_add_money(&columns[COLUMN_AMOUNT], request->amount);
+    sql_array_add_money(&columns[COLUMN_FROM_BEFORE], result->from_balance_before);
+    sql_array_add_money(&columns[COLUMN_FROM_AFTER], result->from_balance_after);
+    sql_array_add_money(&columns[COLUMN_TO_BEFORE], result->to_balance_before);
+    sql_array_add_money(&columns[COLUMN_TO_AFTER], result->to_balance_after);
+    sql_array_add(&columns[COLUMN_STATUS], transfer_outcome_status(result->outcome));
+    sql_array_add(&columns[COLUMN_TRACE], trace_id);
+}
+
+enum transfer_outcome batch_book_and_commit(struct batch *batch) {
+    struct sql_array columns[COLUMN_COUNT] = {0};
+    add_changes(batch, columns);
+    for (size_t i = 0; i < batch->count; i++) {
+        enum transfer_outcome outcome = batch->transfers[i]->result.outcome;
+        if (outcome == TRANSFER_SUCCESS || outcome == TRANSFER_INSUFFICIENT_FUNDS) {
+            add_record(batch->transfers[i], columns);
+        }
+    }
+    struct batch_moment moment;
+    batch_moment_take(&moment, batch);
+    const char *values[COLUMN_COUNT + 5];
+    size_t count = 0;
+    while (count < COLUMN_COUNT) {
+        values[count] = sql_array_end(&columns[count]);
+        count++;
+    }
+    values[count++] = moment.now_us;
+    values[count++] = moment.steps_booked;
+    values[count++] = moment.steps_refused;
+    values[count++] = batch->thread_id;
+    values[count++] = batch->transfers[0]->request.settings.strategy->name;
+    struct db_call calls[] = {
+        {.statement = STATEMENT_BOOK_MANY, .values = values, .value_count = (int)count},
+        {.statement = STATEMENT_COMMIT},
+    };
+    enum db_status status = db_execute_all(batch->session, calls, 2);
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        text_free(&columns[i].text);
+    }
+    batch->in_doubt = status == DB_AWAY;
+    batch->in_transaction = status != DB_OK;
+    return status == DB_OK ? TRANSFER_SUCCESS : batch_outcome_of(batch, status);
+}
