@@ -7,6 +7,7 @@
 #include "json_codec.h"
 #include "log.h"
 #include "parameters.h"
+#include "strategy.h"
 
 #include <inttypes.h>
 
@@ -128,4 +129,29 @@ void handle_transactions_change(struct exchange *exchange) {
     text_append_format(&body, "{\"use_transactions\":%s}",
                        settings_use_transactions(&exchange->api->settings) ? "true" : "false");
     respond_text(exchange->conn, &body);
+}
+
+void handle_strategy_change(struct exchange *exchange) {
+    struct query query;
+    struct text name = {0};
+    query_parse(&query, exchange->request->query);
+    bool named = query_take_text(&query, "name", &name);
+    if (shortcut_is_usable(exchange, &query)) {
+        struct settings_change change = {.has_strategy = true, .strategy = {name.data, name.length}};
+        if (!named) {
+            struct text names = {0};
+            strategy_append_names(&names);
+            conn_respond_problem(exchange->conn, 422, "Send the strategy's name, such as ?name=for_update; one of %s",
+                                 text_terminated(&names));
+            text_free(&names);
+        } else if (change_settings(exchange, &change)) {
+            const struct strategy *strategy = exchange->api->settings.strategy;
+            struct text body = {0};
+            text_append_format(&body, "{\"strategy\":\"%s\",\"safe\":%s,\"use_transactions\":%s}", strategy->name,
+                               strategy->safe ? "true" : "false",
+                               settings_use_transactions(&exchange->api->settings) ? "true" : "false");
+            respond_text(exchange->conn, &body);
+        }
+    }
+    text_free(&name);
 }

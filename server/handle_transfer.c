@@ -115,7 +115,11 @@ static void transfer_finished(struct job *job) {
 static void begin_transfer(const struct exchange *exchange, struct transfer_job *transfer) {
     struct transfer_request *request = &transfer->request;
     transfer_new_id(request->id);
+    const struct strategy *named = request->settings.strategy;
     request->settings = exchange->api->settings;
+    if (named != NULL) {
+        request->settings.strategy = named;
+    }
     request->received_us = clock_realtime_us();
     request->received_ns = clock_monotonic_ns();
     transfer_trace_begin(exchange, transfer);

@@ -16,5 +16,8 @@ void handle_settings_change(struct exchange *exchange);
 void handle_delay_change(struct exchange *exchange);
 void handle_barrier_change(struct exchange *exchange);
 void handle_transactions_change(struct exchange *exchange);
+void handle_strategy_change(struct exchange *exchange);
+void handle_strategies(struct exchange *exchange);
+void handle_audit(struct exchange *exchange);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "bank_limits.h"
 #include "money.h"
+#include "strategy.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -119,9 +120,28 @@ static int read_amount(json_t *object, struct slice body, int64_t *cents, struct
     return 200;
 }
 
+// For this transfer only; without one it runs as the settings say.
+static int read_transfer_strategy(json_t *object, struct transfer_request *out, struct text *problem) {
+    json_t *value = json_object_get(object, "strategy");
+    if (value == NULL) {
+        return 200;
+    }
+    if (!json_is_string(value)) {
+        return refuse(problem, "\"strategy\" must be a string: GET /strategies lists them");
+    }
+    out->settings.strategy = strategy_find((struct slice){json_string_value(value), json_string_length(value)});
+    if (out->settings.strategy == NULL) {
+        text_append_string(problem, "\"strategy\" must be one of ");
+        strategy_append_names(problem);
+        return 422;
+    }
+    return 200;
+}
+
 static int read_transfer_fields(json_t *object, struct slice body, struct transfer_request *out, struct text *problem) {
-    static const char *const known[] = {"from_account", "to_account", "amount", NULL};
-    int status = refuse_unknown(object, known, " in a transfer: send from_account, to_account and amount", problem);
+    static const char *const known[] = {"from_account", "to_account", "amount", "strategy", NULL};
+    int status = refuse_unknown(
+        object, known, " in a transfer: send from_account, to_account, amount and, if you like, strategy", problem);
     if (status == 200) {
         status = read_account_id(object, "from_account", out->from_account, problem);
     }
@@ -130,6 +150,9 @@ static int read_transfer_fields(json_t *object, struct slice body, struct transf
     }
     if (status == 200) {
         status = read_amount(object, body, &out->amount, problem);
+    }
+    if (status == 200) {
+        status = read_transfer_strategy(object, out, problem);
     }
     if (status == 200 && strcmp(out->from_account, out->to_account) == 0) {
         status = refuse(problem, "from_account and to_account are the same: choose two");

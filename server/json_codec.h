@@ -4,12 +4,13 @@
 #define SERVER_JSON_CODEC_H
 
 #include "bank.h"
+#include "bank_audit.h"
 #include "settings.h"
 #include "text.h"
 #include "transfer.h"
 
 // The body of POST /transfer into accounts and amount. 200, or the status to answer: 400 for what is no JSON, 422 for
-// what is no transfer; then `problem` says what to change.
+// what is no transfer; then `problem` says what to change. `settings.strategy` of `out` is set if the body names one.
 MUST_CHECK int json_read_transfer(struct slice body, struct transfer_request *out, struct text *problem);
 
 // The body of POST /admin/settings, likewise. `strategy` in `out` points into `strategy_name`, which the caller frees.
@@ -20,5 +21,7 @@ void json_write_account(struct text *out, const struct account *account);
 void json_write_accounts(struct text *out, const struct account_list *accounts); // [...]
 void json_write_record(struct text *out, const struct transfer_record *record);
 void json_write_settings(struct text *out, const struct settings *settings);
+void json_write_strategy(struct text *out, const struct strategy *strategy, bool selected);
+void json_write_audit(struct text *out, const struct audit *audit);
 
 #endif

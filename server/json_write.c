@@ -75,3 +75,62 @@ void json_write_settings(struct text *out, const struct settings *settings) {
     write_string_field(out, "strategy", settings->strategy->name);
     text_append_string(out, "}");
 }
+
+// The statement as it runs, on one line.
+static void write_sql(struct text *out, const char *sql) {
+    struct text line = {0};
+    for (const char *c = sql; *c != '\0'; c++) {
+        bool space = *c == ' ' || *c == '\n';
+        if (!space) {
+            text_append(&line, c, 1);
+        } else if (line.length > 0 && line.data[line.length - 1] != ' ' && c[1] != '\0') {
+            text_append_string(&line, " ");
+        }
+    }
+    text_append_json_string(out, (struct slice){line.data, line.length});
+    text_free(&line);
+}
+
+void json_write_strategy(struct text *out, const struct strategy *strategy, bool selected) {
+    text_append_format(out, "{\"name\":\"%s\"", strategy->name);
+    write_string_field(out, "idea", strategy->idea);
+    text_append_format(out, ",\"safe\":%s,\"uses_locks\":%s", boolean(strategy->safe), boolean(strategy->uses_locks));
+    write_string_field(out, "isolation", strategy->isolation);
+    text_append_string(out, ",\"sql\":[");
+    for (size_t i = 0; strategy->statements[i] != STATEMENT_COUNT; i++) {
+        text_append_string(out, i == 0 ? "" : ",");
+        write_sql(out, statement_texts[strategy->statements[i]].sql);
+    }
+    text_append_string(out, "]");
+    write_string_field(out, "watch_for", strategy->watch_for);
+    text_append_format(out, ",\"selected\":%s}", boolean(selected));
+}
+
+static void write_violation(struct text *out, const struct audit_violation *violation) {
+    text_append_format(out, "{\"kind\":\"%s\"", violation->kind);
+    if (violation->account[0] != '\0') {
+        write_string_field(out, "account", violation->account);
+    }
+    write_string_field(out, "detail", violation->detail);
+    write_money_field(out, "amount", violation->amount);
+    text_append_string(out, ",\"transfers\":[");
+    for (size_t i = 0; i < violation->transfer_count; i++) {
+        text_append_string(out, i == 0 ? "" : ",");
+        text_append_json_string(out, slice_of(violation->transfers[i]));
+    }
+    text_append_string(out, "]}");
+}
+
+void json_write_audit(struct text *out, const struct audit *audit) {
+    text_append_format(out, "{\"consistent\":%s,\"money\":{\"expected\":", boolean(audit->violations_total == 0));
+    money_append_json(out, audit->money_expected);
+    write_money_field(out, "actual", audit->money_actual);
+    write_money_field(out, "drift", audit->money_actual - audit->money_expected);
+    text_append_format(out, "},\"accounts\":%" PRIu64 ",\"transfers\":%" PRIu64 ",\"violations\":[", audit->accounts,
+                       audit->transfers);
+    for (size_t i = 0; i < audit->violation_count; i++) {
+        text_append_string(out, i == 0 ? "" : ",");
+        write_violation(out, &audit->violations[i]);
+    }
+    text_append_format(out, "],\"violations_total\":%" PRIu64 "}", audit->violations_total);
+}

@@ -100,6 +100,14 @@ static struct query_parameter *query_take(struct query *query, const char *name)
     return found;
 }
 
+bool query_take_text(struct query *query, const char *name, struct text *out) {
+    struct query_parameter *parameter = query_take(query, name);
+    if (parameter != NULL) {
+        text_append_slice(out, parameter->value);
+    }
+    return parameter != NULL;
+}
+
 bool query_take_boolean(struct query *query, const char *name, bool *out) {
     struct query_parameter *parameter = query_take(query, name);
     if (parameter != NULL && !boolean_parse(parameter->value, out)) {

@@ -28,6 +28,7 @@ struct query {
 void query_parse(struct query *query, struct slice encoded);
 // True if the parameter was sent (then its value is in `out`, or there is a problem).
 bool query_take_boolean(struct query *query, const char *name, bool *out);
+bool query_take_text(struct query *query, const char *name, struct text *out); // appended
 bool query_take_integer(struct query *query, const char *name, int64_t *out);
 MUST_CHECK bool query_finish(struct query *query); // true: all was well
 void query_free(struct query *query);

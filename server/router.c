@@ -12,6 +12,8 @@ static const struct route routes[] = {
     {HTTP_METHOD_GET, "/accounts", handle_accounts, false},
     {HTTP_METHOD_GET, "/accounts/{id}", handle_account, false},
     {HTTP_METHOD_GET, "/transactions", handle_transactions, false},
+    {HTTP_METHOD_GET, "/strategies", handle_strategies, false},
+    {HTTP_METHOD_GET, "/audit", handle_audit, false},
     {HTTP_METHOD_GET, "/metrics", handle_metrics, false},
     {HTTP_METHOD_POST, "/reset", handle_reset, true},
     {HTTP_METHOD_GET, "/admin/settings", handle_settings, true},
@@ -19,6 +21,7 @@ static const struct route routes[] = {
     {HTTP_METHOD_POST, "/admin/delay", handle_delay_change, true},
     {HTTP_METHOD_POST, "/admin/barrier", handle_barrier_change, true},
     {HTTP_METHOD_POST, "/admin/transactions", handle_transactions_change, true},
+    {HTTP_METHOD_POST, "/admin/strategy", handle_strategy_change, true},
 };
 
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])

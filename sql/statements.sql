@@ -235,6 +235,17 @@ SELECT id, balance FROM accounts ORDER BY id LIMIT $1::integer;
 -- name: read_money_drift SELECT accounts
 SELECT drift FROM money_supply;
 
+-- Totals, and the first $1 violations: one row at least.
+-- name: read_audit SELECT audit_violations
+WITH found AS MATERIALIZED (
+    SELECT * FROM audit_violations
+)
+SELECT s.expected, s.actual, (SELECT count(*) FROM accounts), (SELECT count(*) FROM transfers),
+       (SELECT count(*) FROM found), v.kind, v.account, v.amount, v.detail, array_to_string(v.transfers, ' ')
+FROM money_supply s
+LEFT JOIN (SELECT * FROM found ORDER BY rank, account, seq LIMIT $1::integer) AS v ON true
+ORDER BY v.rank, v.account, v.seq;
+
 -- name: read_transfers SELECT transfers
 SELECT id, to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        from_account, to_account, amount, from_balance_before, from_balance_after,

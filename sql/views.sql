@@ -135,3 +135,75 @@ CREATE OR REPLACE VIEW money_supply AS
 SELECT coalesce(sum(initial_balance), 0) AS expected, coalesce(sum(balance), 0) AS actual,
        coalesce(sum(balance - initial_balance), 0) AS drift
 FROM accounts;
+
+-- Everything that does not add up, each with the transfers involved (at most 20, the newest last). A few passes
+-- over the log, however long it is: so the races, which need every step, are not asked.
+CREATE OR REPLACE VIEW audit_violations AS
+WITH misrecorded AS ( -- records whose own numbers contradict each other
+    SELECT seq, id, from_account, to_account, from_balance_before - amount - from_balance_after AS off_by,
+           CASE
+               WHEN status <> 'success' AND from_balance_before >= amount THEN
+                   format('was refused although %s held $%s', from_account, from_balance_before)
+               WHEN status <> 'success' THEN 'was refused, and yet balances moved'
+               WHEN from_balance_before < amount THEN
+                   format('took $%s from %s, which held $%s', amount, from_account, from_balance_before)
+               WHEN from_balance_before - amount <> from_balance_after THEN
+                   format('read $%s in %s, took $%s and left $%s', from_balance_before, from_account, amount,
+                          from_balance_after)
+               ELSE format('read $%s in %s, added $%s and left $%s', to_balance_before, to_account, amount,
+                           to_balance_after)
+           END AS what
+    FROM transfers
+    WHERE CASE status WHEN 'success' THEN from_balance_before < amount
+                                          OR from_balance_before - amount <> from_balance_after
+                                          OR to_balance_before + amount <> to_balance_after
+                      ELSE from_balance_before >= amount OR from_balance_before <> from_balance_after
+                           OR to_balance_before <> to_balance_after END
+), touch AS (
+    SELECT a.account, t.seq, t.id,
+           t.race_detected OR EXISTS (SELECT FROM misrecorded m WHERE m.seq = t.seq) AS suspicious
+    FROM transfers t
+    CROSS JOIN LATERAL (VALUES (t.from_account), (t.to_account)) AS a (account)
+), suspect AS ( -- by account: who raced, or is misrecorded, and the neighbours in the log: whom they ran into
+    SELECT account, (array_agg(id ORDER BY seq DESC))[1:20] AS newest_first
+    FROM (SELECT *, lag(suspicious) OVER near AS after_one, lead(suspicious) OVER near AS before_one
+          FROM touch WINDOW near AS (PARTITION BY account ORDER BY seq)) AS t
+    WHERE suspicious OR after_one OR before_one
+    GROUP BY account
+), latest AS ( -- for an account that no suspect has touched
+    SELECT account, (array_agg(id ORDER BY seq DESC))[1:20] AS newest_first
+    FROM touch
+    WHERE seq > (SELECT max(seq) - 1000 FROM transfers)
+    GROUP BY account
+), violation AS (
+    SELECT 1 AS rank, 'money_drift' AS kind, NULL AS account, drift AS amount, 0 AS seq,
+           format('there is $%s, $%s %s than at the start', actual, abs(drift),
+                  CASE WHEN drift > 0 THEN 'more' ELSE 'less' END) AS detail,
+           (SELECT array_agg(id ORDER BY seq DESC) FROM (SELECT id, seq FROM transfers WHERE race_detected
+                                                         ORDER BY seq DESC LIMIT 20) AS raced) AS newest_first
+    FROM money_supply
+    WHERE drift <> 0
+    UNION ALL
+    SELECT CASE WHEN problem.kind = 'overdrawn' THEN 2 ELSE 3 END, problem.kind, a.id, problem.amount, 0, problem.detail,
+           coalesce(s.newest_first, l.newest_first)
+    FROM account_audit a
+    CROSS JOIN LATERAL (
+        SELECT 'overdrawn' AS kind, -a.balance AS amount,
+               format('%s has $%s, $%s below zero', a.id, a.balance, -a.balance) AS detail
+        WHERE a.overdrawn
+        UNION ALL
+        SELECT 'account_drift', a.drift,
+               format('%s has $%s, but $%s + $%s received - $%s sent is $%s', a.id, a.balance, a.initial_balance,
+                      a.credits, a.debits, a.expected)
+        WHERE a.drift <> 0) AS problem
+    LEFT JOIN suspect s ON s.account = a.id
+    LEFT JOIN latest l ON l.account = a.id
+    UNION ALL
+    SELECT 4, 'record_arithmetic', from_account, off_by, seq, format('transfer %s %s', id, what), ARRAY[id]
+    FROM misrecorded
+)
+SELECT kind, account, amount, detail,
+       coalesce((SELECT array_agg(id ORDER BY place DESC)
+                 FROM unnest(newest_first) WITH ORDINALITY AS involved (id, place)), '{}') AS transfers,
+       rank, seq
+FROM violation;

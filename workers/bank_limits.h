@@ -59,6 +59,7 @@
 #define TRANSACTIONS_LIMIT_MAX 1000
 #define TRANSACTIONS_LIMIT_DEFAULT 20
 #define ACCOUNT_GAUGES_MAX 100
+#define AUDIT_VIOLATIONS_MAX 100
 
 static_assert(TRANSFER_SLOTS(WORKER_THREADS_MIN) >= BARRIER_COUNT_MIN, "the smallest pool must hold the smallest race");
 static_assert(WORKER_THREADS_MAX <= 1024, "libuv clamps its pool to 1024 threads");

@@ -10,9 +10,11 @@ struct bank_metrics {
     struct metric_family *transfers;
     struct metric_family *race_hits;
     struct metric_family *double_spends;
+    struct metric_family *lost_updates;
     struct metric_family *balances;
     struct metric_family *money_drift;
     struct metric_family *settings;
+    struct metric_family *strategy;
     struct metric_family *transfer_durations;
     struct metric_family *retries;
     struct metric *running;
@@ -46,6 +48,8 @@ static void add_transfer_families(struct bank_metrics *bank, struct metrics *met
                           "Transfers that acted on a balance that had changed since they read it.", "strategy", NULL);
     bank->double_spends = add(metrics, METRIC_COUNTER, "double_spend_detected_total",
                               "Races that left the source account negative.", "strategy", NULL);
+    bank->lost_updates = add(metrics, METRIC_COUNTER, "lost_updates_total",
+                             "Races that overwrote what another transfer had written.", "strategy", NULL);
     bank->balances = add(metrics, METRIC_GAUGE, "account_balance",
                          "Balance in the database at the time of the scrape, for the first 100 accounts.", "account_id",
                          NULL);
@@ -53,6 +57,8 @@ static void add_transfer_families(struct bank_metrics *bank, struct metrics *met
                             "All balances less all initial balances: zero unless money was made or lost.", NULL, NULL);
     bank->settings = add(metrics, METRIC_GAUGE, "lab_setting", "The settings as they are now; true is 1.", "setting",
                          NULL);
+    bank->strategy = add(metrics, METRIC_GAUGE, "lab_strategy", "1 for the strategy of the settings, 0 for the others.",
+                         "strategy", NULL);
     bank->transfer_durations = add(metrics, METRIC_HISTOGRAM, "transfer_duration_seconds",
                                    "From a transfer's arrival to its outcome.", "strategy", "status");
     bank->retries = add(metrics, METRIC_COUNTER, "transfer_retries_total",
@@ -101,6 +107,8 @@ static void add_series_of(struct bank_metrics *bank, const char *strategy) {
     metric_add(metric_with(bank->transfers, (const char *[]){"error", strategy}), 0);
     metric_add(metric_with(bank->race_hits, &strategy), 0);
     metric_add(metric_with(bank->double_spends, &strategy), 0);
+    metric_add(metric_with(bank->lost_updates, &strategy), 0);
+    metric_add(metric_with(bank->retries, (const char *[]){strategy, "none"}), 0);
     metric_add(metric_with(bank->retries, (const char *[]){strategy, "40001"}), 0);
     metric_add(metric_with(bank->retries, (const char *[]){strategy, "40P01"}), 0);
 }
@@ -158,6 +166,12 @@ void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct trans
     if (result->double_spend) {
         metric_add(metric_with(bank->double_spends, &strategy), 1);
     }
+    if (result->lost_update) {
+        metric_add(metric_with(bank->lost_updates, &strategy), 1);
+    }
+    if (result->retries_stale > 0) { // found out without an error, so without an SQLSTATE
+        metric_add(metric_with(bank->retries, (const char *[]){strategy, "none"}), result->retries_stale);
+    }
     if (result->retries_serialization > 0) {
         metric_add(metric_with(bank->retries, (const char *[]){strategy, "40001"}), result->retries_serialization);
     }
@@ -210,4 +224,7 @@ void bank_metrics_set_settings(struct bank_metrics *bank, const struct settings 
     set_setting(bank, "barrier_count", settings->barrier_count);
     set_setting(bank, "barrier_timeout_ms", settings->barrier_timeout_ms);
     set_setting(bank, "use_transactions", settings_use_transactions(settings));
+    for (size_t i = 0; strategies[i] != NULL; i++) {
+        metric_set(metric_with(bank->strategy, &strategies[i]->name), strategies[i] == settings->strategy);
+    }
 }

@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-// Runs a query that changes nothing, or may be done twice; on a new connection if the old one had died unnoticed.
-static void job_query(struct job *job, struct worker *worker,
-                      enum db_status (*query)(struct job *job, struct db_session *session)) {
+void job_query(struct job *job, struct worker *worker,
+               enum db_status (*query)(struct job *job, struct db_session *session)) {
     bool was_open = true;
     do {
         job->database = db_session_open(worker->session, &was_open);
@@ -16,7 +15,7 @@ static void job_query(struct job *job, struct worker *worker,
     } while (job->database == DB_AWAY && was_open);
 }
 
-static void job_init(struct job *job, void (*run)(struct job *job, struct worker *worker)) {
+void job_init(struct job *job, void (*run)(struct job *job, struct worker *worker)) {
     job->run = run;
     job->timeout_ms = DATABASE_ANSWER_TIMEOUT_MS;
 }

@@ -39,6 +39,13 @@ struct job {
     struct statement_log statements;
 };
 
+// For those who make kinds of jobs: sets what the job does on its worker, and its default timeout.
+void job_init(struct job *job, void (*run)(struct job *job, struct worker *worker));
+// On the worker: runs a query that changes nothing, or may be done twice; on a new connection if the old one had died
+// unnoticed.
+void job_query(struct job *job, struct worker *worker,
+               enum db_status (*query)(struct job *job, struct db_session *session));
+
 struct transfer_trace;
 struct lane;
 
