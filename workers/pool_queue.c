@@ -31,7 +31,7 @@ static void start_transfer(struct pool *pool, struct transfer_job *transfer) {
 // --- The queue: for a slot ---
 
 static void enqueue(struct pool *pool, struct transfer_job *transfer) {
-    if (pool->slots_taken < pool->slots) {
+    if (pool->slots_taken < pool->slots && pool->queue_first == NULL) {
         start_transfer(pool, transfer);
         return;
     }

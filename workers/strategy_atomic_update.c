@@ -2,17 +2,10 @@
 // it. Nothing is read before, so nothing can be stale.
 #include "strategy.h"
 
-#include <string.h>
-
 static enum transfer_outcome atomic_update_attempt(struct transfer *transfer) {
-    const struct transfer_request *request = transfer->request;
     transfer_wait_at_barrier(transfer); // nothing is read yet: this only makes them meet
     transfer_delay(transfer);
-    // The statement takes its rows in the order from, to. Two of them in opposite directions must not deadlock, so the
-    // row that comes first in the order of all is locked first, in the same round trip and the same transaction.
-    if (strcmp(request->to_account, request->from_account) < 0) {
-        transfer_lock_first(transfer, request->to_account);
-    }
+    transfer_lock_in_order(transfer);
     enum transfer_outcome outcome = transfer_book(transfer, STATEMENT_BOOK_IF_COVERED);
     return outcome == TRANSFER_GOES_ON ? transfer_refuse(transfer) : outcome;
 }

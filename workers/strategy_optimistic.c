@@ -13,12 +13,14 @@ static enum transfer_outcome optimistic_attempt(struct transfer *transfer) {
     if (!transfer_check(transfer)) {
         return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
     }
+    transfer_lock_in_order(transfer);
     outcome = transfer_book(transfer, STATEMENT_BOOK_IF_UNCHANGED);
     return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome;
 }
 
-static const enum statement optimistic_statements[] = {STATEMENT_READ_BALANCES, STATEMENT_BOOK_IF_UNCHANGED,
-                                                       STATEMENT_RECORD_TRANSFER, STATEMENT_COUNT};
+static const enum statement optimistic_statements[] = {STATEMENT_READ_BALANCES, STATEMENT_LOCK_FIRST,
+                                                       STATEMENT_BOOK_IF_UNCHANGED, STATEMENT_RECORD_TRANSFER,
+                                                       STATEMENT_COUNT};
 
 const struct strategy strategy_optimistic = {
     .name = "optimistic",

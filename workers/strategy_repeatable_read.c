@@ -14,11 +14,16 @@ static enum transfer_outcome repeatable_read_attempt(struct transfer *transfer) 
     if (!transfer_check(transfer)) {
         return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
     }
+    transfer_lock_in_order(transfer);
     return transfer_book_and_commit(transfer, STATEMENT_BOOK);
 }
 
-static const enum statement repeatable_read_statements[] = {STATEMENT_BEGIN_REPEATABLE_READ, STATEMENT_READ_BALANCES,
-                                                            STATEMENT_BOOK, STATEMENT_COMMIT, STATEMENT_COUNT};
+static const enum statement repeatable_read_statements[] = {STATEMENT_BEGIN_REPEATABLE_READ,
+                                                            STATEMENT_READ_BALANCES,
+                                                            STATEMENT_LOCK_FIRST,
+                                                            STATEMENT_BOOK,
+                                                            STATEMENT_COMMIT,
+                                                            STATEMENT_COUNT};
 
 const struct strategy strategy_repeatable_read = {
     .name = "repeatable_read",

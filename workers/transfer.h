@@ -98,10 +98,12 @@ void transfer_pass_barrier(const struct transfer_request *request, struct gate *
 // --- The steps. Each answers TRANSFER_GOES_ON or the outcome that ends this attempt. ---
 
 // Begins a transaction with one of the STATEMENT_BEGINs; takes an advisory lock on an account, kept until the
-// transaction ends; locks one row. These travel with the next statement whose answer is needed: one round trip.
+// transaction ends. These travel with the next statement whose answer is needed: one round trip.
 void transfer_begin(struct transfer *transfer, enum statement begin);
 void transfer_lock_advisory(struct transfer *transfer, const char *account);
-void transfer_lock_first(struct transfer *transfer, const char *account);
+// For a booking whose rows are not locked yet: it takes them in the order from, to. Two in opposite directions must not
+// deadlock, so the row that comes first in the order of all is locked first; travels with the booking.
+void transfer_lock_in_order(struct transfer *transfer);
 
 // The balances of both accounts, without a lock.
 MUST_CHECK enum transfer_outcome transfer_read(struct transfer *transfer);

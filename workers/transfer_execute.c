@@ -46,8 +46,11 @@ void transfer_lock_advisory(struct transfer *transfer, const char *account) {
     transfer_queue(transfer, STATEMENT_ADVISORY_LOCK, account);
 }
 
-void transfer_lock_first(struct transfer *transfer, const char *account) {
-    transfer_queue(transfer, STATEMENT_LOCK_FIRST, account);
+void transfer_lock_in_order(struct transfer *transfer) {
+    const struct transfer_request *request = transfer->request;
+    if (strcmp(request->to_account, request->from_account) < 0) {
+        transfer_queue(transfer, STATEMENT_LOCK_FIRST, request->to_account);
+    }
 }
 
 static enum db_status execute(struct transfer *transfer, struct db_call call, bool commit, struct db_rows *rows) {

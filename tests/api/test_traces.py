@@ -83,7 +83,7 @@ def test_a_transfer_field_by_field(start_traced, collector):
     assert one(spans, "debug.delay").parent == transfer.id
     statements = [span for span in spans if span.kind == CLIENT and "set_config" not in span.attributes["db.query.text"]]
     assert [span.name for span in sorted(statements, key=lambda span: span.start)] == [
-        "BEGIN", "SELECT accounts", "UPDATE accounts", "UPDATE accounts", "INSERT transfers", "COMMIT"]
+        "BEGIN", "SELECT accounts", "UPDATE accounts", "COMMIT"]
     for span in statements:
         assert span.parent == transfer.id and span.attributes["db.system.name"] == "postgresql"
         assert span.attributes["db.namespace"] == bank.database
@@ -235,3 +235,23 @@ def test_the_flush_at_the_end(start_traced, collector):
 def test_without_an_endpoint_nothing_is_sampled(bank):
     assert bank.transfer("alice", "bob", "1").headers["traceparent"].endswith("-00")
     assert bank.metric("otel_spans_exported_total") == 0
+
+
+def test_each_transfer_of_a_batch_has_a_trace_of_its_own(start_traced, collector, background):
+    bank = start_traced()
+    bank.set(strategy="batched")
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        sent = [background(bank.transfer, "alice", "bob", "1")]
+        bank.until_in_progress(1)
+        sent += [background(bank.transfer, "alice", "bob", "1") for _ in range(3)]
+        bank.until_queued(3)
+        session.rollback()
+        records = [each.result().json() for each in sent]
+    for record in records:
+        spans = collector.until_trace(record["trace_id"])
+        transfer = one(spans, "transfer")
+        assert transfer.attributes["transfer.id"] == record["id"]
+        assert transfer.attributes["transfer.strategy"] == "batched"
+        assert one(spans, "UPDATE accounts").parent == transfer.id  # the one statement that booked all of them

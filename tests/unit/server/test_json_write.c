@@ -45,6 +45,7 @@ static struct transfer_record record_of_a_double_spend(void) {
         .duration_us = 12345,
         .strategy = "vulnerable",
         .race_detected = true,
+        .anomaly = "double_spend",
         .trace_id = "0af7651916cd43dd8448eb211c80319c",
     };
 }
@@ -58,7 +59,7 @@ static void test_record(void **state) {
                       "\"to_account\":\"b\\nob\",\"amount\":800.0,\"from_balance_before\":1000.0,"
                       "\"from_balance_after\":-600.0,\"to_balance_before\":500.0,\"to_balance_after\":2100.0,"
                       "\"status\":\"success\",\"thread_id\":\"worker-3\",\"duration_ms\":12.345,"
-                      "\"strategy\":\"vulnerable\",\"race_detected\":true,"
+                      "\"strategy\":\"vulnerable\",\"race_detected\":true,\"anomaly\":\"double_spend\","
                       "\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\"}");
 }
 
@@ -67,12 +68,14 @@ static void test_record_without_a_trace_is_json(void **state) {
     struct transfer_record record = record_of_a_double_spend();
     record.trace_id[0] = '\0';
     record.race_detected = false;
+    record.anomaly = NULL;
     struct text out = {0};
     json_write_record(&out, &record);
     json_t *parsed = json_loadb(out.data, out.length, 0, NULL);
     assert_non_null(parsed);
     assert_true(json_is_null(json_object_get(parsed, "trace_id")));
     assert_true(json_is_false(json_object_get(parsed, "race_detected")));
+    assert_true(json_is_null(json_object_get(parsed, "anomaly")));
     json_decref(parsed);
     text_free(&out);
 }

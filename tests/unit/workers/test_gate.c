@@ -10,6 +10,7 @@
 #include "gate.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,7 +20,7 @@
 #define SOON_NS (20 * NANOSECONDS_PER_SECOND) // far above what a loaded machine needs, far below LONG
 
 static void arrive(struct gate *gate, uint64_t version, uint32_t parties, struct barrier_ticket *ticket) {
-    gate_barrier_arrive(gate, version, parties, &(struct trace_context){.sampled = true}, ticket);
+    gate_barrier_arrive(gate, version, parties, &(struct barrier_party){.span.sampled = true}, ticket);
 }
 
 struct party {
@@ -42,7 +43,8 @@ static void *run_party(void *argument) {
     struct party *party = argument;
     for (uint32_t round = 0; round < party->rounds; round++) {
         party->arrived_ns = clock_monotonic_ns();
-        gate_barrier_arrive(party->gate, party->version, party->parties, &party->context, &party->ticket);
+        struct barrier_party who = {.span = party->context};
+        gate_barrier_arrive(party->gate, party->version, party->parties, &who, &party->ticket);
         if (party->ticket.round == NULL) {
             return NULL;
         }
@@ -50,6 +52,7 @@ static void *run_party(void *argument) {
         party->left_ns = clock_monotonic_ns();
         party->skews += party->pass.measured_skew;
         party->releases += party->pass.release == GATE_RELEASED;
+        gate_barrier_end(party->gate, &party->ticket);
     }
     return NULL;
 }
@@ -287,6 +290,7 @@ static void test_a_change_before_the_wait(void **state) {
     assert_int_equal(ticket.position, 1);
     gate_change_settings(gate, VERSION + 1);
     gate_barrier_await(gate, &ticket, LONG, &pass);
+    gate_barrier_end(gate, &ticket);
     assert_int_equal(pass.release, GATE_SETTINGS_CHANGED);
     end(gate);
 }
@@ -306,14 +310,64 @@ static void test_a_complete_round_is_released_whatever_changes(void **state) {
         (void)usleep(50000); // beyond the first one's time: it stays, for the round is complete
         assert_int_equal(gate_barrier_waiting(gate), 2);
         gate_barrier_await(gate, &ticket, LONG, &pass);
+        gate_barrier_end(gate, &ticket);
         join(&first);
         assert_int_equal(pass.release, GATE_RELEASED);
         assert_int_equal(first.pass.release, GATE_RELEASED);
         assert_int_equal(pass.measured_skew + first.skews, 1);
     } else {
         gate_barrier_await(gate, &ticket, 1, &pass);
+        gate_barrier_end(gate, &ticket);
         join(&first);
     }
+    end(gate);
+}
+
+// One of four parties of a round, on this thread: the last to arrive opens it.
+static void test_rivals(void **state) {
+    (void)state;
+    static const char *const subjects[] = {"alice", "alice", "bob", "alice"};
+    struct gate *gate = gate_new();
+    struct barrier_ticket tickets[4];
+    struct barrier_pass pass;
+    for (size_t i = 0; i < 4; i++) {
+        struct barrier_party party = {.span.sampled = true};
+        (void)snprintf(party.subject, sizeof party.subject, "%s", subjects[i]);
+        gate_barrier_arrive(gate, VERSION, 4, &party, &tickets[i]);
+    }
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[3]), 2);
+    for (size_t i = 4; i > 0; i--) {
+        gate_barrier_await(gate, &tickets[i - 1], LONG, &pass);
+        assert_int_equal(pass.release, GATE_RELEASED);
+    }
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[0]), 2); // gone on, but not ended
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[2]), 0);
+    gate_barrier_end(gate, &tickets[3]);
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[0]), 1);
+    gate_barrier_end(gate, &tickets[0]);
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[0]), 0); // ended: it has no round any more
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[1]), 0);
+    gate_barrier_end(gate, &tickets[1]);
+    gate_barrier_end(gate, &tickets[2]);
+    gate_barrier_end(gate, &tickets[2]); // twice is harmless
+    end(gate);
+}
+
+// Whoever gave up is nobody's rival, and a round that was not completed has none.
+static void test_rivals_of_a_round_that_timed_out(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    struct barrier_ticket tickets[2];
+    struct barrier_pass pass;
+    struct barrier_party party = {.subject = "alice"};
+    gate_barrier_arrive(gate, VERSION, 3, &party, &tickets[0]);
+    gate_barrier_arrive(gate, VERSION, 3, &party, &tickets[1]);
+    gate_barrier_await(gate, &tickets[0], 1, &pass);
+    assert_int_equal(pass.release, GATE_TIMED_OUT);
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[1]), 0);
+    gate_barrier_end(gate, &tickets[0]);
+    gate_barrier_await(gate, &tickets[1], 1, &pass);
+    gate_barrier_end(gate, &tickets[1]);
     end(gate);
 }
 
@@ -422,6 +476,8 @@ int main(void) {
         cmocka_unit_test(test_an_old_version_is_not_let_in),
         cmocka_unit_test(test_a_change_before_the_wait),
         cmocka_unit_test(test_a_complete_round_is_released_whatever_changes),
+        cmocka_unit_test(test_rivals),
+        cmocka_unit_test(test_rivals_of_a_round_that_timed_out),
         cmocka_unit_test(test_shutdown_frees_everybody_for_good),
         cmocka_unit_test(test_delay),
         cmocka_unit_test(test_delay_is_cut_short),

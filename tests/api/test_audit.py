@@ -1,0 +1,141 @@
+"""GET /audit: whether the books add up, and which transfers are to blame when they do not."""
+
+import concurrent.futures
+import json
+import threading
+
+from client import JSON_TYPE
+from pace import eventually, scaled
+from problem import assert_problem
+
+CONSISTENT = {"consistent": True, "money": {"expected": 1700, "actual": 1700, "drift": 0}, "accounts": 3,
+              "transfers": 0, "violations": [], "violations_total": 0}
+
+
+def audit(bank):
+    answer = bank.get("/audit")
+    assert answer.status == 200, answer
+    told = answer.json()
+    assert told["consistent"] is (told["violations_total"] == 0)
+    assert len(told["violations"]) == min(100, told["violations_total"])
+    return told
+
+
+def kinds(told):
+    return sorted((each["kind"], each.get("account")) for each in told["violations"])
+
+
+def race(bank, first="bob", second="charlie"):
+    """Two vulnerable transfers of 800, released together; gives their ids."""
+    bank.set(barrier_enabled=True)
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(lambda to: bank.transfer("alice", to, "800"), (first, second)))
+    return sorted(answer.json()["id"] for answer in answers)
+
+
+def test_of_the_initial_state(bank):
+    assert audit(bank) == CONSISTENT
+
+
+def test_after_transfers_and_refusals(bank):
+    bank.transfer(amount="12.34")
+    bank.transfer(amount="5000")
+    bank.set(strategy="batched")
+    bank.transfer("bob", "charlie", "0.01")
+    assert audit(bank) == {**CONSISTENT, "transfers": 3}
+
+
+def test_after_a_double_spend(bank):
+    racers = race(bank)
+    told = audit(bank)
+    assert kinds(told) == [("overdrawn", "alice"), ("record_arithmetic", "alice")]
+    overdrawn, record = told["violations"]
+    assert overdrawn["amount"] == 600
+    assert overdrawn["detail"] == "alice has $-600.00, $600.00 below zero"
+    assert sorted(overdrawn["transfers"]) == racers
+    assert len(record["transfers"]) == 1 and record["transfers"][0] in racers
+    assert record["transfers"][0] in record["detail"]
+    assert told["money"]["drift"] == 0
+    bank.post("/reset")
+    assert audit(bank) == CONSISTENT
+
+
+def test_after_a_lost_update(bank):
+    bank.set(strategy="absolute_update")
+    racers = race(bank)
+    told = audit(bank)
+    assert kinds(told) == [("account_drift", "alice"), ("money_drift", None)]
+    assert told["money"] == {"expected": 1700, "actual": 2500, "drift": 800}
+    for each in told["violations"]:
+        assert each["amount"] == 800
+        assert set(each["transfers"]) <= set(racers) and each["transfers"]
+    assert "$800.00 more than at the start" in told["violations"][0]["detail"]
+
+
+def test_after_somebody_changed_a_balance(bank):
+    one = bank.transfer(amount="1").json()["id"]
+    bank.rows("UPDATE accounts SET balance = balance - 5 WHERE id = 'bob'")
+    told = audit(bank)
+    assert kinds(told) == [("account_drift", "bob"), ("money_drift", None)]
+    assert [each["amount"] for each in told["violations"]] == [-5, -5]
+    assert told["violations"][1]["transfers"] == [one]  # nobody is suspect: the last that touched it
+
+
+def test_after_somebody_deleted_a_record(bank):
+    bank.transfer(amount="7")
+    bank.rows("DELETE FROM transfers")
+    assert kinds(audit(bank)) == [("account_drift", "alice"), ("account_drift", "bob")]
+
+
+def test_after_somebody_changed_a_record(bank):
+    one = bank.transfer(amount="7").json()["id"]
+    bank.rows("UPDATE transfers SET from_balance_after = 995")
+    (violation,) = audit(bank)["violations"]
+    assert (violation["kind"], violation["transfers"], violation["amount"]) == ("record_arithmetic", [one], -2)
+    bank.rows("UPDATE transfers SET from_balance_after = 993, status = 'failed_insufficient_funds'")
+    assert ("record_arithmetic", "alice") in kinds(audit(bank))
+
+
+def test_many_violations_are_counted_and_the_first_are_told(bank):
+    bank.rows("""INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, from_balance_before,
+                     from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy,
+                     race_detected, steps)
+                 SELECT lpad(i::text, 8, '0'), now(), 'alice', 'bob', 1, 5, 5, 1, 2, 'success', 'worker-1', 1,
+                        'vulnerable', true, '[]' FROM generate_series(1, 3000) i""")
+    told = audit(bank)
+    assert told["violations_total"] == 3002  # and a drift in either account
+    assert all(len(each["transfers"]) <= 20 for each in told["violations"])
+    assert told["violations"][0]["transfers"][-1] == "00003000"  # the newest last
+
+
+def test_account_ids_of_every_kind(bank):
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES (%s, -1, 0)", 'o"dd \\ ünï')
+    assert ("overdrawn", 'o"dd \\ ünï') in kinds(audit(bank))
+    bank.rows("DELETE FROM accounts WHERE id LIKE 'o%%'")
+
+
+def test_it_sees_one_moment(bank):
+    """While safe transfers go on, no audit ever catches one half done."""
+    bank.set(strategy="for_update")
+    over = threading.Event()
+
+    def keep_going(pair):
+        with bank.client() as client:
+            while not over.is_set():
+                body = {"from_account": pair[0], "to_account": pair[1], "amount": 0.01}
+                assert client.request("POST", "/transfer", json.dumps(body), JSON_TYPE).status == 200
+    with concurrent.futures.ThreadPoolExecutor(3) as threads:
+        busy = [threads.submit(keep_going, pair) for pair in (("alice", "bob"), ("bob", "charlie"), ("charlie", "alice"))]
+        try:
+            eventually(lambda: len(bank.recorded()) > 20, "transfers go on")
+            assert all(audit(bank)["consistent"] for _ in range(scaled(40)))
+        finally:
+            over.set()
+        for each in busy:
+            each.result()
+
+
+def test_the_method(bank):
+    assert bank.request("HEAD", "/audit").status == 200
+    assert_problem(bank.post("/audit"), 405)
+    assert_problem(bank.get("/audit?x=1"), 422)

@@ -1,0 +1,217 @@
+"""batched: what gathers before a hot account is booked together, and each transfer still is one of its own."""
+
+import collections
+import json
+
+import pytest
+
+from client import JSON_TYPE
+from pace import HANG_GUARD, eventually, scaled
+from problem import assert_problem
+
+
+def send(bank, source, target, amount):
+    body = json.dumps({"from_account": source, "to_account": target, "amount": amount, "strategy": "batched"})
+    return bank.request("POST", "/transfer", body, JSON_TYPE)
+
+
+@pytest.fixture
+def held(bank):
+    """held(account): psql holds the row until the `with` ends, so that transfers gather."""
+    class Held:
+        def __init__(self, *accounts):
+            self.session = bank.cluster.session(bank.database)
+            self.accounts = accounts
+
+        def __enter__(self):
+            connection = self.session.__enter__()
+            connection.autocommit = False
+            connection.cursor().execute("SELECT FROM accounts WHERE id = ANY (%s) FOR UPDATE", (list(self.accounts),))
+            self.let_go = connection.commit
+            return self
+
+        def __exit__(self, *_):
+            self.session.__exit__(*_)
+    return Held
+
+
+def batches(bank):
+    """The size of each transfer's batch, in the order of booking."""
+    return [step["parties"] for row in bank.rows("SELECT steps FROM transfers ORDER BY seq") for step in row["steps"]
+            if step["step"] == "batch"]
+
+
+def gather(bank, background, count, transfer):
+    """The first transfer stands at the row; the others come one by one and wait for the next batch."""
+    sent = [background(transfer, 0)]
+    bank.until_in_progress(1)
+    for number in range(1, count):
+        sent.append(background(transfer, number))
+        bank.until_queued(number)
+    return sent
+
+
+def test_a_lone_transfer_is_a_batch_of_one(bank):
+    assert send(bank, "alice", "bob", 1).json()["status"] == "success"
+    assert batches(bank) == [1]
+
+
+def test_what_gathers_is_booked_together_in_the_order_of_arrival(bank, background, held):
+    with held("alice") as row:
+        sent = gather(bank, background, 12, lambda number: send(bank, "alice", "bob", number + 1))
+        row.let_go()
+        records = [each.result(HANG_GUARD).json() for each in sent]
+    assert [each["status"] for each in records] == ["success"] * 12
+    assert bank.recorded() == [each["id"] for each in records]
+    assert batches(bank) == [1] + [11] * 11
+    balance = 1000
+    for number, record in enumerate(records):
+        assert record["from_balance_before"] == balance
+        balance -= number + 1
+        assert record["from_balance_after"] == balance
+        assert record["race_detected"] is False
+    assert bank.balance("alice") == balance
+    assert bank.get("/audit").json()["consistent"] is True
+    told = {each["id"]: each for each in bank.transactions()}
+    for record in records:
+        assert {**told[record["id"]], "duration_ms": 0} == {**record, "duration_ms": 0}
+
+
+def test_each_is_judged_on_its_own(bank, background, held):
+    """One without funds, one from and one to an account that is not there, and one that would not fit, in one batch."""
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('full', 9999999999999.99, 9999999999999.99)")
+    wishes = [("bob", 1), ("bob", 600), ("bob", 600), ("nobody", 1), ("full", 1), ("bob", 399), ("charlie", 0.01)]
+    with held("alice") as row:
+        sent = gather(bank, background, len(wishes), lambda number: send(bank, "alice", *wishes[number]))
+        row.let_go()
+        answers = [each.result(HANG_GUARD) for each in sent]
+    bank.rows("DELETE FROM accounts WHERE id = 'full'")
+    assert [answer.status for answer in answers] == [200, 200, 200, 404, 422, 200, 200]
+    assert [answer.json().get("status") for answer in answers] == [
+        "success", "success", "failed_insufficient_funds", 404, 422, "success", "failed_insufficient_funds"]
+    refused = answers[2].json()
+    assert refused["from_balance_before"] == refused["from_balance_after"] == 399
+    assert bank.balances() == {"alice": 0, "bob": 1500, "charlie": 200}
+    assert len(bank.recorded()) == 5
+    assert bank.get("/audit").json()["consistent"] is True
+    assert_problem(send(bank, "nobody", "bob", 1), 404)
+
+
+def test_no_account_starves_another(bank, background, held):
+    """Alice's row is held and hundreds of hers gather; Bob's transfers pass."""
+    with held("alice") as row:
+        sent = gather(bank, background, 1, lambda _: send(bank, "alice", "charlie", 0.01))
+        sent += [background(send, bank, "alice", "charlie", 0.01) for _ in range(50)]
+        bank.until_queued(50)
+        for _ in range(5):
+            assert send(bank, "bob", "charlie", 1).json()["status"] == "success"
+        assert not any(each.done() for each in sent)
+        row.let_go()
+        assert [each.result(HANG_GUARD).status for each in sent] == [200] * 51
+    assert bank.get("/audit").json()["consistent"] is True
+
+
+def test_nobody_is_answered_before_the_commit(bank, cluster, background, held):
+    """PostgreSQL dies with a batch at the row: nobody is told of success, and nothing was written."""
+    with held("alice"):
+        sent = gather(bank, background, 6, lambda _: send(bank, "alice", "bob", 1))
+        cluster.stop("immediate")
+        answers = [each.result(HANG_GUARD) for each in sent]
+    assert {answer.status for answer in answers} <= {503, 504}
+    cluster.start()
+    bank.until_healthy()
+    assert bank.recorded() == []
+    assert bank.balance("alice") == 1000
+
+
+def test_barrier_and_delay_go_with_it(bank, background):
+    bank.set(barrier_enabled=True, barrier_count=3, delay_enabled=True, delay_ms=30)
+    sent = [background(send, bank, "alice", to, 400) for to in ("bob", "charlie")]
+    bank.until_waiting_at_the_barrier(2)
+    sent.append(background(send, bank, "alice", "bob", 400))
+    records = [each.result(HANG_GUARD).json() for each in sent]
+    assert sorted(each["status"] for each in records) == ["failed_insufficient_funds", "success", "success"]
+    assert bank.balance("alice") == 200
+    for row in bank.rows("SELECT steps FROM transfers"):
+        assert [step["step"] for step in row["steps"]][:1] in (["barrier"], ["batch"])
+    steps = bank.rows("SELECT DISTINCT step FROM transfer_steps")
+    assert {"batch", "check", "deduct", "credit"} <= {row["step"] for row in steps}
+
+
+def test_the_views_tell_of_it(bank):
+    """A batch's steps say only what is the same for all in it: the view has the rest from the record."""
+    record = send(bank, "alice", "bob", 800).json()
+    rows = bank.rows("SELECT step, account, value, took_us, description FROM transfer_steps "
+                     "WHERE transfer_id = %s AND moment = 'end' ORDER BY position", record["id"])
+    assert [(row["step"], row["account"], row["value"]) for row in rows] == [
+        ("batch", "alice", 1000), ("check", "alice", 1000), ("deduct", "alice", 200), ("credit", "bob", 1300)]
+    assert all(row["took_us"] >= 0 and row["description"] for row in rows)
+
+
+def test_two_servers_on_one_database(bank, start_bank, background):
+    """The queue of each server knows nothing of the other's: the row lock does."""
+    other = start_bank(database=bank.database)
+    count = scaled(300)
+    pairs = [("alice", "bob"), ("bob", "alice"), ("alice", "charlie"), ("charlie", "bob")]
+    sent = [background(send, (bank, other)[number % 2], *pairs[number % 4], 1) for number in range(count)]
+    statuses = collections.Counter(each.result(HANG_GUARD).status for each in sent)
+    assert statuses == {200: count}
+    assert bank.get("/audit").json()["consistent"] is True
+    assert sum(bank.balances().values()) == 1700
+    assert len(bank.recorded()) == count
+
+
+def test_the_queue_is_bounded(start_bank, background):
+    bank = start_bank(WORKER_THREADS=4, TRANSFER_QUEUE_LIMIT=2)
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        sent = [background(send, bank, "alice", "bob", 1)]
+        bank.until_in_progress(1)
+        sent += [background(send, bank, "alice", "bob", 1) for _ in range(4)]  # two slots are free, two may wait
+        bank.until_queued(4)
+        refusal = send(bank, "alice", "bob", 1)
+        assert_problem(refusal, 503)
+        assert int(refusal.headers["Retry-After"]) >= 1
+        session.rollback()
+    assert [each.result(HANG_GUARD).status for each in sent] == [200] * 5
+
+
+@pytest.mark.shutdown
+def test_shutdown_in_the_middle(start_bank, background):
+    """Those in the batch at the row get their answer, those behind it are told that nothing happened."""
+    bank = start_bank()
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        sent = gather(bank, background, 8, lambda _: send(bank, "alice", "bob", 1))
+        bank.signal()
+        assert [each.result(HANG_GUARD).status for each in sent[1:]] == [503] * 7
+        session.rollback()
+        assert sent[0].result(HANG_GUARD).status == 200
+    bank.ends_well()
+    assert bank.recorded() == [sent[0].result().json()["id"]]
+
+
+@pytest.mark.parametrize("strategy", ["for_update", "atomic_update", "advisory_lock"])
+def test_a_lock_is_asked_for_by_few_at_a_time(bank, background, held, strategy):
+    """More would only wait in PostgreSQL. Another account is not kept waiting; a barrier wants all on workers."""
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('dora', 0, 0)")
+
+    def transfer(source, target="charlie"):
+        body = {"from_account": source, "to_account": target, "amount": 1, "strategy": strategy}
+        return bank.request("POST", "/transfer", json.dumps(body), JSON_TYPE)
+    with held("alice") as row:
+        sent = [background(transfer, "alice") for _ in range(6)]
+        bank.until_in_progress(2)
+        bank.until_queued(4)
+        assert transfer("bob", "dora").status == 200
+        row.let_go()
+        assert [each.result(HANG_GUARD).status for each in sent] == [200] * 6
+    bank.set(barrier_enabled=True, barrier_count=6)
+    sent = [background(transfer, "alice") for _ in range(5)]
+    bank.until_waiting_at_the_barrier(5)
+    sent.append(background(transfer, "alice"))
+    assert [each.result(HANG_GUARD).status for each in sent] == [200] * 6
+    eventually(lambda: bank.metric("transfer_queue_depth") == 0, "nobody waits")
+    bank.rows("DELETE FROM accounts WHERE id = 'dora'")

@@ -1,0 +1,149 @@
+"""Choosing a strategy: the list, the settings, the shortcut, and one for a single transfer."""
+
+import json
+
+import pytest
+
+from client import JSON_TYPE
+from problem import assert_problem
+
+SAFE = ["for_update", "atomic_update", "optimistic", "repeatable_read", "serializable", "advisory_lock", "batched"]
+WRONG = ["vulnerable", "absolute_update", "cte_snapshot", "subselect_predicate", "process_mutex"]
+
+
+def listed(bank):
+    answer = bank.get("/strategies")
+    assert answer.status == 200, answer
+    return {each["name"]: each for each in answer.json()["strategies"]}
+
+
+def expect_problem(answer, status, told):
+    """A refusal whose detail says this."""
+    assert told in assert_problem(answer, status)["detail"], answer
+
+
+def send(bank, **fields):
+    body = {"from_account": "alice", "to_account": "bob", "amount": 1, **fields}
+    return bank.request("POST", "/transfer", json.dumps(body), JSON_TYPE)
+
+
+def test_the_list(bank):
+    strategies = listed(bank)
+    assert sorted(strategies) == sorted(SAFE + WRONG)
+    assert sorted(name for name, each in strategies.items() if each["safe"]) == sorted(SAFE)
+    for each in strategies.values():
+        assert list(each) == ["name", "idea", "safe", "uses_locks", "isolation", "sql", "watch_for", "selected"]
+        assert len(each["idea"]) > 20 and len(each["watch_for"]) > 40
+        assert each["sql"] and all("\n" not in sql and "  " not in sql and ";" not in sql for sql in each["sql"])
+    assert [name for name, each in strategies.items() if each["selected"]] == ["vulnerable"]
+    assert strategies["serializable"]["isolation"] == "serializable"
+    assert "BEGIN ISOLATION LEVEL SERIALIZABLE" in strategies["serializable"]["sql"]
+    assert any("FOR UPDATE" in sql for sql in strategies["for_update"]["sql"])
+    assert strategies["vulnerable"]["isolation"].startswith("none")
+
+
+@pytest.mark.parametrize("name", SAFE + WRONG)
+def test_selected_by_its_shortcut(bank, name):
+    answer = bank.post(f"/admin/strategy?name={name}")
+    assert answer.status == 200, answer
+    assert answer.json() == {"strategy": name, "safe": name in SAFE, "use_transactions": name in SAFE}
+    assert [each for each, told in listed(bank).items() if told["selected"]] == [name]
+    assert bank.get("/admin/settings").json()["strategy"] == name
+    record = bank.transfer(amount="1").json()
+    assert (record["strategy"], record["status"], record["anomaly"]) == (name, "success", None)
+    assert (record["from_balance_before"], record["from_balance_after"]) == (1000, 999)
+    assert (record["to_balance_before"], record["to_balance_after"]) == (500, 501)
+    refused = bank.transfer(amount="1000").json()
+    assert refused["status"] == "failed_insufficient_funds"
+    assert refused["from_balance_before"] == refused["from_balance_after"] == 999
+    assert refused["to_balance_before"] == refused["to_balance_after"] == 501
+    assert bank.balances() == {"alice": 999, "bob": 501, "charlie": 200}
+    assert [each["id"] for each in bank.transactions()] == [record["id"], refused["id"]]
+    assert bank.get("/audit").json()["consistent"] is True
+
+
+@pytest.mark.parametrize("name", SAFE + WRONG)
+def test_an_unknown_account_moves_nothing(bank, name):
+    bank.set(strategy=name)
+    expect_problem(bank.transfer(source="nobody"), 404, "nobody")
+    expect_problem(bank.transfer(target="nobody"), 404, "nobody")
+    assert bank.balances() == {"alice": 1000, "bob": 500, "charlie": 200}
+    assert bank.recorded() == []
+
+
+@pytest.fixture
+def more_accounts(bank):
+    """more_accounts(balance, *ids): accounts beside the bank's own, for one test."""
+    made = []
+
+    def make(balance, *ids):
+        for each in ids:
+            bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES (%s, %s, %s)", each, balance, balance)
+            made.append(each)
+    yield make
+    bank.rows("DELETE FROM accounts WHERE id = ANY (%s)", made)
+
+
+@pytest.mark.parametrize("name", SAFE + WRONG)
+def test_account_ids_of_every_kind(bank, more_accounts, name):
+    odd = ["a\"quote", "back\\slash", "{brace,d}", "50%$s", "ünï", "NULL", "'; DROP TABLE accounts; --"]
+    more_accounts(10, *odd)
+    bank.set(strategy=name)
+    for source, target in zip(odd, odd[1:] + odd[:1]):
+        answer = send(bank, from_account=source, to_account=target)
+        assert (answer.status, answer.json()["status"]) == (200, "success"), answer
+    assert all(bank.balances()[each] == 10 for each in odd)
+    assert bank.get("/audit").json()["consistent"] is True
+
+
+@pytest.mark.parametrize("name", SAFE + WRONG)
+def test_a_balance_that_would_not_fit(bank, more_accounts, name):
+    more_accounts("9999999999999.99", "full")
+    bank.set(strategy=name)
+    answer = send(bank, to_account="full")
+    if name in ("vulnerable", "process_mutex", "absolute_update"):
+        expect_problem(answer, 500, "half done")  # what no transaction means
+    else:
+        expect_problem(answer, 422, "full")
+        assert bank.balance("alice") == 1000
+
+
+def test_for_one_transfer_only(bank):
+    record = send(bank, strategy="optimistic").json()
+    assert record["strategy"] == "optimistic"
+    assert bank.get("/admin/settings").json()["strategy"] == "vulnerable"
+    assert bank.transfer(amount="1").json()["strategy"] == "vulnerable"
+    assert [each["strategy"] for each in bank.transactions()] == ["optimistic", "vulnerable"]
+
+
+def test_one_that_is_not_there(bank):
+    for answer in (bank.post("/admin/strategy?name=hope"), send(bank, strategy="hope"),
+                   bank.request("POST", "/admin/settings", '{"strategy":"hope"}', JSON_TYPE)):
+        expect_problem(answer, 422, "for_update")
+    expect_problem(bank.post("/admin/strategy"), 422, "name=for_update")
+    expect_problem(bank.post("/admin/strategy?name=for_update&name=batched"), 422, "once")
+    expect_problem(bank.post("/admin/strategy?name=for_update&hope=1"), 422, "hope")
+    expect_problem(send(bank, strategy=1), 422, "strategy")
+    expect_problem(send(bank, strategy=None), 422, "strategy")
+    assert bank.recorded() == []
+
+
+def test_use_transactions_is_for_update_or_vulnerable(bank):
+    bank.set(strategy="serializable")
+    assert bank.get("/admin/settings").json()["use_transactions"] is True
+    bank.post("/admin/transactions?enabled=true")
+    assert bank.get("/admin/settings").json()["strategy"] == "for_update"
+    bank.post("/admin/transactions?enabled=false")
+    assert bank.get("/admin/settings").json()["strategy"] == "vulnerable"
+    answer = bank.request("POST", "/admin/settings", '{"strategy":"batched","use_transactions":false}', JSON_TYPE)
+    expect_problem(answer, 422, "contradict")
+
+
+def test_metrics_know_every_strategy(bank):
+    bank.set(strategy="advisory_lock")
+    scrape = bank.scrape()
+    for name in SAFE + WRONG:
+        assert scrape.total("lab_strategy", strategy=name) == (1 if name == "advisory_lock" else 0)
+        for counter in ("transfers_total", "race_condition_hits_total", "double_spend_detected_total",
+                        "lost_updates_total", "transfer_retries_total"):
+            assert name in [labels["strategy"] for labels in scrape.labels(counter)]  # there from the start
