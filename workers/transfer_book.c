@@ -98,6 +98,7 @@ enum transfer_outcome transfer_refuse(struct transfer *transfer) {
         return transfer_outcome_of(transfer, status);
     }
     if (db_rows_count(&rows) == 0) {
+        db_rows_free(&rows);
         return why_not_refused(transfer);
     }
     bool good = bank_money_of(&rows, 0, 0, &result->from_balance_before) &&

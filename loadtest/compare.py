@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Every strategy side by side: is it right in a race that is forced, and what does it cost under load?
+
+Starts a PostgreSQL and servers of its own on loopback, and leaves nothing running. Each strategy first runs forced
+rounds (two transfers of $800 out of $1000, released by a barrier; the books are audited after each), then load by wrk
+over 32 kept connections: spread over 1,000 accounts, and all from one. The runs are interleaved and their medians told.
+
+Exit status: 0 if every safe strategy held and every wrong one was convicted in every round, 1 if not.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from comparison import load, report, rounds  # noqa: E402
+from harness import lab, machine  # noqa: E402
+
+
+def options_of(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="the whole of it in less than a minute")
+    parser.add_argument("--rounds", type=int, help="forced rounds of a safe strategy (1000; quick: 20); a wrong one has "
+                                                   "a fifth of them")
+    parser.add_argument("--runs", type=int, help="load runs of each strategy and shape (5; quick: 1)")
+    parser.add_argument("--seconds", type=int, help="of a load run (3; quick: 1)")
+    parser.add_argument("--strategy", action="append", metavar="NAME", help="only this one; may be repeated")
+    parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER", help="write compare.json, compare.md and the "
+                                                                          "charts there")
+    parser.add_argument("--no-charts", action="store_true", help="no SVG")
+    options = parser.parse_args(arguments)
+    usual = {"rounds": 20, "runs": 1, "seconds": 1} if options.quick else {"rounds": 1000, "runs": 5, "seconds": 3}
+    for name, value in usual.items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+        elif getattr(options, name) < 1:
+            parser.error(f"--{name} must be at least 1")
+    return options
+
+
+def chosen(bank, names):
+    """The strategies to look at, as the server lists them."""
+    listed = {each["name"]: each for each in bank.get("/strategies").json()["strategies"]}
+    unknown = [name for name in names or () if name not in listed]
+    if unknown:
+        raise SystemExit(f"compare: there is no strategy {', '.join(unknown)}; there are: {', '.join(listed)}")
+    return [listed[name] for name in names or listed]
+
+
+def run_rounds(cluster, bank, results, wanted):
+    for result in list(results):
+        lab.say(f"  forced rounds: {result['name']}")
+        bank.set(strategy=result["name"])
+        count = wanted if result["safe"] else max(1, wanted // 5)
+        result["rounds"] = rounds.race(bank, count)
+        if result["name"] == "process_mutex":
+            # Right with one server: what convicts it is a second one.
+            result["one_server_is_right"] = True
+            with lab.bank(cluster, bank.database) as other:
+                other.set(strategy=result["name"])
+                results.insert(results.index(result) + 1, {
+                    "name": "process_mutex, 2 servers", "safe": False,
+                    "rounds": rounds.race_between_servers(bank, other, count)})
+
+
+def run_load(cluster, bank, results, runs, seconds):
+    """Every strategy once, then every strategy again: what changes meanwhile changes for all."""
+    seen = {result["name"]: {shape: [] for shape in load.SHAPES} for result in results}
+    for number in range(runs):
+        for name, shapes in seen.items():
+            lab.say(f"  load {number + 1}/{runs}: {name}")
+            for shape, done in shapes.items():
+                done.append(load.once(cluster, bank, name, shape, seconds))
+    for result in results:
+        result["load"] = {shape: load.median_of(done) for shape, done in seen[result["name"]].items()}
+
+
+def compare(options):
+    with lab.cluster() as cluster:
+        race_database, load_database = cluster.new_database(), cluster.new_database()
+        with lab.bank(cluster, race_database) as bank:
+            results = [{"name": each["name"], "safe": each["safe"], "idea": each["idea"]}
+                       for each in chosen(bank, options.strategy)]
+            strategies = list(results)
+            run_rounds(cluster, bank, results, options.rounds)
+        with lab.bank(cluster, load_database) as bank:
+            lab.add_accounts(cluster, load_database)
+            run_load(cluster, bank, strategies, options.runs, options.seconds)
+            who = machine.describe(lambda query: cluster.rows(load_database, query))
+    return {"machine": who, "connections": lab.CONNECTIONS, "runs": options.runs, "seconds": options.seconds,
+            "strategies": results}
+
+
+def write_files(folder, outcome, with_charts):
+    folder.mkdir(parents=True, exist_ok=True)
+    words = machine.in_words(outcome["machine"])
+    (folder / "compare.json").write_text(json.dumps(outcome, indent=2) + "\n")
+    (folder / "compare.md").write_text(f"{report.markdown(outcome['strategies'])}\n\n{words}\n")
+    if not with_charts:
+        return
+    try:
+        from comparison import charts
+    except ImportError:
+        lab.say("no charts: matplotlib is not installed (Debian: python3-matplotlib)")
+        return
+    for path in charts.draw(folder, outcome["strategies"], words):
+        lab.say(f"drawn: {path}")
+
+
+def main():
+    options = options_of(sys.argv[1:])
+    lab.missing(("wrk", "wrk"))
+    outcome = compare(options)
+    print(report.table(outcome["strategies"], colour=sys.stdout.isatty()))
+    print(machine.in_words(outcome["machine"]))
+    if options.out:
+        write_files(options.out, outcome, not options.no_charts)
+    found = report.complaints(outcome["strategies"])
+    for each in found:
+        print(f"NOT AS LISTED: {each}")
+    if not found:
+        print("Every safe strategy held, every wrong one was convicted.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

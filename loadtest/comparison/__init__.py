@@ -1,0 +1,1 @@
+"""Every strategy side by side: forced rounds, load, and how it is told."""

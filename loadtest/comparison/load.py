@@ -1,0 +1,66 @@
+"""Load on one strategy: what it moves, how long it takes, what it retries, who waits for a lock meanwhile."""
+
+import statistics
+import threading
+
+from harness import lab, wrk
+
+SHAPES = ("spread", "hot")
+
+
+class LockWatch:
+    """How many sessions wait for a lock, looked at every 50 ms for the time of a `with`."""
+
+    def __init__(self, cluster, database):
+        self._cluster, self._database = cluster, database
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._seen = []
+
+    def _watch(self):
+        with self._cluster.session(self._database) as session, session.cursor() as cursor:
+            while not self._over.wait(0.05):
+                cursor.execute("SELECT count(*) FROM pg_stat_activity "
+                               "WHERE wait_event_type = 'Lock' AND datname = current_database()")
+                self._seen.append(cursor.fetchone()[0])
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+    def mean(self):
+        return statistics.mean(self._seen) if self._seen else 0.0
+
+
+def retries(bank, strategy):
+    scrape = bank.scrape()
+    return {code: int(scrape.total("transfer_retries_total", strategy=strategy, sqlstate=code))
+            for code in ("none", "40001", "40P01")}
+
+
+def once(cluster, bank, strategy, shape, seconds):
+    """One run; the books are audited after it."""
+    lab.settle(cluster, bank.database)
+    bank.set(strategy=strategy)
+    before = retries(bank, strategy)
+    with LockWatch(cluster, bank.database) as watch:
+        seen = wrk.transfers(bank.port, shape, lab.CONNECTIONS, seconds)
+    lab.until_idle(bank)
+    after = retries(bank, strategy)
+    return {"rate": seen.rate, "p50_ms": seen.p50_ms, "p99_ms": seen.p99_ms, "refused": seen.refused,
+            "broken": seen.broken, "retries": {code: after[code] - before[code] for code in after},
+            "lock_waiters": watch.mean(), "consistent": lab.audit(cluster, bank.database)}
+
+
+def median_of(runs):
+    """The runs of one strategy and shape as one: medians, sums, and consistent only if each was."""
+    told = {key: statistics.median(run[key] for run in runs) for key in ("rate", "p50_ms", "p99_ms", "lock_waiters")}
+    told |= {key: sum(run[key] for run in runs) for key in ("refused", "broken")}
+    told["retries"] = {code: sum(run["retries"][code] for run in runs) for code in runs[0]["retries"]}
+    told["consistent"] = all(run["consistent"] for run in runs)
+    told["runs"] = len(runs)
+    return told

@@ -1,0 +1,91 @@
+"""A PostgreSQL and a bank of the benchmark's own, with a thousand accounts; the fixtures of the API tests, reused."""
+
+import contextlib
+import pathlib
+import re
+import shutil
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "api"))
+from bank import PROGRAM, Bank  # noqa: E402
+from cluster import Cluster, free_port  # noqa: E402, F401
+from pace import eventually  # noqa: E402
+
+ACCOUNTS = 1000
+CONNECTIONS = 32
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def missing(*tools):
+    """Stops with what to install, if something is not there."""
+    absent = [f"{tool} (Debian: {package})" for tool, package in tools if shutil.which(tool) is None]
+    if absent:
+        raise SystemExit(f"install first: {', '.join(absent)}")
+
+
+@contextlib.contextmanager
+def cluster():
+    """A private PostgreSQL, fsync on, gone without a trace at the end."""
+    own = Cluster()
+    try:
+        own.start()
+        yield own
+    finally:
+        own.remove()
+
+
+@contextlib.contextmanager
+def bank(own, database, **settings):
+    """A bank-api that is quiet on its log, stopped at the end."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="lab-bench-"))
+    started = Bank(own, database, folder / "log", {"LOG_LEVEL": "error", **settings})
+    try:
+        yield started.until_healthy()
+    finally:
+        started.stop()
+        shutil.rmtree(folder)
+
+
+def add_accounts(own, database):
+    """acct-1 .. acct-1000, rich enough for any run."""
+    own.rows(database, "INSERT INTO accounts (id, balance, initial_balance) "
+                       "SELECT 'acct-' || i, 1000000, 1000000 FROM generate_series(1, %s) AS i", ACCOUNTS)
+
+
+def until_idle(running):
+    """The load is over, but what it had sent may still be on its way."""
+    eventually(lambda: running.metric("concurrent_transfers") + running.metric("transfer_queue_depth") == 0, "idle")
+
+
+def settle(own, database):
+    """Every run starts alike: an empty log, the initial balances, no dead rows, no checkpoint due."""
+    own.rows(database, "TRUNCATE transfers RESTART IDENTITY")
+    own.rows(database, "UPDATE accounts SET balance = initial_balance, version = 0")
+    own.rows(database, "VACUUM (FULL, ANALYZE) accounts")
+    own.rows(database, "CHECKPOINT")
+
+
+def audit(own, database):
+    """Whether the books of a database balance, by the bank's own view."""
+    return own.rows(database, "SELECT count(*) AS found FROM audit_violations")[0]["found"] == 0
+
+
+def memory_mib(pid):
+    """Resident and proportional memory of a process and those it started."""
+    found = {"rss": 0.0, "pss": 0.0}
+    for each in family(pid):
+        text = pathlib.Path(f"/proc/{each}/smaps_rollup").read_text()
+        for name in found:
+            found[name] += int(re.search(rf"^{name.capitalize()}:\s+(\d+) kB", text, re.MULTILINE).group(1)) / 1024
+    return found
+
+
+def family(pid):
+    yield pid
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from family(int(child))

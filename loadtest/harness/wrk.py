@@ -1,0 +1,47 @@
+"""Load by wrk: one thread, kept connections, a closed loop."""
+
+import dataclasses
+import json
+import pathlib
+import subprocess
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+@dataclasses.dataclass
+class Load:
+    """What one run saw."""
+    rate: float    # answers with 2xx, a second
+    p50_ms: float
+    p99_ms: float
+    refused: int   # answers with another status
+    broken: int    # connections and timeouts
+
+
+def parse(output):
+    """wrk's output with report.lua's line to a Load."""
+    line = next((line for line in output.splitlines() if line.startswith("REPORT ")), None)
+    if line is None:
+        raise RuntimeError(f"wrk said nothing to build on: {output[-500:]}")
+    told = json.loads(line.removeprefix("REPORT "))
+    return Load((told["requests"] - told["refused"]) / told["seconds"], told["p50_ms"], told["p99_ms"],
+                told["refused"], told["broken"])
+
+
+def run(port, path, connections, seconds, script="", arguments=()):
+    """One run against loopback; `script` is lua that prepares the requests."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
+        lua.write(script + (HERE / "report.lua").read_text())
+        lua.flush()
+        outcome = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", lua.name,
+                                  f"http://127.0.0.1:{port}{path}", "--", *arguments],
+                                 capture_output=True, text=True, check=False)
+    if outcome.returncode != 0:
+        raise RuntimeError(f"wrk failed: {outcome.stderr or outcome.stdout}")
+    return parse(outcome.stdout)
+
+
+def transfers(port, shape, connections, seconds):
+    """Safe for any service that takes POST /transfer: shape is "spread" or "hot"."""
+    return run(port, "/", connections, seconds, (HERE / "transfers.lua").read_text(), [shape])
