@@ -11,7 +11,7 @@ HATCH = "///"  # told apart without colour as well
 
 def new(title, machine, rows):
     pyplot.rcParams.update({"svg.hashsalt": "race-conditions-lab", "font.family": "sans-serif", "font.size": 10,
-                            "hatch.linewidth": 0.6, "svg.fonttype": "path"})
+                            "hatch.linewidth": 0.6, "svg.fonttype": "none"})
     figure, axes = pyplot.subplots(figsize=(9, 1.3 + 0.42 * rows), facecolor=PAPER)
     axes.set_facecolor(PAPER)
     axes.set_title(title, loc="left", fontsize=12, color=INK, pad=12)
@@ -82,7 +82,7 @@ def draw(folder, results, machine):
     loaded = [result for result in results if result.get("load")]
     drawn = []
     if raced:
-        correctness(folder / "correctness.svg", "Two transfers of $800 out of $1000, released together", machine, raced)
+        correctness(folder / "correctness.svg", "Two transfers of \\$800 out of \\$1000, released together", machine, raced)
         drawn.append("correctness.svg")
     if loaded:
         pairs(folder / "throughput.svg", "Transfers a second, 32 connections", machine, loaded, "rate",
