@@ -20,6 +20,7 @@ from yardsticks import Nginx  # noqa: E402
 
 STRATEGIES = ("for_update", "atomic_update", "batched")  # those worth comparing; lab compare has all
 HOT_CLIENTS = (1, 2, 4, 8, 16)
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 PARTS = ("transfers", "reads", "health")
 
 
@@ -29,11 +30,13 @@ def options_of(arguments):
     parser.add_argument("--seconds", type=int, default=3, help="of each run (3)")
     parser.add_argument("--only", action="append", choices=PARTS, help="only this part; may be repeated")
     parser.add_argument("--quick", action="store_true", help="one round of one second: a look, not a result")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures there")
-    parser.add_argument("--markdown", type=pathlib.Path, metavar="FILE", help="write the table there")
+    parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
+                        help="for bench.json and bench.md (docs/benchmarks; quick: nowhere)")
     options = parser.parse_args(arguments)
     if options.quick:
         options.rounds, options.seconds = 1, 1
+    elif options.out is None:
+        options.out = ROOT / "docs" / "benchmarks"
     if options.rounds < 1 or options.seconds < 1:
         parser.error("--rounds and --seconds must be at least 1")
     return options
@@ -204,10 +207,10 @@ def main():
     for what, ours, theirs, ratio, promise, held in lines(outcome):
         print(f"{what:<46} {ours:>10} {theirs:>10} {ratio:>7}  {promise:<7} {held}")
     print(machine.in_words(outcome["machine"]))
-    if options.json:
-        options.json.write_text(json.dumps(outcome, indent=2) + "\n")
-    if options.markdown:
-        options.markdown.write_text(markdown(outcome))
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "bench.json").write_text(json.dumps(outcome, indent=2) + "\n")
+        (options.out / "bench.md").write_text(markdown(outcome))
     return 0 if all(each["held"] for each in outcome["promises"]) else 1
 
 

@@ -18,6 +18,9 @@ from comparison import load, report, rounds  # noqa: E402
 from harness import lab, machine  # noqa: E402
 
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
 def options_of(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the whole of it in less than a minute")
@@ -26,8 +29,8 @@ def options_of(arguments):
     parser.add_argument("--runs", type=int, help="load runs of each strategy and shape (5; quick: 1)")
     parser.add_argument("--seconds", type=int, help="of a load run (3; quick: 1)")
     parser.add_argument("--strategy", action="append", metavar="NAME", help="only this one; may be repeated")
-    parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER", help="write compare.json, compare.md and the "
-                                                                          "charts there")
+    parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
+                        help="for compare.json, compare.md and the charts (docs/benchmarks; quick: nowhere)")
     parser.add_argument("--no-charts", action="store_true", help="no SVG")
     options = parser.parse_args(arguments)
     usual = {"rounds": 20, "runs": 1, "seconds": 1} if options.quick else {"rounds": 1000, "runs": 5, "seconds": 3}
@@ -36,6 +39,8 @@ def options_of(arguments):
             setattr(options, name, value)
         elif getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1")
+    if options.out is None and not options.quick:
+        options.out = ROOT / "docs" / "benchmarks"
     return options
 
 

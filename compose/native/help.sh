@@ -12,6 +12,8 @@ help_print() {
         logs)    help_logs ;;
         runbook) help_runbook ;;
         load)    help_load ;;
+        compare) help_compare ;;
+        bench)   help_bench ;;
         test)    help_test ;;
         clean)   help_clean ;;
         *)       fail "no verb '$1': './lab help' lists them" ;;
@@ -32,6 +34,8 @@ Usage: ./lab VERB [options]
   logs      the bank API's log; -f follows it
   runbook   play docs/RUNBOOK.md, and check that each block shows what it must
   load      run a load test of loadtest/ against the running lab, with k6
+  compare   every strategy side by side: right in a forced race? what does it cost under load?
+  bench     the bank beside pgbench, nginx, and services in Go and Python
   test      build and run every test
   clean     stop everything; remove .lab/ and build/
   help      this text; './lab VERB --help' tells more about a verb
@@ -156,6 +160,48 @@ what it does, which settings it takes as found, and what makes it fail. Such as:
 
 BASE_URL=URL names another bank than that of './lab up'; ADMIN_TOKEN is sent if it is set.
 Exit status: k6's own: 0 if every threshold held, 99 if not.
+TEXT
+}
+
+help_compare() {
+    cat <<'TEXT'
+Usage: ./lab compare [--quick] [options] [--no-install]
+
+Runs every strategy, the safe ones and the wrong ones, on a PostgreSQL and servers of its own: first rounds of a race
+that is forced, the books audited after each, then load over 32 connections, spread over 1,000 accounts and all from
+one. Prints a table, and writes compare.json, compare.md and charts to docs/benchmarks/. It takes about a quarter
+of an hour; with --quick less than a minute, and writes nothing.
+
+  --quick           few rounds, one short run of each
+  --strategy NAME   only this one; may be repeated
+  --rounds N        forced rounds of a safe strategy; a wrong one has a fifth of them
+  --runs N          load runs of each strategy, interleaved; medians are told
+  --seconds N       of a load run
+  --out FOLDER      where to write
+  --no-charts       no SVG
+  --no-install      stop with the list of missing packages instead of installing them
+
+Exit status: 0 if every safe strategy held and every wrong one was convicted in every round, 1 if not.
+TEXT
+}
+
+help_bench() {
+    cat <<'TEXT'
+Usage: ./lab bench [--quick] [options] [--no-install]
+
+Measures the bank beside pgbench with the same SQL, nginx, and two services people would write instead
+(loadtest/peers/: Go where there is a go, FastAPI where there are venv and pip), on one PostgreSQL of its own,
+interleaved, and prints the medians as ratios, each with its promise. Writes bench.json and bench.md to
+docs/benchmarks/. The method is told there.
+
+  --quick           one round of one second: a look, not a result; writes nothing
+  --only PART       transfers, reads or health; may be repeated
+  --rounds N        of each measurement (5)
+  --seconds N       of each run (3)
+  --out FOLDER      where to write
+  --no-install      stop with the list of missing packages instead of installing them
+
+Exit status: 0 if every promise held, 1 if not.
 TEXT
 }
 

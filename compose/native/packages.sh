@@ -32,6 +32,17 @@ python3-psycopg2|python|psycopg2
 shellcheck|command|shellcheck
 '
 
+# pgbench comes with PostgreSQL. The peers of the benchmark bring their own, where there is a go, a venv and a pip.
+packages_to_compare='
+wrk|command|wrk
+python3-psycopg2|python|psycopg2
+python3-matplotlib|python|matplotlib
+'
+packages_to_bench='
+wrk|command|wrk
+python3-psycopg2|python|psycopg2
+'
+
 packages_is_installed() {
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }

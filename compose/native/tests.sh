@@ -24,7 +24,8 @@ lab_test() {
         tests_run_compose "$install"
         return
     fi
-    build_prepare_tools "$install" "$packages_to_run" "$packages_to_play" "$packages_to_test"
+    build_prepare_tools "$install" "$packages_to_run" "$packages_to_play" "$packages_to_test" \
+        "$packages_to_compare"
     tests_find_tools "$install"
     tests_run_all
 }

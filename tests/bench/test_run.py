@@ -1,0 +1,62 @@
+"""A short run of each program on real parts."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.skipif(not shutil.which("wrk"), reason="no wrk (Debian: wrk)")
+
+
+def run(program, *options):
+    """The real program, by the system's python; gives the CompletedProcess."""
+    return subprocess.run(["/usr/bin/python3", ROOT / "loadtest" / program, *options], env=dict(os.environ),
+                          capture_output=True, text=True, timeout=200, check=False)
+
+
+def test_compare(tmp_path):
+    names = ("vulnerable", "for_update", "batched", "process_mutex")
+    outcome = run("compare.py", "--quick", "--rounds", "5", "--no-charts", "--out", tmp_path,
+                  *(part for name in names for part in ("--strategy", name)))
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    told = {each["name"]: each for each in json.loads((tmp_path / "compare.json").read_text())["strategies"]}
+    assert list(told) == [*names, "process_mutex, 2 servers"]
+    assert told["vulnerable"]["rounds"] == {"double_spend": 1}
+    assert told["for_update"]["rounds"] == told["batched"]["rounds"] == {"clean": 5}
+    assert told["process_mutex, 2 servers"]["rounds"] == {"double_spend": 1}
+    for name in ("for_update", "batched"):
+        for load in told[name]["load"].values():
+            assert load["rate"] > 0 and load["consistent"] and load["refused"] == 0
+    for name in told:
+        assert name in outcome.stdout and name in (tmp_path / "compare.md").read_text()
+    assert list(tmp_path.glob("*.svg")) == []
+
+
+def test_compare_draws(tmp_path):
+    pytest.importorskip("matplotlib")
+    outcome = run("compare.py", "--quick", "--rounds", "5", "--strategy", "vulnerable", "--out", tmp_path)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert sorted(path.name for path in tmp_path.glob("*.svg")) == ["correctness.svg", "latency.svg", "throughput.svg"]
+
+
+def test_compare_refuses_what_it_does_not_know():
+    outcome = run("compare.py", "--quick", "--strategy", "hope")
+    assert outcome.returncode == 1 and "there is no strategy hope" in outcome.stderr
+    assert run("compare.py", "--rounds", "0").returncode == 2
+
+
+def test_bench(tmp_path):
+    if not shutil.which("nginx"):
+        pytest.skip("no nginx (Debian: nginx-light)")
+    servers = next(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
+    os.environ["PATH"] += f":{servers}"
+    outcome = run("bench.py", "--quick", "--only", "reads", "--only", "health", "--out", tmp_path)
+    assert outcome.returncode in (0, 1), outcome.stdout + outcome.stderr
+    told = json.loads((tmp_path / "bench.json").read_text())
+    assert len(told["promises"]) == 2 and all(each["ratio"] > 0 for each in told["promises"])
+    assert "nginx" in (tmp_path / "bench.md").read_text()
