@@ -75,7 +75,10 @@ void handle_account(struct exchange *exchange) {
         conn_respond_problem(exchange->conn, 404, "There is no account with an id longer than %d bytes",
                              ACCOUNT_ID_MAX);
     } else {
-        submit(exchange, &accounts_job_new(text_terminated(&id))->job, account_finished);
+        struct accounts_job *read = accounts_job_new(text_terminated(&id));
+        read->job.finished = account_finished;
+        conn_expect(exchange->conn, &read->job);
+        pool_submit_read(exchange->api->pool, read);
     }
     text_free(&id);
 }

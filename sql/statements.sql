@@ -84,26 +84,22 @@ SELECT $1, 'epoch'::timestamptz + $2::bigint * interval '1 microsecond', $3, $4,
 
 -- ---- All writes of a transfer in one statement: deduct, credit, record ----
 -- Each names a way to deduct. `seen` is the balance that the decision to deduct was made on, `lost` whether
--- somebody else's write was overwritten; who deducts no row credits nobody and records nothing.
+-- somebody else's write was overwritten; who deducts no row credits nobody and records nothing. In the steps a @ stands
+-- for the moment of the deduct, and for how long it took since $11; views.sql has the balances from the record.
 
 -- part: credit_and_record
 credited AS (
     UPDATE accounts SET balance = accounts.balance + $5::numeric, version = version + 1
-    FROM deducted WHERE id = $4 RETURNING accounts.balance, clock_timestamp() AS at
+    FROM deducted WHERE id = $4 RETURNING accounts.balance
 )
 -- insert: transfer_columns
 -- insert: transfer_identity
        d.seen, d.balance, c.balance - $5::numeric, c.balance, 'success', d.lost OR d.seen - $5::numeric <> d.balance,
        CASE WHEN d.lost THEN 'lost_update' WHEN d.seen - $5::numeric = d.balance THEN NULL
             WHEN d.balance < 0 THEN 'double_spend' ELSE 'stale_read' END,
-       $10::jsonb || jsonb_build_array(
-           jsonb_build_object('step', 'deduct', 'account', $3::text, 'value', d.balance,
-                              'at_us', (extract(epoch FROM d.at) * 1000000)::bigint,
-                              'took_us', greatest(0, (extract(epoch FROM d.at) * 1000000)::bigint - $11::bigint)),
-           jsonb_build_object('step', 'credit', 'account', $4::text, 'value', c.balance,
-                              'at_us', (extract(epoch FROM c.at) * 1000000)::bigint,
-                              'took_us', (extract(epoch FROM c.at - d.at) * 1000000)::bigint))
-FROM deducted d, credited c
+       replace(replace($10, 'at_us":@', 'at_us":' || moment.us),
+               'took_us":@', 'took_us":' || greatest(0, moment.us - $11::bigint))::jsonb
+FROM deducted d, credited c, LATERAL (SELECT (extract(epoch FROM d.at) * 1000000)::bigint AS us) AS moment
 RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly;
 
 -- What was read is what is taken from: nobody can have changed it since.
@@ -224,8 +220,8 @@ ORDER BY t.place;
 -- name: read_accounts SELECT accounts
 SELECT id, balance FROM accounts ORDER BY id;
 
--- name: read_account SELECT accounts
-SELECT id, balance FROM accounts WHERE id = $1;
+-- name: read_accounts_of SELECT accounts
+SELECT id, balance FROM accounts WHERE id = ANY ($1::text[]);
 
 -- For the account_balance gauge, whose label stops at $1 accounts.
 -- name: read_gauges SELECT accounts

@@ -49,8 +49,9 @@ enum db_status bank_read_accounts(struct db_session *session, struct account_lis
     return read_account_list(session, STATEMENT_READ_ACCOUNTS, NULL, 0, out);
 }
 
-enum db_status bank_read_account(struct db_session *session, const char *id, struct account_list *out) {
-    return read_account_list(session, STATEMENT_READ_ACCOUNT, &id, 1, out);
+enum db_status bank_read_accounts_of(struct db_session *session, struct sql_array *ids, struct account_list *out) {
+    const char *values[] = {sql_array_end(ids)};
+    return read_account_list(session, STATEMENT_READ_ACCOUNTS_OF, values, 1, out);
 }
 
 enum db_status bank_read_first_accounts(struct db_session *session, unsigned most, struct account_list *out) {

@@ -6,6 +6,7 @@
 #include "bank_limits.h"
 #include "clock.h"
 #include "db.h"
+#include "sql_array.h"
 #include "trace_context.h"
 #include "transfer.h"
 
@@ -52,7 +53,9 @@ struct transfer_record_list {
 MUST_CHECK bool bank_money_of(const struct db_rows *rows, int row, int column, int64_t *cents);
 
 MUST_CHECK enum db_status bank_read_accounts(struct db_session *session, struct account_list *out);
-MUST_CHECK enum db_status bank_read_account(struct db_session *session, const char *id, struct account_list *out);
+// Those of the accounts that there are.
+MUST_CHECK enum db_status bank_read_accounts_of(struct db_session *session, struct sql_array *ids,
+                                                struct account_list *out);
 MUST_CHECK enum db_status bank_read_first_accounts(struct db_session *session, unsigned most, struct account_list *out);
 // How much more money there is than there was at the start, in cents.
 MUST_CHECK enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents);

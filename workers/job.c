@@ -48,9 +48,7 @@ void transfer_job_free(struct transfer_job *job) {
 }
 
 static enum db_status query_accounts(struct job *job, struct db_session *session) {
-    struct accounts_job *accounts = CONTAINER_OF(job, struct accounts_job, job);
-    return accounts->id[0] == '\0' ? bank_read_accounts(session, &accounts->accounts)
-                                   : bank_read_account(session, accounts->id, &accounts->accounts);
+    return bank_read_accounts(session, &CONTAINER_OF(job, struct accounts_job, job)->accounts);
 }
 
 static void accounts_job_run(struct job *job, struct worker *worker) {

@@ -64,7 +64,8 @@ struct transfer_job {
 struct accounts_job {
     struct job job;
     char id[ACCOUNT_ID_MAX + 1];
-    struct account_list accounts; // out
+    struct account_list accounts;     // out
+    struct accounts_job *next_reader; // of the pool: waits, or is read together with this one
 };
 
 struct transactions_job {

@@ -84,7 +84,7 @@ static void pool_work(uv_work_t *work) {
     db_session_give(worker->session);
 }
 
-static void pool_finish(struct pool *pool, struct job *job) {
+void pool_finish(struct pool *pool, struct job *job) {
     pool->jobs--;
     job->finished(job); // frees the job
     if (pool->on_finished != NULL) {
@@ -145,18 +145,17 @@ void pool_batch_done(uv_work_t *work, int status) {
     batch_job_free(job);
 }
 
-static void pool_start(struct pool *pool, struct job *job, uv_after_work_cb after) {
+void pool_start(struct pool *pool, struct job *job, uv_after_work_cb after) {
+    job->pool = pool;
     CHECK(uv_queue_work(pool->loop, &job->work, pool_work, after) == 0);
 }
 
 void pool_start_in_slot(struct pool *pool, struct job *job, uv_after_work_cb after) {
     pool->slots_taken++;
-    job->pool = pool;
     pool_start(pool, job, after);
 }
 
 void pool_submit(struct pool *pool, struct job *job) {
-    job->pool = pool;
     pool->jobs++;
     pool_start(pool, job, pool_job_done);
 }

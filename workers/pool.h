@@ -36,6 +36,8 @@ MUST_CHECK unsigned pool_threads(const struct pool *pool);
 MUST_CHECK struct gate *pool_gate(struct pool *pool);
 
 void pool_submit(struct pool *pool, struct job *job);
+// Like pool_submit(), for a job that reads one account: those that come while others are read are read together.
+void pool_submit_read(struct pool *pool, struct accounts_job *read);
 MUST_CHECK enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job *job);
 
 // Sets the gauges that are read, not counted: queue, transfers in progress, barrier, sessions.

@@ -38,6 +38,12 @@ struct pool {
     uv_idle_t gather_idle; // and keeps the loop from sleeping meanwhile
     unsigned gather_turns; // how long it has
     bool gathered_more;    // in this turn of the loop
+
+    // Who wants to read an account (pool_reads.c):
+    struct accounts_job *reads_first; // in arrival order
+    struct accounts_job *reads_last;
+    unsigned reads_running;    // jobs that read for many
+    uint64_t reads_started_ms; // the last of them, by the loop's clock
 };
 
 // --- pool.c ---
@@ -47,6 +53,11 @@ void pool_transfer_done(uv_work_t *work, int status);
 void pool_batch_done(uv_work_t *work, int status);
 // The end of a transfer: its owner is told, and frees it.
 void pool_finish_transfer(struct pool *pool, struct transfer_job *transfer);
+
+// The end of any other job.
+void pool_finish(struct pool *pool, struct job *job);
+// Starts a job that is not counted among those that callers wait for.
+void pool_start(struct pool *pool, struct job *job, uv_after_work_cb after);
 
 // --- pool_queue.c ---
 void pool_queue_init(struct pool *pool);

@@ -15,7 +15,7 @@ static const enum statement atomic_update_statements[] = {STATEMENT_LOCK_FIRST, 
 
 const struct strategy strategy_atomic_update = {
     .name = "atomic_update",
-    .idea = "UPDATE ... SET balance = balance - amount WHERE balance >= amount: check and deduct are one statement",
+    .idea = "one UPDATE takes the amount only WHERE balance >= amount: check and deduct are one statement",
     .watch_for =
         "The fastest fix for one row, in one round trip: the row is locked only while PostgreSQL itself works. "
         "The rule has to fit into a WHERE, and zero rows have to be told from an unknown account",

@@ -22,8 +22,8 @@ static const enum statement cte_snapshot_statements[] = {STATEMENT_BEGIN, STATEM
 
 const struct strategy strategy_cte_snapshot = {
     .name = "cte_snapshot",
-    .idea = "WITH c AS (SELECT balance ...) UPDATE ... SET balance = c.balance - amount: one statement, computed from "
-            "a snapshot",
+    .idea =
+        "a CTE reads the balance and the UPDATE computes from it: one statement, but from the snapshot it began with",
     .watch_for = "One statement looks atomic, and no balance goes negative. Both transfers succeed and the second "
                  "overwrites the first: a lost update. FOR UPDATE inside the CTE mends it",
     .isolation = "read committed",

@@ -34,6 +34,16 @@ static enum transfer_outcome take_booking(struct transfer *transfer, const struc
     return TRANSFER_SUCCESS;
 }
 
+// The steps that the statement is about to take, with room for its moments. A quote inside a name is escaped, so what is
+// looked for stands nowhere else.
+static void announce_writes(struct record_values *record) {
+    record->steps.length--; // the bracket that closes the list
+    text_append_string(&record->steps, record->steps.length > 1 ? "," : "");
+    text_append_string(&record->steps, "{\"step\":\"deduct\",\"at_us\":@,\"took_us\":@},"
+                                       "{\"step\":\"credit\",\"at_us\":@,\"took_us\":0}]");
+    record->values[RECORD_VALUES - 1] = text_terminated(&record->steps);
+}
+
 static enum transfer_outcome book(struct transfer *transfer, enum statement statement, bool commit) {
     const struct transfer_request *request = transfer->request;
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", amount_text_of(request->amount).text,
@@ -42,6 +52,7 @@ static enum transfer_outcome book(struct transfer *transfer, enum statement stat
                  request->to_account);
     struct record_values record;
     record_values_take(&record, request, transfer->result);
+    announce_writes(&record);
     char sent_us[24];
     char version[24];
     struct amount_text read = amount_text_of(transfer->result->from_balance_before);
