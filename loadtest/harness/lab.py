@@ -61,8 +61,15 @@ def until_idle(running):
     eventually(lambda: running.metric("concurrent_transfers") + running.metric("transfer_queue_depth") == 0, "idle")
 
 
+def is_quiet(own, database):
+    """Nobody works in the database: what a load had sent is done, whoever did it."""
+    return own.rows(database, "SELECT count(*) AS busy FROM pg_stat_activity WHERE datname = current_database() "
+                              "AND state <> 'idle' AND pid <> pg_backend_pid()")[0]["busy"] == 0
+
+
 def settle(own, database):
     """Every run starts alike: an empty log, the initial balances, no dead rows, no checkpoint due."""
+    eventually(lambda: is_quiet(own, database), f"nobody works in {database}")
     own.rows(database, "TRUNCATE transfers RESTART IDENTITY")
     own.rows(database, "UPDATE accounts SET balance = initial_balance, version = 0")
     own.rows(database, "VACUUM (FULL, ANALYZE) accounts")
