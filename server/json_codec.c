@@ -76,8 +76,8 @@ static int read_account_id(json_t *object, const char *field, char out[static AC
     return 200;
 }
 
-// The number's own text. jansson hands numbers out as double, which cannot hold every amount; but the body has been
-// read as an object whose other values are strings, so its one number is what stands outside of quotes.
+// The number's own text. jansson hands numbers out as double, which cannot hold every amount; but by now the body is
+// known as an object whose other values are strings, so its one number is what stands outside of quotes.
 static struct slice only_number(struct slice body) {
     bool in_string = false;
     for (size_t i = 0; i < body.length; i++) {
@@ -149,10 +149,10 @@ static int read_transfer_fields(json_t *object, struct slice body, struct transf
         status = read_account_id(object, "to_account", out->to_account, problem);
     }
     if (status == 200) {
-        status = read_amount(object, body, &out->amount, problem);
-    }
-    if (status == 200) {
         status = read_transfer_strategy(object, out, problem);
+    }
+    if (status == 200) { // the last: by now every other value is known to be a string
+        status = read_amount(object, body, &out->amount, problem);
     }
     if (status == 200 && strcmp(out->from_account, out->to_account) == 0) {
         status = refuse(problem, "from_account and to_account are the same: choose two");

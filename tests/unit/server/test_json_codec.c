@@ -78,6 +78,17 @@ static void assert_refused(const char *body, int status, const char *problem_par
     text_free(&problem);
 }
 
+// Another number in the body is not taken for the amount: what is said is about the field that is wrong.
+static void test_another_number_is_not_the_amount(void **state) {
+    (void)state;
+    assert_refused("{\"from_account\":\"a\",\"to_account\":\"b\",\"strategy\":0.001,\"amount\":800}", 422,
+                   "\"strategy\" must be a string");
+    assert_refused("{\"from_account\":\"a\",\"to_account\":\"b\",\"amount\":800,\"strategy\":0.001}", 422,
+                   "\"strategy\" must be a string");
+    assert_refused("{\"from_account\":0.001,\"to_account\":\"b\",\"amount\":800}", 422,
+                   "\"from_account\" must be a string");
+}
+
 static void test_what_is_no_json(void **state) {
     (void)state;
     static const char *const bodies[] = {
@@ -279,6 +290,7 @@ int main(void) {
         cmocka_unit_test(test_transfers),
         cmocka_unit_test(test_amounts_are_exact),
         cmocka_unit_test(test_digits_in_names_are_not_the_amount),
+        cmocka_unit_test(test_another_number_is_not_the_amount),
         cmocka_unit_test(test_what_is_no_json),
         cmocka_unit_test(test_nesting_is_bounded),
         cmocka_unit_test(test_what_is_no_object),
