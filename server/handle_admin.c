@@ -67,16 +67,16 @@ void handle_settings_change(struct exchange *exchange) {
     text_free(&strategy_name);
 }
 
-// The query of a shortcut endpoint, and nothing but the query. False: it was answered.
-static bool shortcut_is_usable(struct exchange *exchange, struct query *query) {
+// The query of a shortcut endpoint, and nothing but the query; `such_as` is what it could be. False: it was answered.
+static bool shortcut_is_usable(struct exchange *exchange, struct query *query, const char *such_as) {
     struct slice body = exchange->request->body;
     if (!parameters_are_usable(exchange, query)) {
         return false;
     }
     if (body.length > 0 && !slice_equals(body, slice_of("{}"))) {
         conn_respond_problem(exchange->conn, 422,
-                             "Parameters go into the query here, such as ?enabled=true; "
-                             "POST /admin/settings takes a body");
+                             "Parameters go into the query here, such as %s; POST /admin/settings takes a body",
+                             such_as);
         return false;
     }
     return true;
@@ -89,7 +89,7 @@ void handle_delay_change(struct exchange *exchange) {
     query_parse(&query, exchange->request->query);
     query_take_boolean(&query, "enabled", &change.delay_enabled);
     query_take_integer(&query, "ms", &change.delay_ms);
-    if (!shortcut_is_usable(exchange, &query) || !change_settings(exchange, &change)) {
+    if (!shortcut_is_usable(exchange, &query, "?enabled=true") || !change_settings(exchange, &change)) {
         return;
     }
     struct text body = {0};
@@ -107,7 +107,7 @@ void handle_barrier_change(struct exchange *exchange) {
     query_parse(&query, exchange->request->query);
     query_take_boolean(&query, "enabled", &change.barrier_enabled);
     query_take_integer(&query, "count", &change.barrier_count);
-    if (!shortcut_is_usable(exchange, &query) || !change_settings(exchange, &change)) {
+    if (!shortcut_is_usable(exchange, &query, "?enabled=true") || !change_settings(exchange, &change)) {
         return;
     }
     struct text body = {0};
@@ -122,7 +122,7 @@ void handle_transactions_change(struct exchange *exchange) {
     struct query query;
     query_parse(&query, exchange->request->query);
     query_take_boolean(&query, "enabled", &change.use_transactions);
-    if (!shortcut_is_usable(exchange, &query) || !change_settings(exchange, &change)) {
+    if (!shortcut_is_usable(exchange, &query, "?enabled=true") || !change_settings(exchange, &change)) {
         return;
     }
     struct text body = {0};
@@ -136,7 +136,7 @@ void handle_strategy_change(struct exchange *exchange) {
     struct text name = {0};
     query_parse(&query, exchange->request->query);
     bool named = query_take_text(&query, "name", &name);
-    if (shortcut_is_usable(exchange, &query)) {
+    if (shortcut_is_usable(exchange, &query, "?name=for_update")) {
         struct settings_change change = {.has_strategy = true, .strategy = {name.data, name.length}};
         if (!named) {
             struct text names = {0};

@@ -122,6 +122,8 @@ def test_one_that_is_not_there(bank):
         expect_problem(answer, 422, "for_update")
     expect_problem(bank.post("/admin/strategy"), 422, "name=for_update")
     expect_problem(bank.post("/admin/strategy?name=for_update&name=batched"), 422, "once")
+    expect_problem(bank.post("/admin/strategy", {"name": "batched"}), 422, "?name=for_update")
+    expect_problem(bank.post("/admin/delay", {"enabled": True}), 422, "?enabled=true")
     expect_problem(bank.post("/admin/strategy?name=for_update&hope=1"), 422, "hope")
     expect_problem(send(bank, strategy=1), 422, "strategy")
     expect_problem(send(bank, strategy=None), 422, "strategy")
