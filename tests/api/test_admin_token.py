@@ -7,7 +7,7 @@ from problem import assert_problem
 ENVIRONMENT = {"ADMIN_TOKEN": "s3cret-token"}
 
 GUARDED = [("GET", "/admin/settings"), ("POST", "/admin/settings"), ("POST", "/admin/delay"),
-           ("POST", "/admin/barrier"),
+           ("POST", "/admin/barrier"), ("POST", "/admin/strategy?name=batched"),
            ("POST", "/admin/transactions"), ("POST", "/reset"), ("HEAD", "/admin/settings")]
 
 
