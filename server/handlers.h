@@ -19,5 +19,9 @@ void handle_transactions_change(struct exchange *exchange);
 void handle_strategy_change(struct exchange *exchange);
 void handle_strategies(struct exchange *exchange);
 void handle_audit(struct exchange *exchange);
+void handle_page(struct exchange *exchange);
+void handle_docs(struct exchange *exchange);
+void handle_openapi(struct exchange *exchange);
+void handle_page_file(struct exchange *exchange);
 
 #endif

@@ -112,6 +112,8 @@ static const struct slice header_names[HTTP_HEADER_COUNT] = {
     [HTTP_HEADER_CONTENT_TYPE] = SLICE_INITIALIZER("content-type"),
     [HTTP_HEADER_EXPECT] = SLICE_INITIALIZER("expect"),
     [HTTP_HEADER_HOST] = SLICE_INITIALIZER("host"),
+    [HTTP_HEADER_IF_NONE_MATCH] = SLICE_INITIALIZER("if-none-match"),
+    [HTTP_HEADER_LAST_EVENT_ID] = SLICE_INITIALIZER("last-event-id"),
     [HTTP_HEADER_ORIGIN] = SLICE_INITIALIZER("origin"),
     [HTTP_HEADER_TRACEPARENT] = SLICE_INITIALIZER("traceparent"),
     [HTTP_HEADER_TRANSFER_ENCODING] = SLICE_INITIALIZER("transfer-encoding"),
@@ -120,7 +122,8 @@ static const struct slice header_names[HTTP_HEADER_COUNT] = {
 
 // Headers that must stand once: two of them are two readings of one request. Of these the first is heard.
 static bool may_repeat(enum http_header header) {
-    return header == HTTP_HEADER_ACCEPT || header == HTTP_HEADER_USER_AGENT;
+    return header == HTTP_HEADER_ACCEPT || header == HTTP_HEADER_IF_NONE_MATCH ||
+           header == HTTP_HEADER_LAST_EVENT_ID || header == HTTP_HEADER_USER_AGENT;
 }
 
 static int on_header_field_complete(llhttp_t *llhttp) {

@@ -3,9 +3,15 @@
 
 #include <time.h>
 
+// What the page may do: its own files and this server, nothing from anywhere else, nothing inline.
+#define PAGE_POLICY                                                                                                    \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "              \
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 const char *http_status_reason(int status) {
     switch (status) {
     case 200: return "OK";
+    case 304: return "Not Modified";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
     case 403: return "Forbidden";
@@ -62,14 +68,20 @@ static void write_rare_headers(const struct http_response *response, struct text
     if (response->asks_for_token) {
         write_header(out, "WWW-Authenticate", "Bearer");
     }
+    if (response->page_etag != NULL) {
+        write_header(out, "ETag", response->page_etag);
+        write_header(out, "Content-Security-Policy", PAGE_POLICY);
+        write_header(out, "Referrer-Policy", "no-referrer");
+    }
 }
 
 void http_response_write(const struct http_response *response, const struct http_response_framing *framing,
                          struct text *out) {
     static const struct slice ok = SLICE_INITIALIZER("HTTP/1.1 200 OK");
     static const struct slice json = SLICE_INITIALIZER("\r\nContent-Type: application/json");
-    static const struct slice always = SLICE_INITIALIZER("\r\nCache-Control: no-store"
-                                                         "\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ");
+    static const struct slice fleeting = SLICE_INITIALIZER("\r\nCache-Control: no-store");
+    static const struct slice kept = SLICE_INITIALIZER("\r\nCache-Control: no-cache");
+    static const struct slice always = SLICE_INITIALIZER("\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ");
     if (response->status == 200) {
         text_append_slice(out, ok);
     } else {
@@ -90,10 +102,11 @@ void http_response_write(const struct http_response *response, const struct http
     } else if (framing->http_1_0) {
         write_header(out, "Connection", "keep-alive");
     }
+    text_append_slice(out, response->page_etag == NULL ? fleeting : kept);
     text_append_slice(out, always);
     text_append_unsigned(out, response->body.length);
     text_append(out, "\r\n\r\n", 4);
-    if (!framing->head_only) {
+    if (!framing->head_only && response->status != 304) {
         text_append_slice(out, response->body);
     }
 }

@@ -16,6 +16,7 @@ struct http_response {
     const char *traceparent;  // or NULL
     unsigned retry_after;     // seconds; 0: none
     bool asks_for_token;      // WWW-Authenticate: Bearer
+    const char *page_etag;    // of a file of the page, with its quotes: browsers keep it, and ask whether it holds
 };
 
 // How the connection wants it written.

@@ -7,6 +7,10 @@
 #include <string.h>
 
 static const struct route routes[] = {
+    {HTTP_METHOD_GET, "/", handle_page, false},
+    {HTTP_METHOD_GET, "/docs", handle_docs, false},
+    {HTTP_METHOD_GET, "/openapi.json", handle_openapi, false},
+    {HTTP_METHOD_GET, "/page/{name}", handle_page_file, false},
     {HTTP_METHOD_GET, "/health", handle_health, false},
     {HTTP_METHOD_POST, "/transfer", handle_transfer, false},
     {HTTP_METHOD_GET, "/accounts", handle_accounts, false},
@@ -28,12 +32,10 @@ static const struct route routes[] = {
 static_assert(ROUTE_COUNT <= ROUTES_MAX, "the metrics keep a row a route");
 
 static bool template_matches(const char *template, struct slice path, struct slice *parameter) {
-    size_t length = strlen(template);
-    size_t tail = sizeof ROUTE_PARAMETER - 1;
-    if (length <= tail || strcmp(template + length - tail, ROUTE_PARAMETER) != 0) {
-        return path.length == length && memcmp(path.data, template, length) == 0;
+    size_t prefix = strcspn(template, "{");
+    if (template[prefix] == '\0') {
+        return path.length == prefix && memcmp(path.data, template, prefix) == 0;
     }
-    size_t prefix = length - tail;
     if (path.length <= prefix || memcmp(path.data, template, prefix) != 0 ||
         memchr(path.data + prefix, '/', path.length - prefix) != NULL) {
         return false;

@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 #define ROUTES_MAX 32
-#define ROUTE_PARAMETER "{id}" // the last part of a template may be this
 
 struct bank_api;
 struct conn;
@@ -20,12 +19,12 @@ struct exchange {
     struct bank_api *api;
     struct conn *conn;
     const struct http_request *request;
-    struct slice parameter; // what stood in the place of ROUTE_PARAMETER, still percent-encoded
+    struct slice parameter; // what stood in the place of the template's parameter, still percent-encoded
 };
 
 struct route {
     enum http_method method; // GET answers HEAD too
-    const char *template;    // "/accounts/{id}"
+    const char *template;    // "/accounts/{id}": the last part may be a parameter
     void (*handle)(struct exchange *exchange);
     bool needs_admin; // the token, when there is one
 };

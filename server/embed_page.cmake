@@ -1,0 +1,40 @@
+# Turns the files of the page into C: their bytes by .incbin, and a table of what HTTP says of each.
+#   cmake -D FOLDER=page -D OUTPUT=page_assets.c -P embed_page.cmake
+# Served names are flat: vendor/viewer.js is "vendor-viewer.js".
+
+set(TYPE_html "text/html; charset=utf-8")
+set(TYPE_css "text/css; charset=utf-8")
+set(TYPE_js "text/javascript; charset=utf-8")
+set(TYPE_mjs "text/javascript; charset=utf-8")
+set(TYPE_json "application/json")
+set(TYPE_svg "image/svg+xml")
+set(TYPE_png "image/png")
+set(TYPE_ico "image/x-icon")
+set(TYPE_woff2 "font/woff2")
+
+file(GLOB_RECURSE files RELATIVE ${FOLDER} ${FOLDER}/*)
+list(SORT files)
+set(bytes "")
+set(rows "")
+set(number 0)
+foreach(file IN LISTS files)
+    string(REPLACE "/" "-" name ${file})
+    string(REGEX MATCH "[^.]*$" extension ${file})
+    set(type "text/plain; charset=utf-8")
+    if(DEFINED TYPE_${extension})
+        set(type "${TYPE_${extension}}")
+    endif()
+    file(SIZE ${FOLDER}/${file} size)
+    file(SHA256 ${FOLDER}/${file} hash)
+    string(SUBSTRING ${hash} 0 32 tag)
+    string(APPEND bytes
+        "__asm__(\".section .rodata\\npage_asset_${number}:\\n.incbin \\\"${FOLDER}/${file}\\\"\\n.byte 0\\n.previous\");\n"
+        "extern const char page_asset_${number}[];\n")
+    string(APPEND rows "    {\"${name}\", \"${type}\", \"\\\"${tag}\\\"\", {page_asset_${number}, ${size}}},\n")
+    math(EXPR number "${number} + 1")
+endforeach()
+file(WRITE ${OUTPUT}
+    "// Generated from the files of server/page by embed_page.cmake.\n"
+    "#include \"page_assets.h\"\n\n${bytes}\n"
+    "const struct page_asset page_assets[] = {\n${rows}};\n"
+    "const size_t page_asset_count = ${number};\n")
