@@ -1,0 +1,62 @@
+// Starts the viewer of /docs on /openapi.json, and has it follow the light or dark look that the person prefers.
+
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+
+function followTheLook() {
+  document.documentElement.classList.toggle("dark-mode", dark.matches);
+}
+
+// GET /events answers for as long as one listens, so there is nothing to show at its end.
+const NEVER_ENDING = ["/events"];
+
+const onlyWhatEnds = {
+  statePlugins: {
+    spec: {
+      wrapSelectors: {
+        allowTryItOutFor: (original) => (state, path, method) =>
+          !NEVER_ENDING.includes(path) && original(state, path, method),
+      },
+    },
+  },
+};
+
+// The viewer leaves most of its controls without a name that a screen reader could say.
+function nameOf(control) {
+  const parameter = control.closest("[data-param-name]");
+  const response = control.closest("[data-code]");
+  if (control.id === "servers") {
+    return "Server";
+  }
+  if (parameter !== null) {
+    return parameter.dataset.paramName;
+  }
+  if (control.closest(".content-type-wrapper, .response-control-media-type") !== null) {
+    return response === null ? "Media type of the body" : `Media type of ${response.dataset.code}`;
+  }
+  if (control.tagName === "TEXTAREA") {
+    return "Body of the request";
+  }
+  return response === null ? "Example" : `Example of ${response.dataset.code}`;
+}
+
+function nameTheControls() {
+  for (const control of document.querySelectorAll("#docs :is(select, textarea):not([aria-label])")) {
+    control.setAttribute("aria-label", nameOf(control));
+  }
+}
+
+followTheLook();
+dark.addEventListener("change", followTheLook);
+new MutationObserver(nameTheControls).observe(document.querySelector("#docs"), { childList: true, subtree: true });
+
+window.SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#docs",
+  deepLinking: true,
+  displayRequestDuration: true,
+  defaultModelsExpandDepth: 0,
+  docExpansion: "list",
+  plugins: [onlyWhatEnds],
+  tryItOutEnabled: true,
+  validatorUrl: null,
+});
