@@ -1,0 +1,158 @@
+"""openapi.json in itself: it names what the router has, it is whole, its examples are of its schemas, and its ranges are
+the server's."""
+
+import pathlib
+import re
+
+import pytest
+
+from client import JSON_TYPE
+from problem import assert_problem
+
+pytest.importorskip("jsonschema", reason="no jsonschema (apt install python3-jsonschema)")
+from document import Document, parse  # noqa: E402
+
+ENVIRONMENT = {"WORKER_THREADS": "512"}  # the largest pool, for the largest barrier
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROUTE = re.compile(r'\{HTTP_METHOD_(\w+), "([^"]+)", \w+, (true|false)\}')
+
+document = Document()
+
+
+def routes():
+    """{(method, path): whether the token is asked for} as the router's table has it."""
+    found = {(method, path): admin == "true" for method, path, admin in ROUTE.findall((ROOT / "server" / "router.c").read_text())}
+    assert len(found) > 10
+    return found
+
+
+def test_paths_and_methods_are_the_routers():
+    assert sorted((method, path) for method, path, _ in document.operations()) == sorted(routes())
+
+
+def test_the_token_is_asked_for_where_the_router_says():
+    for method, path, operation in document.operations():
+        asked = {"adminToken": []} in operation.get("security", [])
+        assert asked is routes()[method, path], path
+        assert ("401" in operation["responses"]) is asked, path
+
+
+def test_every_operation_is_described():
+    tags = [tag["name"] for tag in document.root["tags"]]
+    names = [operation["operationId"] for _, _, operation in document.operations()]
+    assert len(set(names)) == len(names)
+    for method, path, operation in document.operations():
+        assert operation["summary"] and len(operation["tags"]) == 1 and operation["tags"][0] in tags, path
+        assert all(document.resolve(each)["description"] for each in operation["responses"].values()), path
+        assert list(operation["responses"]) == sorted(operation["responses"]), path
+        in_path = [each["name"] for each in document.parameters(method, path) if each["in"] == "path"]
+        assert in_path == re.findall(r"\{(\w+)\}", path)
+        assert all(each["description"] for each in document.parameters(method, path)), path
+    assert set(tags) == {operation["tags"][0] for _, _, operation in document.operations()}
+
+
+def test_every_reference_leads_somewhere_and_nothing_is_left_over():
+    referred = set()
+    for where, reference in document.references():
+        assert document.resolve({"$ref": reference}) is not None, where
+        referred.add(reference)
+    for kind in ("schemas", "responses", "parameters", "headers", "examples"):
+        unused = [name for name in document.components[kind] if f"#/components/{kind}/{name}" not in referred]
+        assert unused == [], kind
+
+
+def test_every_example_is_of_its_schema():
+    examples = list(document.examples())
+    assert len(examples) > 50
+    wrong = [(where, errors) for where, schema, value in examples if (errors := document.errors(schema, value))]
+    assert wrong == []
+
+
+def test_every_answer_with_json_has_an_example():
+    for method, path, operation in document.operations():
+        for status, response in operation["responses"].items():
+            for kind, content in document.resolve(response).get("content", {}).items():
+                if kind.endswith("json") and not path.startswith(("/page/", "/openapi")):
+                    assert content.get("examples"), (method, path, status)
+
+
+def test_a_key_nobody_documented_is_found():
+    """The checks themselves: what is not in a schema is wrong, at the top and further down, and in what is composed."""
+    account = {"id": "alice", "balance": 1}
+    assert document.errors({"$ref": "#/components/schemas/Accounts"}, {"accounts": [account]}) == []
+    assert document.errors({"$ref": "#/components/schemas/Accounts"}, {"accounts": [{**account, "colour": 1}]})
+    assert document.errors({"$ref": "#/components/schemas/Accounts"}, {"accounts": [], "colour": 1})
+    step = {"id": "0123abcd", "step": "read", "at_us": 1, "took_us": 1}
+    assert document.errors({"$ref": "#/components/schemas/EventStep"}, step) == []
+    assert document.errors({"$ref": "#/components/schemas/EventStep"}, {**step, "colour": 1})
+    assert document.errors({"$ref": "#/components/schemas/EventStep"}, {**step, "step": "dance"})
+
+
+RANGES = [(method, path, parameter["name"]) for method, path, _ in document.operations()
+          for parameter in document.parameters(method, path)
+          if parameter["in"] == "query" and "maximum" in parameter["schema"]]
+
+
+@pytest.mark.parametrize("method, path, name", RANGES)
+def test_ranges_of_parameters_are_the_servers(bank, method, path, name):
+    schema = next(each["schema"] for each in document.parameters(method, path) if each["name"] == name)
+    for value in (schema["minimum"], schema["maximum"], schema["default"]):
+        assert bank.request(method, f"{path}?{name}={value}").status == 200, value
+    for value in (schema["minimum"] - 1, schema["maximum"] + 1):
+        assert_problem(bank.request(method, f"{path}?{name}={value}"), 422)
+
+
+def test_defaults_of_parameters_are_the_servers(bank):
+    assert bank.post("/admin/delay").json() == {"delay_enabled": True, "delay_ms": 100}
+    assert bank.post("/admin/barrier").json() == {"barrier_enabled": True, "barrier_count": 2}
+    defaults = {(path, parameter["name"]): parameter["schema"]["default"] for method, path, _ in document.operations()
+                for parameter in document.parameters(method, path) if "default" in parameter["schema"]}
+    assert defaults == {("/transactions", "limit"): 20, ("/races", "limit"): 20, ("/admin/delay", "enabled"): True,
+                        ("/admin/delay", "ms"): 100, ("/admin/barrier", "enabled"): True,
+                        ("/admin/barrier", "count"): 2, ("/admin/transactions", "enabled"): True}
+
+
+SETTINGS = document.components["schemas"]["SettingsChange"]["properties"]
+
+
+def change(bank, text):
+    return bank.request("POST", "/admin/settings", text, JSON_TYPE)
+
+
+@pytest.mark.parametrize("name", [name for name, schema in SETTINGS.items() if "maximum" in schema])
+def test_ranges_of_settings_are_the_servers(bank, name):
+    schema = SETTINGS[name]
+    for value in (schema["minimum"], schema["maximum"]):
+        assert change(bank, f'{{"{name}": {value}}}').status == 200, value
+    for value in (schema["minimum"] - 1, schema["maximum"] + 1):
+        assert_problem(change(bank, f'{{"{name}": {value}}}'), 422)
+
+
+def test_every_setting_can_be_changed(bank):
+    settings = bank.get("/admin/settings").json()
+    assert sorted(settings) == sorted(SETTINGS)
+    assert change(bank, '{"strategy": "vulnerable"}').status == 200
+    assert_problem(change(bank, '{"colour": "red"}'), 422)
+
+
+def test_strategies_are_the_servers(bank):
+    listed = [each["name"] for each in bank.get("/strategies").json()["strategies"]]
+    assert listed == document.components["schemas"]["StrategyName"]["enum"]
+
+
+@pytest.mark.parametrize("amount, fits", [
+    ("0.01", True), ("1e12", True), ("12.34", True), ("0", False), ("-1", False), ("0.001", False),
+    ("1000000000000.01", False), ('"1"', False)])
+def test_amounts_that_fit_are_the_servers(bank, amount, fits):
+    body = parse(f'{{"from_account": "alice", "to_account": "bob", "amount": {amount}}}')
+    assert (document.errors({"$ref": "#/components/schemas/TransferRequest"}, body) == []) is fits
+    assert bank.transfer(amount=amount).status == (200 if fits else 422)
+
+
+def test_it_is_what_the_server_serves(bank):
+    answer = bank.get("/openapi.json")
+    assert answer.text() == document.text
+    assert document.root["openapi"].startswith("3.1.")
+    assert document.root["info"]["license"]["identifier"] == "MIT"
+    assert f"VERSION {document.root['info']['version']} " in (ROOT / "CMakeLists.txt").read_text()

@@ -1,0 +1,302 @@
+"""Real answers of the real server are as openapi.json documents them: every success, and every error that can be
+brought about, on every path. What is documented and never came is found as well."""
+
+import contextlib
+import re
+import shlex
+
+import pytest
+
+import bank as bank_module
+from client import JSON_TYPE, together
+from pace import eventually
+from wire import request_bytes
+
+pytest.importorskip("jsonschema", reason="no jsonschema (apt install python3-jsonschema)")
+from document import Document  # noqa: E402
+
+ENVIRONMENT = {"BANK_API_TRACE_URL": "http://localhost:16686/trace/{trace_id}"}
+TOKEN = {"Authorization": "Bearer open-sesame"}
+STRATEGIES = ["vulnerable", "for_update", "atomic_update", "optimistic", "repeatable_read", "serializable",
+              "advisory_lock", "batched", "absolute_update", "cte_snapshot", "subselect_predicate", "process_mutex"]
+
+document = Document()
+OPERATIONS = [(method, path) for method, path, _ in document.operations()]
+# What stands for the parameter of a path, and the body of a request that is good.
+TARGETS = {"/accounts/{id}": "/accounts/alice", "/races/{transfer_id}": "/races/00000000",
+           "/page/{name}": "/page/docs.css", "/admin/strategy": "/admin/strategy?name=vulnerable"}
+BODIES = {"/transfer": b'{"from_account": "alice", "to_account": "bob", "amount": 1}', "/admin/settings": b"{}"}
+# Answered by a job that asks the database.
+DATABASE = ["/accounts", "/accounts/{id}", "/transactions", "/audit", "/reset", "/races", "/races/{transfer_id}",
+            "/transfer"]
+
+
+class Told:
+    """The answers so far, each with the operation it belongs to."""
+
+    def __init__(self):
+        self.answers = []
+
+    def hear(self, method, path, answer):
+        self.answers.append((method, path, answer))
+        return answer
+
+    def statuses(self):
+        return {(method, path, str(answer.status)) for method, path, answer in self.answers}
+
+
+def good_request(method, path, *lines, host="localhost", query=""):
+    body = BODIES.get(path, b"") if method == "POST" else b""
+    kind = ["Content-Type: application/json"] if body else []
+    target = TARGETS.get(path, path)
+    target += (("&" if "?" in target else "?") + query) if query else ""
+    return request_bytes(method, target, *kind, *lines, body=body, host=host)
+
+
+def send(bank, told, method, path, data=None, **parts):
+    """A request on a connection of its own, and its answer."""
+    with bank.wire() as wire:
+        wire.send_what_is_taken(data or good_request(method, path, **parts))
+        return told.hear(method, path, wire.answer())
+
+
+def on_every_path(bank, told, paths=None, **parts):
+    for method, path in OPERATIONS:
+        if (paths is None or path in paths) and path != "/events":
+            send(bank, told, method, path, **parts)
+
+
+def hear_a_race(bank, told, strategy):
+    """Two that meet at the barrier, and the story of it."""
+    bank.post("/reset")
+    bank.set(strategy=strategy, barrier_enabled=True, delay_enabled=True, delay_ms=1)
+    records = together(*[lambda target=target: told.hear("POST", "/transfer", bank.transfer("alice", target))
+                         for target in ("bob", "charlie")])
+    for record in records:
+        story = told.hear("GET", "/races/{transfer_id}", bank.get(f"/races/{record.json()['id']}"))
+        assert story.json()["race"]["transfer_count"] == 2, strategy
+    for path in ("/races", "/transactions", "/audit", "/accounts"):
+        told.hear("GET", path, bank.get(path))
+
+
+def hear_what_succeeds(bank, told):
+    on_every_path(bank, told)
+    for strategy in STRATEGIES:
+        hear_a_race(bank, told, strategy)
+    bank.set(barrier_enabled=False, delay_enabled=False, strategy="vulnerable")
+    told.hear("POST", "/transfer", bank.transfer(amount="1000000"))
+    told.hear("GET", "/metrics", bank.get("/metrics", Accept="application/openmetrics-text"))
+    for name in ("index.html", "docs.css", "docs.js", "favicon.svg", "openapi.json", "vendor-LICENSE",
+                 "vendor-swagger-ui-bundle.js"):
+        told.hear("GET", "/page/{name}", bank.get(f"/page/{name}"))
+    for path in ("/", "/docs", "/openapi.json", "/page/{name}"):
+        target = TARGETS.get(path, path)
+        tag = bank.get(target).headers["ETag"]
+        assert told.hear("GET", path, bank.get(target, If_None_Match=tag)).status == 304
+
+
+def hear_what_is_not_there(bank, told):
+    told.hear("GET", "/accounts/{id}", bank.get("/accounts/nobody"))
+    told.hear("GET", "/races/{transfer_id}", bank.get("/races/00000000"))
+    told.hear("GET", "/page/{name}", bank.get("/page/nothing.css"))
+    told.hear("POST", "/transfer", bank.transfer(target="nobody"))
+    told.hear("POST", "/transfer", bank.transfer(source="nobody"))
+
+
+def hear_what_is_no_request(bank, told):
+    """What the parser refuses, whatever the path."""
+    for method, path in OPERATIONS:
+        target = TARGETS.get(path, path)
+        long = "&" if "?" in target else "?"
+        send(bank, told, method, path, f"{method} {target} HTTP/1.1\r\n\r\n".encode())
+        send(bank, told, method, path, request_bytes("PUT", target))
+        send(bank, told, method, path, request_bytes(method, target, body=b" " * 70000))
+        send(bank, told, method, path, request_bytes(method, target + long + "x" * 9000))
+        send(bank, told, method, path, request_bytes(method, target, "Expect: miracles"))
+        send(bank, told, method, path, good_request(method, path, host="bank.example"))
+        send(bank, told, method, path, good_request(method, path, "X-Long: " + "x" * 17000))
+
+
+def hear_what_is_too_slow(bank, told):
+    """All of them at once: it takes ten seconds."""
+    with contextlib.ExitStack() as open_wires:
+        wires = [(method, path, open_wires.enter_context(bank.wire())) for method, path in OPERATIONS]
+        for method, path, wire in wires:
+            wire.send(good_request(method, path)[:-3])
+        for method, path, wire in wires:
+            told.hear(method, path, wire.answer())
+
+
+def hear_what_cannot_be_used(bank, told):
+    on_every_path(bank, told, query="colour=red")
+    for method, path in OPERATIONS:
+        if path == "/events":
+            send(bank, told, method, path, query="colour=red")
+        if method == "POST":
+            send(bank, told, method, path, good_request(method, path, "Origin: http://shop.example"))
+    for path in BODIES:
+        told.hear("POST", path, bank.request("POST", path, "from_account=alice",
+                                             {"Content-Type": "application/x-www-form-urlencoded"}))
+        told.hear("POST", path, bank.request("POST", path, '{"from_account": "alice", "to_account"', JSON_TYPE))
+    told.hear("GET", "/accounts/{id}", bank.get("/accounts/%ff"))
+    told.hear("POST", "/transfer", bank.transfer(amount="0"))
+    told.hear("POST", "/admin/delay", bank.post("/admin/delay?ms=60001"))
+    told.hear("POST", "/admin/strategy", bank.post("/admin/strategy", {"name": "batched"}))
+
+
+def hear_who_has_no_token(bank, told):
+    for method, path, operation in document.operations():
+        if operation.get("security"):
+            send(bank, told, method, path)
+            told.hear(method, path, bank.request(method, TARGETS.get(path, path), BODIES.get(path) if method == "POST"
+                                                 else None, {**JSON_TYPE, **TOKEN}))
+
+
+def hear_a_full_server(bank, told):
+    """One connection fits; whoever comes next is told so before it has said a word."""
+    with bank.wire() as first:
+        first.send(request_bytes("GET", "/health")).answer()
+        for method, path in OPERATIONS:
+            send(bank, told, method, path)
+
+
+def hear_a_database_that_refuses(bank, told):
+    """First a credit that does not fit, then every statement: its tables are gone. The last thing this bank does."""
+    bank.set(strategy="vulnerable")
+    bank.post("/reset")
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('full', 9999999999999.99, 0)")
+    told.hear("POST", "/transfer", bank.transfer(target="full"))
+    bank.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    on_every_path(bank, told, DATABASE)
+
+
+def cancel_the_waiting(bank):
+    """As statement_timeout and lock_timeout would after some minutes."""
+    bank.cluster.rows("postgres", "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
+                      "WHERE datname = %s AND wait_event_type = 'Lock'", bank.database)
+    return True
+
+
+def hear_a_database_too_slow(bank, told, background):
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("LOCK TABLE accounts, transfers IN ACCESS EXCLUSIVE MODE")
+        waiting = [background(send, bank, told, method, path) for method, path in OPERATIONS if path in DATABASE]
+        eventually(lambda: cancel_the_waiting(bank) and all(each.done() for each in waiting), "all have given up")
+        session.rollback()
+    for each in waiting:
+        assert each.result().status == 504, each.result()
+
+
+def hear_a_database_away(bank, told):
+    bank.cluster.rows("postgres", f'ALTER DATABASE "{bank.database}" ALLOW_CONNECTIONS false')
+    try:
+        bank.cluster.end_sessions(bank.database)
+        bank.until_unhealthy()
+        on_every_path(bank, told, [*DATABASE, "/health", "/metrics"])
+    finally:
+        bank.cluster.rows("postgres", f'ALTER DATABASE "{bank.database}" ALLOW_CONNECTIONS true')
+    bank.until_healthy()
+
+
+def hear_a_full_queue(bank, told, background):
+    """Three run, one waits, and the next is refused."""
+    bank.set(delay_enabled=True, delay_ms=60000)
+    running = [background(bank.transfer, "alice", "bob", "1") for _ in range(4)]
+    bank.until_queued(1)
+    told.hear("POST", "/transfer", bank.transfer())
+    bank.set(delay_enabled=False)
+    for each in running:
+        assert each.result().status == 200
+
+
+@pytest.fixture(scope="module")
+def told(cluster, tmp_path_factory):
+    """Everything the server has to say. Brought about once; the tests below look at it."""
+    import concurrent.futures
+    from conftest import stop_all
+    told = Told()
+    banks = []
+
+    def start(program=None, **settings):
+        original = bank_module.PROGRAM
+        bank_module.PROGRAM = program or original
+        try:
+            log = tmp_path_factory.mktemp("bank") / "log"
+            banks.append(bank_module.Bank(cluster, cluster.new_database(), log, settings))
+        finally:
+            bank_module.PROGRAM = original
+        return banks[-1].until_healthy()
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor(32) as threads:
+            bank = start(**ENVIRONMENT)
+            slow = threads.submit(hear_what_is_too_slow, bank, told)
+            hear_what_succeeds(bank, told)
+            hear_what_is_not_there(bank, told)
+            hear_what_is_no_request(bank, told)
+            hear_what_cannot_be_used(bank, told)
+            hear_a_database_too_slow(bank, told, threads.submit)
+            hear_a_database_away(bank, told)
+            slow.result()
+            hear_a_database_that_refuses(bank, told)
+            hear_who_has_no_token(start(ADMIN_TOKEN="open-sesame"), told)
+            hear_a_full_queue(start(WORKER_THREADS=4, TRANSFER_QUEUE_LIMIT=1), told, threads.submit)
+            hear_a_full_server(start(few_descriptors(tmp_path_factory.mktemp("few")), WORKER_THREADS=4), told)
+        yield told
+    finally:
+        stop_all(banks)
+
+
+def few_descriptors(folder):
+    """The program, with descriptors for one connection: 64 are reserved, and one for each session."""
+    script = folder / "bank-api"
+    script.write_text(f"#!/bin/sh\nulimit -n 69\nexec {shlex.quote(str(bank_module.PROGRAM))}\n")
+    script.chmod(0o755)
+    return script
+
+
+def test_answers_are_as_documented(told):
+    wrong = {}
+    for method, path, answer in told.answers:
+        for error in document.check(method, path, answer):
+            wrong.setdefault((method, path, answer.status, error), answer.body[:200])
+    assert wrong == {}
+
+
+def test_every_documented_answer_came(told):
+    documented = {(method, path, status) for method, path, operation in document.operations()
+                  for status in operation["responses"]}
+    assert sorted(documented - told.statuses()) == []
+
+
+def general(detail):
+    """Without the ids, which differ from run to run."""
+    return re.sub(r"\b[0-9a-f]{8}\b", "ID", detail)
+
+
+def test_examples_of_problems_are_true(told):
+    """Each is the answer of a real request, word for word."""
+    heard = {(answer.status, general(answer.json()["detail"])) for _, _, answer in told.answers
+             if answer.headers.get("Content-Type") == "application/problem+json"}
+    examples = {name: example["value"] for name, example in document.components["examples"].items()
+                if name.startswith("Problem")}
+    assert len(examples) > 20
+    assert [name for name, value in examples.items()
+            if (value["status"], general(value["detail"])) not in heard] == []
+
+
+def test_examples_of_metrics_are_true(told):
+    pages = "\n".join(answer.text() for _, path, answer in told.answers if path == "/metrics" and answer.status == 200)
+    for name in ("Metrics", "MetricsOpen"):
+        for line in document.components["examples"][name]["value"].splitlines():
+            assert (line if line.startswith("#") else line.rsplit(" ", 1)[0]) in pages, line
+
+
+def test_head_is_answered_wherever_get_is(bank):
+    for method, path in OPERATIONS:
+        if method == "GET" and path != "/events":
+            target = TARGETS.get(path, path)
+            get, head = bank.get(target), bank.request("HEAD", target)
+            assert (head.status, head.body) == (get.status, b""), path
+            assert sorted(head.headers.keys()) == sorted(get.headers.keys()), path
