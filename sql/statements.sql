@@ -47,7 +47,7 @@ SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE;
 -- name: advisory_lock SELECT none
 SELECT pg_advisory_xact_lock(hashtextextended($1, 8000150021));
 
--- How many sessions wait for what this one holds, directly or behind others that do.
+-- How many of these sessions wait for what this one holds, directly or behind others that do.
 -- name: count_waiting SELECT pg_locks
 WITH RECURSIVE behind (pid) AS (
     SELECT pg_backend_pid()
@@ -55,7 +55,7 @@ WITH RECURSIVE behind (pid) AS (
     SELECT waiting.pid FROM pg_locks waiting JOIN behind ON behind.pid = ANY (pg_blocking_pids(waiting.pid))
     WHERE NOT waiting.granted
 )
-SELECT count(*) - 1 FROM behind;
+SELECT count(*) FROM behind WHERE pid = ANY ($1::integer[]);
 
 -- ---- One write at a time, each committed on its own ----
 
@@ -99,7 +99,9 @@ credited AS (
             WHEN d.balance < 0 THEN 'double_spend' ELSE 'stale_read' END,
        replace(replace($10, 'at_us":@', 'at_us":' || moment.us),
                'took_us":@', 'took_us":' || greatest(0, moment.us - $11::bigint))::jsonb
-FROM deducted d, credited c, LATERAL (SELECT (extract(epoch FROM d.at) * 1000000)::bigint AS us) AS moment
+-- Who cannot be credited is not dropped but NULL, which the record refuses: then nothing is deducted either.
+FROM deducted d LEFT JOIN credited c ON true,
+     LATERAL (SELECT (extract(epoch FROM d.at) * 1000000)::bigint AS us) AS moment
 RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly;
 
 -- What was read is what is taken from: nobody can have changed it since.

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "strategy.h"
 #include "transfer_internal.h"
+#include "transfer_tell.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ static enum transfer_outcome take_booking(struct transfer *transfer, const struc
     struct step *credit = step_add(&result->steps, STEP_CREDIT, deduct->ended_ns);
     credit->account = request->to_account;
     credit->value = result->to_balance_after;
+    transfer_tell_steps(request, result);
     return TRANSFER_SUCCESS;
 }
 
@@ -88,7 +90,7 @@ enum transfer_outcome transfer_book(struct transfer *transfer, enum statement st
 
 enum transfer_outcome transfer_book_and_commit(struct transfer *transfer, enum statement statement) {
     enum transfer_outcome outcome = book(transfer, statement, true);
-    return outcome == TRANSFER_GOES_ON ? TRANSFER_FAILED : outcome; // the account was deleted since it was read
+    return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome; // the account was deleted since it was read
 }
 
 // Why the refusal refused nobody: an account that is not there, or a balance that has risen.
