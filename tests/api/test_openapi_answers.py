@@ -1,19 +1,25 @@
 """Real answers of the real server are as openapi.json documents them: every success, and every error that can be
 brought about, on every path. What is documented and never came is found as well."""
 
+import concurrent.futures
 import contextlib
+import http.client
+import io
 import re
 import shlex
+import socket
+import time
 
 import pytest
 
 import bank as bank_module
-from client import JSON_TYPE, together
+from conftest import stop_all
+from client import JSON_TYPE, Answer, together
 from pace import eventually
 from wire import request_bytes
 
 pytest.importorskip("jsonschema", reason="no jsonschema (apt install python3-jsonschema)")
-from document import Document  # noqa: E402
+from document import Document, parse  # noqa: E402
 
 ENVIRONMENT = {"BANK_API_TRACE_URL": "http://localhost:16686/trace/{trace_id}"}
 TOKEN = {"Authorization": "Bearer open-sesame"}
@@ -32,10 +38,11 @@ DATABASE = ["/accounts", "/accounts/{id}", "/transactions", "/audit", "/reset", 
 
 
 class Told:
-    """The answers so far, each with the operation it belongs to."""
+    """The answers so far, each with the operation it belongs to, and the events, each with its name and its data."""
 
     def __init__(self):
         self.answers = []
+        self.events = []
 
     def hear(self, method, path, answer):
         self.answers.append((method, path, answer))
@@ -210,11 +217,61 @@ def hear_a_full_queue(bank, told, background):
         assert each.result().status == 200
 
 
+def listen(wire, *lines):
+    return wire.send(request_bytes("GET", "/events", *lines))
+
+
+def hear_stream(told, wire):
+    """All of a stream that has been ended."""
+    head, body = wire.closed_with().split(b"\r\n\r\n", 1)
+    lines = head.split(b"\r\n", 1)
+    headers = http.client.parse_headers(io.BytesIO(lines[1] + b"\r\n\r\n"))
+    told.hear("GET", "/events", Answer(int(lines[0].split()[1]), headers, body))
+    for block in body.decode().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if line)
+        if "event" in fields:
+            told.events.append((fields["event"], parse(fields["data"])))
+
+
+def hear_a_slow_reader(bank, told):
+    """It reads nothing while a hundred accounts whose names are long in JSON are reset again and again."""
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) "
+              "SELECT repeat(chr(1), 60) || to_char(n, 'FM0000'), 0, 0 FROM generate_series(1, 100) AS n")
+    with bank.wire() as wire:
+        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listen(wire)
+        eventually(lambda: bank.post("/reset") and bank.metric("event_readers_dropped_total") == 1, "it is let go")
+        hear_stream(told, wire)
+    bank.rows("DELETE FROM accounts WHERE starts_with(id, chr(1))")
+
+
+def hear_too_many_readers(bank, told):
+    with contextlib.ExitStack() as open_wires:
+        for _ in range(256):
+            listen(open_wires.enter_context(bank.wire()))
+        eventually(lambda: bank.metric("event_readers") == 256, "all listen")
+        told.hear("GET", "/events", bank.get("/events"))
+    eventually(lambda: bank.metric("event_readers") == 0, "all have gone")
+
+
+def hear_the_events(bank, told):
+    """A race, a reset, settings, a transfer that fails, more transfers than are followed; and the end."""
+    with bank.wire() as wire:
+        listen(wire, "Last-Event-ID: 00000000-1")
+        for strategy in STRATEGIES:
+            hear_a_race(bank, told, strategy)
+        bank.set(barrier_enabled=False, delay_enabled=False)
+        bank.transfer(target="nobody")
+        for _ in range(100):
+            bank.transfer(amount="0.01")
+        time.sleep(0.5)  # a sweep tells what was skipped
+        bank.stop()
+        hear_stream(told, wire)
+
+
 @pytest.fixture(scope="module")
 def told(cluster, tmp_path_factory):
     """Everything the server has to say. Brought about once; the tests below look at it."""
-    import concurrent.futures
-    from conftest import stop_all
     told = Told()
     banks = []
 
@@ -240,6 +297,10 @@ def told(cluster, tmp_path_factory):
             hear_a_database_away(bank, told)
             slow.result()
             hear_a_database_that_refuses(bank, told)
+            listened = start()
+            hear_a_slow_reader(listened, told)
+            hear_too_many_readers(listened, told)
+            hear_the_events(listened, told)
             hear_who_has_no_token(start(ADMIN_TOKEN="open-sesame"), told)
             hear_a_full_queue(start(WORKER_THREADS=4, TRANSFER_QUEUE_LIMIT=1), told, threads.submit)
             hear_a_full_server(start(few_descriptors(tmp_path_factory.mktemp("few")), WORKER_THREADS=4), told)
@@ -268,6 +329,16 @@ def test_every_documented_answer_came(told):
     documented = {(method, path, status) for method, path, operation in document.operations()
                   for status in operation["responses"]}
     assert sorted(documented - told.statuses()) == []
+
+
+def test_events_are_as_documented(told):
+    schemas = document.event_schemas()
+    wrong = {}
+    for name, data in told.events:
+        for error in document.errors(schemas[name], data):
+            wrong.setdefault((name, error), data)
+    assert wrong == {}
+    assert sorted(set(name for name, _ in told.events)) == sorted(schemas)
 
 
 def general(detail):
