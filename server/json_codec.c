@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define EXACT_IN_A_DOUBLE 9007199254740992.0 // 2^53: whole numbers up to it are themselves
 #define AMOUNT_TOO_LARGE "\"amount\" must be at most 1000000000000 (1e12)"
 
 static int refuse(struct text *problem, const char *what) {
@@ -180,6 +181,13 @@ static int read_boolean(json_t *object, const char *field, bool *out, bool *give
     return json_is_boolean(value) ? 200 : refuse_field(problem, field, " must be true or false");
 }
 
+// 200.0 is a whole number too: JSON knows only numbers. A double beyond every range keeps its sign and no more.
+static bool is_whole(double number, int64_t *out) {
+    bool fits = number > -EXACT_IN_A_DOUBLE && number < EXACT_IN_A_DOUBLE;
+    *out = fits ? (int64_t)number : number < 0 ? INT64_MIN : INT64_MAX;
+    return !fits || (double)*out == number;
+}
+
 static int read_integer(json_t *object, const char *field, int64_t *out, bool *given, struct text *problem) {
     json_t *value = json_object_get(object, field);
     *given = value != NULL;
@@ -187,7 +195,8 @@ static int read_integer(json_t *object, const char *field, int64_t *out, bool *g
         return 200;
     }
     *out = json_integer_value(value);
-    return json_is_integer(value) ? 200 : refuse_field(problem, field, " must be a whole number");
+    bool whole = json_is_integer(value) || (json_is_real(value) && is_whole(json_real_value(value), out));
+    return whole ? 200 : refuse_field(problem, field, " must be a whole number");
 }
 
 static int read_strategy(json_t *object, struct settings_change *out, struct text *name, struct text *problem) {

@@ -253,6 +253,28 @@ static void test_settings(void **state) {
     text_free(&name);
 }
 
+static void assert_delay(const char *body, int64_t delay_ms) {
+    struct settings_change change;
+    struct text name = {0};
+    struct text problem = {0};
+    assert_int_equal(read_settings(body, &change, &name, &problem), 200);
+    assert_true(change.has_delay_ms && change.delay_ms == delay_ms);
+    text_free(&problem);
+    text_free(&name);
+}
+
+// However they are written; what is out of every range is left to settings_apply(), which knows the range.
+static void test_whole_numbers(void **state) {
+    (void)state;
+    assert_delay("{\"delay_ms\":1.0}", 1);
+    assert_delay("{\"delay_ms\":2e2}", 200);
+    assert_delay("{\"delay_ms\":-0.0}", 0);
+    assert_delay("{\"delay_ms\":-3.0}", -3);
+    assert_delay("{\"delay_ms\":9007199254740991.0}", 9007199254740991);
+    assert_delay("{\"delay_ms\":1e300}", INT64_MAX);
+    assert_delay("{\"delay_ms\":-1e300}", INT64_MIN);
+}
+
 static void test_settings_refused(void **state) {
     (void)state;
     static const struct {
@@ -266,7 +288,8 @@ static void test_settings_refused(void **state) {
         {"{\"delay_enabled\":1}", 422, "\"delay_enabled\" must be true or false"},
         {"{\"barrier_enabled\":\"true\"}", 422, "\"barrier_enabled\" must be true or false"},
         {"{\"use_transactions\":null}", 422, "\"use_transactions\" must be true or false"},
-        {"{\"delay_ms\":1.0}", 422, "\"delay_ms\" must be a whole number"},
+        {"{\"delay_ms\":1.5}", 422, "\"delay_ms\" must be a whole number"},
+        {"{\"delay_ms\":1e-1}", 422, "\"delay_ms\" must be a whole number"},
         {"{\"barrier_count\":\"2\"}", 422, "\"barrier_count\" must be a whole number"},
         {"{\"barrier_timeout_ms\":true}", 422, "\"barrier_timeout_ms\" must be a whole number"},
         {"{\"delay_ms\":9223372036854775808}", 422, "out of every range"},
@@ -298,6 +321,7 @@ int main(void) {
         cmocka_unit_test(test_account_id_limit),
         cmocka_unit_test(test_amounts_that_are_none),
         cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_whole_numbers),
         cmocka_unit_test(test_settings_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
