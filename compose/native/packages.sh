@@ -29,6 +29,8 @@ libclang-rt-dev|clang-runtime|fuzzer
 libcmocka-dev|library|cmocka
 python3-pytest|python|pytest
 python3-psycopg2|python|psycopg2
+python3-jsonschema|python|jsonschema
+python3-venv|python|ensurepip
 shellcheck|command|shellcheck
 '
 

@@ -84,12 +84,36 @@ tests_find_tools() {
     tests_find_tool "$1" prometheus prometheus
     tests_find_tool "$1" promtool promtool
     tests_find_k6 "$1"
+    tests_find_openapi "$1"
 }
 
 # k6 for the load scripts: built where there is a Go to build it with.
 tests_find_k6() {
     load_find_k6 || { $1 && command -v go >/dev/null && load_install_k6; } ||
         warn "no k6 and no go: the load scripts are not run"
+}
+
+# The validator and the fuzzer of server/page/openapi.json, which no distribution has: a Python environment of their own
+# below .lab, with the versions and hashes of tests/openapi/requirements.txt, wherever this machine's pip finds them.
+tests_find_openapi() {
+    export LAB_OPENAPI_TOOLS=$lab_state/openapi
+    local wanted=$lab_root/tests/openapi/requirements.txt mark=$lab_state/openapi/installed
+    if ! cmp -s "$wanted" "$mark" && $1; then
+        progress "Fetching schemathesis, into .lab/openapi" "$lab_state/openapi.log" \
+            tests_install_openapi "$wanted" "$mark" || true
+    fi
+    cmp -s "$wanted" "$mark" || warn "no schemathesis: the API is not fuzzed from its document"
+}
+
+# tests_install_openapi WANTED MARK: all of it or nothing, so a run that was cut short is not taken for whole.
+tests_install_openapi() {
+    rm -rf "$LAB_OPENAPI_TOOLS"
+    /usr/bin/python3 -m venv "$LAB_OPENAPI_TOOLS" &&
+        "$LAB_OPENAPI_TOOLS/bin/python" -m pip --disable-pip-version-check install --quiet --require-hashes \
+            --only-binary :all: --requirement "$1" &&
+        cp "$1" "$2" && return
+    rm -rf "$LAB_OPENAPI_TOOLS"
+    return 1
 }
 
 # tests_find_tool INSTALL(true|false) COMMAND PACKAGE

@@ -1,39 +1,44 @@
 """What the fuzzer cannot read in the document: rules between two fields, and which accounts there are.
 
-Loaded by schemathesis (SCHEMATHESIS_HOOKS), in its own Python."""
+Loaded by schemathesis (SCHEMATHESIS_HOOKS), in its own Python. Only what the rules speak of is changed in a body: what
+is wrong with it otherwise stays wrong."""
 
 import schemathesis
 
 ACCOUNTS = ("alice", "bob", "charlie")
-SAFE = ("for_update", "atomic_update", "optimistic", "repeatable_read", "serializable", "advisory_lock", "batched")
+ID_MAX = 64  # bytes, which JSON Schema cannot count
 
 
-def is_too_long(name):
-    """Ids are bounded in bytes, which JSON Schema cannot count."""
-    return isinstance(name, str) and len(name.encode("utf-8", "surrogatepass")) > 64
-
-
-def contradicts_itself(body):
-    """Settings that select a strategy, and say the contrary of it as well."""
-    return "strategy" in body and "use_transactions" in body and \
-        (body["strategy"] in SAFE) is not body["use_transactions"]
-
-
-@schemathesis.hook
-def filter_body(context, body):
-    """Not those bodies that the schema allows and the server must refuse."""
-    if not isinstance(body, dict):
-        return True
+def mend_transfer(body):
+    """The two accounts differ, and every other transfer is between accounts that are there: the rest ends at 404."""
     names = [body.get("from_account"), body.get("to_account")]
-    same = names[0] is not None and names[0] == names[1]
-    return not same and not contradicts_itself(body) and not any(is_too_long(name) for name in names)
+    if not all(isinstance(name, str) for name in names):
+        return
+    length = len("".join(names))
+    known = length % 2 == 0 and all(names)
+    if known:
+        body["from_account"], body["to_account"] = ACCOUNTS[length % 3], ACCOUNTS[(length + 1) % 3]
+    elif names[0] == names[1] and len(names[0]) > 1:
+        body["to_account"] = names[0][:-1]
+    elif names[0] == names[1] and names[0]:
+        body["to_account"] = names[0] * 2
+    for name in ("from_account", "to_account"):
+        encoded = body[name].encode("utf-8", "surrogatepass")
+        if len(body[name]) <= ID_MAX < len(encoded):
+            body[name] = encoded[:ID_MAX].decode("utf-8", "ignore")
+
+
+def mend_settings(body):
+    """A strategy and use_transactions do not contradict each other."""
+    if isinstance(body.get("strategy"), str) and isinstance(body.get("use_transactions"), bool):
+        del body["use_transactions"]
 
 
 @schemathesis.hook
-def map_body(context, body):
-    """Every other transfer is between accounts that are there: the rest would all end at 404."""
-    if isinstance(body, dict) and all(isinstance(body.get(name), str) for name in ("from_account", "to_account")):
-        place = len(body["from_account"]) + len(body["to_account"])
-        if place % 2 == 0:
-            return {**body, "from_account": ACCOUNTS[place % 3], "to_account": ACCOUNTS[(place + 1) % 3]}
-    return body
+def before_call(context, case, kwargs):
+    if not isinstance(case.body, dict):
+        return
+    if case.operation.path == "/transfer":
+        mend_transfer(case.body)
+    elif case.operation.path == "/admin/settings":
+        mend_settings(case.body)
