@@ -14,8 +14,8 @@ HOSTS = re.compile(
 
 def check(root):
     for path in tree.files(root, FOLDERS, set()):
-        if "tidy" in path.parts or "corpus" in path.parts:
-            continue  # here the names are quoted
+        if "tidy" in path.parts or "corpus" in path.parts or ("vendor" in path.parts and path.name != "README.md"):
+            continue  # here the names are quoted, or somebody else's
         for number, line in enumerate(tree.text_of(path).split("\n"), 1):
             match = HOSTS.search(line)
             if match:

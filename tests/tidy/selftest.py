@@ -1,4 +1,5 @@
 """Each rule passes a clean tree and fails each of the violations planted here, at the place where it is planted."""
+import hashlib
 import json
 import pathlib
 import shutil
@@ -32,9 +33,16 @@ CLEAN = {
     "docs/RUNBOOK.md": "Nothing to do.\n",
     "loadtest/race.js": "// k6\n",
     ".ci/run": "#!/bin/sh\nset -eu\n",
+    "server/page/vendor/viewer.js": "// Somebody else's, from https://pypi.org, with a TODO.\n",
+    "server/page/vendor/LICENSE": "Do as you like.\n",
+    "server/page/vendor/README.md": f"viewer 1.2.3 (`sha512-{'a' * 88}`), MIT, from elsewhere.\n",
     "CMakeLists.txt": "# The build.\n",
     "CMakePresets.json": "{}\n",
 }
+
+VENDORED = ["server/page/vendor/LICENSE", "server/page/vendor/viewer.js"]
+CLEAN["server/page/vendor/SHA256SUMS"] = "".join(
+    f"{hashlib.sha256(CLEAN[name].encode()).hexdigest()}  {name.rsplit('/', 1)[1]}\n" for name in VENDORED)
 
 LONG_FUNCTION = "// Long on purpose, for the test.\n\nint f(int a,\n      int b) {\n" + "    a++;\n" * 68 + "}\n"
 JUST_FITS = "// Long on purpose, for the test.\n\nint f(int a,\n      int b) {\n" + "    a++;\n" * 67 + "}\n"
@@ -78,6 +86,14 @@ PLANTED = [
     ("registry_hosts", "compose/native/x.sh", "curl https://pypi.org/simple\n", "compose/native/x.sh:1:"),
     ("registry_hosts", "compose/Dockerfile", "FROM ghcr.io/x/y\n", "compose/Dockerfile:1:"),
     ("registry_hosts", "CMakeLists.txt", "\nURL https://mirror.example.org/llhttp\n", "CMakeLists.txt:2:"),
+    ("registry_hosts", "server/page/vendor/README.md", "https://pypi.org\n", "server/page/vendor/README.md:1:"),
+    ("vendored", "server/page/vendor/viewer.js", "// Mended by hand.\n", "server/page/vendor/viewer.js:1: is not as"),
+    ("vendored", "server/page/vendor/more.js", "// From nowhere.\n", "server/page/vendor/more.js:1: is not listed"),
+    ("vendored", "server/page/vendor/SHA256SUMS", CLEAN["server/page/vendor/SHA256SUMS"] + "f" * 64 + "  gone.js\n",
+     "server/page/vendor/SHA256SUMS:3: there is no gone.js"),
+    ("vendored", "server/page/vendor/SHA256SUMS", "x\n" + CLEAN["server/page/vendor/SHA256SUMS"],
+     "server/page/vendor/SHA256SUMS:1: is no line"),
+    ("vendored", "server/page/vendor/README.md", "A viewer.\n", "server/page/vendor/README.md:1: names no package"),
 ]
 
 HARMLESS = [
