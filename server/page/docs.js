@@ -20,7 +20,8 @@ const onlyWhatEnds = {
   },
 };
 
-// The viewer leaves most of its controls without a name that a screen reader could say.
+// The viewer leaves most of its controls without a name that a screen reader could say, and its code out of the
+// keyboard's reach.
 function nameOf(control) {
   const parameter = control.closest("[data-param-name]");
   const response = control.closest("[data-code]");
@@ -39,15 +40,18 @@ function nameOf(control) {
   return response === null ? "Example" : `Example of ${response.dataset.code}`;
 }
 
-function nameTheControls() {
+function makeReachable() {
   for (const control of document.querySelectorAll("#docs :is(select, textarea):not([aria-label])")) {
     control.setAttribute("aria-label", nameOf(control));
+  }
+  for (const code of document.querySelectorAll("#docs pre.microlight:not([tabindex])")) {
+    code.setAttribute("tabindex", "0");
   }
 }
 
 followTheLook();
 dark.addEventListener("change", followTheLook);
-new MutationObserver(nameTheControls).observe(document.querySelector("#docs"), { childList: true, subtree: true });
+new MutationObserver(makeReachable).observe(document.querySelector("#docs"), { childList: true, subtree: true });
 
 window.SwaggerUIBundle({
   url: "/openapi.json",
