@@ -81,10 +81,10 @@ tests_closing_line() { grep -E '^[0-9]+% tests passed' "$lab_state/ctest-$1.log"
 # dashboards. Prometheus' package would also start a service on this machine: so they are unpacked below .lab
 # instead of installed. Without them those tests are skipped.
 tests_find_tools() {
+    tests_find_openapi "$1"
     tests_find_tool "$1" prometheus prometheus
     tests_find_tool "$1" promtool promtool
     tests_find_k6 "$1"
-    tests_find_openapi "$1"
 }
 
 # k6 for the load scripts: built where there is a Go to build it with.
