@@ -41,6 +41,11 @@ def unfold(page, tag, name):
     return operation
 
 
+def until_answered(page, operation, status):
+    answer = f"{operation} .live-responses-table tbody .response-col_status"
+    eventually(lambda: page.text(answer).startswith(status), f"the answer is {status}")
+
+
 def test_every_operation_is_shown(open_docs):
     page = open_docs()
     assert page.text("#docs h1").startswith(DOCUMENT["info"]["title"])
@@ -54,7 +59,7 @@ def test_a_transfer_can_be_tried(bank, open_docs):
     page = open_docs()
     transfer = unfold(page, "bank", "transfer")
     page.click(f"{transfer} .execute")
-    eventually(lambda: page.text(f"{transfer} .live-responses-table .response-col_status").startswith("200"), "200")
+    until_answered(page, transfer, "200")
     assert '"status": "success"' in page.text(f"{transfer} .live-responses-table .highlight-code")
     assert bank.balance("alice") == 200
 
@@ -66,14 +71,14 @@ def test_a_setting_can_be_tried_with_the_token(start_bank, open_browser):
     eventually(lambda: page.all("#docs .opblock"), "it is drawn")
     delay = unfold(page, "settings", "changeDelay")
     page.click(f"{delay} .execute")
-    eventually(lambda: page.text(f"{delay} .live-responses-table .response-col_status").startswith("401"), "401")
+    until_answered(page, delay, "401")
     page.click("#docs .btn.authorize")
     eventually(lambda: page.shown("#docs .modal-ux input"), "the token is asked for")
     page.one("#docs .modal-ux input").send_keys("s3cret-token")
     page.click("#docs .modal-ux .btn.authorize")
     page.click("#docs .modal-ux .btn-done")
     page.click(f"{delay} .execute")
-    eventually(lambda: page.text(f"{delay} .live-responses-table .response-col_status").startswith("200"), "200")
+    until_answered(page, delay, "200")
     assert bank.settings()["delay_enabled"] is True
 
 
