@@ -97,6 +97,7 @@ void config_describe(struct text *out) {
                        "  OTEL_SERVICE_NAME            (bank-api), OTEL_RESOURCE_ATTRIBUTES key=value,key=value\n"
                        "  OTEL_TRACES_SAMPLER          " TRACE_SAMPLER_NAMES "\n"
                        "  OTEL_TRACES_SAMPLER_ARG      the ratio, 0..1; a trace that raced is kept whatever it says\n"
+                       "  BANK_API_TRACE_URL           where to look at one, with {trace_id} in it; unset: nowhere\n"
                        "  OTEL_BSP_MAX_QUEUE_SIZE      (2048) spans, OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) spans\n"
                        "  OTEL_BSP_SCHEDULE_DELAY      (5000) ms, OTEL_BSP_EXPORT_TIMEOUT (30000) ms\n");
 }

@@ -16,6 +16,7 @@ struct tracing_config {
     const char *endpoint; // or NULL: traces go nowhere
     const char *service;
     const char *resource_attributes; // or NULL
+    const char *page_url;            // where people look at one: a template with {trace_id}, or NULL
     struct trace_sampler sampler;
     unsigned queue_limit; // spans
     unsigned batch_limit; // spans

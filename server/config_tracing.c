@@ -5,6 +5,7 @@
 #include "otlp_json.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define BSP_LIMIT_MAX 1000000
 #define BSP_TIME_MAX_MS 600000
@@ -59,12 +60,25 @@ static bool read_resource(struct tracing_config *tracing, struct text *problem) 
                                    "key=value,key=value with percent-encoded values");
 }
 
+static bool read_page_url(struct tracing_config *tracing, struct text *problem) {
+    static const char name[] = "BANK_API_TRACE_URL";
+    tracing->page_url = variable(name);
+    if (tracing->page_url == NULL) {
+        return true;
+    }
+    struct slice url = slice_of(tracing->page_url);
+    bool good = slice_is_utf8(url) && strstr(tracing->page_url, "{trace_id}") != NULL &&
+                (slice_starts_with(url, SLICE_LITERAL("http://")) || slice_starts_with(url, SLICE_LITERAL("https://")));
+    return good ||
+           variable_refuse(problem, name, tracing->page_url, "an http:// or https:// address with {trace_id} in it");
+}
+
 bool config_read_tracing(struct tracing_config *tracing, struct text *problem) {
     tracing->queue_limit = 2048;
     tracing->batch_limit = 512;
     tracing->schedule_delay_ms = 5000;
     tracing->export_timeout_ms = 30000;
-    return read_endpoint(tracing, problem) && read_resource(tracing, problem) &&
+    return read_endpoint(tracing, problem) && read_page_url(tracing, problem) && read_resource(tracing, problem) &&
            read_sampler(&tracing->sampler, problem) &&
            variable_number("OTEL_BSP_MAX_QUEUE_SIZE", 1, BSP_LIMIT_MAX, &tracing->queue_limit, problem) &&
            variable_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1, BSP_LIMIT_MAX, &tracing->batch_limit, problem) &&

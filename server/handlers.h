@@ -19,6 +19,8 @@ void handle_transactions_change(struct exchange *exchange);
 void handle_strategy_change(struct exchange *exchange);
 void handle_strategies(struct exchange *exchange);
 void handle_audit(struct exchange *exchange);
+void handle_races(struct exchange *exchange);
+void handle_race(struct exchange *exchange);
 void handle_page(struct exchange *exchange);
 void handle_docs(struct exchange *exchange);
 void handle_openapi(struct exchange *exchange);

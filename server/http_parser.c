@@ -122,8 +122,8 @@ static const struct slice header_names[HTTP_HEADER_COUNT] = {
 
 // Headers that must stand once: two of them are two readings of one request. Of these the first is heard.
 static bool may_repeat(enum http_header header) {
-    return header == HTTP_HEADER_ACCEPT || header == HTTP_HEADER_IF_NONE_MATCH ||
-           header == HTTP_HEADER_LAST_EVENT_ID || header == HTTP_HEADER_USER_AGENT;
+    return header == HTTP_HEADER_ACCEPT || header == HTTP_HEADER_IF_NONE_MATCH || header == HTTP_HEADER_LAST_EVENT_ID ||
+           header == HTTP_HEADER_USER_AGENT;
 }
 
 static int on_header_field_complete(llhttp_t *llhttp) {

@@ -18,6 +18,8 @@ static const struct route routes[] = {
     {HTTP_METHOD_GET, "/transactions", handle_transactions, false},
     {HTTP_METHOD_GET, "/strategies", handle_strategies, false},
     {HTTP_METHOD_GET, "/audit", handle_audit, false},
+    {HTTP_METHOD_GET, "/races", handle_races, false},
+    {HTTP_METHOD_GET, "/races/{transfer_id}", handle_race, false},
     {HTTP_METHOD_GET, "/metrics", handle_metrics, false},
     {HTTP_METHOD_POST, "/reset", handle_reset, true},
     {HTTP_METHOD_GET, "/admin/settings", handle_settings, true},

@@ -8,7 +8,8 @@ SET LOCAL lock_timeout = '2s';
 SELECT pg_advisory_xact_lock(8000150021);
 
 CREATE TABLE IF NOT EXISTS accounts (
-    id              text          PRIMARY KEY CHECK (octet_length(id) BETWEEN 1 AND 64),
+    -- Byte by byte, as the program compares them: rows are locked in this order, also by a plan that walks the key.
+    id              text COLLATE "C" PRIMARY KEY CHECK (octet_length(id) BETWEEN 1 AND 64),
     -- No CHECK (balance >= 0), on purpose: the lab shows what the application does,
     -- and an overdraft stopped here would hide the race, not mend it.
     balance         numeric(15,2) NOT NULL,
@@ -40,3 +41,22 @@ CREATE TABLE IF NOT EXISTS transfers (
 );
 ALTER TABLE transfers ADD COLUMN IF NOT EXISTS anomaly text -- of a log from before there was one
     CHECK (anomaly IN ('double_spend', 'lost_update', 'stale_read'));
+
+-- What resets have emptied: the newest records of all of them, so that a race can be told after the next one began.
+CREATE TABLE IF NOT EXISTS past_transfers (
+    LIKE transfers,
+    reset bigint NOT NULL, -- lab_totals.resets as it was when the record was made
+    PRIMARY KEY (reset, seq)
+);
+
+-- What was in the logs that resets have emptied, added up. One row.
+CREATE TABLE IF NOT EXISTS lab_totals (
+    single        boolean       PRIMARY KEY DEFAULT true CHECK (single),
+    resets        bigint        NOT NULL DEFAULT 0,
+    transfers     bigint        NOT NULL DEFAULT 0,
+    races         bigint        NOT NULL DEFAULT 0, -- transfers with race_detected
+    double_spends bigint        NOT NULL DEFAULT 0,
+    lost_updates  bigint        NOT NULL DEFAULT 0,
+    money_drift   numeric(17,2) NOT NULL DEFAULT 0
+);
+INSERT INTO lab_totals DEFAULT VALUES ON CONFLICT DO NOTHING;

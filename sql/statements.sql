@@ -47,7 +47,7 @@ SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE;
 -- name: advisory_lock SELECT none
 SELECT pg_advisory_xact_lock(hashtextextended($1, 8000150021));
 
--- How many sessions wait for what this one holds, directly or behind others that do.
+-- How many of these sessions wait for what this one holds, directly or behind others that do.
 -- name: count_waiting SELECT pg_locks
 WITH RECURSIVE behind (pid) AS (
     SELECT pg_backend_pid()
@@ -55,7 +55,7 @@ WITH RECURSIVE behind (pid) AS (
     SELECT waiting.pid FROM pg_locks waiting JOIN behind ON behind.pid = ANY (pg_blocking_pids(waiting.pid))
     WHERE NOT waiting.granted
 )
-SELECT count(*) - 1 FROM behind;
+SELECT count(*) FROM behind WHERE pid = ANY ($1::integer[]);
 
 -- ---- One write at a time, each committed on its own ----
 
@@ -99,7 +99,9 @@ credited AS (
             WHEN d.balance < 0 THEN 'double_spend' ELSE 'stale_read' END,
        replace(replace($10, 'at_us":@', 'at_us":' || moment.us),
                'took_us":@', 'took_us":' || greatest(0, moment.us - $11::bigint))::jsonb
-FROM deducted d, credited c, LATERAL (SELECT (extract(epoch FROM d.at) * 1000000)::bigint AS us) AS moment
+-- Who cannot be credited is not dropped but NULL, which the record refuses: then nothing is deducted either.
+FROM deducted d LEFT JOIN credited c ON true,
+     LATERAL (SELECT (extract(epoch FROM d.at) * 1000000)::bigint AS us) AS moment
 RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly;
 
 -- What was read is what is taken from: nobody can have changed it since.
@@ -242,17 +244,100 @@ FROM money_supply s
 LEFT JOIN (SELECT * FROM found ORDER BY rank, account, seq LIMIT $1::integer) AS v ON true
 ORDER BY v.rank, v.account, v.seq;
 
--- name: read_transfers SELECT transfers
+-- part: record_columns
 SELECT id, to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        from_account, to_account, amount, from_balance_before, from_balance_after,
        to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy, race_detected, anomaly, trace_id
+
+-- name: read_transfers SELECT transfers
+-- insert: record_columns
 FROM (SELECT * FROM transfers ORDER BY seq DESC LIMIT $1::integer) AS newest
 ORDER BY seq;
+
+-- ---- The races, as the views tell them ----
+
+-- part: race_columns
+SELECT g.id, array_to_string(g.transfer_ids, ' '), g.transfer_count, g.account,
+       to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), array_to_string(g.strategies, ' '),
+       g.verdict, g.lowest_balance, g.succeeded, g.refused
+
+-- The newest $1, and the totals in every row: one row at least.
+-- name: read_races SELECT race_groups
+-- insert: race_columns
+       , t.transfers, t.races, t.double_spends, t.lost_updates, t.money_drift
+FROM running_totals t
+LEFT JOIN (SELECT * FROM race_groups WHERE transfer_count > 1
+           ORDER BY reset DESC, started_at DESC LIMIT $1::integer) AS g ON true
+ORDER BY g.reset DESC, g.started_at DESC;
+
+-- The records of the race that $1 was in; of a race of more than $2 those nearest to it.
+-- name: read_race SELECT race_members
+WITH member AS MATERIALIZED (
+    SELECT * FROM race_members
+), asked AS (
+    SELECT reset, race, place FROM member WHERE id = $1 ORDER BY reset DESC, seq DESC LIMIT 1
+), told AS (
+    SELECT m.* FROM member m JOIN asked USING (reset, race)
+    ORDER BY abs(m.place - asked.place), m.place LIMIT $2::integer
+)
+-- insert: record_columns
+       , reset, race
+FROM told ORDER BY place;
+
+-- name: read_race_summary SELECT race_groups
+-- insert: race_columns
+FROM race_groups g
+WHERE g.reset = $1::bigint AND g.id = $2;
+
+-- name: read_race_steps SELECT race_steps
+SELECT transfer_id, step, account, value, at_us, took_us, parties, outcome
+FROM race_steps
+WHERE reset = $1::bigint AND transfer_id = ANY ($2::text[])
+ORDER BY place, position;
+
+-- name: read_missed_writes SELECT missed_writes
+SELECT reader, read_at_us, value_read, writer, written_at_us, value_written
+FROM missed_writes
+WHERE reset = $1::bigint AND reader = ANY ($2::text[])
+ORDER BY written_at_us;
+
+-- name: read_lock_waits SELECT lock_waits
+SELECT waiter, step, holder, from_us, to_us
+FROM lock_waits
+WHERE reset = $1::bigint AND waiter = ANY ($2::text[])
+ORDER BY from_us;
+
+-- ---- The reset ----
 
 -- Back to the initial state: the accounts first, in order, as the transfers take them; only then
 -- the log, so that no transfer holds what this waits for while waiting for what this holds.
 -- name: reset_lock SELECT accounts
 SELECT id FROM accounts ORDER BY id COLLATE "C" FOR UPDATE;
+
+-- From here on nobody writes into the log, so what is added up and kept is what is emptied.
+-- name: reset_lock_log LOCK transfers
+LOCK TABLE transfers IN ACCESS EXCLUSIVE MODE;
+
+-- name: reset_keep INSERT past_transfers
+INSERT INTO past_transfers (reset, seq, id, "timestamp", from_account, to_account, amount, from_balance_before,
+                            from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms,
+                            strategy, race_detected, anomaly, trace_id, steps)
+SELECT reset, seq, id, "timestamp", from_account, to_account, amount, from_balance_before,
+       from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms,
+       strategy, race_detected, anomaly, trace_id, steps
+FROM recent_transfers WHERE reset = (SELECT resets FROM lab_totals);
+
+-- Nobody looks further back than the newest 1,000 records of all.
+-- name: reset_forget DELETE past_transfers
+DELETE FROM past_transfers p USING (
+    SELECT reset, seq FROM past_transfers ORDER BY reset DESC, seq DESC OFFSET 1000
+) AS old
+WHERE p.reset = old.reset AND p.seq = old.seq;
+
+-- name: reset_totals UPDATE lab_totals
+UPDATE lab_totals SET resets = resets + 1, transfers = now.transfers, races = now.races,
+                      double_spends = now.double_spends, lost_updates = now.lost_updates, money_drift = now.money_drift
+FROM running_totals now;
 
 -- name: reset_accounts UPDATE accounts
 UPDATE accounts SET balance = initial_balance, version = 0;

@@ -1,26 +1,37 @@
 -- What a person at psql reads after a race. Applied by the program at every start.
 
+-- The steps of one record, one row a step. In transfers.steps a step is {"step", "account", "value", "at_us",
+-- "took_us", ...}: at_us is when it ended, microseconds since 1970 by the server's clock; took_us how long it took. What
+-- a step leaves out, because all of a batch or of a statement share it, the record has.
+CREATE OR REPLACE FUNCTION steps_told(steps jsonb, received timestamptz, from_account text, to_account text,
+                                      from_before numeric, from_after numeric, to_after numeric)
+RETURNS TABLE ("position" bigint, step text, account text, value numeric, at_us bigint, took_us bigint, parties integer,
+               outcome text)
+LANGUAGE sql STABLE AS $$
+    SELECT s.place, s.step ->> 'step',
+           coalesce(s.step ->> 'account',
+                    CASE WHEN s.step ->> 'step' IN ('batch', 'check', 'deduct') THEN from_account
+                         WHEN s.step ->> 'step' = 'credit' THEN to_account END),
+           coalesce((s.step ->> 'value')::numeric,
+                    CASE s.step ->> 'step' WHEN 'batch'  THEN from_before
+                                           WHEN 'check'  THEN from_before
+                                           WHEN 'deduct' THEN from_after
+                                           WHEN 'credit' THEN to_after END),
+           (s.step ->> 'at_us')::bigint,
+           coalesce((s.step ->> 'took_us')::bigint,
+                    (s.step ->> 'at_us')::bigint - (extract(epoch FROM received) * 1000000)::bigint),
+           (s.step ->> 'parties')::integer,
+           s.step ->> 'outcome'
+    FROM jsonb_array_elements(steps) WITH ORDINALITY AS s (step, place)
+$$;
+
 -- The timed steps of every transfer, one row a moment. A wait (barrier, lock) is two moments.
--- In transfers.steps a step is {"step", "account", "value", "at_us", "took_us", ...}: at_us is when
--- it ended, microseconds since 1970 by the server's clock; took_us how long it took.
 CREATE OR REPLACE VIEW transfer_steps AS
 WITH step AS (
-    SELECT t.id AS transfer_id, t.from_account, t.to_account, t.amount, s.position,
-           s.step ->> 'step'                AS step,
-           coalesce(s.step ->> 'account',
-                    CASE WHEN s.step ->> 'step' IN ('batch', 'check', 'deduct') THEN t.from_account
-                         WHEN s.step ->> 'step' = 'credit' THEN t.to_account END) AS account,
-           coalesce((s.step ->> 'value')::numeric,
-                    CASE s.step ->> 'step' WHEN 'batch'  THEN t.from_balance_before
-                                           WHEN 'check'  THEN t.from_balance_before
-                                           WHEN 'deduct' THEN t.from_balance_after
-                                           WHEN 'credit' THEN t.to_balance_after END) AS value,
-           coalesce((s.step ->> 'took_us')::bigint,
-                    (s.step ->> 'at_us')::bigint - (extract(epoch FROM t."timestamp") * 1000000)::bigint) AS took_us,
-           (s.step ->> 'parties')::integer  AS parties,
-           s.step ->> 'outcome'             AS outcome,
-           'epoch'::timestamptz + (s.step ->> 'at_us')::bigint * interval '1 microsecond' AS ended_at
-    FROM transfers t, jsonb_array_elements(t.steps) WITH ORDINALITY AS s (step, position)
+    SELECT t.id AS transfer_id, t.from_account, t.to_account, t.amount, s.position, s.step, s.account, s.value, s.took_us,
+           s.parties, s.outcome, 'epoch'::timestamptz + s.at_us * interval '1 microsecond' AS ended_at
+    FROM transfers t, steps_told(t.steps, t."timestamp", t.from_account, t.to_account, t.from_balance_before,
+                                 t.from_balance_after, t.to_balance_after) AS s
 )
 SELECT transfer_id, position, 'begin' AS moment, step, account, value,
        ended_at - took_us * interval '1 microsecond' AS at, took_us,
@@ -207,3 +218,145 @@ SELECT kind, account, amount, detail,
                  FROM unnest(newest_first) WITH ORDINALITY AS involved (id, place)), '{}') AS transfers,
        rank, seq
 FROM violation;
+
+-- The newest 1,000 records, those that resets have emptied too. Between two resets `reset` is the same.
+CREATE OR REPLACE VIEW recent_transfers AS
+SELECT * FROM (
+    (SELECT (SELECT resets FROM lab_totals) AS reset, seq, id, "timestamp", from_account, to_account, amount,
+            from_balance_before, from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms,
+            strategy, race_detected, anomaly, trace_id, steps
+     FROM transfers ORDER BY seq DESC LIMIT 1000)
+    UNION ALL
+    (SELECT reset, seq, id, "timestamp", from_account, to_account, amount,
+            from_balance_before, from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms,
+            strategy, race_detected, anomaly, trace_id, steps
+     FROM past_transfers ORDER BY reset DESC, seq DESC LIMIT 1000)
+) AS recent
+ORDER BY reset DESC, seq DESC
+LIMIT 1000;
+
+-- Every recent transfer and the race it was in, whatever came of it: those from one account that overlapped in time, one
+-- behind the other (gaps and islands). A race is called by the id of its first transfer: the one whose first step began
+-- first. Who met nobody is a race of one.
+CREATE OR REPLACE VIEW race_members AS
+WITH span AS (
+    SELECT *, "timestamp" + duration_ms * interval '1 millisecond' AS ended_at,
+           coalesce((steps -> 0 ->> 'at_us')::bigint - (steps -> 0 ->> 'took_us')::bigint,
+                    (extract(epoch FROM "timestamp") * 1000000)::bigint) AS began_us
+    FROM recent_transfers
+), edge AS (
+    SELECT *, "timestamp" > max(ended_at) OVER (PARTITION BY reset, from_account ORDER BY "timestamp", seq
+                                                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS apart
+    FROM span
+), island AS (
+    SELECT *, count(*) FILTER (WHERE apart) OVER (PARTITION BY reset, from_account ORDER BY "timestamp", seq) AS number
+    FROM edge
+)
+SELECT reset, first_value(id) OVER place AS race, row_number() OVER place AS place,
+       seq, id, "timestamp", from_account, to_account, amount, from_balance_before, from_balance_after,
+       to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy, race_detected, anomaly, trace_id,
+       steps, greatest(ended_at, 'epoch'::timestamptz + (steps -> -1 ->> 'at_us')::bigint * interval '1 microsecond')
+           AS ended_at
+FROM island
+WINDOW place AS (PARTITION BY reset, from_account, number ORDER BY began_us, seq);
+
+-- A row a race. transfer_ids are the first twelve.
+CREATE OR REPLACE VIEW race_groups AS
+SELECT race AS id, reset, from_account AS account, min("timestamp") AS started_at, count(*) AS transfer_count,
+       (array_agg(id ORDER BY place))[1:12] AS transfer_ids,
+       array_agg(DISTINCT strategy) AS strategies,
+       CASE min(CASE anomaly WHEN 'double_spend' THEN 1 WHEN 'lost_update' THEN 2 WHEN 'stale_read' THEN 3 END)
+           WHEN 1 THEN 'double_spend' WHEN 2 THEN 'lost_update' WHEN 3 THEN 'stale_read' ELSE 'clean' END AS verdict,
+       min(from_balance_after) AS lowest_balance,
+       count(*) FILTER (WHERE status = 'success') AS succeeded,
+       count(*) FILTER (WHERE status <> 'success') AS refused
+FROM race_members
+GROUP BY reset, race, from_account
+ORDER BY reset DESC, started_at DESC;
+
+-- The steps of the recent transfers, and behind them their end, as a step named commit.
+CREATE OR REPLACE VIEW race_steps AS
+SELECT m.reset, m.race, m.place, m.id AS transfer_id, m.strategy, m.from_account, m.amount, m.from_balance_before,
+       m.from_balance_after, m.race_detected, s.position, s.step, s.account, s.value, s.at_us, s.took_us, s.parties,
+       s.outcome
+FROM race_members m
+CROSS JOIN LATERAL (
+    SELECT * FROM steps_told(m.steps, m."timestamp", m.from_account, m.to_account, m.from_balance_before,
+                             m.from_balance_after, m.to_balance_after)
+    UNION ALL
+    SELECT jsonb_array_length(m.steps) + 1, 'commit', NULL, NULL, ended.us,
+           greatest(0, ended.us - (m.steps -> -1 ->> 'at_us')::bigint), NULL, NULL
+    FROM (SELECT (extract(epoch FROM m.ended_at) * 1000000)::bigint AS us) AS ended
+) AS s;
+
+-- The write that a stale read missed: somebody else's, of the same balance, begun before the reader's own write, and not
+-- in what the reader had read. The row itself said what it held before the own write, so a write of that value is it; a
+-- lost update overwrote the row unseen, and missed the last. Who read in the statement that wrote has read when that
+-- began.
+CREATE OR REPLACE VIEW missed_writes AS
+WITH step AS MATERIALIZED (
+    SELECT * FROM race_steps
+), own AS (
+    SELECT DISTINCT ON (reset, transfer_id) * FROM step WHERE step = 'deduct' AND race_detected
+    ORDER BY reset, transfer_id, position DESC
+)
+SELECT own.reset, own.race, own.from_account AS account, own.transfer_id AS reader,
+       coalesce(seen.at_us, own.at_us - own.took_us) AS read_at_us,
+       coalesce(seen.value, own.from_balance_before) AS value_read,
+       missed.transfer_id AS writer, missed.at_us AS written_at_us, missed.value AS value_written
+FROM own
+LEFT JOIN LATERAL (
+    SELECT at_us, took_us, value FROM step
+    WHERE step.reset = own.reset AND step.transfer_id = own.transfer_id AND step.step IN ('read', 'lock')
+      AND step.account = own.from_account AND step.position < own.position
+    ORDER BY step.position DESC LIMIT 1) AS seen ON true
+CROSS JOIN LATERAL (
+    SELECT w.transfer_id, w.at_us, w.value FROM step w
+    WHERE w.reset = own.reset AND w.transfer_id <> own.transfer_id AND w.step IN ('deduct', 'credit')
+      AND w.account = own.from_account AND w.at_us - w.took_us < own.at_us
+      AND w.at_us > coalesce(seen.at_us - seen.took_us, own.at_us - own.took_us)
+    ORDER BY (w.value = own.value + own.amount) DESC, w.at_us DESC
+    LIMIT 1) AS missed;
+
+-- Who waited for whom, as far as the records say: a wait for a lock (lock, mutex, deduct; the read behind an advisory
+-- lock) that ended after another transfer of the race had let go. It lasts until the next in line has what was held. Who
+-- locked before it wrote lets go at its end; a write alone, when it is done: of two such writes the one that left less
+-- came later. A record is written before its COMMIT, which may take a while: so the next in line that waited for more
+-- than a millisecond has waited for it, even if the record ends up to 20 ms before the wait began.
+CREATE OR REPLACE VIEW lock_waits AS
+WITH step AS MATERIALIZED (
+    SELECT *, step IN ('lock', 'mutex') OR (step = 'read' AND strategy = 'advisory_lock') AS takes_lock FROM race_steps
+), party AS (
+    SELECT reset, race, transfer_id, from_balance_after, bool_or(takes_lock) AS locks,
+           min(at_us) FILTER (WHERE takes_lock OR step = 'deduct') AS got_us,
+           min(CASE WHEN takes_lock THEN at_us ELSE at_us - took_us END)
+               FILTER (WHERE takes_lock OR step = 'deduct') AS since_us,
+           max(at_us) FILTER (WHERE step = CASE WHEN locks THEN 'commit' ELSE 'deduct' END) AS let_go_us
+    FROM (SELECT *, bool_or(takes_lock) OVER (PARTITION BY reset, transfer_id) AS locks FROM step) AS s
+    GROUP BY reset, race, transfer_id, from_balance_after
+), holder AS (
+    SELECT *, lead(got_us) OVER (PARTITION BY reset, race ORDER BY got_us, from_balance_after DESC) AS next_us
+    FROM party
+    WHERE got_us IS NOT NULL
+)
+SELECT w.reset, w.race, w.transfer_id AS waiter, w.step, h.transfer_id AS holder,
+       greatest(w.at_us - w.took_us, h.since_us) AS from_us, least(w.at_us, h.next_us) AS to_us
+FROM step w
+JOIN party own ON own.reset = w.reset AND own.transfer_id = w.transfer_id
+JOIN holder h ON h.reset = w.reset AND h.race = w.race AND h.transfer_id <> w.transfer_id
+WHERE (w.takes_lock OR (w.step = 'deduct' AND NOT own.locks
+                        AND (h.locks OR h.from_balance_after > w.from_balance_after
+                             OR (h.from_balance_after = w.from_balance_after AND h.let_go_us < w.at_us))))
+  AND h.let_go_us <= w.at_us
+  AND (h.let_go_us > w.at_us - w.took_us
+       OR (h.next_us = w.at_us AND w.took_us > 1000 AND h.let_go_us > w.at_us - w.took_us - 20000));
+
+-- Everything since the database was made: what resets have added up, and the log as it is. One row.
+CREATE OR REPLACE VIEW running_totals AS
+SELECT t.transfers + l.transfers AS transfers, t.races + l.races AS races,
+       t.double_spends + l.double_spends AS double_spends, t.lost_updates + l.lost_updates AS lost_updates, t.money_drift + m.drift AS money_drift
+FROM lab_totals t, money_supply m, (
+    SELECT count(*) AS transfers, count(*) FILTER (WHERE race_detected) AS races,
+           count(*) FILTER (WHERE anomaly = 'double_spend') AS double_spends,
+           count(*) FILTER (WHERE anomaly = 'lost_update') AS lost_updates
+    FROM transfers) AS l;

@@ -97,8 +97,7 @@ static const char *anomaly_of(const char *text) {
     return NULL;
 }
 
-// The columns of the statement read_transfers, in its order.
-static bool take_record(const struct db_rows *rows, int row, struct transfer_record *out) {
+bool bank_record_of(const struct db_rows *rows, int row, struct transfer_record *out) {
     copy_text(out->id, sizeof out->id, db_rows_value(rows, row, 0));
     copy_text(out->timestamp, sizeof out->timestamp, db_rows_value(rows, row, 1));
     copy_text(out->from_account, sizeof out->from_account, db_rows_value(rows, row, 2));
@@ -128,7 +127,7 @@ enum db_status bank_read_transfers(struct db_session *session, unsigned limit, s
     out->count = (size_t)db_rows_count(&rows);
     out->records = memory_allocate_zeroed((out->count + 1) * sizeof *out->records);
     for (size_t i = 0; i < out->count && status == DB_OK; i++) {
-        status = take_record(&rows, (int)i, &out->records[i]) ? DB_OK : DB_FAILED;
+        status = bank_record_of(&rows, (int)i, &out->records[i]) ? DB_OK : DB_FAILED;
     }
     db_rows_free(&rows);
     if (status != DB_OK) {
@@ -139,8 +138,10 @@ enum db_status bank_read_transfers(struct db_session *session, unsigned limit, s
 
 enum db_status bank_reset(struct db_session *session, struct account_list *out) {
     *out = (struct account_list){0};
-    static const enum statement steps[] = {STATEMENT_BEGIN, STATEMENT_RESET_LOCK, STATEMENT_RESET_ACCOUNTS,
-                                           STATEMENT_RESET_TRANSFERS, STATEMENT_COMMIT};
+    static const enum statement steps[] = {
+        STATEMENT_BEGIN,          STATEMENT_RESET_LOCK,      STATEMENT_RESET_LOCK_LOG,
+        STATEMENT_RESET_KEEP,     STATEMENT_RESET_FORGET,    STATEMENT_RESET_TOTALS,
+        STATEMENT_RESET_ACCOUNTS, STATEMENT_RESET_TRANSFERS, STATEMENT_COMMIT};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         enum db_status status = db_execute(session, steps[i], NULL, 0, NULL);
         if (status != DB_OK) {

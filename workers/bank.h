@@ -49,6 +49,9 @@ struct transfer_record_list {
     struct transfer_record *records; // oldest first
 };
 
+// The columns of the statement read_transfers, and of others that begin with them. False: as bank_money_of().
+MUST_CHECK bool bank_record_of(const struct db_rows *rows, int row, struct transfer_record *out);
+
 // A numeric of an answer as cents. False, and a line in the log, for one that is no money (a NaN somebody stored).
 MUST_CHECK bool bank_money_of(const struct db_rows *rows, int row, int column, int64_t *cents);
 

@@ -60,6 +60,11 @@
 #define TRANSACTIONS_LIMIT_DEFAULT 20
 #define ACCOUNT_GAUGES_MAX 100
 #define AUDIT_VIOLATIONS_MAX 100
+#define RACES_LIMIT_MAX 100
+#define RACES_LIMIT_DEFAULT 20
+#define RACE_IDS_MAX 12        // of a race's transfers that its line names
+#define RACE_STRATEGIES_MAX 12 // likewise
+#define RACE_TRANSFERS_MAX 64  // of one race that are told in full
 
 static_assert(TRANSFER_SLOTS(WORKER_THREADS_MIN) >= BARRIER_COUNT_MIN, "the smallest pool must hold the smallest race");
 static_assert(WORKER_THREADS_MAX <= 1024, "libuv clamps its pool to 1024 threads");

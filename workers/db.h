@@ -19,7 +19,7 @@ enum db_status {
     DB_CONFLICT,         // 40001 or 40P01: the transaction lost against another and may be tried again
     DB_TIMED_OUT,        // 55P03 or 57014: waited too long, the statement had no effect
     DB_OUT_OF_RANGE,     // 22003: a number does not fit its column
-    DB_CONDITION_FAILED, // 22012: a statement's own condition did not hold; it divides by zero to undo itself
+    DB_CONDITION_FAILED, // 22012, 23502: a statement's own condition did not hold; it fails to undo itself
     DB_ROLLED_BACK,      // COMMIT answered ROLLBACK: the transaction had failed before
     DB_FAILED,           // anything else; the log has PostgreSQL's words
 };
@@ -84,6 +84,9 @@ MUST_CHECK enum db_status db_execute_all(struct db_session *session, struct db_c
 
 // Runs a script of many statements (schema.sql and the like), unprepared.
 MUST_CHECK enum db_status db_execute_script(struct db_session *session, const char *script);
+
+// The process that PostgreSQL gave the session; 0 while it is closed.
+MUST_CHECK int db_session_backend(const struct db_session *session);
 
 // SQLSTATE of the last statement, "" when it went well. Valid until the next.
 MUST_CHECK const char *db_session_sqlstate(const struct db_session *session);

@@ -18,6 +18,7 @@ static const struct sqlstate_meaning meanings[] = {
     {"57014", DB_TIMED_OUT},        // query_canceled: statement_timeout
     {"22003", DB_OUT_OF_RANGE},     // numeric_value_out_of_range
     {"22012", DB_CONDITION_FAILED}, // division_by_zero
+    {"23502", DB_CONDITION_FAILED}, // not_null_violation
     {"08", DB_AWAY},                // connection_exception
     {"57P", DB_AWAY},               // admin_shutdown, crash_shutdown, cannot_connect_now
     {"53300", DB_AWAY},             // too_many_connections

@@ -121,6 +121,22 @@ static enum db_status collect_call(struct db_session *session, struct db_call *c
     return status;
 }
 
+// The pipeline's end. Statements outside a transaction are committed there, so it is there that they may still fail.
+static enum db_status session_end_pipeline(struct db_session *session, uint64_t deadline_ns) {
+    enum db_status status = DB_OK;
+    PGresult *end = db_collect(session, deadline_ns);
+    if (PQresultStatus(end) == PGRES_FATAL_ERROR) {
+        status = db_classify(session, end, "the end of a pipeline");
+        PQclear(end);
+        end = session->connection == NULL ? NULL : db_collect(session, deadline_ns);
+    }
+    PQclear(end);
+    if (session->connection != NULL && PQexitPipelineMode(session->connection) != 1) {
+        db_session_close(session);
+    }
+    return status;
+}
+
 // The answers in their order. Those behind the first failure say only that they were not run.
 static enum db_status session_collect_all(struct db_session *session, struct db_call *calls, size_t count,
                                           uint64_t started_ns, uint64_t deadline_ns) {
@@ -134,10 +150,8 @@ static enum db_status session_collect_all(struct db_session *session, struct db_
         }
     }
     if (count > 1 && session->connection != NULL) {
-        PQclear(db_collect(session, deadline_ns)); // the pipeline's end
-        if (session->connection != NULL && PQexitPipelineMode(session->connection) != 1) {
-            db_session_close(session);
-        }
+        enum db_status end = session_end_pipeline(session, deadline_ns);
+        status = status == DB_OK ? end : status;
     }
     return status == DB_OK && session->connection == NULL ? DB_AWAY : status;
 }

@@ -227,3 +227,7 @@ void db_session_close(struct db_session *session) {
     memset(session->prepared, 0, sizeof session->prepared);
     session_set_state(session, SESSION_CLOSED);
 }
+
+int db_session_backend(const struct db_session *session) {
+    return session->connection == NULL ? 0 : PQbackendPID(session->connection);
+}

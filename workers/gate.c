@@ -8,6 +8,12 @@
 #include <string.h>
 #include <uv.h>
 
+struct round_place {
+    struct barrier_party party;
+    bool gone; // gave up
+    bool ended;
+};
+
 struct barrier_round {
     uv_cond_t moved; // signalled with gate->mutex held or just released
     uint32_t parties;
@@ -18,10 +24,9 @@ struct barrier_round {
     bool open;        // whoever waits may go, for the reason in `release`
     enum gate_release release;
     uint64_t first_past_ns;
-    uint32_t arrivals;                                   // in all, those who gave up included
-    struct barrier_party arrived[BARRIER_PEERS_MAX + 1]; // the first of them
-    bool gone[BARRIER_PEERS_MAX + 1];                    // gave up
-    bool ended[BARRIER_PEERS_MAX + 1];
+    uint32_t arrivals; // in all, those who gave up included
+    uint32_t place_count;
+    struct round_place *places; // in the order of arrival
 };
 
 struct gate {
@@ -94,6 +99,7 @@ static struct barrier_round *round_new(uint32_t parties) {
 
 static void round_free(struct barrier_round *round) {
     uv_cond_destroy(&round->moved);
+    free(round->places);
     free(round);
 }
 
@@ -103,9 +109,11 @@ static void round_enter(struct barrier_round *round, const struct barrier_party 
     ticket->round = round;
     ticket->position = round->present;
     ticket->number = round->arrivals++;
-    if (ticket->number <= BARRIER_PEERS_MAX) {
-        round->arrived[ticket->number] = *party;
+    if (round->arrivals > round->place_count) { // those who gave up keep theirs
+        round->place_count = round->place_count == 0 ? round->parties : 2 * round->place_count;
+        round->places = memory_resize(round->places, round->place_count * sizeof *round->places);
     }
+    round->places[ticket->number] = (struct round_place){.party = *party};
     round->complete = round->present == round->parties;
 }
 
@@ -143,9 +151,9 @@ static void round_wait(struct gate *gate, struct barrier_round *round, uint32_t 
 }
 
 static void round_tell_peers(const struct barrier_round *round, uint32_t own_number, struct barrier_pass *pass) {
-    for (uint32_t i = 0; i < round->arrivals && i <= BARRIER_PEERS_MAX; i++) {
-        if (i != own_number && !round->gone[i] && pass->peer_count < BARRIER_PEERS_MAX) {
-            pass->peers[pass->peer_count++] = round->arrived[i].span;
+    for (uint32_t i = 0; i < round->arrivals && pass->peer_count < BARRIER_PEERS_MAX; i++) {
+        if (i != own_number && !round->places[i].gone) {
+            pass->peers[pass->peer_count++] = round->places[i].party.span;
         }
     }
 }
@@ -162,8 +170,8 @@ static void round_leave(struct gate *gate, struct barrier_round *round, uint32_t
         pass->measured_skew = round->past == round->parties;
         pass->skew_ns = now - round->first_past_ns;
         round_tell_peers(round, number, pass);
-    } else if (number <= BARRIER_PEERS_MAX) {
-        round->gone[number] = true;
+    } else {
+        round->places[number].gone = true;
     }
     gate->waiting--;
     round->present--;
@@ -194,9 +202,7 @@ void gate_barrier_end(struct gate *gate, struct barrier_ticket *ticket) {
     }
     ticket->round = NULL;
     uv_mutex_lock(&gate->mutex);
-    if (ticket->number <= BARRIER_PEERS_MAX) {
-        round->ended[ticket->number] = true;
-    }
+    round->places[ticket->number].ended = true;
     bool last = --round->tickets == 0;
     uv_mutex_unlock(&gate->mutex);
     if (last) {
@@ -204,16 +210,22 @@ void gate_barrier_end(struct gate *gate, struct barrier_ticket *ticket) {
     }
 }
 
-uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket) {
+uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket, int marks[], uint32_t most) {
     const struct barrier_round *round = ticket->round;
-    if (round == NULL || ticket->number > BARRIER_PEERS_MAX) {
+    if (round == NULL) {
         return 0;
     }
     uint32_t rivals = 0;
     uv_mutex_lock(&gate->mutex);
-    for (uint32_t i = 0; round->complete && i < round->arrivals && i <= BARRIER_PEERS_MAX; i++) {
-        rivals += i != ticket->number && !round->gone[i] && !round->ended[i] &&
-                  strcmp(round->arrived[i].subject, round->arrived[ticket->number].subject) == 0;
+    for (uint32_t i = 0; round->complete && i < round->arrivals; i++) {
+        const struct round_place *place = &round->places[i];
+        if (i != ticket->number && !place->gone && !place->ended &&
+            strcmp(place->party.subject, round->places[ticket->number].party.subject) == 0) {
+            if (rivals < most) {
+                marks[rivals] = place->party.mark;
+            }
+            rivals++;
+        }
     }
     uv_mutex_unlock(&gate->mutex);
     return rivals;

@@ -21,11 +21,13 @@ enum gate_release {
 // Of how many of its peers a party learns who they are: enough for any story told on purpose.
 #define BARRIER_PEERS_MAX 15
 
-// What a party says of itself: its span, and what it is after. Two that are after the same are rivals.
+// What a party says of itself: its span, what it is after, and a mark of its own that others can look for. Two that
+// are after the same are rivals.
 #define BARRIER_SUBJECT_MAX 64
 struct barrier_party {
     struct trace_context span;
     char subject[BARRIER_SUBJECT_MAX + 1];
+    int mark;
 };
 
 struct gate;
@@ -67,9 +69,10 @@ void gate_barrier_await(struct gate *gate, struct barrier_ticket *ticket, uint32
                         struct barrier_pass *pass);
 void gate_barrier_end(struct gate *gate, struct barrier_ticket *ticket);
 
-// How many of the party's rivals were released with it and have not ended (of the first BARRIER_PEERS_MAX + 1
-// parties). Between await and end.
-MUST_CHECK uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket);
+// How many of the party's rivals were released with it and have not ended, and the marks of the first `most` of them.
+// Between await and end.
+MUST_CHECK uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket, int marks[],
+                                        uint32_t most);
 
 // Sleeps, unless freed early.
 enum gate_release gate_delay(struct gate *gate, uint64_t version, uint32_t milliseconds);

@@ -66,10 +66,11 @@ void transfer_back_off(unsigned attempts) {
     (void)usleep((useconds_t)(longest / 2 + random_bits() % (longest / 2 + 1)));
 }
 
-static void transfer_note_conflict(struct transfer *transfer) {
+// An attempt that lost and will be made again.
+static void transfer_note_retry(struct transfer *transfer) {
     struct transfer_result *result = transfer->result;
     bool deadlock = strcmp(transfer->conflict, "40P01") == 0;
-    bool stale = transfer->conflict[0] == '\0';
+    bool stale = !deadlock && strcmp(transfer->conflict, "40001") != 0;
     struct step *step = step_add(&result->steps, STEP_RETRY, clock_monotonic_ns());
     step->outcome = stale ? "changed" : deadlock ? "40P01" : "40001";
     result->retries_deadlock += deadlock;
@@ -113,13 +114,10 @@ static enum transfer_outcome transfer_try_until_decided(struct transfer *transfe
         if (outcome == TRANSFER_DATABASE_AWAY && transfer->session_was_open) {
             continue;
         }
-        if (outcome != TRANSFER_CONFLICT) {
+        if (outcome != TRANSFER_CONFLICT || transfer->result->attempts >= TRANSFER_ATTEMPTS_MAX) {
             return outcome;
         }
-        transfer_note_conflict(transfer);
-        if (transfer->result->attempts >= TRANSFER_ATTEMPTS_MAX) {
-            return TRANSFER_CONFLICT;
-        }
+        transfer_note_retry(transfer);
         transfer_back_off(transfer->result->attempts);
     }
 }

@@ -88,7 +88,7 @@ enum transfer_outcome transfer_book(struct transfer *transfer, enum statement st
 
 enum transfer_outcome transfer_book_and_commit(struct transfer *transfer, enum statement statement) {
     enum transfer_outcome outcome = book(transfer, statement, true);
-    return outcome == TRANSFER_GOES_ON ? TRANSFER_FAILED : outcome; // the account was deleted since it was read
+    return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome; // the account was deleted since it was read
 }
 
 // Why the refusal refused nobody: an account that is not there, or a balance that has risen.

@@ -16,10 +16,10 @@ enum transfer_outcome transfer_outcome_of(const struct transfer *transfer, enum 
     switch (status) {
     case DB_OK: return TRANSFER_GOES_ON;
     case DB_AWAY: return TRANSFER_DATABASE_AWAY;
+    case DB_CONDITION_FAILED: // an account was deleted since it was read: another attempt says which
     case DB_CONFLICT: return TRANSFER_CONFLICT;
     case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
     case DB_OUT_OF_RANGE: return TRANSFER_BALANCE_OUT_OF_RANGE;
-    case DB_CONDITION_FAILED:
     case DB_ROLLED_BACK:
     case DB_FAILED: return TRANSFER_FAILED;
     }

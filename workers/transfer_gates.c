@@ -26,6 +26,7 @@ void transfer_wait_at_barrier(struct transfer *transfer) {
     struct barrier_ticket *ticket = &transfer->barrier;
     uint64_t started_ns = clock_monotonic_ns();
     struct barrier_party party = {.span = transfer->request->span};
+    party.mark = transfer->session == NULL ? 0 : db_session_backend(transfer->session);
     (void)snprintf(party.subject, sizeof party.subject, "%s", transfer->request->from_account);
     gate_barrier_arrive(transfer->gate, settings->gate_version, settings->barrier_count, &party, ticket);
     if (ticket->round == NULL) {
@@ -66,10 +67,20 @@ void transfer_delay(struct transfer *transfer) {
     step->ended_ns = clock_monotonic_ns();
 }
 
-// How many sessions wait for what this one holds. False: the transaction has failed, which its next statement tells.
-static bool count_waiting(struct transfer *transfer, uint32_t *waiting) {
+// How many of these backends wait for what this session holds. False: the transaction has failed, which its next
+// statement tells.
+static bool count_waiting(struct transfer *transfer, const int backends[], uint32_t count, uint32_t *waiting) {
+    struct sql_array pids = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        char pid[16];
+        (void)snprintf(pid, sizeof pid, "%d", backends[i]);
+        sql_array_add(&pids, pid);
+    }
+    const char *values[] = {sql_array_end(&pids)};
     struct db_rows rows;
-    if (db_execute(transfer->session, STATEMENT_COUNT_WAITING, NULL, 0, &rows) != DB_OK) {
+    enum db_status status = db_execute(transfer->session, STATEMENT_COUNT_WAITING, values, 1, &rows);
+    text_free(&pids.text);
+    if (status != DB_OK) {
         return false;
     }
     *waiting = (uint32_t)strtoul(db_rows_value(&rows, 0, 0), NULL, 10);
@@ -81,10 +92,11 @@ static bool count_waiting(struct transfer *transfer, uint32_t *waiting) {
 static enum gate_release await_rivals(struct transfer *transfer) {
     const struct settings *settings = &transfer->request->settings;
     uint64_t deadline = clock_monotonic_ns() + settings->barrier_timeout_ms * NANOSECONDS_PER_MILLISECOND;
+    int backends[WORKER_THREADS_MAX];
     for (uint32_t pause_ms = 1;; pause_ms = pause_ms < HOLD_PAUSE_MAX_MS ? pause_ms * 2 : pause_ms) {
         uint32_t waiting = 0;
-        uint32_t rivals = gate_barrier_rivals(transfer->gate, &transfer->barrier);
-        if (rivals == 0 || !count_waiting(transfer, &waiting) || waiting >= rivals) {
+        uint32_t rivals = gate_barrier_rivals(transfer->gate, &transfer->barrier, backends, WORKER_THREADS_MAX);
+        if (rivals == 0 || !count_waiting(transfer, backends, rivals, &waiting) || waiting >= rivals) {
             return GATE_RELEASED;
         }
         if (clock_monotonic_ns() >= deadline) {
@@ -98,7 +110,7 @@ static enum gate_release await_rivals(struct transfer *transfer) {
 }
 
 void transfer_hold_row(struct transfer *transfer) {
-    uint32_t rivals = gate_barrier_rivals(transfer->gate, &transfer->barrier);
+    uint32_t rivals = gate_barrier_rivals(transfer->gate, &transfer->barrier, NULL, 0);
     if (rivals == 0 || transfer->result->race_detected) {
         return; // nobody to wait for; or it stood behind the row itself, and what was to happen has happened
     }

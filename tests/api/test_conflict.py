@@ -2,8 +2,13 @@
 never reaches a client; without a transaction, what was begun stays half done, and is told so."""
 
 import concurrent.futures
+import json
 
-from pace import eventually
+import pytest
+
+from client import JSON_TYPE
+from pace import HANG_GUARD, eventually
+from problem import assert_problem
 
 RETRIES = "transfer_retries_total"
 
@@ -39,3 +44,59 @@ def test_half_done(bank):
     assert answer.status == 500 and "half done" in answer.json()["detail"], answer
     assert bank.balance("alice") == 200
     assert bank.metric("money_drift") != 0
+
+
+@pytest.mark.parametrize("strategy", ["optimistic", "repeatable_read", "serializable", "advisory_lock"])
+def test_an_account_vanishes_between_read_and_write(bank, background, strategy):
+    """Nobody is debited for an account that cannot be credited; the client learns which one is missing."""
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('ghost', 0, 0)")
+    bank.set(strategy=strategy, delay_enabled=True, delay_ms=60000)
+    sent = background(bank.transfer, "alice", "ghost", "800")
+    eventually(lambda: "Debug delay" in bank.log(), "the transfer has read and stands at the delay")
+    bank.rows("DELETE FROM accounts WHERE id = 'ghost'")
+    bank.set(delay_enabled=False)
+    answer = sent.result(HANG_GUARD)
+    assert_problem(answer, 404)
+    assert "ghost" in answer.json()["detail"]
+    assert bank.balance("alice") == 1000
+    assert bank.recorded() == []
+
+
+@pytest.fixture
+def refusing_commits(bank):
+    """PostgreSQL refuses every transfer, but only when it is about to be committed."""
+    bank.rows("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+              "$$ BEGIN RAISE EXCEPTION 'not today'; END $$")
+    bank.rows("CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON transfers DEFERRABLE INITIALLY DEFERRED "
+              "FOR EACH ROW EXECUTE FUNCTION refuse()")
+    yield
+    bank.rows("DROP TRIGGER refuse ON transfers")
+    bank.rows("DROP FUNCTION refuse")
+
+
+@pytest.mark.parametrize("strategy", ["for_update", "atomic_update", "optimistic", "repeatable_read", "serializable",
+                                      "advisory_lock", "batched"])
+@pytest.mark.parametrize("pair", [("alice", "bob"), ("bob", "alice")])
+def test_a_commit_that_is_refused_is_certain(bank, refusing_commits, strategy, pair):
+    """However the statements travelled: that nothing was transferred is known, so it is said."""
+    body = json.dumps({"from_account": pair[0], "to_account": pair[1], "amount": 1, "strategy": strategy})
+    answer = bank.request("POST", "/transfer", body, JSON_TYPE)
+    assert_problem(answer, 500)
+    assert "nothing was transferred" in answer.json()["detail"]
+    assert bank.balances() == {"alice": 1000, "bob": 500, "charlie": 200}
+
+
+def test_retries_are_those_that_were_made(bank):
+    """Twelve attempts that all lost are eleven retries: the last one was not repeated."""
+    bank.rows("CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS "
+              "$$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001', MESSAGE = 'lost'; END $$")
+    bank.rows("CREATE TRIGGER lose BEFORE INSERT ON transfers FOR EACH ROW EXECUTE FUNCTION lose()")
+    try:
+        for strategy in ("for_update", "batched"):
+            before = bank.metric(RETRIES, strategy=strategy, sqlstate="40001")
+            body = json.dumps({"from_account": "alice", "to_account": "bob", "amount": 1, "strategy": strategy})
+            assert_problem(bank.request("POST", "/transfer", body, JSON_TYPE), 503)
+            assert bank.metric(RETRIES, strategy=strategy, sqlstate="40001") == before + 11
+    finally:
+        bank.rows("DROP TRIGGER lose ON transfers")
+        bank.rows("DROP FUNCTION lose")

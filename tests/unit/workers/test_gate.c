@@ -331,22 +331,27 @@ static void test_rivals(void **state) {
     struct barrier_ticket tickets[4];
     struct barrier_pass pass;
     for (size_t i = 0; i < 4; i++) {
-        struct barrier_party party = {.span.sampled = true};
+        struct barrier_party party = {.span.sampled = true, .mark = (int)i + 100};
         (void)snprintf(party.subject, sizeof party.subject, "%s", subjects[i]);
         gate_barrier_arrive(gate, VERSION, 4, &party, &tickets[i]);
     }
-    assert_int_equal(gate_barrier_rivals(gate, &tickets[3]), 2);
+    int marks[2] = {0};
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[3], marks, 1), 2);
+    assert_int_equal(marks[0], 100);
+    assert_int_equal(marks[1], 0); // there was room for one
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[3], marks, 2), 2);
+    assert_int_equal(marks[1], 101);
     for (size_t i = 4; i > 0; i--) {
         gate_barrier_await(gate, &tickets[i - 1], LONG, &pass);
         assert_int_equal(pass.release, GATE_RELEASED);
     }
-    assert_int_equal(gate_barrier_rivals(gate, &tickets[0]), 2); // gone on, but not ended
-    assert_int_equal(gate_barrier_rivals(gate, &tickets[2]), 0);
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[0], NULL, 0), 2); // gone on, but not ended
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[2], NULL, 0), 0);
     gate_barrier_end(gate, &tickets[3]);
-    assert_int_equal(gate_barrier_rivals(gate, &tickets[0]), 1);
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[0], NULL, 0), 1);
     gate_barrier_end(gate, &tickets[0]);
-    assert_int_equal(gate_barrier_rivals(gate, &tickets[0]), 0); // ended: it has no round any more
-    assert_int_equal(gate_barrier_rivals(gate, &tickets[1]), 0);
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[0], NULL, 0), 0); // ended: it has no round any more
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[1], NULL, 0), 0);
     gate_barrier_end(gate, &tickets[1]);
     gate_barrier_end(gate, &tickets[2]);
     gate_barrier_end(gate, &tickets[2]); // twice is harmless
@@ -364,7 +369,7 @@ static void test_rivals_of_a_round_that_timed_out(void **state) {
     gate_barrier_arrive(gate, VERSION, 3, &party, &tickets[1]);
     gate_barrier_await(gate, &tickets[0], 1, &pass);
     assert_int_equal(pass.release, GATE_TIMED_OUT);
-    assert_int_equal(gate_barrier_rivals(gate, &tickets[1]), 0);
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[1], NULL, 0), 0);
     gate_barrier_end(gate, &tickets[0]);
     gate_barrier_await(gate, &tickets[1], 1, &pass);
     gate_barrier_end(gate, &tickets[1]);
