@@ -34,9 +34,8 @@ function spread(times, places, spare, unit) {
   });
 }
 
-// times: ascending, in ms. rooms: [{from, to, length}], indices into times, `to` null for what ends the axis. least:
-// the room between two neighbours. Gives {times, places, length}: as long as it must be, at least `extent`.
-export function placeMoments(times, rooms, { extent, least, unit }) {
+// The least places that keep all rooms; comfort (1 to 0): how much of the room is left that only looks better.
+function tight(times, rooms, { least, unit }, comfort) {
   const ending = new Map();
   for (const room of rooms.filter(({ to }) => to !== null)) {
     ending.set(room.to, [...(ending.get(room.to) ?? []), room]);
@@ -44,7 +43,7 @@ export function placeMoments(times, rooms, { extent, least, unit }) {
   const places = [];
   for (let index = 0; index < times.length; index++) {
     let place = index === 0 ? 0
-      : places[index - 1] + Math.max(least, ease(times[index] - times[index - 1], unit));
+      : places[index - 1] + Math.max(least, ease(times[index] - times[index - 1], unit)) * comfort;
     for (const { from, length } of ending.get(index) ?? []) {
       place = Math.max(place, places[from] + length);
     }
@@ -52,9 +51,21 @@ export function placeMoments(times, rooms, { extent, least, unit }) {
   }
   const tail = (from) => rooms.filter((room) => room.to === null && room.from === from)
     .reduce((most, { length }) => Math.max(most, length), 0);
-  const length = places.reduce((most, place, index) => Math.max(most, place + tail(index)), 0);
-  const spare = Math.max(0, extent - length);
-  return { times, places: spread(times, places, spare, unit), length: length + spare };
+  return { places, length: places.reduce((most, place, index) => Math.max(most, place + tail(index)), 0) };
+}
+
+// times: ascending, in ms. rooms: [{from, to, length}], indices into times, `to` null for what ends the axis. least:
+// the room between two neighbours. Gives {times, places, length}: as long as it must be, at least `extent`.
+export function placeMoments(times, rooms, { extent, least, unit }) {
+  let placed = null;
+  for (const comfort of [1, 0.5, 0.2]) {
+    placed = tight(times, rooms, { least, unit }, comfort);
+    if (placed.length <= extent) {
+      break;
+    }
+  }
+  const spare = Math.max(0, extent - placed.length);
+  return { times, places: spread(times, placed.places, spare, unit), length: placed.length + spare };
 }
 
 // Round moments to write at the axis, the roundest first, each at least `apart` from the next.

@@ -211,6 +211,17 @@ async function readEverything() {
   state.set({ accounts, strategies });
   await readRaces();
   await showAddressed();
+  return true;
+}
+
+// What was read before the stream was there may have changed in between; after a gap anything may have.
+async function freshen(reading) {
+  if (await reading) {
+    refreshAccounts();
+    refreshRaces();
+  } else {
+    await attempt(readEverything);
+  }
 }
 
 function start() {
@@ -232,7 +243,14 @@ function start() {
   showRace("race", null);
   showRace("fix", null);
   showConnection("connecting");
-  openEvents({ onEvent, onConnection: showConnection, onFresh: () => attempt(readEverything) });
+  let reading = attempt(readEverything);
+  openEvents({
+    onEvent, onConnection: showConnection,
+    onFresh: () => {
+      freshen(reading);
+      reading = null;
+    },
+  });
 }
 
 start();

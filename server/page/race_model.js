@@ -5,7 +5,7 @@ import { list, milliseconds, shortMoney, stepWords } from "./words.js";
 
 export const LANES_MAX = 12;
 
-// Waits shorter than this say nothing and get no label of their own.
+// A wait shorter than this says nothing: it gets no label, unless it was for the lock itself.
 const TELLING_WAIT_US = 2000;
 
 const MICROSECONDS = 1000;
@@ -73,11 +73,18 @@ function sees(lane, step) {
   return mark(step, "saw", `reads ${shortMoney(step.value)}`, lane.stale ? "stale" : "plain");
 }
 
+// The wait for a lock, and who held it. A step of its own ("lock", "mutex") is drawn in any case, another statement's
+// wait only if somebody was in the way.
 function waitFor(step, what) {
-  if (step.blockedBy.length > 0) {
-    return band({ ...step, step: "lock" }, `waits for ${list(step.blockedBy)}`, "blocked");
+  if (step.blockedBy.length === 0) {
+    return band(step, step.took_us >= TELLING_WAIT_US ? what : "");
   }
-  return band(step, step.took_us >= TELLING_WAIT_US ? what : "");
+  const tell = what !== "" || step.took_us >= TELLING_WAIT_US;
+  return { ...band(step, tell ? `waits for ${list(step.blockedBy)}` : "", "blocked"), kind: "lock" };
+}
+
+function blocked(step) {
+  return step.blockedBy.length > 0 ? [waitFor(step, "")] : [];
 }
 
 function deduct(lane, step) {
@@ -91,7 +98,7 @@ function deduct(lane, step) {
 }
 
 const PIECES = {
-  read: (lane, step) => [sees(lane, step)],
+  read: (lane, step) => [...blocked(step), sees(lane, step)],
   lock: (lane, step) => [waitFor(step, "row locks"), ...(step.account ? [sees(lane, step)] : [])],
   mutex: (lane, step) => [waitFor(step, "mutex")],
   hold: (lane, step) => [band(step, "keeps the row")],
@@ -101,7 +108,7 @@ const PIECES = {
   check: (lane, step) => step.value >= lane.amount
     ? [mark(step, "saw", `check: ${shortMoney(step.value)} \u2265 ${shortMoney(lane.amount)}`)]
     : [mark(step, "saw", `check: ${shortMoney(step.value)} < ${shortMoney(lane.amount)}, refused`, "refused")],
-  deduct: (lane, step) => [...(step.blockedBy.length > 0 ? [waitFor(step, "")] : []), deduct(lane, step)],
+  deduct: (lane, step) => [...blocked(step), deduct(lane, step)],
   credit: (lane, step) => [mark(step, "did", `${step.account} \u2192 ${shortMoney(step.value)}`)],
   retry: (lane, step) => [mark(step, "did", `lost (${step.outcome}), again`, "refused")],
   commit: (lane, step) => [mark(step, "did", lane.outcome === "refused" ? "ends" : "commit")],

@@ -11,6 +11,7 @@ import { wordsTable } from "./words_table.js";
 const SLOTS = ["race", "fix"];
 const UPRIGHT_BELOW_EM = 44;
 const FRAME_MS = 80;
+const SMALL = 0.875;
 
 const races = { race: null, fix: null };
 const drawings = { race: null, fix: null };
@@ -95,27 +96,47 @@ function showWords(slot, race) {
   box.replaceChildren(...(race === null ? [] : [wordsTable(race, slot === "race" ? "The race" : "Under the fix")]));
 }
 
+// Lying where there is room, upright where there is not; smaller letters before anything has to be scrolled.
+function layOut(shown, width) {
+  const em = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const upright = width < UPRIGHT_BELOW_EM * em;
+  let laidOut = [];
+  for (const size of upright ? [SMALL * em] : [em, SMALL * em]) {
+    measureText = measureText?.em === size ? measureText : Object.assign(measurer(size), { em: size });
+    laidOut = layoutTimelines(shown.map((slot) => races[slot]), {
+      em: size, measure: measureText, upright, width: width - 2, nowUs: Date.now() * 1000 + clockOffsetUs,
+    });
+    if (laidOut.every((drawing) => drawing.width <= width)) {
+      break;
+    }
+  }
+  return laidOut;
+}
+
 function draw() {
   due = false;
-  const em = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const shown = SLOTS.filter((slot) => races[slot] !== null);
   const width = find("#panel-race .picture").clientWidth || find("#panel-fix .picture").clientWidth;
-  const upright = width < UPRIGHT_BELOW_EM * em;
-  const size = upright ? 0.875 * em : em;
-  measureText = measureText?.em === size ? measureText : Object.assign(measurer(size), { em: size });
-  const laidOut = layoutTimelines(shown.map((slot) => races[slot]), {
-    em: size, measure: measureText, upright, width: width - 2, nowUs: Date.now() * 1000 + clockOffsetUs,
-  });
+  const laidOut = layOut(shown, width);
   for (const slot of SLOTS) {
     const drawing = laidOut[shown.indexOf(slot)] ?? null;
     const box = find(`#panel-${slot} .picture`);
     replays[slot]?.();
     drawings[slot] = drawing;
-    box.replaceChildren(...(drawing ? [drawTimeline(drawing, { name: `timeline-${slot}`, title: title(races[slot]), em: size })] : []));
-    box.tabIndex = drawing && drawing.width > box.clientWidth + 1 ? 0 : -1;
+    box.replaceChildren(...(drawing ? [drawTimeline(drawing, { name: `timeline-${slot}`, title: title(races[slot]) })] : []));
+    scrollable(box);
   }
   if (shown.some((slot) => !races[slot].finished)) {
     setTimeout(redraw, FRAME_MS);
+  }
+}
+
+// What can be scrolled can be reached with the keyboard.
+function scrollable(box) {
+  if (box.scrollWidth > box.clientWidth) {
+    box.tabIndex = 0;
+  } else {
+    box.removeAttribute("tabindex");
   }
 }
 

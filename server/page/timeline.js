@@ -32,17 +32,21 @@ export function wrap(label, width, measure) {
   return lines;
 }
 
-// The pieces of every lane with their moments in ms, no two marks of a lane at the same one.
+// The pieces of every lane with their moments in ms: one after the other, as they were (each moment was rounded to a
+// microsecond for itself), and no two marks of a lane at the same one.
 function timed(model, nowUs) {
   return model.lanes.map((lane) => {
-    let before = -1;
+    let over = 0;
+    let marked = -1;
     return lane.pieces.map((piece) => {
-      let to = clock(model, piece.toUs ?? Math.max(nowUs, piece.fromUs));
+      let to = Math.max(clock(model, piece.toUs ?? Math.max(nowUs, piece.fromUs)), over);
       if (piece.type === "mark") {
-        to = Math.max(to, before + NUDGE_MS);
-        before = to;
+        to = Math.max(to, marked + NUDGE_MS);
+        marked = to;
       }
-      return { ...piece, from: piece.type === "mark" ? to : clock(model, piece.fromUs), to };
+      const from = piece.type === "mark" ? to : Math.max(clock(model, piece.fromUs), over);
+      over = to;
+      return { ...piece, from, to };
     });
   });
 }
@@ -94,10 +98,13 @@ function uprightRooms(pieces, at, { em }) {
     from: at(piece.from), to: index + 1 < marks.length ? at(marks[index + 1].from) : null,
     length: piece.lines.length * line + 0.35 * em,
   }));
-  for (const piece of pieces.filter(({ type }) => type === "band")) {
-    const label = piece.label === "" ? 0.4 * em : (piece.lines.length + 1.6) * line;
-    rooms.push({ from: at(piece.from), to: at(piece.to), length: label });
-  }
+  pieces.forEach((piece, index) => {
+    if (piece.type === "band") {
+      const above = pieces[index - 1]?.type === "mark" ? 2 * (pieces[index - 1].lines.length - 1) : 0;
+      const label = piece.label === "" ? 0.4 * em : (piece.lines.length + 1.6 + above) * line;
+      rooms.push({ from: at(piece.from), to: at(piece.to), length: label });
+    }
+  });
   return rooms;
 }
 
@@ -213,6 +220,7 @@ function lying(model, pieces, axis, { em, gutter }) {
   const foot = height + 0.5 * em;
   return {
     upright: false,
+    em,
     width: gutter + axis.length + LYING.end * em,
     height: height + LYING.ruler * em,
     from: place(0),
@@ -281,6 +289,7 @@ function upright(model, pieces, axis, options) {
   const height = Math.max(...ends) + UPRIGHT.edge * em; // its own end, not that of the longest
   return {
     upright: true,
+    em,
     width: total,
     height,
     from: place(0),

@@ -41,8 +41,11 @@ const SHAPES = {
 
 function drawMark(piece, em) {
   const shape = (SHAPES[piece.kind] ?? SHAPES.read)(piece.x, piece.y, 0.42 * em);
-  const leader = piece.leader ? [element("line", { ...piece.leader, class: "leader" })] : [];
-  return part(piece.reveal, `mark ${piece.kind} tone-${piece.tone}`, ...leader, shape, text(piece.text, "label", em));
+  return part(piece.reveal, `mark ${piece.kind} tone-${piece.tone}`, shape, text(piece.text, "label", em));
+}
+
+function drawLeader(piece) {
+  return part(piece.reveal, "", element("line", { ...piece.leader, class: "leader" }));
 }
 
 function drawBand(piece, em, hatch) {
@@ -80,7 +83,8 @@ function definitions(name, em) {
 }
 
 // drawing: of timeline.js; name: unique in the page; title: what a screen reader says of the picture.
-export function drawTimeline(drawing, { name, title, em }) {
+export function drawTimeline(drawing, { name, title }) {
+  const { em } = drawing;
   const heading = element("title", { id: `${name}-title` });
   heading.textContent = title;
   const bands = drawing.pieces.filter(({ type }) => type === "band");
@@ -88,12 +92,13 @@ export function drawTimeline(drawing, { name, title, em }) {
   return element("svg", {
     width: Math.ceil(drawing.width), height: Math.ceil(drawing.height),
     viewBox: `0 0 ${Math.ceil(drawing.width)} ${Math.ceil(drawing.height)}`,
-    role: "img", "aria-labelledby": `${name}-title`, class: drawing.upright ? "timeline upright" : "timeline lying",
+    role: "img", "aria-labelledby": `${name}-title`, class: drawing.upright ? "timeline upright" : "timeline lying", "font-size": em,
   }, heading, definitions(name, em),
   element("g", { class: "ruler" }, ...drawing.ticks.flatMap((tick) => [
     element("line", { x1: tick.x1, y1: tick.y1, x2: tick.x2, y2: tick.y2 }), text(tick.text, "tick", em)])),
   ...drawing.lanes.map((lane) => drawLane(lane, em)),
   ...bands.map((piece) => drawBand(piece, em, `${name}-hatch`)),
   ...drawing.links.map((link) => drawLink(link, em, `${name}-arrow`)),
+  ...marks.filter(({ leader }) => leader).map(drawLeader), // below all labels, for they may cross one
   ...marks.map((piece) => drawMark(piece, em)));
 }

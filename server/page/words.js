@@ -40,10 +40,17 @@ export const OUTCOMES = {
   failed: "failed",
 };
 
+function held(step) {
+  return step.blockedBy.length > 0 ? ` (held by ${list(step.blockedBy)})` : "";
+}
+
+function waited(step) {
+  return step.blockedBy.length > 0 ? `, after waiting ${milliseconds(step.took_us)} for ${list(step.blockedBy)}` : "";
+}
+
 function lockWords(lane, step) {
-  const held = step.blockedBy.length > 0 ? ` (held by ${list(step.blockedBy)})` : "";
   const value = step.account ? `, reads ${step.account}: ${money(step.value)}` : "";
-  return `has the row locks after ${milliseconds(step.took_us)}${held}${value}`;
+  return `has the row locks after ${milliseconds(step.took_us)}${held(step)}${value}`;
 }
 
 function checkWords(lane, step) {
@@ -57,7 +64,7 @@ function deductWords(lane, step) {
   const missed = !stale ? "" : lane.anomaly === "lost_update"
     ? ` (computed from the ${money(lane.valueRead)} it had read: another write is lost)`
     : ` (it had read ${money(lane.valueRead)}, but found ${money(found)})`;
-  return `deducts ${money(lane.amount)}: ${step.account} is ${money(step.value)}${missed}`;
+  return `deducts ${money(lane.amount)}: ${step.account} is ${money(step.value)}${missed}${waited(step)}`;
 }
 
 // What a wait is called when it begins.
@@ -71,9 +78,9 @@ const BEGINNINGS = {
 };
 
 const ENDS = {
-  read: (lane, step) => `reads ${step.account}: ${money(step.value)}`,
+  read: (lane, step) => `reads ${step.account}: ${money(step.value)}${waited(step)}`,
   lock: lockWords,
-  mutex: (lane, step) => `has the mutex after ${milliseconds(step.took_us)}`,
+  mutex: (lane, step) => `has the mutex after ${milliseconds(step.took_us)}${held(step)}`,
   batch: (lane, step) => `is in a batch of ${step.parties}` +
     (step.account ? `, reads ${step.account}: ${money(step.value)}` : ""),
   retry: (lane, step) => `lost against another transfer (${step.outcome}), tries again`,
