@@ -12,12 +12,15 @@
 #include "process_metrics.h"
 #include "settings.h"
 
+struct events;
+
 #define BANK_API_VERSION "0.1.0"
 
 struct bank_api {
     struct config config;
     struct settings settings; // the one that counts; changed by the admin handlers
     struct pool *pool;
+    struct events *events;
     struct database_watch watch;
     struct metrics *metrics;
     struct bank_metrics *bank_metrics;

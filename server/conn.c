@@ -3,6 +3,7 @@
 
 #include "bank_api.h"
 #include "clock.h"
+#include "event_stream.h"
 #include "http_limits.h"
 #include "http_metrics.h"
 #include "job.h"
@@ -35,6 +36,13 @@ static void conn_closed(uv_handle_t *handle) {
     server_continue_stopping(server);
 }
 
+static void conn_leave_stream(struct conn *conn) {
+    if (conn->reader != NULL) {
+        event_stream_remove(conn->reader);
+        conn->reader = NULL;
+    }
+}
+
 void conn_close(struct conn *conn) {
     if (conn->state == CONN_CLOSING) {
         return;
@@ -44,6 +52,7 @@ void conn_close(struct conn *conn) {
         conn->job->owner = NULL; // it ends by itself: a committed transfer stays
         conn->job = NULL;
     }
+    conn_leave_stream(conn);
     uv_close((uv_handle_t *)&conn->tcp, conn_closed);
 }
 
@@ -199,6 +208,53 @@ void conn_respond_problem_of(struct conn *conn, int status, struct slice detail,
     text_free(&body);
 }
 
+bool conn_stream(struct conn *conn, struct event_reader *reader, struct slice first) {
+    CHECK(conn->state == CONN_WORKING);
+    struct server *server = conn->server;
+    const struct http_request *request = http_parser_request(conn->parser);
+    http_metrics_publish(server_api(server)->http_metrics, conn->route, request->method, 200,
+                         clock_monotonic_ns() - request->started_ns);
+    struct text *out = server_write_buffer(server);
+    http_response_write(&(struct http_response){.status = 200, .content_type = "text/event-stream", .streams = true},
+                        &(struct http_response_framing){.now_s = server_now_s(server)}, out);
+    text_append_slice(out, first);
+    http_parser_next(conn->parser);
+    conn->reader = reader;
+    conn_enter(conn, CONN_STREAMING, 0);
+    int buffer = EVENT_SOCKET_BUFFER;
+    (void)uv_send_buffer_size((uv_handle_t *)&conn->tcp, &buffer); // what a slow reader may hold of the kernel's memory
+    conn_read(conn);                                               // to notice that it leaves
+    size_t taken;
+    if (!conn_stream_write(conn, &(struct slice){out->data, out->length}, 1, &taken)) {
+        return false;
+    }
+    if (taken < out->length) {
+        conn_close(conn); // an empty socket takes more than this
+    }
+    return conn->state == CONN_STREAMING;
+}
+
+bool conn_stream_write(struct conn *conn, const struct slice *pieces, size_t count, size_t *taken) {
+    uv_buf_t buffers[2];
+    CHECK(count <= 2);
+    for (size_t i = 0; i < count; i++) {
+        buffers[i] = uv_buf_init((char *)(uintptr_t)pieces[i].data, (unsigned)pieces[i].length);
+    }
+    int written = uv_try_write((uv_stream_t *)&conn->tcp, buffers, (unsigned)count);
+    *taken = written < 0 ? 0 : (size_t)written;
+    if (written < 0 && written != UV_EAGAIN) {
+        conn_close(conn);
+        return false;
+    }
+    return true;
+}
+
+void conn_stream_end(struct conn *conn, struct slice last) {
+    conn_leave_stream(conn);
+    conn->keep_alive = false;
+    conn_write(conn, last.data, last.length);
+}
+
 void conn_client_address(const struct conn *conn, char out[static CLIENT_ADDRESS_LENGTH]) {
     struct sockaddr_storage address;
     int size = sizeof address;
@@ -296,6 +352,7 @@ void conn_check_deadline(struct conn *conn, uint64_t now_ms) {
     }
     switch (conn->state) {
     case CONN_WORKING:
+    case CONN_STREAMING:
     case CONN_CLOSING: return; // the work is bounded by itself
     case CONN_READING:
         if (http_parser_is_inside_request(conn->parser)) {

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct event_reader;
 struct job;
 struct route;
 struct server;
@@ -23,6 +24,7 @@ enum conn_state {
     CONN_READING,   // idle, or inside a request
     CONN_WORKING,   // a handler has the request
     CONN_WRITING,   // the client has not taken all of the answer yet
+    CONN_STREAMING, // a reader of events: gets what there is, until it leaves
     CONN_LINGERING, // all is said: waits for the client to close, and drops what it still sends
     CONN_CLOSING,
 };
@@ -33,11 +35,12 @@ struct conn {
     struct conn *previous, *next; // in the server's list
     enum conn_state state;
     struct http_parser *parser;
-    struct text unparsed;      // bytes behind the request being worked on
-    bool has_more;             // there were such bytes when it began
-    const struct route *route; // of the request being worked on, or NULL
-    struct job *job;           // that will answer it, or NULL
-    uint64_t deadline_ms;      // loop time at which the present state has lasted too long
+    struct text unparsed;        // bytes behind the request being worked on
+    bool has_more;               // there were such bytes when it began
+    const struct route *route;   // of the request being worked on, or NULL
+    struct job *job;             // that will answer it, or NULL
+    struct event_reader *reader; // that it is, or NULL
+    uint64_t deadline_ms;        // loop time at which the present state has lasted too long
     bool is_head;
     bool keep_alive; // wanted by the request being worked on
     bool parsing;    // conn_parse() is on the stack
@@ -62,6 +65,13 @@ void conn_client_address(const struct conn *conn, char out[static CLIENT_ADDRESS
 void conn_expect(struct conn *conn, struct job *job);
 // For a job's `finished`: the connection that waits for it, parted from it; NULL: nobody waits any more.
 MUST_CHECK struct conn *conn_of_job(struct job *job);
+
+// Answers with the head of a stream of events and its first bytes. False: it is closed, the client does not take them.
+MUST_CHECK bool conn_stream(struct conn *conn, struct event_reader *reader, struct slice first);
+// As much as the socket takes at once, which may be nothing. False: the client is gone, and the connection is closed.
+MUST_CHECK bool conn_stream_write(struct conn *conn, const struct slice *pieces, size_t count, size_t *taken);
+// The last bytes of a stream: it is no reader any more, and closes when it has them.
+void conn_stream_end(struct conn *conn, struct slice last);
 
 // The sweep: acts on a deadline that has passed.
 void conn_check_deadline(struct conn *conn, uint64_t now_ms);

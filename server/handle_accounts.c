@@ -2,6 +2,7 @@
 #include "bank_api.h"
 #include "conn.h"
 #include "database_problem.h"
+#include "events.h"
 #include "handlers.h"
 #include "json_codec.h"
 #include "parameters.h"
@@ -117,6 +118,9 @@ void handle_transactions(struct exchange *exchange) {
 static void reset_finished(struct job *job) {
     struct accounts_job *reset = CONTAINER_OF(job, struct accounts_job, job);
     struct conn *conn = conn_to_answer(job);
+    if (job->database == DB_OK) {
+        events_reset(reset->events, &reset->accounts);
+    }
     if (conn != NULL) {
         struct text body = {0};
         text_append_string(&body, "{\"status\":\"reset\",\"accounts\":");
@@ -129,6 +133,8 @@ static void reset_finished(struct job *job) {
 
 void handle_reset(struct exchange *exchange) {
     if (parameters_are_absent(exchange)) {
-        submit(exchange, &reset_job_new()->job, reset_finished);
+        struct accounts_job *reset = reset_job_new();
+        reset->events = exchange->api->events;
+        submit(exchange, &reset->job, reset_finished);
     }
 }

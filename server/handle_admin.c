@@ -3,6 +3,7 @@
 #include "bank_limits.h"
 #include "conn.h"
 #include "content_type.h"
+#include "events.h"
 #include "handlers.h"
 #include "json_codec.h"
 #include "log.h"
@@ -23,6 +24,7 @@ static bool change_settings(struct exchange *exchange, const struct settings_cha
     bool changed = settings_apply(&api->settings, change, pool_transfer_slots(api->pool), &problem);
     if (changed) {
         gate_change_settings(pool_gate(api->pool), api->settings.gate_version);
+        events_settings_changed(api->events, &api->settings);
         struct text now = {0};
         json_write_settings(&now, &api->settings);
         log_write(LOG_LEVEL_INFO, NULL, "Settings are now %s", text_terminated(&now));

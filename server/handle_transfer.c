@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "content_type.h"
+#include "events.h"
 #include "handlers.h"
 #include "json_codec.h"
 #include "parameters.h"
@@ -84,27 +85,23 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
     CHECK(false);
 }
 
-static int respond_outcome(struct conn *conn, const struct transfer_job *transfer) {
-    struct text detail = {0};
-    int status = status_of(transfer, &detail);
-    if (status == 200) {
-        respond_record(conn, transfer);
-    } else {
-        conn_respond_problem_of(conn, status, (struct slice){detail.data, detail.length}, &transfer->request.trace);
-    }
-    text_free(&detail);
-    return status;
-}
-
-// Answers whoever still waits, hands the trace on, and lets go of the job.
+// Answers whoever still waits, tells those who follow it, hands the trace on, and lets go of the job.
 static void end_transfer(struct transfer_job *transfer) {
     struct conn *conn = conn_of_job(&transfer->job);
-    int status = 0;
+    struct text detail = {0};
+    int status = status_of(transfer, &detail);
+    struct slice told = {detail.data, detail.length};
     if (conn != NULL) {
         database_watch_heard(&server_api(conn->server)->watch, transfer->job.database);
-        status = respond_outcome(conn, transfer);
+        if (status == 200) {
+            respond_record(conn, transfer);
+        } else {
+            conn_respond_problem_of(conn, status, told, &transfer->request.trace);
+        }
     }
-    transfer_trace_end(transfer, status);
+    events_transfer_ended(transfer, status, told);
+    text_free(&detail);
+    transfer_trace_end(transfer, conn == NULL ? 0 : status);
 }
 
 static void transfer_finished(struct job *job) {
@@ -125,6 +122,7 @@ static void begin_transfer(const struct exchange *exchange, struct transfer_job 
     transfer_trace_begin(exchange, transfer);
     transfer->job.finished = transfer_finished;
     conn_expect(exchange->conn, &transfer->job);
+    events_admit(exchange->api->events, transfer);
 }
 
 void handle_transfer(struct exchange *exchange) {

@@ -21,6 +21,7 @@ void handle_strategies(struct exchange *exchange);
 void handle_audit(struct exchange *exchange);
 void handle_races(struct exchange *exchange);
 void handle_race(struct exchange *exchange);
+void handle_events(struct exchange *exchange);
 void handle_page(struct exchange *exchange);
 void handle_docs(struct exchange *exchange);
 void handle_openapi(struct exchange *exchange);

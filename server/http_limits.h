@@ -27,6 +27,17 @@
 
 #define RETRY_AFTER_SECONDS 1 // with a 503
 
+// The events. A tick is the time between two writes to one reader, while people can follow and under load.
+#define EVENT_READERS_MAX 256
+#define EVENT_TICK_MS 25
+#define EVENT_TICK_LOADED_MS 250
+#define EVENT_LOAD_MEMORY_MS 1000 // a load is one so long after the last transfer that was not followed
+#define EVENT_HEARTBEAT_MS 15000
+#define EVENT_LAG_MAX (768 * 1024)      // bytes a reader may be behind; beyond it is let go
+#define EVENT_SOCKET_BUFFER (64 * 1024) // of a reader, in the kernel, which doubles it
+#define FOLLOWED_AT_ONCE 64
+#define FOLLOWED_A_SECOND 16
+
 // The shutdown: idle connections may have a request on the wire when it begins, so they are read a moment longer.
 #define SHUTDOWN_GRACE_MS 100
 #define SHUTDOWN_TIMEOUT_MS_MIN 100

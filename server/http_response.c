@@ -81,7 +81,8 @@ void http_response_write(const struct http_response *response, const struct http
     static const struct slice json = SLICE_INITIALIZER("\r\nContent-Type: application/json");
     static const struct slice fleeting = SLICE_INITIALIZER("\r\nCache-Control: no-store");
     static const struct slice kept = SLICE_INITIALIZER("\r\nCache-Control: no-cache");
-    static const struct slice always = SLICE_INITIALIZER("\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ");
+    static const struct slice always = SLICE_INITIALIZER("\r\nX-Content-Type-Options: nosniff");
+    static const struct slice length = SLICE_INITIALIZER("\r\nContent-Length: ");
     if (response->status == 200) {
         text_append_slice(out, ok);
     } else {
@@ -104,7 +105,10 @@ void http_response_write(const struct http_response *response, const struct http
     }
     text_append_slice(out, response->page_etag == NULL ? fleeting : kept);
     text_append_slice(out, always);
-    text_append_unsigned(out, response->body.length);
+    if (!response->streams) {
+        text_append_slice(out, length);
+        text_append_unsigned(out, response->body.length);
+    }
     text_append(out, "\r\n\r\n", 4);
     if (!framing->head_only && response->status != 304) {
         text_append_slice(out, response->body);

@@ -79,7 +79,7 @@ void json_write_races(struct text *out, const struct race_list *races) {
     text_append_string(out, "}}");
 }
 
-static void write_trace_url(struct text *out, const char *template, const char *trace_id) {
+void json_write_trace_url(struct text *out, const char *template, const char *trace_id) {
     static const char parameter[] = "{trace_id}";
     text_append_string(out, ",\"trace_url\":");
     const char *place = template == NULL || trace_id[0] == '\0' ? NULL : strstr(template, parameter);
@@ -145,7 +145,7 @@ void json_write_race(struct text *out, const struct race_detail *detail, const c
         text_append_string(out, i == 0 ? "" : ",");
         json_write_record(out, record);
         out->length--; // the brace that closes the record: it goes on
-        write_trace_url(out, trace_url, record->trace_id);
+        json_write_trace_url(out, trace_url, record->trace_id);
         write_steps(out, detail, record->id);
         write_waits(out, detail, record->id);
         text_append_string(out, "}");

@@ -1,5 +1,6 @@
 // bank-api: puts the parts together, runs the loop, takes the parts apart. Main thread, which is the loop thread.
 #include "bank_api.h"
+#include "events.h"
 #include "healthcheck.h"
 #include "log.h"
 #include "server.h"
@@ -82,6 +83,7 @@ static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
         .queue_limit = api->config.transfer_queue_limit,
         .metrics = api->bank_metrics,
     });
+    api->events = events_new(loop, api->metrics, api->config.tracing.page_url);
     gate_change_settings(pool_gate(api->pool), api->settings.gate_version);
 }
 
@@ -90,6 +92,7 @@ static void bank_api_end(struct bank_api *api) {
         otlp_exporter_stop(api->exporter, TRACE_FLUSH_MS);
     }
     pool_free(api->pool);
+    events_free(api->events);
     process_metrics_free(api->process_metrics);
     http_metrics_free(api->http_metrics);
     bank_metrics_free(api->bank_metrics);

@@ -20,6 +20,7 @@ static const struct route routes[] = {
     {HTTP_METHOD_GET, "/audit", handle_audit, false},
     {HTTP_METHOD_GET, "/races", handle_races, false},
     {HTTP_METHOD_GET, "/races/{transfer_id}", handle_race, false},
+    {HTTP_METHOD_GET, "/events", handle_events, false},
     {HTTP_METHOD_GET, "/metrics", handle_metrics, false},
     {HTTP_METHOD_POST, "/reset", handle_reset, true},
     {HTTP_METHOD_GET, "/admin/settings", handle_settings, true},

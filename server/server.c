@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "conn.h"
+#include "events.h"
 #include "log.h"
 
 #include <netdb.h>
@@ -47,6 +48,7 @@ static void on_sweep(uv_timer_t *timer) {
         next = conn->next;
         conn_check_deadline(conn, now_ms);
     }
+    events_sweep(server->api->events);
 }
 
 struct server *server_new(uv_loop_t *loop, struct bank_api *api) {

@@ -2,10 +2,11 @@
 //
 //   server_stop()   gates open, queued transfers get their 503, the listener closes
 //   grace           idle connections are read a moment longer: their next request may be on the wire
-//   draining        idle connections close as they fall idle; the others end with their answer
+//   draining        readers of events are told; idle connections close as they fall idle; the others end with their answer
 //   forced          the time is over: jobs stop waiting for the database, and their clients get a last answer
 //   closing         no connection, no job: the last handles close, and the loop ends by itself
 #include "conn.h"
+#include "events.h"
 #include "log.h"
 #include "server_internal.h"
 
@@ -41,6 +42,7 @@ void server_continue_stopping(struct server *server) {
     }
     server->stage = STOP_CLOSING;
     pool_leave_loop(server->api->pool);
+    events_leave_loop(server->api->events);
     close_handle((uv_handle_t *)&server->listener);
     close_handle((uv_handle_t *)&server->sweep);
     close_handle((uv_handle_t *)&server->stop_timer);
@@ -70,6 +72,7 @@ static void force(struct server *server) {
     server->stage = STOP_FORCED;
     log_write(LOG_LEVEL_WARN, NULL, "Shutdown: time is over with %u connections open", server->connection_count);
     pool_abort(server->api->pool);
+    events_end(server->api->events);
     close_connections(server, conn_is_reading);
     stop_after(server, SHUTDOWN_FORCE_MS, on_force_over);
 }
@@ -81,6 +84,7 @@ static void on_drain_over(uv_timer_t *timer) {
 static void on_grace_over(uv_timer_t *timer) {
     struct server *server = CONTAINER_OF(timer, struct server, stop_timer);
     server->stage = STOP_DRAINING;
+    events_end(server->api->events); // what the opened gates let go was told
     close_connections(server, conn_is_idle);
     stop_after(server, server->api->config.shutdown_timeout_ms - SHUTDOWN_GRACE_MS, on_drain_over);
     server_continue_stopping(server);

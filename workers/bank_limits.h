@@ -66,6 +66,9 @@
 #define RACE_STRATEGIES_MAX 12 // likewise
 #define RACE_TRANSFERS_MAX 64  // of one race that are told in full
 
+// Steps and arrivals at the barrier on their way to the loop; what comes beyond is told at the transfer's end.
+#define FEED_EVENTS_MAX 4096
+
 static_assert(TRANSFER_SLOTS(WORKER_THREADS_MIN) >= BARRIER_COUNT_MIN, "the smallest pool must hold the smallest race");
 static_assert(WORKER_THREADS_MAX <= 1024, "libuv clamps its pool to 1024 threads");
 static_assert(DATABASE_LOCK_TIMEOUT_MS > 2 * DELAY_MS_MAX, "a racer must outlast the delay of the lock's holder");

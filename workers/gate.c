@@ -23,6 +23,7 @@ struct barrier_round {
     bool complete;    // the last party is here: nobody times out any more
     bool open;        // whoever waits may go, for the reason in `release`
     enum gate_release release;
+    bool told; // of an early opening: the first to leave has the roll
     uint64_t first_past_ns;
     uint32_t arrivals; // in all, those who gave up included
     uint32_t place_count;
@@ -103,6 +104,22 @@ static void round_free(struct barrier_round *round) {
     free(round);
 }
 
+static void roll_add(struct barrier_roll *roll, const struct barrier_party *party) {
+    if (roll->count <= BARRIER_PEERS_MAX) {
+        memcpy(roll->names[roll->count++], party->name, sizeof party->name);
+    }
+    roll->watcher = party->watcher != NULL ? party->watcher : roll->watcher;
+}
+
+// Everybody who stands here now.
+static void round_call_roll(const struct barrier_round *round, struct barrier_roll *roll) {
+    for (uint32_t i = 0; i < round->arrivals; i++) {
+        if (!round->places[i].gone) {
+            roll_add(roll, &round->places[i].party);
+        }
+    }
+}
+
 static void round_enter(struct barrier_round *round, const struct barrier_party *party, struct barrier_ticket *ticket) {
     round->tickets++;
     round->present++;
@@ -115,6 +132,9 @@ static void round_enter(struct barrier_round *round, const struct barrier_party 
     }
     round->places[ticket->number] = (struct round_place){.party = *party};
     round->complete = round->present == round->parties;
+    if (round->complete) {
+        round_call_roll(round, &ticket->roll);
+    }
 }
 
 void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct barrier_party *party,
@@ -158,7 +178,9 @@ static void round_tell_peers(const struct barrier_round *round, uint32_t own_num
     }
 }
 
-static void round_leave(struct gate *gate, struct barrier_round *round, uint32_t number, struct barrier_pass *pass) {
+static void round_leave(struct gate *gate, struct barrier_round *round, struct barrier_ticket *ticket,
+                        struct barrier_pass *pass) {
+    uint32_t number = ticket->number;
     pass->release = round->open ? round->release : GATE_TIMED_OUT;
     pass->present = round->present;
     if (round->complete) {
@@ -171,6 +193,12 @@ static void round_leave(struct gate *gate, struct barrier_round *round, uint32_t
         pass->skew_ns = now - round->first_past_ns;
         round_tell_peers(round, number, pass);
     } else {
+        if (!round->open) {
+            roll_add(&ticket->roll, &round->places[number].party); // it leaves alone
+        } else if (!round->told) {
+            round_call_roll(round, &ticket->roll);
+        }
+        round->told = round->open;
         round->places[number].gone = true;
     }
     gate->waiting--;
@@ -191,7 +219,7 @@ void gate_barrier_await(struct gate *gate, struct barrier_ticket *ticket, uint32
     } else {
         round_wait(gate, round, timeout_ms);
     }
-    round_leave(gate, round, ticket->number, pass);
+    round_leave(gate, round, ticket, pass);
     uv_mutex_unlock(&gate->mutex);
 }
 

@@ -24,10 +24,20 @@ enum gate_release {
 // What a party says of itself: its span, what it is after, and a mark of its own that others can look for. Two that
 // are after the same are rivals.
 #define BARRIER_SUBJECT_MAX 64
+#define BARRIER_NAME_MAX 8
 struct barrier_party {
     struct trace_context span;
     char subject[BARRIER_SUBJECT_MAX + 1];
     int mark;
+    char name[BARRIER_NAME_MAX + 1];
+    void *watcher; // who wants to hear when it is let go; NULL: nobody. The gate only hands it on
+};
+
+// Who is let go together: the first of them. One party of a round gets it, to tell of the release.
+struct barrier_roll {
+    uint32_t count; // 0: somebody else tells
+    char names[BARRIER_PEERS_MAX + 1][BARRIER_NAME_MAX + 1];
+    void *watcher; // of one of them that has one
 };
 
 struct gate;
@@ -39,6 +49,7 @@ struct barrier_ticket {
     uint32_t position;           // 1 for the first to arrive
     uint32_t number;             // of its arrival in this round, from 0; those who gave up count too
     uint32_t parties;            // how many the round waits for
+    struct barrier_roll roll;    // from the arrival of the last party on, or from its own early leave
 };
 
 struct barrier_pass {

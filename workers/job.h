@@ -47,6 +47,7 @@ void job_query(struct job *job, struct worker *worker,
                enum db_status (*query)(struct job *job, struct db_session *session));
 
 struct transfer_trace;
+struct events;
 struct lane;
 
 struct transfer_job {
@@ -56,6 +57,7 @@ struct transfer_job {
     bool at_gate;                      // of the pool: passes the barrier only, to be booked in a batch afterwards
     bool passed_gate;                  // of the pool: and has done so
     struct transfer_trace *trace;      // the server's, or NULL
+    struct events *events;             // the server's: who is told of its end
     struct transfer_request request;   // in
     struct transfer_result result;     // out
 };
@@ -65,6 +67,7 @@ struct accounts_job {
     struct job job;
     char id[ACCOUNT_ID_MAX + 1];
     struct account_list accounts;     // out
+    struct events *events;            // the server's, of a reset: who is told of it
     struct accounts_job *next_reader; // of the pool: waits, or is read together with this one
 };
 

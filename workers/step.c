@@ -4,6 +4,8 @@
 #include "clock.h"
 #include "money.h"
 
+#include <stdio.h>
+
 static const char *step_name(enum step_kind kind) {
     switch (kind) {
     case STEP_READ: return "read";
@@ -32,6 +34,23 @@ struct step *step_add(struct step_list *list, enum step_kind kind, uint64_t star
     return &list->steps[place];
 }
 
+static int64_t ended_us(const struct step *step, int64_t moment_us, uint64_t moment_ns) {
+    return moment_us + (int64_t)(step->ended_ns - moment_ns) / (int64_t)NANOSECONDS_PER_MICROSECOND;
+}
+
+void step_tell(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct told_step *out) {
+    *out = (struct told_step){
+        .has_value = step->account != NULL,
+        .value = step->account != NULL ? step->value : 0,
+        .at_us = ended_us(step, moment_us, moment_ns),
+        .took_us = (int64_t)((step->ended_ns - step->started_ns) / NANOSECONDS_PER_MICROSECOND),
+        .parties = step->parties,
+    };
+    (void)snprintf(out->name, sizeof out->name, "%s", step_name(step->kind));
+    (void)snprintf(out->account, sizeof out->account, "%s", step->account == NULL ? "" : step->account);
+    (void)snprintf(out->outcome, sizeof out->outcome, "%s", step->outcome == NULL ? "" : step->outcome);
+}
+
 static void append_step(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct text *out) {
     text_append_format(out, "{\"step\":\"%s\"", step_name(step->kind));
     if (step->account != NULL) {
@@ -47,9 +66,8 @@ static void append_step(const struct step *step, int64_t moment_us, uint64_t mom
     if (step->parties != 0) {
         text_append_format(out, ",\"parties\":%u", step->parties);
     }
-    int64_t since_moment_ns = (int64_t)(step->ended_ns - moment_ns);
     text_append_string(out, ",\"at_us\":");
-    text_append_signed(out, moment_us + since_moment_ns / (int64_t)NANOSECONDS_PER_MICROSECOND);
+    text_append_signed(out, ended_us(step, moment_us, moment_ns));
     text_append_string(out, ",\"took_us\":");
     text_append_unsigned(out, (step->ended_ns - step->started_ns) / NANOSECONDS_PER_MICROSECOND);
     text_append_string(out, "}");

@@ -5,6 +5,7 @@
 
 #include "bank_limits.h"
 #include "text.h"
+#include "told_step.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -36,11 +37,15 @@ struct step {
 struct step_list {
     size_t count;
     size_t dropped; // steps beyond TRANSFER_STEPS_MAX
+    size_t told;    // the first so many have gone to the feed
     struct step steps[TRANSFER_STEPS_MAX];
 };
 
 // The place for the next step; one beyond the list's end is counted and overwritten by the next.
 MUST_CHECK struct step *step_add(struct step_list *list, enum step_kind kind, uint64_t started_ns);
+
+// A step as people are told it; the clocks as below.
+void step_tell(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct told_step *out);
 
 // The list as the JSON array of transfers.steps (views.sql says what its keys mean). The clocks meet in one moment:
 // `moment_us` since 1970 was `moment_ns` of the monotonic clock.

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "strategy.h"
 #include "transfer_internal.h"
+#include "transfer_tell.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -78,6 +79,7 @@ static void transfer_note_retry(struct transfer *transfer) {
     result->retries_serialization += !deadlock && !stale;
     transfer_log(transfer, LOG_LEVEL_INFO, "Lost against another transaction (%s), attempt %u of %d", step->outcome,
                  transfer->result->attempts, TRANSFER_ATTEMPTS_MAX);
+    transfer_tell_steps(transfer->request, result);
 }
 
 // Leaves no transaction open behind an attempt that failed. The outcome stands, whatever comes of the rollback.

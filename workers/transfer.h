@@ -33,6 +33,8 @@ enum transfer_outcome {
     TRANSFER_FAILED,               // the database refused in a way the lab does not know; nothing has happened
 };
 
+struct feed;
+
 struct transfer_request {
     char id[TRANSFER_ID_LENGTH + 1];
     char from_account[ACCOUNT_ID_MAX + 1];
@@ -44,6 +46,7 @@ struct transfer_request {
     bool traced;                // there is an exporter: a race is kept whatever trace.sampled says
     int64_t received_us;        // since 1970
     uint64_t received_ns;       // monotonic
+    struct feed *feed;          // that hears of its steps; NULL: it is not followed
 };
 
 #define SQLSTATE_RETRIED_KINDS 2

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "strategy.h"
 #include "transfer_internal.h"
+#include "transfer_tell.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ static enum transfer_outcome take_booking(struct transfer *transfer, const struc
     struct step *credit = step_add(&result->steps, STEP_CREDIT, deduct->ended_ns);
     credit->account = request->to_account;
     credit->value = result->to_balance_after;
+    transfer_tell_steps(request, result);
     return TRANSFER_SUCCESS;
 }
 

@@ -2,6 +2,7 @@
 #include "bank.h"
 #include "clock.h"
 #include "transfer_internal.h"
+#include "transfer_tell.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,6 +28,8 @@ void transfer_wait_at_barrier(struct transfer *transfer) {
     uint64_t started_ns = clock_monotonic_ns();
     struct barrier_party party = {.span = transfer->request->span};
     party.mark = transfer->session == NULL ? 0 : db_session_backend(transfer->session);
+    party.watcher = transfer->request->feed;
+    (void)snprintf(party.name, sizeof party.name, "%s", transfer->request->id);
     (void)snprintf(party.subject, sizeof party.subject, "%s", transfer->request->from_account);
     gate_barrier_arrive(transfer->gate, settings->gate_version, settings->barrier_count, &party, ticket);
     if (ticket->round == NULL) {
@@ -34,10 +37,12 @@ void transfer_wait_at_barrier(struct transfer *transfer) {
     }
     transfer_log(transfer, LOG_LEVEL_INFO, "Waiting at barrier (%" PRIu32 "/%" PRIu32 ")", ticket->position,
                  ticket->parties);
+    transfer_tell_arrival(transfer->request, ticket);
     if (ticket->position == ticket->parties) {
         // Before the release, so that the line stands before what the released ones do.
         transfer_log(transfer, LOG_LEVEL_INFO, "BARRIER RELEASED: all %" PRIu32 " transfers proceed now",
                      ticket->parties);
+        transfer_tell_release(transfer->request, ticket, GATE_RELEASED);
     }
     struct barrier_pass *pass = &transfer->result->barrier;
     gate_barrier_await(transfer->gate, ticket, settings->barrier_timeout_ms, pass);
@@ -47,6 +52,8 @@ void transfer_wait_at_barrier(struct transfer *transfer) {
     step->outcome = gate_release_name(pass->release);
     step->parties = ticket->parties;
     log_barrier_pass(transfer, ticket);
+    transfer_tell_release(transfer->request, ticket, pass->release);
+    transfer_tell_steps(transfer->request, transfer->result);
 }
 
 void transfer_pass_barrier(const struct transfer_request *request, struct gate *gate, struct transfer_result *result) {
@@ -65,6 +72,7 @@ void transfer_delay(struct transfer *transfer) {
     transfer_log(transfer, LOG_LEVEL_INFO, "Debug delay: %" PRIu32 " ms", settings->delay_ms);
     step->outcome = gate_release_name(gate_delay(transfer->gate, settings->gate_version, settings->delay_ms));
     step->ended_ns = clock_monotonic_ns();
+    transfer_tell_steps(transfer->request, transfer->result);
 }
 
 // How many of these backends wait for what this session holds. False: the transaction has failed, which its next
@@ -121,6 +129,7 @@ void transfer_hold_row(struct transfer *transfer) {
     enum gate_release release = await_rivals(transfer);
     step->outcome = gate_release_name(release);
     step->ended_ns = clock_monotonic_ns();
+    transfer_tell_steps(transfer->request, transfer->result);
     if (release == GATE_TIMED_OUT) {
         transfer_log(transfer, LOG_LEVEL_WARN, "Barrier timed out after %" PRIu32 " ms at the row of %s",
                      transfer->request->settings.barrier_timeout_ms, transfer->request->from_account);

@@ -3,6 +3,7 @@
 #include "bank.h"
 #include "clock.h"
 #include "transfer_internal.h"
+#include "transfer_tell.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ static enum transfer_outcome read_balances(struct transfer *transfer, enum state
     }
     step->account = request->from_account;
     step->value = transfer->result->from_balance_before;
+    transfer_tell_steps(request, transfer->result);
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 1: Read balance for %s = $%s%s", request->from_account,
                  amount_text_of(step->value).text, kind == STEP_LOCK ? " (row locked)" : "");
     return TRANSFER_GOES_ON;
@@ -72,6 +74,7 @@ bool transfer_check(struct transfer *transfer) {
     struct step *step = step_add(&transfer->result->steps, STEP_CHECK, clock_monotonic_ns());
     step->account = request->from_account;
     step->value = balance;
+    transfer_tell_steps(request, transfer->result);
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 2: Check if $%s >= $%s", amount_text_of(balance).text,
                  amount_text_of(request->amount).text);
     return balance >= request->amount;

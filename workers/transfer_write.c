@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "strategy.h"
 #include "transfer_internal.h"
+#include "transfer_tell.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
     transfer->wrote |= !transfer->in_transaction;
     step->account = change->account;
     step->value = *change->after;
+    transfer_tell_steps(transfer->request, transfer->result);
     return TRANSFER_GOES_ON;
 }
 

@@ -23,6 +23,7 @@ static const struct {
     {HTTP_METHOD_GET, "/docs", "/docs", handle_docs, false},
     {HTTP_METHOD_GET, "/openapi.json", "/openapi.json", handle_openapi, false},
     {HTTP_METHOD_GET, "/page/page.css", "/page/{name}", handle_page_file, false},
+    {HTTP_METHOD_GET, "/events", "/events", handle_events, false},
     {HTTP_METHOD_GET, "/races", "/races", handle_races, false},
     {HTTP_METHOD_GET, "/races/0123abcd", "/races/{transfer_id}", handle_race, false},
     {HTTP_METHOD_GET, "/health", "/health", handle_health, false},
