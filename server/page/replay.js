@@ -6,18 +6,21 @@ import { element } from "./timeline_svg.js";
 const DURATION_MS = 9000;
 const STEPS = 24; // where motion is not wanted, it jumps
 
-function reveal(svg, drawing, cursor, head, rows) {
+function reveal(svg, drawing, head, rows) {
   for (const part of svg.querySelectorAll(".part")) {
     part.classList.toggle("later", Number(part.dataset.reveal) > head);
   }
   for (const row of rows) {
     row.classList.toggle("later", drawing.place(Number(row.dataset.ms)) > head);
   }
-  const [from, to] = drawing.upright ? [["y1", "y2"], drawing.width] : [["x1", "x2"], drawing.height];
-  const along = drawing.upright ? ["x1", "x2"] : ["y1", "y2"];
-  from.forEach((name) => cursor.setAttribute(name, head.toFixed(1)));
-  cursor.setAttribute(along[0], "0");
-  cursor.setAttribute(along[1], String(to));
+}
+
+function moveTo(cursor, drawing, head) {
+  const ends = drawing.upright
+    ? { x1: 0, x2: drawing.width, y1: head, y2: head } : { x1: head, x2: head, y1: 0, y2: drawing.height };
+  for (const [name, value] of Object.entries(ends)) {
+    cursor.setAttribute(name, value.toFixed(1));
+  }
 }
 
 // Gives a function that stops it. onEnd() is called once, also when stopped.
@@ -32,7 +35,7 @@ export function startReplay(svg, drawing, rows, onEnd) {
   function stop() {
     if (!ended) {
       ended = true;
-      reveal(svg, drawing, cursor, Infinity, rows);
+      reveal(svg, drawing, Infinity, rows);
       cursor.remove();
       onEnd();
     }
@@ -48,7 +51,9 @@ export function startReplay(svg, drawing, rows, onEnd) {
       return;
     }
     share = still ? Math.floor(share * STEPS) / STEPS : share;
-    reveal(svg, drawing, cursor, drawing.from + share * (end - drawing.from), rows);
+    const head = drawing.from + share * (end - drawing.from);
+    reveal(svg, drawing, head, rows);
+    moveTo(cursor, drawing, head);
     requestAnimationFrame(frame);
   }
 

@@ -169,15 +169,18 @@ class Browser:
         return [event["params"]["request"]["url"] for event in self.network()
                 if event["method"] == "Network.requestWillBeSent"]
 
-    def transferred(self):
-        """Bytes on the wire, headers counted."""
-        return sum(event["params"]["encodedDataLength"] for event in self.network()
-                   if event["method"] == "Network.loadingFinished")
+    def transferred(self, part=""):
+        """Bytes on the wire, headers counted, of everything whose address contains `part`."""
+        events = self.network()
+        wanted = {event["params"]["requestId"] for event in events if event["method"] == "Network.requestWillBeSent"
+                  and part in event["params"]["request"]["url"]}
+        return sum(event["params"]["encodedDataLength"] for event in events
+                   if event["method"] == "Network.loadingFinished" and event["params"]["requestId"] in wanted)
 
-    def picture(self, whole=True):
-        """A PNG of the page, the whole of it or what fits the window."""
-        size = self.script("return [document.documentElement.clientWidth, arguments[0] ? document.documentElement.scrollHeight : innerHeight]", whole)
+    def picture(self, height=None):
+        """A PNG of the page: what fits the window, or as much of the page as `height`."""
+        width, inner = self.script("return [document.documentElement.clientWidth, innerHeight]")
         time.sleep(0.3)  # transitions
-        clip = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
+        clip = {"x": 0, "y": 0, "width": width, "height": height or inner, "scale": 1}
         shot = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         return base64.b64decode(shot["data"])

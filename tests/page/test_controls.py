@@ -151,4 +151,4 @@ def test_no_sideways_scrolling(bank, open_browser, size):
     page.race_under_the_fix()
     widths = page.script("return [document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= widths[1], widths
-    assert bool(page.all("svg.upright")) == (size[0] < 768)
+    assert bool(page.all("svg.upright")) == (size[0] < 1000)

@@ -1,0 +1,70 @@
+"""Takes the README's pictures of the page: a real race and the same under the fix, in light, dark and phone width.
+
+    /usr/bin/python3 tests/page/pictures.py [FOLDER]        # docs/pictures by default
+
+Wants what the page's tests want; makes the PNGs small where there is a pngquant or an optipng."""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(HERE), str(ROOT / "tests/api")]
+
+# pylint: disable=wrong-import-position
+from bank import Bank
+from browser import PHONE, Browser
+from cluster import running_cluster
+from pace import eventually
+
+DESKTOP = (1440, 1180)
+PHONE_PICTURE_HEIGHT = 2560  # down to the end of the second timeline
+PICTURES = {"live-light": (DESKTOP, "light"), "live-dark": (DESKTOP, "dark"), "live-phone": (PHONE, "light")}
+
+
+def play(page):
+    """The story, to its end: the bars are those after the double spend, for both pictures are of it."""
+    page.switch("delay", True)
+    page.enter("#delay-ms", 200)
+    page.switch("barrier", True)
+    page.race_under_the_fix()
+    page.race()
+    page.until_balance("alice", "−$600.00")
+    eventually(lambda: len(page.all("#history li")) >= 2, "both are in the history")
+
+
+def smaller(path):
+    """As few bytes as the machine's tools can make of it."""
+    if shutil.which("pngquant"):
+        subprocess.run(["pngquant", "--force", "--skip-if-larger", "--quality=85-100", "--output", path, path], check=False)
+    if shutil.which("optipng"):
+        subprocess.run(["optipng", "-quiet", "-o4", "-strip", "all", path], check=False)
+
+
+def main(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    with running_cluster() as cluster, tempfile.TemporaryDirectory() as logs:
+        bank = Bank(cluster, cluster.new_database(), pathlib.Path(logs) / "log", {}).until_healthy()
+        try:
+            for number, (name, (size, scheme)) in enumerate(PICTURES.items()):
+                page = Browser(size=size, scheme=scheme).open(bank).until_live()
+                if number == 0:
+                    play(page)
+                page.until_finished("race")
+                page.until_finished("fix")
+                page.script("document.activeElement?.blur()")
+                path = folder / f"{name}.png"
+                path.write_bytes(page.picture(PHONE_PICTURE_HEIGHT if size == PHONE else None))
+                smaller(path)
+                print(f"{path}: {path.stat().st_size} bytes")
+                page.close()
+        finally:
+            bank.stop()
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs/pictures")
