@@ -17,8 +17,14 @@ import { askForToken, startToken } from "./token.js";
 import { startTour } from "./tour.js";
 import { count } from "./words.js";
 
+const RACES_ASKED_FOR = 30; // enough to find one of each kind among them
 const HISTORY_LENGTH = 12;
-const SETTLE_MS = 150; // several changes at once are asked for once
+
+// Under load there is news all the time. The page asks for what has settled, and not more often than eyes can follow.
+const SETTLE_MS = 150;
+const ACCOUNTS_PAUSE_MS = 500;
+const RACES_PAUSE_MS = 1000;
+const RESOLVE_PAUSE_MS = 400;
 
 const state = createState({
   accounts: [], strategies: [], settings: null, races: [], totals: null, racing: false,
@@ -32,31 +38,37 @@ function say(text) {
   find("#said").textContent = text;
 }
 
-// At most one call in SETTLE_MS, the last one not lost.
-function settled(call) {
+// Calls it soon, but not again within `pause` ms; what is asked for in between is done once, afterwards.
+function settled(pause, call) {
   let timer = null;
+  let last = -Infinity;
   return () => {
     timer ??= setTimeout(() => {
+      last = performance.now();
       timer = null;
       attempt(call);
-    }, SETTLE_MS);
+    }, Math.max(SETTLE_MS, last + pause - performance.now()));
   };
 }
 
 // What the server knows
 
-const refreshAccounts = settled(async () => state.set({ accounts: await api.accounts() }));
+const refreshAccounts = settled(ACCOUNTS_PAUSE_MS, async () => state.set({ accounts: await api.accounts() }));
 
 async function readRaces() {
-  const { races, totals } = await api.races(HISTORY_LENGTH);
+  const { races, totals } = await api.races(RACES_ASKED_FOR);
   state.set({ races, totals });
   if (tracing && races.length > 0) {
-    tracing = await findTraces(races, api.race);
-    showHistory(state.get("races"), openRaces);
+    tracing = await findTraces(races.slice(0, HISTORY_LENGTH), api.race);
+    listRaces();
   }
 }
 
-const refreshRaces = settled(readRaces);
+function listRaces() {
+  showHistory(state.get("races").slice(0, HISTORY_LENGTH), openRaces);
+}
+
+const refreshRaces = settled(RACES_PAUSE_MS, readRaces);
 
 // Which race stands where
 
@@ -128,11 +140,11 @@ function unpin() {
 // What happens now
 
 const changed = new Map(); // by slot: the group to show with the next frame
+const ended = new Map(); // by slot: the group to ask the server about
 const resolved = new WeakSet();
 
-// A race that has ended is asked for once: only the server knows who missed what, and who waited for whom.
+// Only the server knows who missed what, and who waited for whom: a race that has ended is asked for once.
 async function resolve(group) {
-  resolved.add(group);
   const race = raceModel(await api.race(group.transfers[0].id));
   const shown = shownRace(slotOf(race));
   if (!pinned && shown && group.transfers.some(({ id }) => id === shown.lanes[0].id)) {
@@ -140,11 +152,19 @@ async function resolve(group) {
   }
 }
 
+const resolveEnded = settled(RESOLVE_PAUSE_MS, async () => {
+  const groups = [...ended.values()];
+  ended.clear();
+  await Promise.all(groups.map(resolve));
+});
+
 function showChanged() {
   for (const [slot, group] of changed) {
     showRace(slot, raceModel({ transfers: group.transfers }));
     if (group.finished && !resolved.has(group) && group.transfers.every(({ error }) => !error)) {
-      setTimeout(() => attempt(() => resolve(group)), SETTLE_MS / 3);
+      resolved.add(group);
+      ended.set(slot, group);
+      resolveEnded();
     }
   }
   changed.clear();
@@ -230,7 +250,7 @@ function start() {
   startToken();
   startThemeSwitch();
   state.on(["accounts"], ({ accounts }) => showBalances(accounts));
-  state.on(["races"], ({ races }) => showHistory(races, openRaces));
+  state.on(["races"], listRaces);
   state.on(["totals"], ({ totals }) => showTotals(totals));
   startControls(state, { onSay: say, onRace: unpin });
   startStage();

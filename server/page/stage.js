@@ -10,6 +10,7 @@ import { wordsTable } from "./words_table.js";
 
 const SLOTS = ["race", "fix"];
 const UPRIGHT_BELOW_EM = 44;
+const UPRIGHT_IF_CROWDED_BELOW_EM = 62;
 const FRAME_MS = 80;
 const SMALL = 0.875;
 
@@ -20,7 +21,7 @@ let clockOffsetUs = 0; // the server's clock against this one
 let due = false;
 let measureText = null;
 
-const BOLD = new Set(["bad", "stale", "refused"]);
+const BOLD = new Set(["bad", "stale", "refused", "blocked"]);
 
 // The width of a text in the font of the picture, bold for tones that are drawn bold.
 function measurer(em) {
@@ -96,12 +97,15 @@ function showWords(slot, race) {
   box.replaceChildren(...(race === null ? [] : [wordsTable(race, slot === "race" ? "The race" : "Under the fix")]));
 }
 
-// Lying where there is room, upright where there is not; smaller letters before anything has to be scrolled.
+// Lying where there is room, with smaller letters if need be; upright on narrow screens. A wide screen that is still
+// too narrow for a long race scrolls within the picture's box.
 function layOut(shown, width) {
   const em = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const upright = width < UPRIGHT_BELOW_EM * em;
+  const ways = width < UPRIGHT_BELOW_EM * em ? [[SMALL * em, true]]
+    : width < UPRIGHT_IF_CROWDED_BELOW_EM * em ? [[em, false], [SMALL * em, false], [em, true]]
+      : [[em, false], [SMALL * em, false]];
   let laidOut = [];
-  for (const size of upright ? [SMALL * em] : [em, SMALL * em]) {
+  for (const [size, upright] of ways) {
     measureText = measureText?.em === size ? measureText : Object.assign(measurer(size), { em: size });
     laidOut = layoutTimelines(shown.map((slot) => races[slot]), {
       em: size, measure: measureText, upright, width: width - 2, nowUs: Date.now() * 1000 + clockOffsetUs,
@@ -183,6 +187,12 @@ export function startStage() {
   for (const slot of SLOTS) {
     find(`#panel-${slot} .replay`).addEventListener("click", () => replay(slot));
   }
-  new ResizeObserver(redraw).observe(find("#stage"));
+  let width = 0;
+  new ResizeObserver(([{ contentRect }]) => {
+    if (contentRect.width !== width) {
+      width = contentRect.width;
+      redraw();
+    }
+  }).observe(find("#stage"));
   document.fonts?.ready.then(redraw);
 }
