@@ -77,7 +77,7 @@ void handle_race(struct exchange *exchange) {
     struct text id = {0};
     if (!percent_decode(exchange->parameter, false, &id) || !slice_is_utf8((struct slice){id.data, id.length})) {
         conn_respond_problem(exchange->conn, 400, "The transfer id in the path is not percent-encoded UTF-8");
-    } else if (id.length != TRANSFER_ID_LENGTH || memchr(id.data, '\0', id.length) != NULL) {
+    } else if (id.length != TRANSFER_ID_LENGTH) {
         respond_no_transfer(exchange->conn, (struct slice){id.data, id.length});
     } else {
         submit(exchange, &race_job_new(text_terminated(&id))->job, race_finished);

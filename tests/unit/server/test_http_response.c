@@ -69,6 +69,30 @@ static void test_rare_headers(void **state) {
                     "HTTP/1.1 200 OK" DATE "\r\nContent-Type: x/y\r\ntraceparent: 00-1-2-01" ALWAYS "0\r\n\r\n");
 }
 
+static void test_a_stream_has_no_length(void **state) {
+    (void)state;
+    struct http_response stream = {.status = 200, .content_type = "text/event-stream", .streams = true};
+    assert_response(&stream, (struct http_response_framing){0},
+                    "HTTP/1.1 200 OK" DATE "\r\nContent-Type: text/event-stream\r\nConnection: close"
+                    "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n");
+}
+
+#define PAGE                                                                                                           \
+    "\r\nETag: \"abc\"\r\nContent-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "          \
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"            \
+    "\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-cache\r\nX-Content-Type-Options: "                          \
+    "nosniff\r\nContent-Length: "
+
+static void test_a_file_of_the_page(void **state) {
+    (void)state;
+    struct http_response_framing framing = {.keep_alive = true};
+    struct http_response file = {
+        .status = 200, .content_type = "text/css", .body = SLICE_LITERAL("a{}"), .page_etag = "\"abc\""};
+    assert_response(&file, framing, "HTTP/1.1 200 OK" DATE "\r\nContent-Type: text/css" PAGE "3\r\n\r\na{}");
+    file.status = 304; // what is known is not sent again
+    assert_response(&file, framing, "HTTP/1.1 304 Not Modified" DATE "\r\nContent-Type: text/css" PAGE "3\r\n\r\n");
+}
+
 static void test_body_is_bytes(void **state) {
     (void)state;
     struct text out = {0};
@@ -99,6 +123,7 @@ static void test_every_status_has_its_reason(void **state) {
         const char *reason;
     } reasons[] = {
         {200, "OK"},
+        {304, "Not Modified"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},
@@ -128,6 +153,8 @@ int main(void) {
         cmocka_unit_test(test_head_has_the_length_but_no_body),
         cmocka_unit_test(test_connection_header),
         cmocka_unit_test(test_rare_headers),
+        cmocka_unit_test(test_a_stream_has_no_length),
+        cmocka_unit_test(test_a_file_of_the_page),
         cmocka_unit_test(test_body_is_bytes),
         cmocka_unit_test(test_date_follows_the_clock),
         cmocka_unit_test(test_every_status_has_its_reason),

@@ -1,0 +1,78 @@
+"""The page and its files: served by the program, as they lie in server/page/, under a policy that lets nothing else in."""
+
+import pathlib
+
+import pytest
+
+from problem import assert_problem
+from wire import request_bytes
+
+FOLDER = pathlib.Path(__file__).resolve().parent / "../../server/page"
+FILES = {str(path.relative_to(FOLDER)).replace("/", "-"): path for path in sorted(FOLDER.rglob("*")) if path.is_file()}
+PAGES = {"/": "index.html", "/docs": "docs.html", "/openapi.json": "openapi.json"}
+TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
+         ".js": "text/javascript; charset=utf-8", ".json": "application/json", ".svg": "image/svg+xml"}
+POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+          "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_file(bank, name):
+    answer = bank.get(f"/page/{name}")
+    assert answer.status == 200
+    assert answer.body == FILES[name].read_bytes()
+    assert answer.headers["Content-Type"] == TYPES.get(FILES[name].suffix, "text/plain; charset=utf-8")
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Content-Security-Policy"] == POLICY
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_pages(bank, path):
+    if PAGES[path] in FILES:
+        assert bank.get(path).body == FILES[PAGES[path]].read_bytes()
+        assert bank.request("HEAD", path).status == 200
+    else:
+        assert_problem(bank.get(path), 404)
+    assert_problem(bank.post(path), 405)
+
+
+def test_a_link_to_a_race_is_the_page(bank):
+    """What stands behind the "?" is the page's own business."""
+    assert bank.get("/?race=0123abcd").body == FILES["index.html"].read_bytes()
+
+
+def test_a_copy_that_is_still_good(bank):
+    tag = bank.get("/page/page.css").headers["ETag"]
+    assert tag.startswith('"') and tag.endswith('"')
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        with bank.wire() as wire:
+            wire.send(request_bytes("GET", "/page/page.css", f"If-None-Match: {known}"))
+            answer = wire.answer()
+            assert (answer.status, answer.headers["ETag"], answer.body) == (304, tag, b"")
+            assert wire.send(request_bytes("GET", "/health")).answer().status == 200  # no body followed it
+    for other in ('"other"', tag.strip('"'), f'"x{tag.strip(chr(34))}"', bank.get("/page/page.js").headers["ETag"]):
+        assert bank.get("/page/page.css", If_None_Match=other).status == 200, other
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "..%2Findex.html", "..", "%2e%2e%2frouter.c", "page", "Page.css",
+                                  "index.html/"])
+def test_what_is_no_file(bank, name):
+    assert_problem(bank.get(f"/page/{name}"), 404)
+
+
+def test_a_name_that_is_no_text(bank):
+    assert_problem(bank.get("/page/%ff%fe"), 400)
+    assert_problem(bank.get("/page/%zz"), 400)
+    assert_problem(bank.get("/page/index.html%00"), 400)
+
+
+def test_it_is_served_without_a_database(start_bank, cluster):
+    bank = start_bank(database=cluster.unused_database_name(), ready=False).until_serving()
+    assert bank.get("/").status == 200
+
+
+def test_only_to_its_own_host(bank):
+    with bank.wire() as wire:
+        assert wire.send(request_bytes("GET", "/", host="attacker.example")).answer().status == 421

@@ -1,0 +1,249 @@
+"""GET /races and GET /races/{transfer_id}: what raced, the story of one race, and the totals; all of it from the
+records, so that it outlives a reload, a restart and a reset."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from client import together
+from problem import assert_problem
+from wire import request_bytes
+
+ENVIRONMENT = {"BANK_API_TRACE_URL": "http://localhost:16686/trace/{trace_id}"}
+NOTHING = {"transfers": 0, "races": 0, "double_spends": 0, "lost_updates": 0, "money_drift": 0}
+
+
+def race(bank, strategy, amounts=("800", "800")):
+    """Transfers of Alice's, released together; gives their records, in the order in which they were recorded."""
+    bank.set(strategy=strategy, barrier_enabled=True, barrier_count=len(amounts))
+    calls = [lambda amount=amount, to=to: bank.transfer("alice", to, amount)
+             for amount, to in zip(amounts, ("bob", "charlie") * len(amounts))]
+    assert {answer.status for answer in together(*calls)} == {200}
+    return bank.transactions()[-len(amounts):]
+
+
+def races(bank, limit=20):
+    answer = bank.get(f"/races?limit={limit}")
+    assert answer.status == 200, answer
+    return answer.json()
+
+
+def detail(bank, transfer_id):
+    answer = bank.get(f"/races/{transfer_id}")
+    assert answer.status == 200, answer
+    return answer.json()
+
+
+def test_of_a_new_database(start_bank):
+    assert races(start_bank()) == {"races": [], "totals": NOTHING}
+
+
+def test_a_double_spend(bank):
+    records = race(bank, "vulnerable")
+    told = races(bank)["races"][0]
+    assert told == {"id": told["id"], "transfer_ids": told["transfer_ids"], "transfer_count": 2, "account": "alice",
+                    "at": min(record["timestamp"] for record in records), "strategies": ["vulnerable"],
+                    "verdict": "double_spend", "lowest_balance": -600, "succeeded": 2, "refused": 0}
+    assert told["id"] == told["transfer_ids"][0]
+    assert sorted(told["transfer_ids"]) == sorted(record["id"] for record in records)
+    for record in records:
+        story = detail(bank, record["id"])
+        assert story["race"] == told
+        assert [each["id"] for each in story["transfers"]] == told["transfer_ids"]
+        transfer, = (each for each in story["transfers"] if each["id"] == record["id"])
+        assert transfer.pop("trace_url") == f"http://localhost:16686/trace/{record['trace_id']}"
+        assert set(transfer) - set(record) == {"steps", "blocked_by"}
+        assert {key: transfer[key] for key in record} == record
+
+
+def test_the_steps(bank):
+    record = race(bank, "vulnerable")[0]
+    for transfer in detail(bank, record["id"])["transfers"]:
+        steps = transfer["steps"]
+        assert [step["step"] for step in steps] == ["read", "barrier", "check", "deduct", "credit", "commit"]
+        assert steps == sorted(steps, key=lambda step: step["at_us"])
+        read, barrier, check, deduct, credit, commit = steps
+        assert (read["account"], read["value"]) == (check["account"], check["value"]) == ("alice", 1000)
+        assert (barrier["outcome"], barrier["parties"]) == ("released", 2)
+        assert (deduct["account"], deduct["value"]) == ("alice", transfer["from_balance_after"])
+        assert (credit["account"], credit["value"]) == (transfer["to_account"], transfer["to_balance_after"])
+        assert set(commit) == {"step", "at_us", "took_us"}
+        assert all(isinstance(step[key], int) for step in steps for key in ("at_us", "took_us"))
+        assert commit["at_us"] - steps[0]["at_us"] < transfer["duration_ms"] * 1000 + 1000
+
+
+@pytest.mark.parametrize("strategy,verdict", [("vulnerable", "double_spend"), ("subselect_predicate", "double_spend"),
+                                              ("absolute_update", "lost_update"), ("cte_snapshot", "lost_update")])
+def test_the_write_that_was_missed(bank, strategy, verdict):
+    """The reader acted on 1000, which the writer had made 200."""
+    first, second = race(bank, strategy)
+    story = detail(bank, first["id"])
+    assert story["race"]["verdict"] == verdict
+    reader, = (record for record in (first, second) if record["race_detected"])
+    writer, = (record for record in (first, second) if not record["race_detected"])
+    missed, = story["missed_writes"]
+    assert (missed["reader"], missed["writer"]) == (reader["id"], writer["id"])
+    assert (missed["value_read"], missed["value_written"]) == (1000, 200)
+    steps = {transfer["id"]: {step["step"]: step for step in transfer["steps"]} for transfer in story["transfers"]}
+    assert missed["written_at_us"] == steps[writer["id"]]["deduct"]["at_us"]
+    if "read" in steps[reader["id"]]:
+        assert missed["read_at_us"] == steps[reader["id"]]["read"]["at_us"]
+
+
+@pytest.mark.parametrize("strategy,step", [("for_update", "lock"), ("process_mutex", "mutex"),
+                                           ("advisory_lock", "read")])
+def test_who_waited_for_whom(bank, strategy, step):
+    """The delay inside the lock makes the wait long: the one that is refused has waited for the one that was not."""
+    bank.set(delay_enabled=True, delay_ms=100)
+    first, second = race(bank, strategy)
+    assert (first["status"], second["status"]) == ("success", "failed_insufficient_funds")
+    story = detail(bank, second["id"])
+    assert story["race"]["verdict"] == "clean" and story["missed_writes"] == []
+    assert (story["race"]["succeeded"], story["race"]["refused"]) == (1, 1)
+    waits = {transfer["id"]: transfer["blocked_by"] for transfer in story["transfers"]}
+    assert waits[first["id"]] == []
+    wait, = waits[second["id"]]
+    assert (wait["step"], wait["transfer_id"]) == (step, first["id"])
+    assert wait["to_us"] - wait["from_us"] >= 95000
+
+
+def test_a_chain_of_waits(bank):
+    """Three lock one row after the other: the last waited for both before it, one behind the other."""
+    bank.set(delay_enabled=True, delay_ms=50)
+    records = race(bank, "for_update", ("100", "100", "100"))
+    waits = {transfer["id"]: [wait["transfer_id"] for wait in transfer["blocked_by"]]
+             for transfer in detail(bank, records[0]["id"])["transfers"]}
+    ids = [record["id"] for record in records]
+    assert waits == {ids[0]: [], ids[1]: ids[:1], ids[2]: ids[:2]}
+
+
+@pytest.mark.parametrize("strategy", ["for_update", "optimistic", "batched", "atomic_update"])
+def test_a_race_under_the_fix_is_one_too(bank, strategy):
+    race(bank, strategy)
+    told = races(bank)["races"][0]
+    assert (told["verdict"], told["lowest_balance"], told["succeeded"], told["refused"]) == ("clean", 200, 1, 1)
+    assert told["strategies"] == [strategy]
+
+
+def test_one_that_met_nobody(bank):
+    """It is no race of the list, and a race of one when it is asked for."""
+    before = races(bank)["races"]
+    record = bank.transfer("alice", "bob", "1").json()
+    bank.transfer("alice", "bob", "1")
+    assert races(bank)["races"] == before
+    story = detail(bank, record["id"])
+    assert (story["race"]["id"], story["race"]["transfer_count"]) == (record["id"], 1)
+    assert [each["id"] for each in story["transfers"]] == [record["id"]]
+
+
+def test_those_of_different_accounts_are_no_race(bank):
+    before = races(bank)["races"]
+    bank.set(barrier_enabled=True)
+    together(lambda: bank.transfer("alice", "charlie", "1"), lambda: bank.transfer("bob", "charlie", "1"))
+    assert races(bank)["races"] == before
+
+
+def test_it_outlives_a_reset_and_a_restart(start_bank):
+    before = start_bank(**ENVIRONMENT)
+    record = race(before, "vulnerable")[0]
+    story, told = detail(before, record["id"]), races(before)
+    assert told["totals"] == {**NOTHING, "transfers": 2, "races": 1, "double_spends": 1}
+    before.post("/reset")
+    assert (detail(before, record["id"]), races(before)) == (story, told)
+    before.stop()
+    after = start_bank(database=before.database, **ENVIRONMENT)
+    race(after, "absolute_update")
+    after.post("/reset")
+    race(after, "for_update")
+    assert detail(after, record["id"]) == story
+    assert [each["verdict"] for each in races(after)["races"]] == ["clean", "lost_update", "double_spend"]
+    assert races(after)["totals"] == {"transfers": 6, "races": 2, "double_spends": 1, "lost_updates": 1,
+                                      "money_drift": 800}
+    assert [each["verdict"] for each in races(after, limit=1)["races"]] == ["clean"]
+
+
+def test_a_reset_parts_races(bank):
+    """What came before it and after it did not meet, however close."""
+    first = race(bank, "vulnerable")
+    bank.post("/reset")
+    second = race(bank, "vulnerable")
+    assert {each["id"] for each in detail(bank, first[0]["id"])["transfers"]} == {each["id"] for each in first}
+    assert {each["id"] for each in detail(bank, second[0]["id"])["transfers"]} == {each["id"] for each in second}
+
+
+def test_a_large_race(bank):
+    """Twelve are named in the list; the detail has every one, and who missed whose write."""
+    records = race(bank, "vulnerable", ("100",) * 20)
+    told = races(bank)["races"][0]
+    assert (told["transfer_count"], len(told["transfer_ids"])) == (20, 12)
+    story = detail(bank, records[7]["id"])
+    assert story["race"] == told
+    assert len(story["transfers"]) == 20
+    readers = {record["id"] for record in records if record["race_detected"]}
+    assert {missed["reader"] for missed in story["missed_writes"]} == readers
+    after = {record["id"]: record["from_balance_after"] for record in records}
+    for missed in story["missed_writes"]:
+        assert missed["value_written"] == after[missed["writer"]] == after[missed["reader"]] + 100
+
+
+def test_the_newest_thousand_are_looked_at(bank):
+    """A long log neither grows the answer nor is forgotten by the totals."""
+    old = race(bank, "vulnerable")[0]
+    before = races(bank)["totals"]["transfers"]
+    bank.rows("""INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, from_balance_before,
+                     from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy,
+                     race_detected, steps)
+                 SELECT 'f' || to_char(n, 'FM0000000'), now() + n * interval '1 s', 'bob', 'alice', 1, 2, 1, 1, 2,
+                        'success', 'psql', 1, 'vulnerable', false, '[]' FROM generate_series(1, 3000) n RETURNING 1""")
+    assert_problem(bank.get(f"/races/{old['id']}"), 404)
+    assert_problem(bank.get("/races/f0002000"), 404)
+    assert detail(bank, "f0002500")["transfers"][0]["steps"] == [
+        {"step": "commit", "at_us": detail(bank, "f0002500")["transfers"][0]["steps"][0]["at_us"], "took_us": 0}]
+    assert races(bank)["totals"]["transfers"] == before + 3000
+    bank.post("/reset")
+    assert detail(bank, "f0002500")["race"]["id"] == "f0002500"
+    assert bank.rows("SELECT count(*) AS n FROM past_transfers") == [{"n": 1000}]
+    assert races(bank)["totals"]["transfers"] == before + 3000
+
+
+@pytest.mark.parametrize("transfer_id", ["00000000", "nothing", "a" * 300, "alice'--"])
+def test_unknown_transfers(bank, transfer_id):
+    assert_problem(bank.get(f"/races/{transfer_id}"), 404)
+
+
+def test_what_cannot_be_asked(bank):
+    for query in ("limit=0", "limit=101", "limit=x", "limit=", "other=1"):
+        assert_problem(bank.get(f"/races?{query}"), 422)
+    assert_problem(bank.get("/races/00000000?limit=1"), 422)
+    assert_problem(bank.get("/races/%ff"), 400)
+    assert_problem(bank.get("/races/%00"), 400)
+    assert_problem(bank.post("/races"), 405)
+    with bank.wire() as wire:
+        assert wire.send(request_bytes("HEAD", "/races")).answer(to="HEAD").status == 200
+
+
+def test_money_is_exact(bank):
+    bank.set(barrier_enabled=True)
+    together(lambda: bank.transfer("alice", "bob", "0.01"), lambda: bank.transfer("alice", "bob", "0.02"))
+    told = races(bank)["races"][0]
+    assert told["lowest_balance"] == Decimal("999.97")
+    assert all("E" not in json.dumps(step, default=str) for step in detail(bank, told["id"])["transfers"][0]["steps"])
+
+
+def test_without_a_place_for_traces(start_bank):
+    bank = start_bank()
+    record = bank.transfer("alice", "bob", "1").json()
+    assert detail(bank, record["id"])["transfers"][0]["trace_url"] is None
+
+
+def test_the_views_for_psql(bank):
+    race(bank, "vulnerable")
+    group = bank.rows("SELECT * FROM race_groups LIMIT 1")[0]
+    assert (group["verdict"], group["transfer_count"], group["lowest_balance"]) == ("double_spend", 2, -600)
+    assert bank.rows("SELECT value_read, value_written FROM missed_writes ORDER BY written_at_us DESC LIMIT 1") == [
+        {"value_read": 1000, "value_written": 200}]
+    bank.set(delay_enabled=True, delay_ms=100)
+    bank.post("/reset")
+    race(bank, "for_update")
+    assert bank.rows("SELECT step FROM lock_waits ORDER BY to_us DESC LIMIT 1") == [{"step": "lock"}]

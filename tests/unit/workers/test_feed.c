@@ -1,0 +1,108 @@
+// feed: threads post, the loop takes; nothing is taken twice, and of each thread's posts the order stays.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+// cmocka wants the four above first.
+#include <cmocka.h>
+
+#include "bank_limits.h"
+#include "feed.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define POSTERS 4
+#define POSTS 1000 // each, which together fit the feed
+
+struct listener {
+    struct feed *feed;
+    unsigned wakes;
+    uint32_t heard[POSTERS]; // the newest number of each
+    unsigned total;
+};
+
+struct poster {
+    pthread_t thread;
+    struct feed *feed;
+    uint32_t name;
+    uint32_t posts;
+};
+
+static void *post(void *argument) {
+    const struct poster *poster = argument;
+    for (uint32_t number = 1; number <= poster->posts; number++) {
+        struct feed_event event = {.kind = FEED_BARRIER_ARRIVAL, .waiting = poster->name, .parties = number};
+        feed_post(poster->feed, &event);
+    }
+    return NULL;
+}
+
+static void take(struct listener *listener) {
+    struct feed_event *next;
+    for (struct feed_event *event = feed_take(listener->feed); event != NULL; event = next) {
+        next = event->next;
+        assert_int_equal(event->parties, listener->heard[event->waiting] + 1);
+        listener->heard[event->waiting] = event->parties;
+        listener->total++;
+        free(event);
+    }
+}
+
+static void on_wake(void *owner) {
+    struct listener *listener = owner;
+    listener->wakes++;
+    take(listener);
+    if (listener->total == POSTERS * POSTS) {
+        feed_leave_loop(listener->feed);
+    }
+}
+
+static void test_many_post(void **state) {
+    (void)state;
+    uv_loop_t loop;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    struct listener listener = {0};
+    listener.feed = feed_new(&loop, on_wake, &listener);
+    struct poster posters[POSTERS];
+    for (uint32_t i = 0; i < POSTERS; i++) {
+        posters[i] = (struct poster){.feed = listener.feed, .name = i, .posts = POSTS};
+        assert_int_equal(pthread_create(&posters[i].thread, NULL, post, &posters[i]), 0);
+    }
+    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    for (size_t i = 0; i < POSTERS; i++) {
+        assert_int_equal(pthread_join(posters[i].thread, NULL), 0);
+        assert_int_equal(listener.heard[i], POSTS);
+    }
+    assert_true(listener.wakes > 0);
+    feed_free(listener.feed);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static void test_it_is_bounded(void **state) {
+    (void)state;
+    uv_loop_t loop;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    struct listener listener = {0};
+    listener.feed = feed_new(&loop, on_wake, &listener);
+    struct poster poster = {.feed = listener.feed, .posts = FEED_EVENTS_MAX + 100};
+    assert_null(post(&poster));
+    take(&listener);
+    assert_int_equal(listener.total, FEED_EVENTS_MAX);
+    assert_null(feed_take(listener.feed));
+    poster.posts = 1;
+    listener.heard[0] = 0;
+    assert_null(post(&poster)); // and has room again; this one is never taken
+    feed_leave_loop(listener.feed);
+    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    feed_free(listener.feed);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_many_post),
+        cmocka_unit_test(test_it_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
