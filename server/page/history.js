@@ -1,6 +1,6 @@
 // The last races and the running totals, as GET /races tells them.
 
-import { find, make } from "./dom.js";
+import { find, make, unbroken } from "./dom.js";
 import { VERDICTS, count, money } from "./words.js";
 
 const traceLinks = new Map(); // by race: what its detail said
@@ -19,7 +19,7 @@ function item(race, open) {
     make("time", { datetime: race.at }, time(race.at)), " ",
     make("span", { class: `verdict ${good ? "good" : "bad"}` },
       make("span", { "aria-hidden": "true" }, good ? "\u2713 " : "\u2715 "), VERDICTS[race.verdict]), " ",
-    `${race.transfer_count} from ${race.account}, lowest ${money(race.lowest_balance)}, `,
+    ...unbroken(`${race.transfer_count} from ${race.account}, lowest ${money(race.lowest_balance)}, `),
     make("code", {}, race.strategies.join(", ")));
   link.addEventListener("click", (event) => {
     if (event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey) {

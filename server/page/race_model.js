@@ -74,13 +74,14 @@ function sees(lane, step) {
 }
 
 // The wait for a lock, and who held it. A step of its own ("lock", "mutex") is drawn in any case, another statement's
-// wait only if somebody was in the way.
+// wait only if somebody was in the way. `spare` is a label for which no room is made, but which may fill what is there.
 function waitFor(step, what) {
+  const telling = step.took_us >= TELLING_WAIT_US;
   if (step.blockedBy.length === 0) {
-    return band(step, step.took_us >= TELLING_WAIT_US ? what : "");
+    return { ...band(step, telling ? what : ""), spare: what };
   }
-  const tell = what !== "" || step.took_us >= TELLING_WAIT_US;
-  return { ...band(step, tell ? `waits for ${list(step.blockedBy)}` : "", "blocked"), kind: "lock" };
+  const whom = `waits for ${list(step.blockedBy)}`;
+  return { ...band(step, telling || what !== "" ? whom : "", "blocked"), kind: "lock", spare: whom };
 }
 
 function blocked(step) {
@@ -186,6 +187,7 @@ export function raceModel({ race, transfers, missed_writes: missed = [] }) {
     undrawn: Math.max(race?.transfer_count ?? 0, transfers.length) - lanes.length,
     startUs: Math.min(...lanes.map((lane) => lane.pieces[0]?.fromUs ?? lane.startUs)),
     strategies: [...new Set(lanes.map((lane) => lane.strategy))],
+    judged: race !== undefined, // by the server; until then this is what the events say
     finished: lanes.every((lane) => lane.outcome !== "running"),
     verdict: race?.verdict ?? verdictOf(lanes),
     lowestBalance: race?.lowest_balance ?? lowestOf(lanes, account),

@@ -74,6 +74,7 @@ function title(race) {
 function showFacts(slot, race) {
   const panel = find(`#panel-${slot}`);
   panel.classList.toggle("empty", race === null);
+  panel.classList.toggle("judged", race?.judged === true);
   panel.querySelector(".replay").disabled = race === null || !race.finished;
   const facts = panel.querySelector(".facts");
   if (race === null) {

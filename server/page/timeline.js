@@ -181,13 +181,20 @@ function lyingRows(model, pieces, em) {
   return { rows, height: y };
 }
 
-function lyingPiece(piece, row, place, em) {
+// The label of a band: the one that room was made for, else the spare one if it fits by chance.
+function bandLabel(piece, room, { em, measure }) {
+  const fits = piece.label === "" && piece.spare && measure(piece.spare, piece.tone) + em <= room;
+  return fits ? piece.spare : piece.label;
+}
+
+function lyingPiece(piece, row, place, options) {
+  const { em } = options;
   const from = place(piece.from);
   const to = place(piece.to);
   if (piece.type === "band") {
     return {
       ...piece, reveal: from, x: from, y: row.bar - LYING.bar / 2 * em, width: Math.max(2, to - from),
-      height: LYING.bar * em, text: { x: (from + to) / 2, y: row.bar, anchor: "middle", lines: [piece.label] },
+      height: LYING.bar * em, text: { x: (from + to) / 2, y: row.bar, anchor: "middle", lines: [bandLabel(piece, to - from, options)] },
     };
   }
   const side = Math.sign(rowOf(piece));
@@ -214,7 +221,8 @@ function lyingLinks(model, rows, place, em) {
   }));
 }
 
-function lying(model, pieces, axis, { em, gutter }) {
+function lying(model, pieces, axis, options) {
+  const { em, gutter } = options;
   const place = (time) => gutter + interpolate(axis.times, axis.places, time);
   const { rows, height } = lyingRows(model, pieces, em);
   const foot = height + 0.5 * em;
@@ -231,7 +239,7 @@ function lying(model, pieces, axis, { em, gutter }) {
       badge: { x: LYING.badge / 2 * em, y: row.bar, r: 1.05 * em },
       texts: [{ x: (LYING.badge + 0.5) * em, y: row.bar - 0.62 * em }, { x: (LYING.badge + 0.5) * em, y: row.bar + 0.68 * em }],
     })),
-    pieces: rows.flatMap((row, index) => pieces[index].map((piece) => lyingPiece(piece, row, place, em))),
+    pieces: rows.flatMap((row, index) => pieces[index].map((piece) => lyingPiece(piece, row, place, options))),
     links: lyingLinks(model, rows, place, em),
     ticks: ticks(axis, 4.4 * em).map(({ ms, place: x }) => ({
       x1: gutter + x, y1: LYING.edge * em, x2: gutter + x, y2: foot,

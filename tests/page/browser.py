@@ -141,16 +141,24 @@ class Browser:
 
     def race(self):
         """Presses the button and waits until the picture has the server's own judgement."""
-        self.click("#race")
-        self.until_finished("race")
+        self._race("#race", "race")
 
     def race_under_the_fix(self):
-        self.click("#race-fix")
-        self.until_finished("fix")
+        self._race("#race-fix", "fix")
+
+    def _race(self, button, slot):
+        before = self.address_of(slot)
+        self.click(button)
+        eventually(lambda: self.address_of(slot) != before, "another race is shown")
+        self.until_finished(slot)
+
+    def address_of(self, slot):
+        """The link to the race that is shown, or None."""
+        return self.script("return document.querySelector(arguments[0])?.href ?? null", f"#panel-{slot} .links a")
 
     def until_finished(self, slot):
         eventually(lambda: not self.one("#race").get_property("disabled"), "the buttons are free again")
-        eventually(lambda: self.all(f"#panel-{slot} .links a") and self.all(f"#panel-{slot} svg .mark.commit"),
+        eventually(lambda: self.all(f"#panel-{slot}.judged svg .mark.commit") and self.address_of(slot),
                    f"the {slot} is drawn to its end")
 
     # What a browser logs

@@ -1,7 +1,10 @@
 """The page and the stream of events: it grows while a race runs, says when it is cut off, and finds its way back."""
 
+import http.client
+
 from bank import Bank
-from pace import eventually
+from collector import Collector
+from pace import HANG_GUARD, eventually
 
 
 def test_a_race_is_drawn_while_it_runs(bank, page, background):
@@ -68,6 +71,27 @@ def test_the_admin_token_is_asked_for_and_only_remembered(start_bank, open_brows
     assert "s3cret" not in bank.log()
 
 
+def test_a_full_house_is_told_and_waited_out(bank, open_browser):
+    streams = []
+    try:
+        while len(streams) < 256:
+            reader = http.client.HTTPConnection("127.0.0.1", bank.port, timeout=HANG_GUARD)
+            reader.request("GET", "/events")
+            streams.append(reader.getresponse())
+            assert streams[-1].status == 200
+        page = open_browser()
+        page.expected_errors = ("503",)
+        page.open(bank)
+        page.until("#connection-text", "no place for another reader")
+        eventually(lambda: page.balance("alice") == "$1000.00", "what can be shown is shown")
+    finally:
+        for stream in streams:
+            stream.close()
+    page.until("#connection-text", "Live")
+    bank.transfer("alice", "bob", "100")
+    page.until_balance("alice", "$900.00")
+
+
 def test_what_is_too_fast_to_draw_is_counted(bank, page):
     with bank.client() as client:
         for _ in range(400):
@@ -78,7 +102,6 @@ def test_what_is_too_fast_to_draw_is_counted(bank, page):
 
 
 def test_traces_are_linked_where_there_are_any(start_bank, open_browser):
-    from collector import Collector
     collector = Collector()
     try:
         bank = start_bank(OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, BANK_API_TRACE_URL="http://traces.example/t/{trace_id}")

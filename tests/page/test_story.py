@@ -39,7 +39,26 @@ def test_a_race_with_the_barrier(bank, page):
     assert page.texts("#panel-race .band.barrier .label") == ["barrier", "barrier"]
     assert all(label.startswith("delay 20") for label in page.texts("#panel-race .band.delay .label"))
     assert page.texts("#panel-race .mark.tone-bad .label") == ["deducts → −$600"]
-    assert page.shown('[data-total="double-spends"].bad')
+    eventually(lambda: page.shown('[data-total="double-spends"].bad'), "it is counted")
+
+
+def test_a_negative_balance_goes_to_the_left_of_zero_in_red(bank, page):
+    def bars():
+        return page.script("""return [...document.querySelectorAll("#balances li")].map((e) => {
+            const [bar, zero] = [".fill", ".zero"].map((part) => e.querySelector(part).getBoundingClientRect());
+            return [Math.round(bar.left - zero.left), Math.round(bar.right - zero.right), Math.round(bar.width)]; })""")
+
+    eventually(lambda: all(abs(left) < 3 and right > 0 for left, right, _ in bars()), "all to the right of zero")
+    page.set_barrier(bank, 2)
+    page.race()
+    page.until_balance("alice", "−$600.00")
+    eventually(lambda: bars()[0][0] < -20 and abs(bars()[0][1]) < 3, "alice to the left of it")
+    bob, charlie = bars()[1:]
+    assert abs(bob[2] / charlie[2] - 1.3) < 0.05  # $1300 and $1000, on one scale
+    color = "return getComputedStyle(document.querySelector(arguments[0])).color"
+    assert page.script(color, '[data-account="alice"] .amount') == page.script(color, "#panel-race .facts .bad")
+    assert page.text('[data-account="alice"] .note') == "overdrawn"
+    assert page.text('[data-account="bob"] .note') == ""
 
 
 def test_the_stale_read_is_joined_to_the_write_it_missed(bank, page):
