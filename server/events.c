@@ -43,10 +43,6 @@ struct events *events_new(uv_loop_t *loop, struct metrics *metrics, const char *
     return events;
 }
 
-void events_end(struct events *events) {
-    event_stream_end(events->stream);
-}
-
 void events_leave_loop(struct events *events) {
     event_stream_leave_loop(events->stream);
     feed_leave_loop(events->feed);
@@ -178,6 +174,12 @@ void events_reset(struct events *events, const struct account_list *accounts) {
 void events_sweep(struct events *events) {
     tell_skipped(events);
     event_stream_sweep(events->stream);
+}
+
+void events_end(struct events *events) {
+    drain(events);
+    tell_skipped(events);
+    event_stream_end(events->stream);
 }
 
 // --- Readers ---

@@ -171,11 +171,12 @@ RETURNING from_balance_before, to_balance_before;
 -- All of them or none, in one statement. `least` is the balance an account must hold for each of its transfers to be
 -- covered when its turn comes; the offsets say how the balance stands then. If one account does not hold that (or is
 -- not there), the LIMIT divides by zero and undoes it all: then each has to be judged on its own, below.
--- The steps are the same for all of them; views.sql takes the balances from the record.
+-- The steps are the same for all of them; views.sql takes the balances from the record. $17: how long to wait for rows.
 -- name: book_many_if_covered UPDATE accounts
 WITH moved AS (
     UPDATE accounts SET balance = accounts.balance + change.amount, version = version + change.writes
-    FROM unnest($1::text[], $2::numeric[], $3::bigint[], $4::numeric[]) AS change (id, amount, writes, least)
+    FROM unnest($1::text[], $2::numeric[], $3::bigint[], $4::numeric[]) AS change (id, amount, writes, least),
+         set_config('lock_timeout', $17, true)
     WHERE accounts.id = change.id AND accounts.balance >= change.least
     RETURNING accounts.id, accounts.balance - change.amount AS base
 )
@@ -194,8 +195,10 @@ ORDER BY t.place
 LIMIT 1000000 / (SELECT (count(*) = cardinality($1::text[]))::integer FROM moved)
 RETURNING from_balance_before, to_balance_before;
 
+-- $2: how long to wait for rows.
 -- name: lock_many SELECT accounts
-SELECT id, balance FROM accounts WHERE id = ANY ($1::text[]) ORDER BY id COLLATE "C" FOR UPDATE;
+SELECT id, balance FROM accounts, set_config('lock_timeout', $2, true)
+WHERE id = ANY ($1::text[]) ORDER BY id COLLATE "C" FOR UPDATE OF accounts;
 
 -- name: book_many UPDATE accounts
 WITH moved AS (

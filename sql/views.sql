@@ -291,8 +291,8 @@ CROSS JOIN LATERAL (
 
 -- The write that a stale read missed: somebody else's, of the same balance, begun before the reader's own write, and not
 -- in what the reader had read. The row itself said what it held before the own write, so a write of that value is it; a
--- lost update overwrote the row unseen, and missed the last. Who read in the statement that wrote has read when that
--- began.
+-- lost update overwrote the row unseen, and missed the last since its read; or the last before it, if that was not yet
+-- committed. Who read in the statement that wrote has read when that began.
 CREATE OR REPLACE VIEW missed_writes AS
 WITH step AS MATERIALIZED (
     SELECT * FROM race_steps
@@ -314,8 +314,10 @@ CROSS JOIN LATERAL (
     SELECT w.transfer_id, w.at_us, w.value FROM step w
     WHERE w.reset = own.reset AND w.transfer_id <> own.transfer_id AND w.step IN ('deduct', 'credit')
       AND w.account = own.from_account AND w.at_us - w.took_us < own.at_us
-      AND w.at_us > coalesce(seen.at_us - seen.took_us, own.at_us - own.took_us)
-    ORDER BY (w.value = own.value + own.amount) DESC, w.at_us DESC
+      AND (w.race = own.race OR w.at_us > coalesce(seen.at_us - seen.took_us, own.at_us - own.took_us))
+    ORDER BY (w.value = own.value + own.amount) DESC,
+             (w.at_us > coalesce(seen.at_us - seen.took_us, own.at_us - own.took_us)) DESC,
+             (w.at_us <= own.at_us) DESC, w.at_us DESC
     LIMIT 1) AS missed;
 
 -- Who waited for whom, as far as the records say: a wait for a lock (lock, mutex, deduct; the read behind an advisory

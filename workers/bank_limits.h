@@ -20,8 +20,11 @@
 // clang-format off
 #define TRANSFER_SLOTS(threads) ((threads) - WORKER_RESERVE(threads))
 // clang-format on
-// Batches under way at once: while one waits for the disk, another is gathered and booked (docs/benchmarks).
-#define BATCH_WRITERS_MAX 2
+// One writer books all batches: two would wait for each other's rows (docs/benchmarks). A row that somebody else holds
+// for longer is waited for by a writer of its account's own, so that no account waits behind another's. Those patient
+// writers take half of the slots at most.
+#define BATCH_PATIENCE_MS 20
+#define BATCH_PATIENT_WRITERS_MAX(slots) ((slots) / 2)
 #define TRANSFER_QUEUE_LIMIT_MIN 1
 #define TRANSFER_QUEUE_LIMIT_MAX 100000
 #define TRANSFER_QUEUE_LIMIT_DEFAULT 1024

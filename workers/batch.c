@@ -57,18 +57,20 @@ static enum transfer_outcome batch_attempt(struct batch *batch, bool *was_open) 
         return TRANSFER_DATABASE_AWAY;
     }
     enum transfer_outcome outcome = batch->transfers[0]->request.settings.strategy->attempt_batch(batch);
-    if (outcome == TRANSFER_CONFLICT) {
-        bool deadlock = strcmp(db_session_sqlstate(batch->session), "40P01") == 0;
-        for (size_t i = 0; i < batch->count; i++) {
-            struct transfer_result *result = &batch->transfers[i]->result;
-            struct step *step = step_add(&result->steps, STEP_RETRY, clock_monotonic_ns());
-            step->outcome = deadlock ? "40P01" : "40001";
-            result->retries_deadlock += deadlock;
-            result->retries_serialization += !deadlock;
-        }
-    }
+    batch->deadlocked = strcmp(db_session_sqlstate(batch->session), "40P01") == 0;
     batch_roll_back(batch);
     return outcome;
+}
+
+// An attempt that lost and will be made again.
+static void batch_note_retry(struct batch *batch) {
+    for (size_t i = 0; i < batch->count; i++) {
+        struct transfer_result *result = &batch->transfers[i]->result;
+        struct step *step = step_add(&result->steps, STEP_RETRY, clock_monotonic_ns());
+        step->outcome = batch->deadlocked ? "40P01" : "40001";
+        result->retries_deadlock += batch->deadlocked;
+        result->retries_serialization += !batch->deadlocked;
+    }
 }
 
 static enum transfer_outcome batch_try_until_decided(struct batch *batch) {
@@ -81,27 +83,21 @@ static enum transfer_outcome batch_try_until_decided(struct batch *batch) {
         if (outcome != TRANSFER_CONFLICT || attempts >= TRANSFER_ATTEMPTS_MAX) {
             return outcome;
         }
+        batch_note_retry(batch);
         transfer_back_off(attempts);
     }
 }
 
-static void batch_job_run(struct job *job, struct worker *worker) {
-    struct batch *batch = &CONTAINER_OF(job, struct batch_job, job)->batch;
-    batch->session = worker->session;
-    batch->gate = worker->gate;
-    batch->thread_id = worker->name;
-    batch->started_ns = clock_monotonic_ns();
-    batch_list_accounts(batch);
-    enum transfer_outcome outcome = batch_try_until_decided(batch);
-    job->database = outcome == TRANSFER_DATABASE_AWAY ? DB_AWAY : DB_OK;
+static void end_transfers(struct batch_job *job, enum transfer_outcome outcome) {
+    struct batch *batch = &job->batch;
     for (size_t i = 0; i < batch->count; i++) {
         struct transfer_job *transfer = batch->transfers[i];
         struct transfer_result *result = &transfer->result;
-        result->thread_id = worker->name;
+        result->thread_id = batch->thread_id;
         if (outcome != TRANSFER_SUCCESS) { // of all; else each has its own
             result->outcome = outcome;
         }
-        transfer->job.database = job->database;
+        transfer->job.database = outcome == TRANSFER_DATABASE_AWAY ? DB_AWAY : DB_OK;
         if (transfer->request.traced) {
             transfer->job.statements = job->statements;
         }
@@ -109,12 +105,24 @@ static void batch_job_run(struct job *job, struct worker *worker) {
     }
 }
 
+bool batch_job_run(struct batch_job *job, struct worker *worker, bool is_patient) {
+    struct batch *batch = &job->batch;
+    batch->session = worker->session;
+    batch->gate = worker->gate;
+    batch->thread_id = worker->name;
+    batch->is_patient = is_patient;
+    batch->started_ns = clock_monotonic_ns();
+    batch_list_accounts(batch);
+    enum transfer_outcome outcome = batch_try_until_decided(batch);
+    if (outcome == TRANSFER_LOCK_TIMED_OUT && !is_patient) {
+        return false;
+    }
+    end_transfers(job, outcome);
+    return true;
+}
+
 struct batch_job *batch_job_new(void) {
-    struct batch_job *job = memory_allocate_zeroed(sizeof *job);
-    job->job.run = batch_job_run;
-    job->job.timeout_ms = DATABASE_ANSWER_TIMEOUT_MS;
-    job->job.is_long = true;
-    return job;
+    return memory_allocate_zeroed(sizeof(struct batch_job));
 }
 
 void batch_job_free(struct batch_job *job) {

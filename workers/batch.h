@@ -26,25 +26,37 @@ struct batch {
     struct db_session *session;
     struct gate *gate;
     const char *thread_id;
+    bool is_patient; // waits for rows as long as any transfer may, rather than BATCH_PATIENCE_MS
     size_t account_count;
     struct batch_account accounts[2 * BATCH_TRANSFERS_MAX]; // ordered by id, byte by byte
     uint64_t started_ns;
     bool in_transaction;
-    bool in_doubt; // its COMMIT was sent, and no answer came
+    bool in_doubt;   // its COMMIT was sent, and no answer came
+    bool deadlocked; // how the last attempt lost, if it did
     bool passed_delay;
 };
 
+struct batch_writer;
 struct lane;
 
+// A batch on its way between the loop and a writer (batch_writer.h): owned by one of them at a time.
 struct batch_job {
-    struct job job;
     struct batch batch;
-    size_t lane_count; // of the pool: where its transfers waited
+    struct statement_log statements; // out
+    // Of the pool:
+    bool is_waiting; // its transfers are counted among those that wait
+    struct batch_writer *writer;
+    struct batch_job *next; // in a list
+    size_t lane_count;      // where its transfers waited
     struct lane *lanes[BATCH_TRANSFERS_MAX];
 };
 
 MUST_CHECK struct batch_job *batch_job_new(void);
 void batch_job_free(struct batch_job *job);
+
+// Books it. False: somebody else holds a row for longer than an impatient batch waits; nothing is booked, nobody is
+// answered, and it may be run again. Worker thread.
+MUST_CHECK bool batch_job_run(struct batch_job *job, struct worker *worker, bool is_patient);
 
 // --- The steps of the strategy. Each answers TRANSFER_GOES_ON, or what ends the attempt: SUCCESS when every transfer
 // has an outcome of its own, else the outcome of all of them. ---

@@ -102,7 +102,7 @@ enum transfer_outcome batch_book_if_all_covered(struct batch *batch) {
         add_transfer(batch, &batch->transfers[i]->request, columns);
     }
     add_accounts(batch, columns);
-    const char *values[BET_COLUMN_COUNT + 4];
+    const char *values[BET_COLUMN_COUNT + 5];
     size_t count = 0;
     while (count < BET_COLUMN_COUNT) {
         values[count] = sql_array_end(&columns[count]);
@@ -112,6 +112,7 @@ enum transfer_outcome batch_book_if_all_covered(struct batch *batch) {
     values[count++] = moment.steps_booked;
     values[count++] = batch->thread_id;
     values[count++] = batch->transfers[0]->request.settings.strategy->name;
+    values[count++] = batch_patience(batch);
     struct db_rows rows;
     enum db_status status = db_execute(batch->session, STATEMENT_BOOK_MANY_IF_COVERED, values, (int)count, &rows);
     for (size_t i = 0; i < BET_COLUMN_COUNT; i++) {

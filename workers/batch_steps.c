@@ -26,15 +26,22 @@ struct batch_account *batch_account_of(struct batch *batch, const char *id) {
     CHECK(false); // each was listed before
 }
 
+#define TEXT_OF(number) TEXT_OF_TOKEN(number)
+#define TEXT_OF_TOKEN(token) #token
+
+const char *batch_patience(const struct batch *batch) {
+    return batch->is_patient ? TEXT_OF(DATABASE_LOCK_TIMEOUT_MS) : TEXT_OF(BATCH_PATIENCE_MS);
+}
+
 enum transfer_outcome batch_lock_and_read(struct batch *batch) {
     struct sql_array ids = {0};
     for (size_t i = 0; i < batch->account_count; i++) {
         sql_array_add(&ids, batch->accounts[i].id);
     }
-    const char *values[] = {sql_array_end(&ids)};
+    const char *values[] = {sql_array_end(&ids), batch_patience(batch)};
     struct db_call calls[] = {
         {.statement = STATEMENT_BEGIN},
-        {.statement = STATEMENT_LOCK_MANY, .values = values, .value_count = 1, .keep_rows = true},
+        {.statement = STATEMENT_LOCK_MANY, .values = values, .value_count = 2, .keep_rows = true},
     };
     batch->in_transaction = true;
     enum db_status status = db_execute_all(batch->session, calls, 2);

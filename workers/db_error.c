@@ -52,8 +52,9 @@ enum db_status db_classify(struct db_session *session, const PGresult *result, c
     session_remember(session, sqlstate == NULL ? "08006" : sqlstate);
     enum db_status status = status_of(session->sqlstate);
     if (status != DB_CONFLICT && status != DB_CONDITION_FAILED) {
-        log_write(status == DB_AWAY ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, NULL, "Database says %s to %s: %s",
-                  session->sqlstate, statement_name, words == NULL ? "connection lost" : words);
+        log_write(status == DB_AWAY || status == DB_TIMED_OUT ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, NULL,
+                  "Database says %s to %s: %s", session->sqlstate, statement_name,
+                  words == NULL ? "connection lost" : words);
     }
     return status;
 }

@@ -77,6 +77,14 @@ void lane_put(struct lane *lane, struct transfer_job *transfer) {
     lane->last = transfer;
 }
 
+void lane_put_back(struct lane *lane, struct transfer_job *transfer) {
+    transfer->next_waiting = lane->first;
+    lane->first = transfer;
+    if (lane->last == NULL) {
+        lane->last = transfer;
+    }
+}
+
 struct transfer_job *lane_take(struct lane *lane) {
     struct transfer_job *transfer = lane->first;
     if (transfer != NULL) {

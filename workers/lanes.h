@@ -5,6 +5,8 @@
 
 #include "job.h"
 
+struct batch_job;
+struct batch_writer;
 struct lanes;
 
 struct lane {
@@ -12,10 +14,12 @@ struct lane {
     char account[ACCOUNT_ID_MAX + 1];
     struct transfer_job *first; // waiting
     struct transfer_job *last;
-    unsigned running;        // transfers of this lane on workers; of a batched one: 1 while a batch has some of it
-    bool is_ready;           // in the line of lanes that want a batch
-    struct lane *next_ready; // that line
-    struct lane *next;       // all lanes
+    unsigned running;            // transfers of this lane on workers; of a batched one: batches that have some of it
+    struct batch_job *batch;     // the last of them, or NULL
+    struct batch_writer *writer; // that has them, or NULL
+    bool is_ready;               // in the line of lanes that want a batch
+    struct lane *next_ready;     // that line
+    struct lane *next;           // all lanes
     struct lane *previous;
 };
 
@@ -27,6 +31,7 @@ void lanes_settle(struct lanes *lanes, struct lane *lane);
 MUST_CHECK struct lane *lanes_first(struct lanes *lanes); // any of them; NULL: there is none
 
 void lane_put(struct lane *lane, struct transfer_job *transfer);
-MUST_CHECK struct transfer_job *lane_take(struct lane *lane); // the one that came first; NULL: nobody waits
+void lane_put_back(struct lane *lane, struct transfer_job *transfer); // before all that wait
+MUST_CHECK struct transfer_job *lane_take(struct lane *lane);         // the one that came first; NULL: nobody waits
 
 #endif

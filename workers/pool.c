@@ -20,7 +20,8 @@ struct pool *pool_new(const struct pool_options *options) {
     pool->threads = options->threads;
     pool->slots = TRANSFER_SLOTS(options->threads);
     pool->queue_limit = options->queue_limit;
-    pool_queue_init(pool);
+    pool->lanes = lanes_new();
+    pool_batches_init(pool);
     pool->workers = memory_allocate_zeroed(options->threads * sizeof *pool->workers);
     for (unsigned i = 0; i < options->threads; i++) {
         struct worker *worker = &pool->workers[i];
@@ -33,6 +34,7 @@ struct pool *pool_new(const struct pool_options *options) {
 void pool_free(struct pool *pool) {
     CHECK(pool_is_idle(pool));
     lanes_free(pool->lanes);
+    uv_mutex_destroy(&pool->booked_mutex);
     gate_free(pool->gate);
     db_free(pool->db);
     free(pool->workers);
@@ -85,8 +87,12 @@ static void pool_work(uv_work_t *work) {
 }
 
 void pool_finish(struct pool *pool, struct job *job) {
-    pool->jobs--;
     job->finished(job); // frees the job
+    pool_job_ended(pool);
+}
+
+void pool_job_ended(struct pool *pool) {
+    pool->jobs--;
     if (pool->on_finished != NULL) {
         pool->on_finished(pool->on_finished_owner);
     }
@@ -123,26 +129,6 @@ void pool_transfer_done(uv_work_t *work, int status) {
     }
     pool_fill_slots(pool);
     pool_finish_transfer(pool, transfer);
-}
-
-void pool_batch_done(uv_work_t *work, int status) {
-    struct batch_job *job = CONTAINER_OF(work, struct batch_job, job.work);
-    struct pool *pool = job->job.pool;
-    CHECK(status == 0);
-    bank_metrics_publish_statements(pool->metrics, &job->job.statements);
-    pool->slots_taken--;
-    pool->batches_running--;
-    pool->transfers_running -= (unsigned)job->batch.count;
-    for (size_t i = 0; i < job->lane_count; i++) {
-        pool_leave_lane(pool, job->lanes[i]);
-    }
-    pool_fill_slots(pool); // the next batch first: it is booked while these are answered
-    for (size_t i = 0; i < job->batch.count; i++) {
-        struct transfer_job *transfer = job->batch.transfers[i];
-        bank_metrics_publish_transfer(pool->metrics, &transfer->request, &transfer->result);
-        pool_finish_transfer(pool, transfer);
-    }
-    batch_job_free(job);
 }
 
 void pool_start(struct pool *pool, struct job *job, uv_after_work_cb after) {

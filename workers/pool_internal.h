@@ -2,7 +2,7 @@
 #ifndef WORKERS_POOL_INTERNAL_H
 #define WORKERS_POOL_INTERNAL_H
 
-#include "batch.h"
+#include "batch_writer.h"
 #include "lanes.h"
 #include "pool.h"
 
@@ -30,14 +30,23 @@ struct pool {
     struct transfer_job *queue_first; // for a slot, in arrival order
     struct transfer_job *queue_last;
     struct lanes *lanes;
+    bool batch_is_next; // whose turn a free slot is, if both a queued transfer and a batch want it
+
+    // Who wants to be booked in a batch (pool_batches.c):
     struct lane *ready_first; // lanes that want a batch, in the order they came to
     struct lane *ready_last;
-    unsigned batches_running;
-    bool batch_is_next;    // whose turn a free slot is, if both a queued transfer and a batch want it
-    uv_check_t gather;     // runs while lanes are ready: at the end of a turn of the loop
+    struct batch_writer *writer; // NULL: none runs
+    unsigned patient_running;
+    struct batch_writer *patient_first; // patient writers that wait for a slot
+    struct batch_writer *patient_last;
+    uv_check_t gather;     // runs while lanes are ready and no writer runs: at the end of a turn of the loop
     uv_idle_t gather_idle; // and keeps the loop from sleeping meanwhile
     unsigned gather_turns; // how long it has
     bool gathered_more;    // in this turn of the loop
+    uv_async_t booked;     // a writer has put something into the list below
+    uv_mutex_t booked_mutex;
+    struct batch_job *booked_first; // in the order of booking
+    struct batch_job *booked_last;
 
     // Who wants to read an account (pool_reads.c):
     struct accounts_job *reads_first; // in arrival order
@@ -50,7 +59,6 @@ struct pool {
 // Takes a slot and starts the job.
 void pool_start_in_slot(struct pool *pool, struct job *job, uv_after_work_cb after);
 void pool_transfer_done(uv_work_t *work, int status);
-void pool_batch_done(uv_work_t *work, int status);
 // The end of a transfer: its owner is told, and frees it.
 void pool_finish_transfer(struct pool *pool, struct transfer_job *transfer);
 
@@ -59,8 +67,22 @@ void pool_finish(struct pool *pool, struct job *job);
 // Starts a job that is not counted among those that callers wait for.
 void pool_start(struct pool *pool, struct job *job, uv_after_work_cb after);
 
+// Something that callers may wait for is over.
+void pool_job_ended(struct pool *pool);
+
+// --- pool_batches.c ---
+void pool_batches_init(struct pool *pool);
+// Into its lane, and on to a writer.
+void pool_place_in_batch(struct pool *pool, struct lane *lane, struct transfer_job *transfer);
+// Whether somebody wants a batch, and there is a slot and a writer for it; starts that writer.
+MUST_CHECK bool pool_batch_can_start(const struct pool *pool);
+void pool_start_batch(struct pool *pool);
+// What no writer has begun with goes back to its lanes.
+void pool_put_back_batches(struct pool *pool);
+// The lane that is first in the line for a batch, out of it; NULL: none is.
+struct lane *pool_next_ready_lane(struct pool *pool);
+
 // --- pool_queue.c ---
-void pool_queue_init(struct pool *pool);
 // Lets it onto a worker, into the queue or into its lane.
 void pool_place(struct pool *pool, struct transfer_job *transfer);
 // A transfer of this lane left its worker.

@@ -7,9 +7,12 @@
 #include "text.h"
 #include "transfer.h"
 
-// A log line about a transfer.
+// A log line about a transfer; what it says is worked out only if the level is wanted.
 #define request_log(request, level, ...)                                                                               \
-    log_write((level), &(struct log_context){.transfer_id = (request)->id, .trace = &(request)->trace}, __VA_ARGS__)
+    (log_enabled(level)                                                                                                \
+         ? log_write((level), &(struct log_context){.transfer_id = (request)->id, .trace = &(request)->trace},         \
+                     __VA_ARGS__)                                                                                      \
+         : (void)0)
 #define transfer_log(transfer, level, ...) request_log((transfer)->request, level, __VA_ARGS__)
 
 struct amount_text {

@@ -164,16 +164,26 @@ function firstWrite(transfer) {
   return transfer.steps?.find(({ step }) => step === "deduct")?.at_us ?? Infinity;
 }
 
-// Who wrote first is A, and stands on top; then the others in that order; then those that wrote nothing.
-function inOrderOfWriting(transfers) {
-  return transfers.map((transfer, index) => ({ transfer, index, wrote: firstWrite(transfer) }))
+// Who wrote first is A, and stands on top; then the others in that order; then those that wrote nothing. A moment is
+// taken when the answer of the database is here, so two close ones may be the wrong way round: who missed a write came
+// after it, whatever the clock says.
+function inOrderOfWriting(transfers, missed) {
+  const ordered = transfers.map((transfer, index) => ({ transfer, index, wrote: firstWrite(transfer) }))
     .sort((one, other) => one.wrote === other.wrote ? one.index - other.index : one.wrote - other.wrote)
     .map(({ transfer }) => transfer);
+  const place = (id) => ordered.findIndex((transfer) => transfer.id === id);
+  for (const { reader, writer } of [...missed].sort((one, other) => place(one.writer) - place(other.writer))) {
+    if (place(reader) !== -1 && place(reader) < place(writer)) {
+      const [late] = ordered.splice(place(reader), 1);
+      ordered.splice(place(writer) + 1, 0, late);
+    }
+  }
+  return ordered;
 }
 
 // {race?, transfers, missed_writes?} -> the race. `race` is the server's own judgement where it is known.
 export function raceModel({ race, transfers, missed_writes: missed = [] }) {
-  const drawn = inOrderOfWriting(transfers).slice(0, LANES_MAX);
+  const drawn = inOrderOfWriting(transfers, missed).slice(0, LANES_MAX);
   const letters = new Map(drawn.map((transfer, index) => [transfer.id, String.fromCharCode(65 + index)]));
   const lanes = drawn.map((transfer, index) => laneOf(transfer, index, letters));
   const account = race?.account ?? lanes[0].from;

@@ -199,5 +199,10 @@ class Bank:
     def until_in_progress(self, transfers):
         eventually(lambda: self.metric("concurrent_transfers") == transfers, f"{transfers} transfers in progress")
 
+    def until_waiting(self, transfers):
+        """So many have come and are not answered, wherever they are."""
+        eventually(lambda: (scrape := self.scrape()).total("concurrent_transfers") +
+                   scrape.total("transfer_queue_depth") == transfers, f"{transfers} transfers under way")
+
     def until_queued(self, transfers):
         eventually(lambda: self.metric("transfer_queue_depth") == transfers, f"{transfers} transfers in the queue")

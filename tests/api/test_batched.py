@@ -10,6 +10,9 @@ from pace import HANG_GUARD, eventually, scaled
 from problem import assert_problem
 
 
+pytestmark = pytest.mark.race
+
+
 def send(bank, source, target, amount):
     body = json.dumps({"from_account": source, "to_account": target, "amount": amount, "strategy": "batched"})
     return bank.request("POST", "/transfer", body, JSON_TYPE)
@@ -109,6 +112,37 @@ def test_no_account_starves_another(bank, background, held):
         row.let_go()
         assert [each.result(HANG_GUARD).status for each in sent] == [200] * 51
     assert bank.get("/audit").json()["consistent"] is True
+
+
+def test_held_rows_stop_nobody_else(bank, background, held):
+    """Rows of several accounts are held, as sources and as destinations: everybody else's transfers pass, and those of
+    the held accounts are booked in the order of arrival once they are let go."""
+    names = [f"d{number}" for number in range(8)]
+    for name in names:
+        bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES (%s, 100, 100)", name)
+    try:
+        with held("alice", "bob", "d0", "d1") as rows:
+            # Who waits for a row holds those before it in the order of all: none of these holds what the others want.
+            pairs = [("alice", "d3"), ("bob", "d3"), ("d0", "d3"), ("d1", "d0"), ("d2", "alice")]
+            sent = []
+            for number in range(20):
+                sent.append(background(send, bank, *pairs[number % 5], 0.01))
+                bank.until_waiting(number + 1)
+            for name in names[4:]:
+                assert send(bank, name, "charlie", 1).json()["status"] == "success"
+                assert send(bank, "charlie", name, 1).json()["status"] == "success"
+            assert not any(each.done() for each in sent)
+            rows.let_go()
+            answers = [each.result(HANG_GUARD) for each in sent]
+        assert [answer.status for answer in answers] == [200] * 20
+        order = {id: place for place, id in enumerate(bank.recorded())}
+        for first in range(5):
+            places = [order[answer.json()["id"]] for answer in answers[first::5]]
+            assert places == sorted(places), pairs[first]
+        assert bank.get("/audit").json()["consistent"] is True
+    finally:
+        bank.post("/reset")
+        bank.rows("DELETE FROM accounts WHERE id LIKE 'd_'")
 
 
 def test_nobody_is_answered_before_the_commit(bank, cluster, background, held):

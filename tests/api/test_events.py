@@ -12,6 +12,7 @@ from crowd import Crowd
 from pace import BEYOND_THE_HANG_GUARD_MS, HANG_GUARD, eventually, scaled
 from problem import assert_problem
 from stream import Stream, are_contiguous, number_of
+from wire import request_bytes
 
 READERS_MAX = 256
 ROUND = 7000  # settings changes, of 200 bytes each: more than the ring holds
@@ -104,6 +105,7 @@ def test_the_story_of_a_race(bank, stream):
         told = [event for event in events if event.data.get("id") == transfer_id]
         assert told[0].name == "admitted" and told[-1].name == "transfer"
         assert told[0].data["amount"] == 800
+        assert [event.name for event in told[:4]] == ["admitted", "step", "barrier_arrival", "step"]  # each at once
         steps = steps_of(events, transfer_id)
         assert [step["step"] for step in steps] == ["read", "barrier", "check", "deduct", "credit"]
         assert steps[0]["account"] == "alice" and steps[0]["value"] == 1000
@@ -265,6 +267,15 @@ def test_a_reader_that_talks(bank, stream):
     reader.socket.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
     bank.set(delay_ms=5)
     assert reader.next().data["delay_ms"] == 5
+
+
+def test_a_reader_behind_another_request(bank):
+    """Both in one write: the first is answered by a worker, the second becomes a stream, and its end is noticed."""
+    with bank.wire() as wire:
+        wire.send(request_bytes("GET", "/accounts") + request_bytes("GET", "/events"))
+        assert wire.answer().status == 200
+        eventually(lambda: bank.metric("event_readers") == 1, "it reads")
+    eventually(lambda: bank.metric("event_readers") == 0, "it has left")
 
 
 def test_a_heartbeat(bank, stream):

@@ -108,6 +108,19 @@ def test_who_waited_for_whom(bank, strategy, step):
     assert wait["to_us"] - wait["from_us"] >= 95000
 
 
+def test_the_last_of_the_writes_that_were_missed(bank):
+    """Three set the same balance, one over the other: each that overwrote missed the last before it."""
+    records = race(bank, "absolute_update", ("800", "800", "800"))
+    story = detail(bank, records[0]["id"])
+    written = {transfer["id"]: step["at_us"] for transfer in story["transfers"] for step in transfer["steps"]
+               if step["step"] == "deduct"}
+    assert len(story["missed_writes"]) == sum(record["race_detected"] for record in records) == 2
+    for missed in story["missed_writes"]:
+        earlier = [transfer for transfer in written if written[transfer] < written[missed["reader"]]]
+        if earlier:  # they wrote within a millisecond, and each took the time by itself
+            assert written[missed["writer"]] == max(written[transfer] for transfer in earlier)
+
+
 def test_a_chain_of_waits(bank):
     """Three lock one row after the other: the last waited for both before it, one behind the other."""
     bank.set(delay_enabled=True, delay_ms=50)
@@ -163,13 +176,42 @@ def test_it_outlives_a_reset_and_a_restart(start_bank):
     assert [each["verdict"] for each in races(after, limit=1)["races"]] == ["clean"]
 
 
+def test_a_database_from_before_there_were_races(start_bank):
+    """The tables are made beside the log that is there, and the log is told."""
+    before = start_bank()
+    record = race(before, "vulnerable")[0]
+    before.stop()
+    before.rows("DROP FUNCTION steps_told CASCADE; DROP TABLE lab_totals, past_transfers CASCADE")
+    after = start_bank(database=before.database)
+    assert races(after)["totals"] == {**NOTHING, "transfers": 2, "races": 1, "double_spends": 1}
+    assert detail(after, record["id"])["race"]["verdict"] == "double_spend"
+    assert after.rows("SELECT count(*) AS n FROM race_timeline")[0]["n"] > 0
+
+
+def insert_records(bank, first, last, began="now() + n * interval '1 s'", milliseconds=1):
+    """Records as the program writes them, of transfers from Bob, without a step."""
+    bank.rows(f"""INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, from_balance_before,
+                      from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy,
+                      race_detected, steps)
+                  SELECT 'f' || to_char(n, 'FM0000000'), {began}, 'bob', 'alice', 1, 2, 1, 1, 2, 'success', 'psql',
+                         {milliseconds}, 'vulnerable', false, '[]' FROM generate_series({first}, {last}) n""")
+
+
 def test_a_reset_parts_races(bank):
-    """What came before it and after it did not meet, however close."""
-    first = race(bank, "vulnerable")
+    """Those that it lies between did not meet, even if they overlapped: the later one saw a bank that had begun anew."""
+    insert_records(bank, 1, 2, "'2026-01-01'", 1000)
     bank.post("/reset")
-    second = race(bank, "vulnerable")
-    assert {each["id"] for each in detail(bank, first[0]["id"])["transfers"]} == {each["id"] for each in first}
-    assert {each["id"] for each in detail(bank, second[0]["id"])["transfers"]} == {each["id"] for each in second}
+    insert_records(bank, 3, 4, "'2026-01-01'", 1000)
+    assert [detail(bank, f"f000000{n}")["race"]["transfer_ids"] for n in (1, 4)] == [
+        ["f0000001", "f0000002"], ["f0000003", "f0000004"]]
+
+
+def test_a_chain_of_overlaps_is_one_race(bank):
+    """The first has ended when the last begins; the one between met both."""
+    insert_records(bank, 1, 3, "'2026-01-01'::timestamptz + n * interval '1 s'", 1500)
+    insert_records(bank, 4, 4, "'2026-01-01'::timestamptz + interval '5 s'")
+    assert detail(bank, "f0000002")["race"]["transfer_ids"] == ["f0000001", "f0000002", "f0000003"]
+    assert detail(bank, "f0000004")["race"]["transfer_count"] == 1
 
 
 def test_a_large_race(bank):
@@ -190,12 +232,9 @@ def test_a_large_race(bank):
 def test_the_newest_thousand_are_looked_at(bank):
     """A long log neither grows the answer nor is forgotten by the totals."""
     old = race(bank, "vulnerable")[0]
+    bank.post("/reset")
     before = races(bank)["totals"]["transfers"]
-    bank.rows("""INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, from_balance_before,
-                     from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy,
-                     race_detected, steps)
-                 SELECT 'f' || to_char(n, 'FM0000000'), now() + n * interval '1 s', 'bob', 'alice', 1, 2, 1, 1, 2,
-                        'success', 'psql', 1, 'vulnerable', false, '[]' FROM generate_series(1, 3000) n RETURNING 1""")
+    insert_records(bank, 1, 3000)
     assert_problem(bank.get(f"/races/{old['id']}"), 404)
     assert_problem(bank.get("/races/f0002000"), 404)
     assert detail(bank, "f0002500")["transfers"][0]["steps"] == [

@@ -4,7 +4,7 @@ import pytest
 
 from bench import Figures
 from comparison import report, rounds
-from harness import pgbench, wrk
+from harness import disk, pgbench, wrk
 
 
 def strategy(name="x", safe=True, verdicts=None, consistent=True, **more):
@@ -25,6 +25,13 @@ def test_pgbench_s_report():
     for broken in ("", "tps = 1.0 (x)\nclient 0 aborted in command 2", "number of failed transactions: 3 (1%)\ntps = 1.0 x"):
         with pytest.raises(RuntimeError):
             pgbench.parse(broken)
+
+
+def test_pg_test_fsync_s_report():
+    told = "        open_datasync      100.0 ops/sec\n        fdatasync       5415.762 ops/sec     185 usecs/op\n"
+    assert disk.parse(told) == 5415.762
+    with pytest.raises(RuntimeError):
+        disk.parse("        fdatasync                                    n/a*")
 
 
 def test_the_verdict_of_a_round():
@@ -74,3 +81,6 @@ def test_promises_are_ratios_of_medians():
     figures.promise("not measured", "ours", "nobody", least=1)
     assert [(each["what"], each["ratio"], each["held"]) for each in figures.promises] == [
         ("at least", 10.0, True), ("more", 10.0, False), ("at most", 0.1, True)]
+    figures.ceiling("near", "theirs", "ours")
+    figures.ceiling("not measured", "ours", "nobody")
+    assert [(each["what"], each["ratio"]) for each in figures.ceilings] == [("near", 0.1)]

@@ -22,6 +22,15 @@ def test_double_spend(bank, prometheus):
     prometheus.until_quiet("DoubleSpendDetected")
 
 
+def test_lost_update(bank, prometheus):
+    bank.set(barrier_enabled=True, strategy="absolute_update")
+    together(lambda: bank.transfer("alice", "bob"), lambda: bank.transfer("alice", "charlie"))
+    prometheus.until_firing("LostUpdateDetected")
+    assert "DoubleSpendDetected" not in prometheus.firing()
+    bank.back_to_the_initial_state()
+    prometheus.until_quiet("LostUpdateDetected")
+
+
 def test_the_fix_is_no_double_spend(bank, prometheus):
     bank.set(barrier_enabled=True, use_transactions=True)
     together(lambda: bank.transfer("alice", "bob"), lambda: bank.transfer("alice", "charlie"))

@@ -26,6 +26,12 @@ test("who wrote first is A, whoever began first", () => {
   assert.deepEqual(race.missed.map(({ reader, writer }) => [reader, writer]), [["B", "A"]]);
 });
 
+test("who missed a write comes after who wrote it, even if its answer was here first", () => {
+  const detail = doubleSpend();
+  detail.transfers[0].steps = detail.transfers[0].steps.map((each) => ({ ...each, at_us: each.at_us - 2000 }));
+  assert.deepEqual(raceModel(detail).lanes.map(({ id }) => id), ["first", "second"]);
+});
+
 test("the stale read and the double spend stand out, nothing else does", () => {
   const marked = raceModel(doubleSpend()).lanes.flatMap((lane) => lane.pieces
     .filter(({ tone }) => tone === "stale" || tone === "bad").map(({ kind, tone, label }) => [lane.letter, kind, tone, label]));
