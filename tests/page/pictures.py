@@ -26,16 +26,24 @@ END = "return Math.ceil(document.querySelector('#panel-fix').getBoundingClientRe
 PICTURES = {"live-light": (DESKTOP, "light"), "live-dark": (DESKTOP, "dark"), "live-phone": (PHONE, "light")}
 
 
+CALM = """return document.querySelectorAll(".band.queue").length === 0 &&
+    [...document.querySelectorAll(".band.delay .label")].every((label) => label.textContent === "delay 200 ms")"""
+TRIES = 40
+
+
 def play(page):
-    """The story, to its end: the bars are those after the double spend, for both pictures are of it."""
+    """The story, to its end. The machine may be busy with something else, and the picture is of the race: so the first
+    that nothing else got in the way of is kept. The bars are those after the double spend."""
     page.switch("delay", True)
     page.enter("#delay-ms", 200)
     page.switch("barrier", True)
-    for _ in range(2):  # the first time the program still has to connect to its database
+    for _ in range(TRIES):
         page.race_under_the_fix()
         page.race()
+        if page.script(CALM):
+            break
     page.until_balance("alice", "−$600.00")
-    eventually(lambda: len(page.all("#history li")) >= 4, "all are in the history")
+    eventually(lambda: len(page.all("#history li")) >= 2, "all are in the history")
 
 
 def smaller(path):
