@@ -69,6 +69,7 @@ lifecycle_start() {
 
 lifecycle_print_hints() {
     say ""
+    say "  Live page    $server_url/"
     say "  Bank API     $server_url   ($server_url/metrics for Prometheus)"
     say "  PostgreSQL   127.0.0.1:$cluster_port, user and database '$cluster_user' (password: $cluster_home/password), or ./lab psql"
     ! observe_is_running || say "  Prometheus   $observe_url   (its alerts: $observe_url/alerts)"

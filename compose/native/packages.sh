@@ -33,6 +33,14 @@ python3-jsonschema|python|jsonschema
 python3-venv|python|ensurepip
 shellcheck|command|shellcheck
 '
+# A browser for the live page, its driver, and node for the page's modules. Ubuntu has its Chromium as a snap only,
+# which apt cannot bring: there, the tests that want them are skipped.
+packages_to_browse='
+chromium|command|chromium
+chromium-driver|command|chromedriver
+python3-selenium|python|selenium
+nodejs|command|node
+'
 
 # pgbench comes with PostgreSQL. The peers of the benchmark bring their own, where there is a go, a venv and a pip.
 packages_to_compare='

@@ -25,7 +25,7 @@ lab_test() {
         return
     fi
     build_prepare_tools "$install" "$packages_to_run" "$packages_to_play" "$packages_to_test" \
-        "$packages_to_compare"
+        "$packages_to_compare" "$(tests_browser_packages)"
     tests_find_tools "$install"
     tests_run_all
 }
@@ -62,6 +62,7 @@ tests_run_all() {
 tests_run_preset() (
     cd "$lab_root" || exit
     PATH=${tests_tools:+$tests_tools:}$PATH
+    export AXE_CORE=$lab_state/axe-core/axe.min.js
     local wrapper=()
     ! tests_needs_fixed_addresses "$1" || wrapper=(setarch -R)
     "${wrapper[@]}" ctest --preset "$1" --output-on-failure --no-tests=error "${regex[@]}" 2>&1 | tee "$lab_state/ctest-$1.log"
@@ -85,7 +86,34 @@ tests_find_tools() {
     tests_find_tool "$1" prometheus prometheus
     tests_find_tool "$1" promtool promtool
     tests_find_k6 "$1"
+    tests_find_axe "$1"
 }
+
+# The packages of the page's tests, where the distribution has them all.
+tests_browser_packages() {
+    packages_read_distribution
+    [[ $distribution_id != debian ]] || printf '%s' "$packages_to_browse"
+}
+
+# axe-core, which looks for what keeps people from using the page: one file, of a pinned release that npm brings.
+tests_axe_version=4.14.1
+tests_axe_sha256=29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
+
+tests_find_axe() {
+    [[ ! -r $lab_state/axe-core/axe.min.js ]] || return 0
+    if $1 && command -v npm >/dev/null; then
+        progress "Fetching axe-core $tests_axe_version, into .lab/axe-core" "$lab_state/axe-core.log" tests_fetch_axe || true
+    fi
+    [[ -r $lab_state/axe-core/axe.min.js ]] || warn "no axe-core (npm brings it): the page is not searched for barriers"
+}
+
+tests_fetch_axe() (
+    work=$(mktemp -d /tmp/race-lab-axe.XXXXXX)
+    terminal_on_exit "rm -rf '$work'"
+    cd "$work" && npm pack --silent "axe-core@$tests_axe_version" && tar xzf axe-core-*.tgz &&
+        sha256sum -c <<<"$tests_axe_sha256  package/axe.min.js" &&
+        mkdir -p "$lab_state/axe-core" && mv package/LICENSE package/axe.min.js "$lab_state/axe-core/"
+)
 
 # k6 for the load scripts: built where there is a Go to build it with.
 tests_find_k6() {

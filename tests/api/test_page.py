@@ -52,7 +52,7 @@ def test_a_copy_that_is_still_good(bank):
             answer = wire.answer()
             assert (answer.status, answer.headers["ETag"], answer.body) == (304, tag, b"")
             assert wire.send(request_bytes("GET", "/health")).answer().status == 200  # no body followed it
-    for other in ('"other"', tag.strip('"'), f'"x{tag.strip(chr(34))}"', bank.get("/page/page.js").headers["ETag"]):
+    for other in ('"other"', tag.strip('"'), f'"x{tag.strip(chr(34))}"', bank.get("/page/main.js").headers["ETag"]):
         assert bank.get("/page/page.css", If_None_Match=other).status == 200, other
 
 

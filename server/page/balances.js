@@ -1,0 +1,58 @@
+// The balances, as large numbers, each with a bar through zero. All bars have one scale.
+
+import { find, make } from "./dom.js";
+import { money } from "./words.js";
+
+const LEAST_BELOW = 800; // the scale covers the lab's own story without moving
+const LEAST_ABOVE = 1400;
+
+function roundUp(value) {
+  const magnitude = 10 ** Math.floor(Math.log10(value));
+  return Math.ceil(value / magnitude * 2) / 2 * magnitude;
+}
+
+export function scaleOf(accounts) {
+  const balances = accounts.map(({ balance }) => balance);
+  const below = Math.max(...balances.map((balance) => -balance), LEAST_BELOW);
+  const above = Math.max(...balances, LEAST_ABOVE);
+  return {
+    below: below > LEAST_BELOW ? roundUp(below) : below,
+    above: above > LEAST_ABOVE ? roundUp(above) : above,
+  };
+}
+
+function card(id) {
+  const made = make("li", { class: "balance", "data-account": id },
+    make("h3", {}, id), make("p", { class: "amount" }), make("p", { class: "note" }),
+    make("div", { class: "bar", "aria-hidden": "true" }, make("div", { class: "fill" }), make("div", { class: "zero" })));
+  return made;
+}
+
+function fill(element, { balance }, { below, above }) {
+  const negative = balance < 0;
+  const amount = element.querySelector(".amount");
+  element.classList.toggle("negative", negative);
+  if (amount.textContent !== money(balance)) {
+    amount.textContent = money(balance);
+  }
+  element.querySelector(".note").textContent = negative ? "overdrawn" : "";
+  const percent = (value) => `${100 * value / (below + above)}%`;
+  const bar = element.querySelector(".fill");
+  bar.style.left = percent(below + Math.min(0, balance));
+  bar.style.width = percent(Math.abs(balance));
+  element.querySelector(".zero").style.left = percent(below);
+}
+
+export function showBalances(accounts) {
+  const list = find("#balances");
+  const scale = scaleOf(accounts);
+  const known = new Map([...list.children].map((each) => [each.dataset.account, each]));
+  const cards = accounts.map((account) => {
+    const element = known.get(account.id) ?? card(account.id);
+    fill(element, account, scale);
+    return element;
+  });
+  if (cards.length !== list.children.length || cards.some((each, index) => each !== list.children[index])) {
+    list.replaceChildren(...cards);
+  }
+}

@@ -1,0 +1,181 @@
+// The switches and buttons. A switch sends what was chosen and shows what the server has: so it follows what others
+// change, and goes back when the server refuses.
+
+import { api } from "./api.js";
+import { find, make } from "./dom.js";
+import { attempt, clearProblem } from "./problem.js";
+import { RACERS_MAX, race, raceMany, racersFor } from "./races.js";
+import { count } from "./words.js";
+
+const inputs = {
+  strategy: () => find("#strategy"), delay: () => find("#delay"), delayMs: () => find("#delay-ms"),
+  barrier: () => find("#barrier"), barrierCount: () => find("#barrier-count"), fix: () => find("#fix"),
+};
+
+let state = null;
+let say = () => {};
+let beforeRace = () => {};
+let running = null; // the AbortController of "Run N"
+
+// Switches
+
+function options(strategies) {
+  return strategies.map(({ name }) => make("option", { value: name }, name));
+}
+
+function showStrategies({ strategies }) {
+  const safe = strategies.filter((strategy) => strategy.safe);
+  const wrong = strategies.filter((strategy) => !strategy.safe);
+  inputs.strategy().replaceChildren(
+    make("optgroup", { label: "Wrong" }, ...options(wrong)), make("optgroup", { label: "Safe" }, ...options(safe)));
+  const chosen = inputs.fix().value || "for_update";
+  inputs.fix().replaceChildren(...options(safe));
+  inputs.fix().value = chosen;
+}
+
+function sayStrategy({ strategies, settings }) {
+  const strategy = strategies.find(({ name }) => name === settings.strategy);
+  const badge = find("#strategy-safety");
+  badge.hidden = !strategy;
+  if (strategy) {
+    badge.textContent = strategy.safe ? "\u2713 safe" : "\u2715 wrong";
+    badge.className = `verdict ${strategy.safe ? "good" : "bad"}`;
+    find("#strategy-idea").textContent = `${strategy.idea.charAt(0).toUpperCase()}${strategy.idea.slice(1)}.`;
+  }
+}
+
+// What a person is typing is left alone.
+function setValue(input, value) {
+  if (document.activeElement !== input || input.type !== "number") {
+    input.value = value;
+  }
+}
+
+function showButtons(settings) {
+  const racers = racersFor(settings);
+  const tooMany = racers > RACERS_MAX;
+  const busy = running !== null || state.get("racing");
+  const words = racers === 2 ? "two" : racers === 3 ? "three" : racers === 4 ? "four" : String(racers);
+  find("#race").textContent = `Race ${words} transfers`;
+  find("#too-many").hidden = !tooMany;
+  find("#too-many").textContent = `The barrier waits for ${racers}, and a browser can send ${RACERS_MAX} at once: set it to ` +
+    `${RACERS_MAX} or fewer to race from here.`;
+  for (const id of ["#race", "#race-fix", "#run"]) {
+    find(id).disabled = tooMany || busy;
+  }
+  find("#stop").hidden = running === null;
+}
+
+function showSettings({ strategies, settings }) {
+  if (!settings) {
+    return;
+  }
+  setValue(inputs.strategy(), settings.strategy);
+  inputs.delay().checked = settings.delay_enabled;
+  setValue(inputs.delayMs(), settings.delay_ms);
+  inputs.barrier().checked = settings.barrier_enabled;
+  setValue(inputs.barrierCount(), settings.barrier_count);
+  sayStrategy({ strategies, settings });
+  showButtons(settings);
+}
+
+// Sends a change; whatever comes of it, the switches show what the server has.
+async function change(send) {
+  clearProblem();
+  const changed = await attempt(send);
+  const settings = changed === undefined ? state.get("settings") : { ...state.get("settings"), ...changed };
+  state.set({ settings: { ...settings } });
+  showSettings({ strategies: state.get("strategies"), settings });
+}
+
+function number(input, fallback) {
+  return input.value === "" ? fallback : input.valueAsNumber;
+}
+
+function startSwitches() {
+  const delay = () => change(() => api.setDelay(inputs.delay().checked, number(inputs.delayMs(), 100)));
+  const barrier = () => change(() => api.setBarrier(inputs.barrier().checked, number(inputs.barrierCount(), 2)));
+  inputs.strategy().addEventListener("change", (event) => change(() => api.setStrategy(event.target.value)));
+  inputs.delay().addEventListener("change", delay);
+  inputs.delayMs().addEventListener("change", delay);
+  inputs.barrier().addEventListener("change", barrier);
+  inputs.barrierCount().addEventListener("change", barrier);
+}
+
+// Buttons
+
+// One thing at a time: the buttons wait until it has ended.
+async function busy(work) {
+  clearProblem();
+  beforeRace();
+  state.set({ racing: true });
+  const result = await attempt(work);
+  state.set({ racing: false });
+  return result;
+}
+
+function outcome(records) {
+  const done = records.filter(({ status }) => status === "success").length;
+  const spent = records.some(({ anomaly }) => anomaly === "double_spend") ? "Double spend"
+    : records.some(({ anomaly }) => anomaly === "lost_update") ? "Lost update" : "No race";
+  say(`${spent}: ${done} of ${records.length} succeeded.`);
+}
+
+export async function raceOnce(strategy = null) {
+  const records = await busy(() => race({
+    racers: racersFor(state.get("settings")), strategy, resetFirst: find("#reset-first").checked,
+  }));
+  if (records) {
+    outcome(records);
+  }
+  return records;
+}
+
+function showProgress(rounds, tally) {
+  const progress = find("#progress");
+  progress.hidden = false;
+  progress.max = rounds;
+  progress.value = tally.rounds;
+  find("#tally").textContent = `${tally.rounds} of ${count(rounds, "round")}: ${tally.raced} raced, ` +
+    `${count(tally.doubleSpends, "double spend")}${tally.lostUpdates > 0 ? `, ${count(tally.lostUpdates, "lost update")}` : ""}`;
+}
+
+async function runMany() {
+  const rounds = Math.min(10000, Math.max(1, Math.floor(number(find("#rounds"), 20))));
+  running = new AbortController();
+  const { signal } = running;
+  showProgress(rounds, { rounds: 0, raced: 0, doubleSpends: 0, lostUpdates: 0 });
+  const tally = await busy(() => raceMany({
+    rounds, racers: racersFor(state.get("settings")), resetFirst: find("#reset-first").checked, signal,
+    onRound: (now) => showProgress(rounds, now),
+  }));
+  running = null;
+  showButtons(state.get("settings"));
+  if (tally) {
+    say(find("#tally").textContent);
+  }
+}
+
+function startButtons() {
+  find("#race").addEventListener("click", () => raceOnce());
+  find("#race-fix").addEventListener("click", () => raceOnce(inputs.fix().value));
+  find("#run").addEventListener("click", runMany);
+  find("#stop").addEventListener("click", () => running?.abort());
+  find("#reset").addEventListener("click", async () => {
+    clearProblem();
+    if (await attempt(() => api.reset())) {
+      say("Reset: the balances are as they were.");
+    }
+  });
+}
+
+// onSay(text): told to those who cannot see it. onRace(): a race is about to be started here.
+export function startControls(theState, { onSay, onRace }) {
+  state = theState;
+  say = onSay;
+  beforeRace = onRace;
+  state.on(["strategies"], showStrategies);
+  state.on(["settings", "strategies", "racing"], showSettings);
+  startSwitches();
+  startButtons();
+}

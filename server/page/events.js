@@ -1,0 +1,53 @@
+// The stream of GET /events: who wants it gets every event, and a word on the connection whenever that changes. The
+// browser connects again by itself after a broken connection; after a refusal (503) it does not, so this does.
+
+const NAMES = ["hello", "gap", "admitted", "step", "barrier_arrival", "barrier_release", "transfer", "settings", "reset",
+  "skipped", "dropped", "bye"];
+const REFUSED_RETRY_MS = 3000;
+
+// onEvent(name, data); onConnection(state): "live", "restarted", "reconnecting", "stopping", "slow" or "refused".
+// onFresh(): what the page knows may be old; it is called after every hello that resumes nothing.
+export function openEvents({ onEvent, onConnection, onFresh }) {
+  let boot = null;
+  let source = null;
+
+  function hello(data) {
+    const restarted = boot !== null && boot !== data.boot;
+    boot = data.boot;
+    onConnection(restarted ? "restarted" : "live");
+    if (!data.resumed) {
+      onFresh();
+    }
+  }
+
+  function take(name, event) {
+    const data = JSON.parse(event.data);
+    onEvent(name, data);
+    if (name === "hello") {
+      hello(data);
+    } else if (name === "gap") {
+      onFresh();
+    } else if (name === "dropped") {
+      onConnection("slow");
+    } else if (name === "bye") {
+      onConnection("stopping");
+    }
+  }
+
+  function connect() {
+    source = new EventSource("/events");
+    for (const name of NAMES) {
+      source.addEventListener(name, (event) => take(name, event));
+    }
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) {
+        onConnection("refused");
+        setTimeout(connect, REFUSED_RETRY_MS);
+      } else {
+        onConnection("reconnecting");
+      }
+    };
+  }
+
+  connect();
+}

@@ -1,0 +1,68 @@
+// The last races and the running totals, as GET /races tells them.
+
+import { find, make, unbroken } from "./dom.js";
+import { VERDICTS, count, money } from "./words.js";
+
+const traceLinks = new Map(); // by race: what its detail said
+
+export function raceLink(ids) {
+  return `/?race=${ids.map(encodeURIComponent).join(",")}`;
+}
+
+function time(at) {
+  return new Date(at).toLocaleTimeString("en-GB");
+}
+
+function item(race, open) {
+  const good = race.verdict === "clean";
+  const link = make("a", { href: raceLink(race.transfer_ids), "data-race": race.id },
+    make("time", { datetime: race.at }, time(race.at)), " ",
+    make("span", { class: `verdict ${good ? "good" : "bad"}` },
+      make("span", { "aria-hidden": "true" }, good ? "\u2713 " : "\u2715 "), VERDICTS[race.verdict]), " ",
+    ...unbroken(`${race.transfer_count} from ${race.account}, lowest ${money(race.lowest_balance)}, `),
+    make("code", {}, race.strategies.join(", ")));
+  link.addEventListener("click", (event) => {
+    if (event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey) {
+      event.preventDefault();
+      open(race.transfer_ids);
+    }
+  });
+  const traces = (traceLinks.get(race.id) ?? []).map((url, index) =>
+    make("a", { href: url, class: "trace", rel: "noopener" }, `trace ${String.fromCharCode(65 + index)}`));
+  return make("li", {}, link, ...traces.flatMap((trace) => [" ", trace]));
+}
+
+export function showHistory(races, open) {
+  find("#history").replaceChildren(...races.map((race) => item(race, open)));
+  find("#history-empty").hidden = races.length > 0;
+}
+
+export function showTotals(totals) {
+  const drift = totals.money_drift;
+  const parts = [
+    ["transfers", count(totals.transfers, "transfer"), false],
+    ["races", count(totals.races, "race"), false],
+    ["double-spends", count(totals.double_spends, "double spend"), totals.double_spends > 0],
+    ["lost-updates", count(totals.lost_updates, "lost update"), totals.lost_updates > 0],
+    ["drift", `${money(drift)} money drift`, drift !== 0],
+  ];
+  find("#totals").replaceChildren(...parts.map(([name, text, bad]) => {
+    const [number, ...words] = text.split(" ");
+    return make("li", { class: bad ? "bad" : "", "data-total": name }, make("strong", {}, number), ` ${words.join(" ")}`);
+  }));
+}
+
+// Fills in the trace links of the listed races, if there is a tracing to link to: one race at a time, each once.
+export async function findTraces(races, detailOf) {
+  for (const { id } of races) {
+    if (!traceLinks.has(id)) {
+      const { transfers } = await detailOf(id);
+      const urls = transfers.map(({ trace_url: url }) => url).filter(Boolean);
+      traceLinks.set(id, urls);
+      if (urls.length === 0) {
+        return false;
+      }
+    }
+  }
+  return true;
+}

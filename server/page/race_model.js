@@ -1,0 +1,213 @@
+// A race as the page understands it: lanes with letters, each with the pieces to draw (bands that last, marks that
+// are moments) and the words for them. Made from GET /races/{id}, or from events while it runs. Pure.
+
+import { list, milliseconds, shortMoney, stepWords } from "./words.js";
+
+export const LANES_MAX = 12;
+
+// A wait shorter than this says nothing: it gets no label, unless it was for the lock itself.
+const TELLING_WAIT_US = 2000;
+
+const MICROSECONDS = 1000;
+
+// "2026-01-31T12:34:56.789012Z" in microseconds since 1970; Date alone stops at milliseconds.
+export function microseconds(timestamp) {
+  const fraction = /\.(\d+)/.exec(timestamp)?.[1] ?? "";
+  const whole = Date.parse(timestamp.replace(/\.\d+/, ""));
+  return whole * MICROSECONDS + Number(fraction.padEnd(6, "0").slice(0, 6));
+}
+
+function outcomeOf(transfer) {
+  if (transfer.error) {
+    return "failed";
+  }
+  if (!transfer.status) {
+    return "running";
+  }
+  return transfer.status === "success" ? "succeeded" : "refused";
+}
+
+function last(steps, name) {
+  return steps.findLast((step) => step.step === name);
+}
+
+function laneOf(transfer, index, letters) {
+  const steps = (transfer.steps ?? []).map((step) => ({
+    ...step,
+    blockedBy: (transfer.blocked_by ?? [])
+      .filter((wait) => wait.step === step.step && Math.abs(wait.to_us - step.at_us) <= MICROSECONDS)
+      .map((wait) => letters.get(wait.transfer_id)).filter(Boolean),
+  }));
+  const anomaly = transfer.anomaly ?? null;
+  return {
+    letter: letters.get(transfer.id),
+    id: transfer.id,
+    from: transfer.from_account,
+    to: transfer.to_account,
+    amount: transfer.amount,
+    strategy: transfer.strategy,
+    traceUrl: transfer.trace_url ?? null,
+    error: transfer.error ?? null,
+    outcome: outcomeOf(transfer),
+    anomaly,
+    stale: transfer.race_detected === true,
+    staleDeduct: transfer.race_detected ? last(steps, "deduct") ?? null : null,
+    valueRead: transfer.from_balance_before ?? null,
+    startUs: transfer.admitted_us ?? microseconds(transfer.timestamp),
+    waitsAtBarrierSince: transfer.waiting_since_us ?? null,
+    steps,
+  };
+}
+
+// Marks
+
+function mark(step, side, label, tone = "plain") {
+  return { type: "mark", kind: step.step, side, label, tone, fromUs: step.at_us, toUs: step.at_us };
+}
+
+function band(step, label, tone = "plain") {
+  return { type: "band", kind: step.step, label, tone, fromUs: step.at_us - step.took_us, toUs: step.at_us };
+}
+
+function sees(lane, step) {
+  return mark(step, "saw", `reads ${shortMoney(step.value)}`, lane.stale ? "stale" : "plain");
+}
+
+// The wait for a lock, and who held it. A step of its own ("lock", "mutex") is drawn in any case, another statement's
+// wait only if somebody was in the way. `spare` is a label for which no room is made, but which may fill what is there.
+function waitFor(step, what) {
+  const telling = step.took_us >= TELLING_WAIT_US;
+  if (step.blockedBy.length === 0) {
+    return { ...band(step, telling ? what : ""), spare: what };
+  }
+  const whom = `waits for ${list(step.blockedBy)}`;
+  return { ...band(step, telling || what !== "" ? whom : "", "blocked"), kind: "lock", spare: whom };
+}
+
+function blocked(step) {
+  return step.blockedBy.length > 0 ? [waitFor(step, "")] : [];
+}
+
+function deduct(lane, step) {
+  const after = shortMoney(step.value);
+  if (lane.staleDeduct !== step) {
+    return mark(step, "did", `deducts \u2192 ${after}`);
+  }
+  const bad = lane.anomaly === "double_spend" || lane.anomaly === "lost_update";
+  return mark(step, "did", `${lane.anomaly === "lost_update" ? "overwrites" : "deducts"} \u2192 ${after}`,
+    bad ? "bad" : "stale");
+}
+
+const PIECES = {
+  read: (lane, step) => [...blocked(step), sees(lane, step)],
+  lock: (lane, step) => [waitFor(step, "row locks"), ...(step.account ? [sees(lane, step)] : [])],
+  mutex: (lane, step) => [waitFor(step, "mutex")],
+  hold: (lane, step) => [band(step, "keeps the row")],
+  batch: (lane, step) => [band(step, `batch of ${step.parties}`), ...(step.account ? [sees(lane, step)] : [])],
+  barrier: (lane, step) => [band(step, step.outcome === "released" ? "barrier" : `barrier: ${step.outcome}`)],
+  delay: (lane, step) => [band(step, `delay ${milliseconds(step.took_us)}`)],
+  check: (lane, step) => step.value >= lane.amount
+    ? [mark(step, "saw", `check: ${shortMoney(step.value)} \u2265 ${shortMoney(lane.amount)}`)]
+    : [mark(step, "saw", `check: ${shortMoney(step.value)} < ${shortMoney(lane.amount)}, refused`, "refused")],
+  deduct: (lane, step) => [...blocked(step), deduct(lane, step)],
+  credit: (lane, step) => [mark(step, "did", `${step.account} \u2192 ${shortMoney(step.value)}`)],
+  retry: (lane, step) => [mark(step, "did", `lost (${step.outcome}), again`, "refused")],
+  commit: (lane, step) => [mark(step, "did", lane.outcome === "refused" ? "ends" : "commit")],
+};
+
+// Where the lane stands now: a wait that has begun and whose end nobody knows.
+function openPiece(lane, lastUs) {
+  const atBarrier = lane.waitsAtBarrierSince !== null;
+  return {
+    type: "band", kind: atBarrier ? "barrier" : "open", tone: "open",
+    label: atBarrier ? "waits at the barrier" : "\u2026",
+    fromUs: atBarrier ? lane.waitsAtBarrierSince : lastUs, toUs: null,
+  };
+}
+
+function queued(lane) {
+  const first = lane.steps[0];
+  const begins = first ? first.at_us - first.took_us : null;
+  if (begins === null || begins - lane.startUs < TELLING_WAIT_US) {
+    return [];
+  }
+  return [{ type: "band", kind: "queue", tone: "plain", label: "queued", fromUs: lane.startUs, toUs: begins }];
+}
+
+function piecesOf(lane) {
+  const pieces = [...queued(lane), ...lane.steps.flatMap((step) => PIECES[step.step]?.(lane, step) ?? [])];
+  if (lane.outcome === "running") {
+    pieces.push(openPiece(lane, lane.steps.at(-1)?.at_us ?? lane.startUs));
+  }
+  return pieces;
+}
+
+function rowsOf(lanes) {
+  return lanes.flatMap((lane) => lane.steps.flatMap((step) => stepWords(lane, step).map((moment) => ({
+    ...moment, letter: lane.letter,
+    tone: step === lane.staleDeduct ? (lane.anomaly === "stale_read" ? "stale" : "bad") : "plain",
+  })))).sort((one, other) => one.us - other.us);
+}
+
+function verdictOf(lanes) {
+  return ["double_spend", "lost_update", "stale_read"].find((kind) => lanes.some((lane) => lane.anomaly === kind)) ??
+    "clean";
+}
+
+function lowestOf(lanes, account) {
+  const values = lanes.flatMap((lane) => lane.steps).filter((step) => step.account === account)
+    .map((step) => step.value);
+  return values.length === 0 ? null : Math.min(...values);
+}
+
+function firstWrite(transfer) {
+  return transfer.steps?.find(({ step }) => step === "deduct")?.at_us ?? Infinity;
+}
+
+// Who wrote first is A, and stands on top; then the others in that order; then those that wrote nothing. A moment is
+// taken when the answer of the database is here, so two close ones may be the wrong way round: who missed a write came
+// after it, whatever the clock says.
+function inOrderOfWriting(transfers, missed) {
+  const ordered = transfers.map((transfer, index) => ({ transfer, index, wrote: firstWrite(transfer) }))
+    .sort((one, other) => one.wrote === other.wrote ? one.index - other.index : one.wrote - other.wrote)
+    .map(({ transfer }) => transfer);
+  const place = (id) => ordered.findIndex((transfer) => transfer.id === id);
+  for (const { reader, writer } of [...missed].sort((one, other) => place(one.writer) - place(other.writer))) {
+    if (place(reader) !== -1 && place(reader) < place(writer)) {
+      const [late] = ordered.splice(place(reader), 1);
+      ordered.splice(place(writer) + 1, 0, late);
+    }
+  }
+  return ordered;
+}
+
+// {race?, transfers, missed_writes?} -> the race. `race` is the server's own judgement where it is known.
+export function raceModel({ race, transfers, missed_writes: missed = [] }) {
+  const drawn = inOrderOfWriting(transfers, missed).slice(0, LANES_MAX);
+  const letters = new Map(drawn.map((transfer, index) => [transfer.id, String.fromCharCode(65 + index)]));
+  const lanes = drawn.map((transfer, index) => laneOf(transfer, index, letters));
+  const account = race?.account ?? lanes[0].from;
+  for (const lane of lanes) {
+    lane.pieces = piecesOf(lane);
+  }
+  return {
+    id: race?.id ?? lanes[0].id,
+    account,
+    lanes,
+    undrawn: Math.max(race?.transfer_count ?? 0, transfers.length) - lanes.length,
+    startUs: Math.min(...lanes.map((lane) => lane.pieces[0]?.fromUs ?? lane.startUs)),
+    strategies: [...new Set(lanes.map((lane) => lane.strategy))],
+    judged: race !== undefined, // by the server; until then this is what the events say
+    finished: lanes.every((lane) => lane.outcome !== "running"),
+    verdict: race?.verdict ?? verdictOf(lanes),
+    lowestBalance: race?.lowest_balance ?? lowestOf(lanes, account),
+    succeeded: race?.succeeded ?? lanes.filter((lane) => lane.outcome === "succeeded").length,
+    refused: race?.refused ?? lanes.filter((lane) => lane.outcome === "refused").length,
+    rows: rowsOf(lanes),
+    missed: missed.filter((miss) => letters.has(miss.reader) && letters.has(miss.writer)).map((miss) => ({
+      reader: letters.get(miss.reader), writer: letters.get(miss.writer),
+      readUs: miss.read_at_us, writtenUs: miss.written_at_us,
+      valueRead: miss.value_read, valueWritten: miss.value_written,
+    })),
+  };
+}

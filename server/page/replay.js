@@ -1,0 +1,62 @@
+// Plays a drawn race again, slowly enough for eyes: a cursor crosses the picture, and what it has not reached is pale.
+// The cursor moves evenly over the picture, not over time, so the crowded milliseconds get their share.
+
+import { element } from "./timeline_svg.js";
+
+const DURATION_MS = 9000;
+const STEPS = 24; // where motion is not wanted, it jumps
+
+function reveal(svg, drawing, head, rows) {
+  for (const part of svg.querySelectorAll(".part")) {
+    part.classList.toggle("later", Number(part.dataset.reveal) > head);
+  }
+  for (const row of rows) {
+    row.classList.toggle("later", drawing.place(Number(row.dataset.ms)) > head);
+  }
+}
+
+function moveTo(cursor, drawing, head) {
+  const ends = drawing.upright
+    ? { x1: 0, x2: drawing.width, y1: head, y2: head } : { x1: head, x2: head, y1: 0, y2: drawing.height };
+  for (const [name, value] of Object.entries(ends)) {
+    cursor.setAttribute(name, value.toFixed(1));
+  }
+}
+
+// Gives a function that stops it. onEnd() is called once, also when stopped.
+export function startReplay(svg, drawing, rows, onEnd) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const cursor = element("line", { class: "cursor" });
+  const end = drawing.upright ? drawing.height : drawing.width;
+  const started = performance.now();
+  let ended = false;
+  svg.append(cursor);
+
+  function stop() {
+    if (!ended) {
+      ended = true;
+      reveal(svg, drawing, Infinity, rows);
+      cursor.remove();
+      onEnd();
+    }
+  }
+
+  function frame(now) {
+    if (ended) {
+      return;
+    }
+    let share = (now - started) / DURATION_MS;
+    if (share >= 1) {
+      stop();
+      return;
+    }
+    share = still ? Math.floor(share * STEPS) / STEPS : share;
+    const head = drawing.from + share * (end - drawing.from);
+    reveal(svg, drawing, head, rows);
+    moveTo(cursor, drawing, head);
+    requestAnimationFrame(frame);
+  }
+
+  requestAnimationFrame(frame);
+  return stop;
+}

@@ -1,0 +1,199 @@
+// The stage: the last race as it went wrong, and the same under a fix, both on one scale. Shows what it is given,
+// draws again when the room changes or time goes on, and replays.
+
+import { find, make, unbroken } from "./dom.js";
+import { startReplay } from "./replay.js";
+import { layoutTimelines } from "./timeline.js";
+import { drawTimeline } from "./timeline_svg.js";
+import { VERDICTS, count, money, verdictSentence } from "./words.js";
+import { wordsTable } from "./words_table.js";
+
+const SLOTS = ["race", "fix"];
+const UPRIGHT_BELOW_EM = 44;
+const UPRIGHT_IF_CROWDED_BELOW_EM = 62;
+const FRAME_MS = 80;
+const SMALL = 0.875;
+
+const races = { race: null, fix: null };
+const drawings = { race: null, fix: null };
+const replays = { race: null, fix: null };
+let clockOffsetUs = 0; // the server's clock against this one
+let due = false;
+let measureText = null;
+
+const BOLD = new Set(["bad", "stale", "refused", "blocked"]);
+
+// The width of a text in the font of the picture, bold for tones that are drawn bold.
+function measurer(em) {
+  const context = document.createElement("canvas").getContext("2d");
+  const family = getComputedStyle(document.body).fontFamily;
+  const known = new Map();
+  return (text, tone = "plain") => {
+    const key = `${BOLD.has(tone)}${text}`;
+    if (!known.has(key)) {
+      context.font = `${BOLD.has(tone) ? 700 : 400} ${em}px ${family}`;
+      known.set(key, context.measureText(text).width);
+    }
+    return known.get(key);
+  };
+}
+
+function badge(race) {
+  const good = race.verdict === "clean";
+  if (!race.finished) {
+    return make("span", { class: "verdict running" }, "Under way");
+  }
+  const word = good && race.lanes.length === 1 ? "Met nobody" : VERDICTS[race.verdict];
+  return make("span", { class: `verdict ${good ? "good" : "bad"}` },
+    make("span", { "aria-hidden": "true" }, good ? "\u2713 " : "\u2715 "), word);
+}
+
+function missedList(race) {
+  const at = (us) => `${((us - race.startUs) / 1000).toFixed(1)} ms`;
+  return race.missed.map((miss) => make("li", {}, ...unbroken(
+    `${miss.reader} read ${money(miss.valueRead)} at ${at(miss.readUs)}. It never saw that ${miss.writer} wrote ` +
+    `${money(miss.valueWritten)} at ${at(miss.writtenUs)}.`)));
+}
+
+function failures(race) {
+  return race.lanes.filter((lane) => lane.error).map((lane) => make("li", {},
+    `${lane.letter}: ${lane.error.title}. ${lane.error.detail ?? ""}`));
+}
+
+function traces(race) {
+  return race.lanes.filter((lane) => lane.traceUrl).map((lane) =>
+    make("a", { href: lane.traceUrl, rel: "noopener" }, `Trace ${lane.letter}`));
+}
+
+function title(race) {
+  const lanes = race.lanes.map((lane) =>
+    `${lane.letter} sends ${money(lane.amount)} from ${lane.from} to ${lane.to}: ${lane.outcome}`);
+  return `Timeline of ${count(race.lanes.length, "transfer")}. ${lanes.join(". ")}. The table "step by step" says the same in words.`;
+}
+
+function showFacts(slot, race) {
+  const panel = find(`#panel-${slot}`);
+  panel.classList.toggle("empty", race === null);
+  panel.classList.toggle("judged", race?.judged === true);
+  panel.querySelector(".replay").disabled = race === null || !race.finished;
+  const facts = panel.querySelector(".facts");
+  if (race === null) {
+    facts.replaceChildren();
+    panel.querySelector(".below").replaceChildren();
+    panel.querySelector(".links").replaceChildren();
+    return;
+  }
+  const undrawn = race.undrawn > 0 ? ` ${count(race.undrawn, "more transfer")} of this race ${race.undrawn === 1 ? "is" : "are"} not drawn.` : "";
+  facts.replaceChildren(badge(race), ...race.strategies.map((name) => make("code", {}, name)),
+    make("span", { class: "sentence" }, ...unbroken(verdictSentence(race) + undrawn)));
+  panel.querySelector(".below").replaceChildren(...missedList(race), ...failures(race));
+  const link = race.finished
+    ? [make("a", { href: `/?race=${race.lanes.map(({ id }) => encodeURIComponent(id)).join(",")}` }, "Link")] : [];
+  panel.querySelector(".links").replaceChildren(...link, ...traces(race));
+}
+
+function showWords(slot, race) {
+  const box = find(`#words-${slot}`);
+  box.hidden = race === null;
+  box.replaceChildren(...(race === null ? [] : [wordsTable(race, slot === "race" ? "The race" : "Under the fix")]));
+}
+
+// Lying where there is room, with smaller letters if need be; upright on narrow screens. A wide screen that is still
+// too narrow for a long race scrolls within the picture's box.
+function layOut(shown, width) {
+  const em = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const ways = width < UPRIGHT_BELOW_EM * em ? [[SMALL * em, true]]
+    : width < UPRIGHT_IF_CROWDED_BELOW_EM * em ? [[em, false], [SMALL * em, false], [em, true]]
+      : [[em, false], [SMALL * em, false]];
+  let laidOut = [];
+  for (const [size, upright] of ways) {
+    measureText = measureText?.em === size ? measureText : Object.assign(measurer(size), { em: size });
+    laidOut = layoutTimelines(shown.map((slot) => races[slot]), {
+      em: size, measure: measureText, upright, width: width - 2, nowUs: Date.now() * 1000 + clockOffsetUs,
+    });
+    if (laidOut.every((drawing) => drawing.width <= width)) {
+      break;
+    }
+  }
+  return laidOut;
+}
+
+function draw() {
+  due = false;
+  const shown = SLOTS.filter((slot) => races[slot] !== null);
+  const width = find("#panel-race .picture").clientWidth || find("#panel-fix .picture").clientWidth;
+  const laidOut = layOut(shown, width);
+  for (const slot of SLOTS) {
+    const drawing = laidOut[shown.indexOf(slot)] ?? null;
+    const box = find(`#panel-${slot} .picture`);
+    replays[slot]?.();
+    drawings[slot] = drawing;
+    box.replaceChildren(...(drawing ? [drawTimeline(drawing, { name: `timeline-${slot}`, title: title(races[slot]) })] : []));
+    scrollable(box);
+  }
+  if (shown.some((slot) => !races[slot].finished)) {
+    setTimeout(redraw, FRAME_MS);
+  }
+}
+
+// What can be scrolled can be reached with the keyboard.
+function scrollable(box) {
+  if (box.scrollWidth > box.clientWidth) {
+    box.tabIndex = 0;
+  } else {
+    box.removeAttribute("tabindex");
+  }
+}
+
+function redraw() {
+  if (!due) {
+    due = true;
+    requestAnimationFrame(draw);
+  }
+}
+
+// slot: "race" or "fix". race: of raceModel(), or null for none.
+export function showRace(slot, race) {
+  races[slot] = race;
+  showFacts(slot, race);
+  showWords(slot, race);
+  redraw();
+}
+
+export function shownRace(slot) {
+  return races[slot];
+}
+
+export function serverTime(us) {
+  clockOffsetUs = us - Date.now() * 1000;
+}
+
+export function replay(slot) {
+  const button = find(`#panel-${slot} .replay`);
+  if (replays[slot]) {
+    replays[slot]();
+    return;
+  }
+  if (!drawings[slot]) {
+    return;
+  }
+  button.textContent = "Stop";
+  replays[slot] = startReplay(find(`#panel-${slot} svg`), drawings[slot], [...document.querySelectorAll(`#words-${slot} tbody tr`)], () => {
+    replays[slot] = null;
+    button.textContent = "Replay slowly";
+  });
+}
+
+export function startStage() {
+  for (const slot of SLOTS) {
+    find(`#panel-${slot} .replay`).addEventListener("click", () => replay(slot));
+  }
+  let width = 0;
+  new ResizeObserver(([{ contentRect }]) => {
+    if (contentRect.width !== width) {
+      width = contentRect.width;
+      redraw();
+    }
+  }).observe(find("#stage"));
+  document.fonts?.ready.then(redraw);
+}

@@ -1,0 +1,349 @@
+// Lays races out as timelines: where every lane, band, mark, label and line goes. All races given share one axis, so
+// the same moment after the start stands at the same place in each picture. Pure: text is measured by a function
+// that is handed in, and what comes out are numbers that timeline_svg.js draws.
+//
+// Along is the direction of time, across the other one. Lying, time runs to the right and a lane is a row: above its
+// bar stands what it saw, below what it did. Upright (narrow screens), time runs down and a lane is a column.
+
+import { interpolate, placeMoments, ticks } from "./axis.js";
+import { OUTCOMES, shortMoney } from "./words.js";
+
+// All in em of the page's root, so that the picture grows with the text around it.
+const LYING = { edge: 0.6, label: 1.6, bar: 1.7, gap: 0.7, link: 1.8, ruler: 2.2, mark: 1.1, badge: 2.3, end: 1.6 };
+const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, ruler: 3.1, head: 3.9, text: 0.95, column: 8.6, mark: 1.3 };
+
+const NUDGE_MS = 0.001; // what tells two moments of one lane apart that fell into the same microsecond
+
+function clock(model, us) {
+  return (us - model.startUs) / 1000;
+}
+
+// Breaks a label so that no line is wider than `width`, where its words allow it.
+export function wrap(label, width, measure) {
+  const lines = [];
+  for (const word of label.split(" ")) {
+    const longer = lines.length > 0 ? `${lines.at(-1)} ${word}` : word;
+    if (lines.length > 0 && measure(longer) <= width) {
+      lines[lines.length - 1] = longer;
+    } else {
+      lines.push(word);
+    }
+  }
+  return lines;
+}
+
+// The pieces of every lane with their moments in ms: one after the other, as they were (each moment was rounded to a
+// microsecond for itself), and no two marks of a lane at the same one.
+function timed(model, nowUs) {
+  return model.lanes.map((lane) => {
+    let over = 0;
+    let marked = -1;
+    return lane.pieces.map((piece) => {
+      let to = Math.max(clock(model, piece.toUs ?? Math.max(nowUs, piece.fromUs)), over);
+      if (piece.type === "mark") {
+        to = Math.max(to, marked + NUDGE_MS);
+        marked = to;
+      }
+      const from = piece.type === "mark" ? to : Math.max(clock(model, piece.fromUs), over);
+      over = to;
+      return { ...piece, from, to };
+    });
+  });
+}
+
+function momentsOf(lanes) {
+  return lanes.flat().flatMap((piece) => [piece.from, piece.to]);
+}
+
+// Rows of labels at a lying lane, by their distance from the bar: a credit stands one deeper than the deduct before
+// it, so that the two need no more room than one.
+const SAW = -1;
+const DID = 1;
+const DID_DEEPER = 2;
+
+function rowOf(piece) {
+  if (piece.side === "saw") {
+    return SAW;
+  }
+  return piece.kind === "credit" ? DID_DEEPER : DID;
+}
+
+// Rooms: what must fit between two moments
+
+function lyingRooms(pieces, at, { em, measure }) {
+  const rooms = [];
+  const marks = pieces.filter((piece) => piece.type === "mark");
+  for (const height of [SAW, DID, DID_DEEPER]) {
+    const row = marks.filter((piece) => rowOf(piece) === height);
+    row.forEach((piece, index) => rooms.push({
+      from: at(piece.from), to: index + 1 < row.length ? at(row[index + 1].from) : null,
+      length: measure(piece.label, piece.tone) + 1.3 * em,
+    }));
+  }
+  marks.slice(1).forEach((piece, index) => rooms.push({
+    from: at(marks[index].from), to: at(piece.from), length: LYING.mark * em,
+  }));
+  for (const piece of pieces.filter(({ type }) => type === "band")) {
+    const label = piece.label === "" ? 0.4 * em : measure(piece.label, piece.tone) + 1.2 * em;
+    rooms.push({ from: at(piece.from), to: at(piece.to), length: label });
+  }
+  return rooms;
+}
+
+function uprightRooms(pieces, at, { em }) {
+  const line = UPRIGHT.line * em;
+  const rooms = [];
+  const marks = pieces.filter((piece) => piece.type === "mark");
+  marks.forEach((piece, index) => rooms.push({
+    from: at(piece.from), to: index + 1 < marks.length ? at(marks[index + 1].from) : null,
+    length: piece.lines.length * line + 0.35 * em,
+  }));
+  pieces.forEach((piece, index) => {
+    if (piece.type === "band") {
+      const above = pieces[index - 1]?.type === "mark" ? 2 * (pieces[index - 1].lines.length - 1) : 0;
+      const label = piece.label === "" ? 0.4 * em : (piece.lines.length + 1.6 + above) * line;
+      rooms.push({ from: at(piece.from), to: at(piece.to), length: label });
+    }
+  });
+  return rooms;
+}
+
+function linkLabel(miss) {
+  return `stale: ${miss.writer} wrote ${shortMoney(miss.valueWritten)} since`;
+}
+
+function linkRooms(model, at, { em, measure }) {
+  return model.missed.map((miss) => ({
+    from: at(clock(model, miss.readUs)), to: at(clock(model, miss.writtenUs)),
+    length: measure(linkLabel(miss), "stale") + 2 * em,
+  }));
+}
+
+// The index of the known moment nearest to a time.
+function nearest(times) {
+  return (time) => {
+    let best = 0;
+    times.forEach((known, index) => {
+      if (Math.abs(known - time) < Math.abs(times[best] - time)) {
+        best = index;
+      }
+    });
+    return best;
+  };
+}
+
+function commonAxis(models, lanes, options) {
+  const times = [...new Set([0, ...lanes.flatMap(momentsOf)])].sort((one, other) => one - other);
+  const at = nearest(times);
+  const roomsOf = options.upright ? uprightRooms : lyingRooms;
+  const rooms = lanes.flatMap((race, index) => [
+    ...race.flatMap((pieces) => roomsOf(pieces, at, options)),
+    ...(options.upright ? [] : linkRooms(models[index], at, options)),
+  ]);
+  return placeMoments(times, rooms.filter(({ from, to }) => to === null || to > from),
+    { extent: options.along, least: 0.35 * options.em, unit: options.em });
+}
+
+// Lying
+
+function headings(lane, standing = false) {
+  const outcome = lane.anomaly === "double_spend" ? "double spend"
+    : lane.anomaly === "lost_update" ? "lost update" : OUTCOMES[lane.outcome];
+  const tone = lane.anomaly === "double_spend" || lane.anomaly === "lost_update" ? "bad"
+    : lane.outcome === "failed" ? "bad" : lane.outcome === "succeeded" ? "good" : "plain";
+  return { letter: lane.letter, title: standing ? `to ${lane.to}` : `${shortMoney(lane.amount)} to ${lane.to}`, outcome, tone };
+}
+
+export function gutterOf(models, { em, measure }) {
+  const widest = Math.max(...models.flatMap((model) => model.lanes).map((lane) => headings(lane))
+    .map(({ title, outcome }) => Math.max(measure(title, "bad"), measure(outcome, "bad"))));
+  return widest + (LYING.badge + 1.6) * em;
+}
+
+// The lanes from top to bottom, with a row for every line between a read and the write it missed.
+function lyingRows(model, pieces, em) {
+  const rows = [];
+  let y = LYING.edge * em;
+  model.lanes.forEach((lane, index) => {
+    const bar = y + (LYING.label + LYING.bar / 2) * em;
+    rows.push({ bar, links: [], top: y });
+    const deepest = Math.max(DID, ...pieces[index].filter(({ type }) => type === "mark").map(rowOf));
+    y = bar + (LYING.bar / 2 + LYING.label * deepest) * em;
+    for (const miss of model.missed) {
+      const upper = [miss.reader, miss.writer].sort()[0];
+      if (upper === lane.letter) {
+        rows[index].links.push({ miss, y: y + LYING.link / 2 * em });
+        y += LYING.link * em;
+      }
+    }
+    y += index + 1 < model.lanes.length ? LYING.gap * em : 0;
+  });
+  return { rows, height: y };
+}
+
+// The label of a band: the one that room was made for, else the spare one if it fits by chance.
+function bandLabel(piece, room, { em, measure }) {
+  const fits = piece.label === "" && piece.spare && measure(piece.spare, piece.tone) + em <= room;
+  return fits ? piece.spare : piece.label;
+}
+
+function lyingPiece(piece, row, place, options) {
+  const { em } = options;
+  const from = place(piece.from);
+  const to = place(piece.to);
+  if (piece.type === "band") {
+    return {
+      ...piece, reveal: from, x: from, y: row.bar - LYING.bar / 2 * em, width: Math.max(2, to - from),
+      height: LYING.bar * em, text: { x: (from + to) / 2, y: row.bar, anchor: "middle", lines: [bandLabel(piece, to - from, options)] },
+    };
+  }
+  const side = Math.sign(rowOf(piece));
+  const depth = Math.abs(rowOf(piece));
+  const end = row.bar + side * (LYING.bar / 2 + LYING.label * depth - 0.3) * em;
+  const middle = row.bar + side * (LYING.bar / 2 + LYING.label * (depth - 0.5) + 0.05) * em;
+  return {
+    ...piece, reveal: from, x: from, y: row.bar, leader: { x1: from, y1: row.bar, x2: from, y2: end },
+    text: { x: from + 0.4 * em, y: middle, anchor: "start", lines: [piece.label] },
+  };
+}
+
+function lyingLinks(model, rows, place, em) {
+  const beside = (bar, y) => bar + Math.sign(y - bar) * 0.6 * em;
+  const lane = (letter) => rows[model.lanes.findIndex((each) => each.letter === letter)];
+  return rows.flatMap((row) => row.links.map(({ miss, y }) => {
+    const read = place(clock(model, miss.readUs));
+    const write = place(clock(model, miss.writtenUs));
+    return {
+      ...miss, reveal: write,
+      points: [[read, beside(lane(miss.reader).bar, y)], [read, y], [write, y], [write, beside(lane(miss.writer).bar, y)]],
+      text: { x: (read + write) / 2, y, anchor: "middle", lines: [linkLabel(miss)] },
+    };
+  }));
+}
+
+function lying(model, pieces, axis, options) {
+  const { em, gutter } = options;
+  const place = (time) => gutter + interpolate(axis.times, axis.places, time);
+  const { rows, height } = lyingRows(model, pieces, em);
+  const foot = height + 0.5 * em;
+  return {
+    upright: false,
+    em,
+    width: gutter + axis.length + LYING.end * em,
+    height: height + LYING.ruler * em,
+    from: place(0),
+    place,
+    lanes: rows.map((row, index) => ({
+      ...headings(model.lanes[index]),
+      line: { x1: gutter, y1: row.bar, x2: place(pieces[index].at(-1)?.to ?? 0), y2: row.bar },
+      badge: { x: LYING.badge / 2 * em, y: row.bar, r: 1.05 * em },
+      texts: [{ x: (LYING.badge + 0.5) * em, y: row.bar - 0.62 * em }, { x: (LYING.badge + 0.5) * em, y: row.bar + 0.68 * em }],
+    })),
+    pieces: rows.flatMap((row, index) => pieces[index].map((piece) => lyingPiece(piece, row, place, options))),
+    links: lyingLinks(model, rows, place, em),
+    ticks: ticks(axis, 4.4 * em).map(({ ms, place: x }) => ({
+      x1: gutter + x, y1: LYING.edge * em, x2: gutter + x, y2: foot,
+      text: { x: gutter + x, y: foot + 0.8 * em, anchor: "middle", lines: [`${ms} ms`] },
+    })),
+  };
+}
+
+// Upright
+
+function uprightPiece(piece, spine, place, em) {
+  const from = place(piece.from);
+  const to = place(piece.to);
+  const x = spine + UPRIGHT.text * em;
+  if (piece.type === "band") {
+    return {
+      ...piece, reveal: from, x: spine - UPRIGHT.bar / 2 * em, y: from, width: UPRIGHT.bar * em,
+      height: Math.max(2, to - from), text: { x, y: (from + to) / 2, anchor: "start", lines: piece.lines },
+    };
+  }
+  const middle = from + (piece.lines.length - 1) / 2 * UPRIGHT.line * em;
+  return { ...piece, reveal: from, x: spine, y: from, leader: null, text: { x, y: middle, anchor: "start", lines: piece.lines } };
+}
+
+// From the reader's side of the gap between the columns down to the writer's, clear of both texts.
+function uprightLinks(model, spines, drawn, place, { em, measure }) {
+  const index = (letter) => model.lanes.findIndex((lane) => lane.letter === letter);
+  return model.missed.map((miss) => {
+    const [reader, writer] = [index(miss.reader), index(miss.writer)];
+    const channel = spines[Math.max(reader, writer)] - 0.95 * em;
+    const end = (lane, other, time) => {
+      if (lane > other) {
+        return spines[lane] - 0.4 * em;
+      }
+      const piece = drawn[lane].find((each) => each.type === "mark" && Math.abs(each.from - time) < 2 * NUDGE_MS);
+      const widest = piece ? Math.max(...piece.lines.map((line) => measure(line, piece.tone))) : 0;
+      return Math.min(channel, spines[lane] + UPRIGHT.text * em + widest + 0.2 * em);
+    };
+    const [read, written] = [clock(model, miss.readUs), clock(model, miss.writtenUs)];
+    return {
+      ...miss, reveal: place(written), text: null,
+      points: [[end(reader, writer, read), place(read)], [channel, place(read)], [channel, place(written)],
+        [end(writer, reader, written), place(written)]],
+    };
+  });
+}
+
+function upright(model, pieces, axis, options) {
+  const { em, columns } = options;
+  const place = (time) => UPRIGHT.head * em + interpolate(axis.times, axis.places, time);
+  const width = columns[options.models.indexOf(model)];
+  const spines = model.lanes.map((lane, index) => UPRIGHT.ruler * em + index * width + UPRIGHT.mark * em);
+  const total = UPRIGHT.ruler * em + model.lanes.length * width;
+  const ends = pieces.flat().map((piece) => place(piece.to) + piece.lines.length * UPRIGHT.line * em);
+  const height = Math.max(...ends) + UPRIGHT.edge * em; // its own end, not that of the longest
+  return {
+    upright: true,
+    em,
+    width: total,
+    height,
+    from: place(0),
+    place,
+    lanes: spines.map((x, index) => ({
+      ...headings(model.lanes[index], true),
+      line: { x1: x, y1: place(0), x2: x, y2: place(pieces[index].at(-1)?.to ?? 0) },
+      badge: { x, y: 1.5 * em, r: 0.95 * em },
+      texts: [{ x: x + 1.35 * em, y: 0.95 * em }, { x: x + 1.35 * em, y: 2.15 * em }],
+    })),
+    pieces: spines.flatMap((x, index) => pieces[index].map((piece) => uprightPiece(piece, x, place, em))),
+    links: uprightLinks(model, spines, pieces, place, options),
+    ticks: ticks(axis, 1.7 * em).filter((tick) => UPRIGHT.head * em + tick.place < height - em).map(({ ms, place: along }) => {
+      const y = UPRIGHT.head * em + along;
+      return {
+        x1: (UPRIGHT.ruler - 0.3) * em, y1: y, x2: total, y2: y,
+        text: { x: (UPRIGHT.ruler - 0.6) * em, y, anchor: "end", lines: [String(ms)] },
+      };
+    }),
+  };
+}
+
+// The width of an upright lane, and its labels broken to fit.
+function broken(model, lanes, { em, across, measure }) {
+  const width = Math.max(UPRIGHT.column * em, (across - UPRIGHT.ruler * em) / lanes.length);
+  const room = width - (UPRIGHT.mark + UPRIGHT.text + 1.1) * em;
+  for (const piece of lanes.flat()) {
+    piece.lines = wrap(piece.label, room, (text) => measure(text, piece.tone));
+  }
+  return width;
+}
+
+// models: races that share an axis. options: em (px), measure(text, tone) (px), upright, width (px) to fill, nowUs.
+export function layoutTimelines(models, { em, measure, upright: standing, width, nowUs = 0 }) {
+  if (models.length === 0) {
+    return [];
+  }
+  const lanes = models.map((model) => timed(model, nowUs));
+  const options = { em, measure, upright: standing, across: width, models };
+  if (standing) {
+    options.columns = models.map((model, index) => broken(model, lanes[index], options));
+    options.along = 0;
+  } else {
+    options.gutter = gutterOf(models, options);
+    options.along = width - options.gutter - LYING.end * em;
+  }
+  const axis = commonAxis(models, lanes, options);
+  return models.map((model, index) => (standing ? upright : lying)(model, lanes[index], axis, options));
+}

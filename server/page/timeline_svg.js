@@ -1,0 +1,104 @@
+// Draws a laid out timeline (timeline.js) as SVG. Everything about colours is in page.css; here are shapes only. What
+// a mark or band means is never told by colour alone: labels say it, and shapes differ.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) {
+    made.setAttribute(key, typeof value === "number" ? String(Math.round(value * 10) / 10) : value);
+  }
+  made.append(...children);
+  return made;
+}
+
+function text({ x, y, anchor, lines }, className, em) {
+  const made = element("text", { x, y, class: className, "text-anchor": anchor });
+  const first = y - (lines.length - 1) / 2 * 1.25 * em;
+  lines.forEach((line, index) => {
+    const part = element("tspan", { x, y: first + index * 1.25 * em, dy: "0.35em" });
+    part.textContent = line;
+    made.append(part);
+  });
+  return made;
+}
+
+// A part of the picture that appears when the replay has come to it.
+function part(reveal, className, ...children) {
+  const made = element("g", { class: `part ${className}` }, ...children);
+  made.dataset.reveal = String(Math.round(reveal * 10) / 10);
+  return made;
+}
+
+const SHAPES = {
+  read: (x, y, r) => element("circle", { cx: x, cy: y, r, class: "shape hollow" }),
+  check: (x, y, r) => element("path", { d: `M${x} ${y - r * 1.2}l${r * 1.2} ${r * 1.2}-${r * 1.2} ${r * 1.2}-${r * 1.2}-${r * 1.2}z`, class: "shape hollow" }),
+  deduct: (x, y, r) => element("circle", { cx: x, cy: y, r: r * 1.15, class: "shape full" }),
+  credit: (x, y, r) => element("circle", { cx: x, cy: y, r: r * 0.8, class: "shape full" }),
+  retry: (x, y, r) => element("path", { d: `M${x - r} ${y - r}l${2 * r} ${2 * r}m0-${2 * r}l-${2 * r} ${2 * r}`, class: "shape cross" }),
+  commit: (x, y, r) => element("rect", { x: x - r * 0.35, y: y - r * 1.8, width: r * 0.7, height: r * 3.6, class: "shape full" }),
+};
+
+function drawMark(piece, em) {
+  const shape = (SHAPES[piece.kind] ?? SHAPES.read)(piece.x, piece.y, 0.42 * em);
+  return part(piece.reveal, `mark ${piece.kind} tone-${piece.tone}`, shape, text(piece.text, "label", em));
+}
+
+function drawLeader(piece) {
+  return part(piece.reveal, "", element("line", { ...piece.leader, class: "leader" }));
+}
+
+function drawBand(piece, em, hatch) {
+  const { x, y, width, height } = piece;
+  const box = element("rect", { x, y, width, height, rx: 0.25 * em, class: "band-box" });
+  const drawn = [box];
+  if (piece.tone === "blocked") {
+    drawn.push(element("rect", { x, y, width, height, rx: 0.25 * em, fill: `url(#${hatch})` }));
+  }
+  return part(piece.reveal, `band ${piece.kind} tone-${piece.tone}`, ...drawn, text(piece.text, "label", em));
+}
+
+function drawLink(link, em, arrow) {
+  const d = link.points.map(([x, y], index) => `${index === 0 ? "M" : "L"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+  const line = element("path", { d, class: "link-line", "marker-end": `url(#${arrow})` });
+  return part(link.reveal, "link", line, ...(link.text ? [text(link.text, "label", em)] : []));
+}
+
+function drawLane(lane, em) {
+  const letter = { x: lane.badge.x, y: lane.badge.y, anchor: "middle", lines: [lane.letter] };
+  return element("g", { class: `lane tone-${lane.tone}` },
+    element("line", { ...lane.line, class: "lane-line" }),
+    element("circle", { cx: lane.badge.x, cy: lane.badge.y, r: lane.badge.r, class: "badge" }),
+    text(letter, "badge-letter", em),
+    text({ ...lane.texts[0], anchor: "start", lines: [lane.title] }, "lane-title", em),
+    text({ ...lane.texts[1], anchor: "start", lines: [lane.outcome] }, "lane-outcome", em));
+}
+
+function definitions(name, em) {
+  const hatch = element("pattern", { id: `${name}-hatch`, width: 0.5 * em, height: 0.5 * em, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+    element("line", { x1: 0, y1: 0, x2: 0, y2: 0.5 * em, class: "hatch-line" }));
+  const arrow = element("marker", { id: `${name}-arrow`, viewBox: "0 0 10 10", refX: 9, refY: 5, markerWidth: 7, markerHeight: 7, orient: "auto" },
+    element("path", { d: "M0 0L10 5L0 10z", class: "link-head" }));
+  return element("defs", {}, hatch, arrow);
+}
+
+// drawing: of timeline.js; name: unique in the page; title: what a screen reader says of the picture.
+export function drawTimeline(drawing, { name, title }) {
+  const { em } = drawing;
+  const heading = element("title", { id: `${name}-title` });
+  heading.textContent = title;
+  const bands = drawing.pieces.filter(({ type }) => type === "band");
+  const marks = drawing.pieces.filter(({ type }) => type === "mark");
+  return element("svg", {
+    width: Math.ceil(drawing.width), height: Math.ceil(drawing.height),
+    viewBox: `0 0 ${Math.ceil(drawing.width)} ${Math.ceil(drawing.height)}`,
+    role: "img", "aria-labelledby": `${name}-title`, class: drawing.upright ? "timeline upright" : "timeline lying", "font-size": em,
+  }, heading, definitions(name, em),
+  element("g", { class: "ruler" }, ...drawing.ticks.flatMap((tick) => [
+    element("line", { x1: tick.x1, y1: tick.y1, x2: tick.x2, y2: tick.y2 }), text(tick.text, "tick", em)])),
+  ...drawing.lanes.map((lane) => drawLane(lane, em)),
+  ...bands.map((piece) => drawBand(piece, em, `${name}-hatch`)),
+  ...drawing.links.map((link) => drawLink(link, em, `${name}-arrow`)),
+  ...marks.filter(({ leader }) => leader).map(drawLeader), // below all labels, for they may cross one
+  ...marks.map((piece) => drawMark(piece, em)));
+}

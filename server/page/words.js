@@ -1,0 +1,120 @@
+// How the page says things: money, moments, and what a transfer did, in the words that views.sql uses. Pure.
+
+const MINUS = "\u2212";
+
+// "$1000.00"; the sign stands before the currency, so that a negative amount cannot be overlooked.
+export function money(value) {
+  return `${value < 0 ? MINUS : ""}$${Math.abs(value).toFixed(2)}`;
+}
+
+// "$1000": for the picture, where room is short. Cents are told only if there are any.
+export function shortMoney(value) {
+  return Number.isInteger(value) ? money(value).replace(/\.00$/, "") : money(value);
+}
+
+export function milliseconds(us) {
+  const ms = us / 1000;
+  return `${ms >= 10 ? Math.round(ms) : ms.toFixed(1)} ms`;
+}
+
+export function count(number, one, many = `${one}s`) {
+  return `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
+}
+
+// "A", "A and B", "A, B and C"
+export function list(names) {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+export const VERDICTS = {
+  double_spend: "Double spend",
+  lost_update: "Lost update",
+  stale_read: "Stale read",
+  clean: "Clean",
+};
+
+export const OUTCOMES = {
+  running: "under way",
+  succeeded: "succeeded",
+  refused: "refused",
+  failed: "failed",
+};
+
+function held(step) {
+  return step.blockedBy.length > 0 ? ` (held by ${list(step.blockedBy)})` : "";
+}
+
+function waited(step) {
+  return step.blockedBy.length > 0 ? `, after waiting ${milliseconds(step.took_us)} for ${list(step.blockedBy)}` : "";
+}
+
+function lockWords(lane, step) {
+  const value = step.account ? `, reads ${step.account}: ${money(step.value)}` : "";
+  return `has the row locks after ${milliseconds(step.took_us)}${held(step)}${value}`;
+}
+
+function checkWords(lane, step) {
+  const enough = step.value >= lane.amount;
+  return `checks ${money(step.value)} >= ${money(lane.amount)}: ${enough ? "enough" : "not enough, refused"}`;
+}
+
+function deductWords(lane, step) {
+  const found = step.value + lane.amount;
+  const stale = lane.staleDeduct === step && lane.valueRead !== null;
+  const missed = !stale ? "" : lane.anomaly === "lost_update"
+    ? ` (computed from the ${money(lane.valueRead)} it had read: another write is lost)`
+    : ` (it had read ${money(lane.valueRead)}, but found ${money(found)})`;
+  return `deducts ${money(lane.amount)}: ${step.account} is ${money(step.value)}${missed}${waited(step)}`;
+}
+
+// What a wait is called when it begins.
+const BEGINNINGS = {
+  barrier: () => "waits at the barrier",
+  delay: (lane, step) => `sleeps ${milliseconds(step.took_us)} (debug delay)`,
+  lock: (lane) => `asks for the row locks of ${lane.from} and ${lane.to}`,
+  mutex: () => "asks for the mutex in the program",
+  hold: (lane, step) => `keeps ${lane.from} locked until ${step.parties} more wait for it`,
+  batch: () => "waits for its batch",
+};
+
+const ENDS = {
+  read: (lane, step) => `reads ${step.account}: ${money(step.value)}${waited(step)}`,
+  lock: lockWords,
+  mutex: (lane, step) => `has the mutex after ${milliseconds(step.took_us)}${held(step)}`,
+  batch: (lane, step) => `is in a batch of ${step.parties}` +
+    (step.account ? `, reads ${step.account}: ${money(step.value)}` : ""),
+  retry: (lane, step) => `lost against another transfer (${step.outcome}), tries again`,
+  hold: (lane, step) => `lets go of the row: ${step.outcome}`,
+  barrier: (lane, step) => `leaves the barrier: ${step.outcome}`,
+  check: checkWords,
+  deduct: deductWords,
+  credit: (lane, step) => `adds ${money(lane.amount)}: ${step.account} is ${money(step.value)}`,
+  commit: (lane) => lane.outcome === "refused" ? "ends: refused" : "ends: all is written",
+};
+
+// The moments of one step: [{us, text}], a wait being two.
+export function stepWords(lane, step) {
+  const moments = [];
+  if (BEGINNINGS[step.step]) {
+    moments.push({ us: step.at_us - step.took_us, text: BEGINNINGS[step.step](lane, step) });
+  }
+  if (step.step !== "delay" && ENDS[step.step]) {
+    moments.push({ us: step.at_us, text: ENDS[step.step](lane, step) });
+  }
+  return moments;
+}
+
+// One plain sentence for a whole race, such as people would say it.
+export function verdictSentence(race) {
+  const { account, lowestBalance, succeeded, refused, lanes } = race;
+  const done = lanes.length === 1 ? "" : [
+    succeeded > 0 ? `${succeeded === lanes.length ? (succeeded === 2 ? "both" : "all") : succeeded} succeeded` : "",
+    refused > 0 ? `${refused} refused` : "",
+  ].filter(Boolean).join(", ");
+  const left = lowestBalance === null ? "" : `${account} went down to ${money(lowestBalance)}`;
+  const tail = [done, left].filter(Boolean).join("; ");
+  if (!race.finished) {
+    return "Under way";
+  }
+  return tail === "" ? "No step was recorded" : `${tail.charAt(0).toUpperCase()}${tail.slice(1)}.`;
+}

@@ -1,0 +1,108 @@
+// What the page makes of what the server tells: lanes, pieces, words, verdicts; and of events while a race runs.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { LiveRaces } from "../../server/page/live_races.js";
+import { LANES_MAX, microseconds, raceModel } from "../../server/page/race_model.js";
+import { money, shortMoney, verdictSentence } from "../../server/page/words.js";
+import { START_US, doubleSpend, step, underTheFix } from "./unit_race.js";
+
+test("money has its sign before the currency, and cents only where there are any", () => {
+  assert.equal(money(-600), "\u2212$600.00");
+  assert.equal(money(0.1 + 0.2), "$0.30");
+  assert.equal(shortMoney(1000), "$1000");
+  assert.equal(shortMoney(-12.5), "\u2212$12.50");
+});
+
+test("a timestamp keeps its microseconds", () => {
+  assert.equal(microseconds("2026-01-31T12:34:56.789012Z"), START_US + 789012);
+  assert.equal(microseconds("2026-01-31T12:34:56Z"), START_US);
+});
+
+test("who wrote first is A, whoever began first", () => {
+  const race = raceModel(doubleSpend());
+  assert.deepEqual(race.lanes.map(({ letter, id }) => [letter, id]), [["A", "first"], ["B", "second"]]);
+  assert.deepEqual(race.missed.map(({ reader, writer }) => [reader, writer]), [["B", "A"]]);
+});
+
+test("who missed a write comes after who wrote it, even if its answer was here first", () => {
+  const detail = doubleSpend();
+  detail.transfers[0].steps = detail.transfers[0].steps.map((each) => ({ ...each, at_us: each.at_us - 2000 }));
+  assert.deepEqual(raceModel(detail).lanes.map(({ id }) => id), ["first", "second"]);
+});
+
+test("the stale read and the double spend stand out, nothing else does", () => {
+  const marked = raceModel(doubleSpend()).lanes.flatMap((lane) => lane.pieces
+    .filter(({ tone }) => tone === "stale" || tone === "bad").map(({ kind, tone, label }) => [lane.letter, kind, tone, label]));
+  assert.deepEqual(marked, [["B", "read", "stale", "reads $1000"], ["B", "deduct", "bad", "deducts \u2192 \u2212$600"]]);
+});
+
+test("a lock wait is labelled with who blocks, and a short one of its own is not", () => {
+  const [winner, waiter] = raceModel(underTheFix()).lanes;
+  const locks = (lane) => lane.pieces.filter(({ type, kind }) => type === "band" && kind === "lock");
+  assert.deepEqual(locks(waiter).map(({ label, tone }) => [label, tone]), [["waits for A", "blocked"]]);
+  assert.deepEqual(locks(winner).map(({ label, tone }) => [label, tone]), [["", "plain"]]);
+});
+
+test("the words say every moment, in order, and why the last deduct is wrong", () => {
+  const { rows } = raceModel(doubleSpend());
+  assert.deepEqual(rows.map(({ us }) => us), [...rows.map(({ us }) => us)].sort((one, other) => one - other));
+  assert.ok(rows.some(({ letter, text, tone }) => letter === "B" && tone === "bad" &&
+    text === "deducts $800.00: alice is \u2212$600.00 (it had read $1000.00, but found $200.00)"));
+  assert.ok(rows.some(({ text }) => text === "checks $1000.00 >= $800.00: enough"));
+  assert.ok(raceModel(underTheFix()).rows.some(({ text }) => text === "has the row locks after 205 ms (held by A), reads alice: $200.00"));
+});
+
+test("a race is told in one sentence", () => {
+  assert.equal(verdictSentence(raceModel(doubleSpend())), "Both succeeded; alice went down to \u2212$600.00.");
+  assert.equal(verdictSentence(raceModel(underTheFix())), "1 succeeded, 1 refused; alice went down to $200.00.");
+});
+
+test("more transfers than can be drawn are counted", () => {
+  const detail = doubleSpend();
+  detail.transfers = Array.from({ length: LANES_MAX + 3 }, (_, index) => ({ ...detail.transfers[1], id: `t${index}` }));
+  const race = raceModel({ transfers: detail.transfers });
+  assert.equal(race.lanes.length, LANES_MAX);
+  assert.equal(race.undrawn, 3);
+});
+
+function admitted(id, account = "alice") {
+  return { id, from_account: account, to_account: "bob", amount: 800, strategy: "vulnerable", at_us: START_US };
+}
+
+test("transfers of one account that overlap are one race, others are not", () => {
+  const live = new LiveRaces();
+  const group = live.take("admitted", admitted("a"));
+  assert.equal(live.take("admitted", admitted("b")), group);
+  assert.notEqual(live.take("admitted", admitted("c", "bob")), group);
+  live.take("transfer", { id: "a", status: "success", steps: [] });
+  assert.equal(group.finished, false);
+  assert.equal(live.take("admitted", admitted("d")), group);
+  live.take("transfer", { id: "b", status: "success", steps: [] });
+  live.take("transfer", { id: "d", status: "failed_insufficient_funds", steps: [] });
+  assert.equal(group.finished, true);
+  assert.notEqual(live.take("admitted", admitted("e")), group);
+});
+
+test("a transfer under way shows where it stands", () => {
+  const live = new LiveRaces();
+  live.take("admitted", admitted("a"));
+  live.take("step", { id: "a", ...step("read", 1, 1, { account: "alice", value: 1000 }) });
+  const group = live.take("barrier_arrival", { id: "a", waiting: 1, parties: 2, at_us: START_US + 1000 });
+  const open = () => raceModel({ transfers: group.transfers }).lanes[0].pieces.at(-1);
+  assert.deepEqual([open().label, open().toUs], ["waits at the barrier", null]);
+  live.take("step", { id: "a", ...step("barrier", 9, 8, { parties: 2, outcome: "released" }) });
+  assert.deepEqual([open().kind, open().fromUs], ["open", START_US + 9000]);
+  live.take("transfer", { id: "a", status: "success", steps: [step("read", 1, 1, { account: "alice", value: 1000 })] });
+  assert.equal(raceModel({ transfers: group.transfers }).finished, true);
+});
+
+test("events of transfers nobody knows change nothing", () => {
+  const live = new LiveRaces();
+  assert.equal(live.take("step", { id: "x", ...step("read", 1) }), null);
+  assert.equal(live.take("transfer", { id: "x", status: "success", steps: [] }), null);
+  live.take("admitted", admitted("a"));
+  live.clear();
+  assert.equal(live.take("step", { id: "a", ...step("read", 1) }), null);
+});

@@ -1,0 +1,51 @@
+"""axe-core finds nothing: in light, dark and phone width, with the pictures, the tour and a problem on the page."""
+
+import pytest
+
+from browser import DESKTOP, PHONE
+from pace import eventually
+
+RUN = """
+const done = arguments[arguments.length - 1];
+axe.run(document, {resultTypes: ["violations"]}).then((found) => done({
+  violations: found.violations.map((each) => `${each.id}: ${each.help}: ${each.nodes.map((node) => node.html.slice(0, 160) + " " + (node.any[0]?.message ?? "")).join(" | ")}`),
+  passes: found.passes.length}), (error) => done({violations: [String(error)], passes: 0}));
+"""
+
+
+def violations(page, axe):
+    page.command("Runtime.evaluate", expression=axe)  # as DevTools does it: the page's own policy stays as it is
+    found = page.driver.execute_async_script(RUN)
+    assert found["passes"] > 20 or found["violations"], "axe looked at nothing"
+    return found["violations"]
+
+
+@pytest.mark.parametrize("size, scheme", [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light"), (PHONE, "dark")])
+def test_nothing_to_complain_about(bank, open_browser, axe, size, scheme):
+    page = open_browser(bank, size=size, scheme=scheme)
+    assert violations(page, axe) == []
+    page.set_delay(bank, 100)
+    page.set_barrier(bank, 2)
+    page.race()
+    page.race_under_the_fix()
+    page.click("#tour-open")
+    page.expected_errors = ("422",)
+    page.enter("#delay-ms", 99999)
+    eventually(lambda: page.shown("#problem"), "a problem is shown")
+    assert violations(page, axe) == []
+
+
+def test_nor_about_the_dialog(start_bank, open_browser, axe):
+    bank = start_bank(ADMIN_TOKEN="s3cret-token")
+    page = open_browser(bank)
+    page.expected_errors = ("401",)
+    page.click("#reset")
+    eventually(lambda: page.shown("#token"), "the token is asked for")
+    assert violations(page, axe) == []
+    page.click("#token-cancel")
+
+
+def test_it_would_complain(page, axe):
+    page.script("document.querySelector('#race').textContent = ''; document.querySelector('#tally').textContent = 'hard to read'; "
+                "document.querySelector('#tally').style.color = '#eee'")
+    assert len(violations(page, axe)) >= 2

@@ -1,0 +1,153 @@
+"""The switches and buttons: what they send, what they show, and what they do when something is in the way."""
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from browser import PHONE
+from pace import eventually
+
+
+def test_the_switches_are_the_servers(bank, page):
+    page.choose("#strategy", "serializable")
+    eventually(lambda: bank.settings()["strategy"] == "serializable", "strategy")
+    page.until("#strategy-idea", "Plain SELECT and UPDATE under SERIALIZABLE")
+    page.until("#strategy-safety", "safe")
+    page.choose("#strategy", "cte_snapshot")
+    page.until("#strategy-safety", "wrong")
+    page.set_delay(bank, 17)
+    page.set_barrier(bank, 3)
+    page.switch("barrier", False)
+    eventually(lambda: not bank.settings()["barrier_enabled"], "off again")
+    bank.set(delay_ms=23, barrier_enabled=True, barrier_count=4, strategy="for_update")
+    eventually(lambda: page.one("#delay-ms").get_property("value") == "23" and page.one("#barrier").is_selected()
+               and page.one("#strategy").get_property("value") == "for_update", "what others change is followed")
+    page.until("#race", "Race four transfers")
+
+
+def test_as_many_race_as_the_barrier_waits_for(bank, page):
+    page.set_barrier(bank, 4)
+    page.race()
+    page.until_balance("alice", "−$2200.00")
+    assert len(bank.transactions()) == 4
+    assert len(page.all("#panel-race svg .lane")) == 4
+    page.until("#panel-race .below", "It never saw")
+    assert len(page.all("#panel-race .link")) == 3
+
+
+def test_more_than_a_browser_can_send(bank, page):
+    bank.set(barrier_enabled=True, barrier_count=8)
+    page.until("#too-many", "waits for 8")
+    assert not page.one("#race").is_enabled() and not page.one("#run").is_enabled()
+    page.enter("#barrier-count", 2)
+    eventually(lambda: page.one("#race").is_enabled(), "free again")
+
+
+def test_what_the_server_refuses_is_told_and_undone(bank, page):
+    page.expected_errors = ("422",)
+    page.switch("delay", True)
+    page.enter("#delay-ms", 99999)
+    page.until("#problem-text", "60000")
+    eventually(lambda: page.one("#delay-ms").get_property("value") == "100" or page.focused() == "delay-ms", "back")
+    assert bank.settings()["delay_ms"] == 100
+    page.click("#problem-close")
+    assert not page.shown("#problem")
+
+
+def test_rounds_and_their_end(bank, page):
+    page.set_barrier(bank, 2)
+    page.enter("#rounds", 6)
+    page.click("#run")
+    page.until("#tally", "6 of 6 rounds: 6 raced, 6 double spends")
+    assert page.one("#progress").get_property("value") == 6
+    page.set_delay(bank, 100)
+    page.enter("#rounds", 500)
+    page.click("#run")
+    eventually(lambda: page.shown("#stop"), "it can be stopped")
+    page.click("#stop")
+    eventually(lambda: not page.shown("#stop") and page.one("#race").is_enabled(), "it has stopped")
+    assert int(page.text("#tally").split()[0]) < 500
+
+
+def test_reset(bank, page):
+    bank.transfer("alice", "bob", "100")
+    page.until_balance("alice", "$900.00")
+    page.click("#reset")
+    page.until_balance("alice", "$1000.00")
+    assert bank.transactions() == []
+
+
+def test_without_a_reset_balances_go_on(bank, page):
+    page.click("#reset-first")
+    page.choose("#fix", "atomic_update")
+    page.race_under_the_fix()
+    page.race_under_the_fix()
+    assert {each["strategy"] for each in bank.transactions()} == {"atomic_update"}
+    assert len(bank.transactions()) == 4
+    page.until_balance("alice", "$200.00")
+
+
+def test_by_keyboard_alone(bank, page):
+    def tab_to(wanted):
+        for _ in range(60):
+            page.keys(Keys.TAB)
+            if page.focused() == wanted:
+                outline = page.script("return getComputedStyle(document.activeElement).outlineStyle")
+                assert outline not in ("none", ""), f"the focus on {wanted} cannot be seen"
+                return
+        raise AssertionError(f"Tab never reaches {wanted}")
+
+    tab_to("strategy")
+    tab_to("delay")
+    page.keys(Keys.SPACE)
+    tab_to("delay-ms")
+    page.keys(Keys.CONTROL + "a" + Keys.NULL, "120", Keys.TAB)
+    eventually(lambda: bank.settings()["delay_ms"] == 120, "the delay is set")
+    if page.focused() != "barrier":
+        tab_to("barrier")
+    page.keys(Keys.SPACE)
+    eventually(lambda: bank.settings()["barrier_enabled"], "the barrier is on")
+    tab_to("race")
+    page.keys(Keys.ENTER)
+    page.until_balance("alice", "−$600.00")
+    page.until_finished("race")
+    tab_to("race-fix")
+    page.keys(Keys.ENTER)
+    page.until_balance("alice", "$200.00")
+    page.until_finished("fix")
+    assert page.shown("#panel-race svg") and page.shown("#panel-fix svg")
+
+
+def test_the_theme_is_chosen_and_kept(page):
+    def ground():
+        return page.script("return getComputedStyle(document.body).backgroundColor")
+
+    light = ground()
+    page.click("#theme")
+    assert ground() == light
+    page.click("#theme")
+    dark = ground()
+    assert dark != light
+    page.driver.refresh()
+    page.until_live()
+    assert ground() == dark and page.text("#theme") == "Theme: dark"
+
+
+def test_calm_for_those_who_want_it(bank, open_browser):
+    page = open_browser(bank, calm=True)
+    assert page.script("return getComputedStyle(document.querySelector('.fill')).transitionDuration") in ("0s", "")
+    page.race()
+    page.click("#panel-race .replay")
+    eventually(lambda: page.text("#panel-race .replay") == "Stop", "the replay jumps from step to step")
+    page.click("#panel-race .replay")
+    assert not page.all(".part.later")
+
+
+@pytest.mark.parametrize("size", [(320, 640), PHONE, (768, 1024), (1280, 720), (1920, 1080)])
+def test_no_sideways_scrolling(bank, open_browser, size):
+    page = open_browser(bank, size=size)
+    page.set_delay(bank, 100)
+    page.set_barrier(bank, 2)
+    page.race()
+    page.race_under_the_fix()
+    assert page.script("return document.documentElement.scrollWidth") <= size[0]
+    assert bool(page.all("svg.upright")) == (size[0] < 1000)

@@ -1,0 +1,117 @@
+"""The page and the stream of events: it grows while a race runs, says when it is cut off, and finds its way back."""
+
+import http.client
+
+from bank import Bank
+from collector import Collector
+from pace import HANG_GUARD, eventually
+
+
+def test_a_race_is_drawn_while_it_runs(bank, page, background):
+    bank.set(barrier_enabled=True, barrier_count=2)
+    first = background(bank.transfer, "alice", "bob", "800")
+    page.until("#panel-race .facts", "Under way")
+    page.until("#panel-race .band.barrier .label", "waits at the barrier")
+
+    def last_tick():
+        return page.script("return [...document.querySelectorAll('#panel-race .tick')].at(-1)?.textContent")
+
+    assert page.texts("#panel-race .mark .label") == ["reads $1000"]
+    seen = last_tick()
+    eventually(lambda: last_tick() not in (seen, None), "time goes on")
+    bank.transfer("alice", "charlie", "800")
+    assert first.result().status == 200
+    page.until("#panel-race .facts", "Double spend")
+    page.until_balance("alice", "−$600.00")
+
+
+def test_the_server_is_restarted_while_the_page_is_open(cluster, start_bank, open_browser, tmp_path):
+    first = start_bank()
+    page = open_browser(first)
+    page.expected_errors = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE",
+                            "ERR_CONNECTION_RESET")
+    page.race()
+    first.stop()
+    eventually(lambda: page.one("#connection").get_attribute("data-state") in ("reconnecting", "stopping"), "it says so")
+    page.until("#connection-text", "Reconnecting")
+    page.click("#race")
+    page.until("#problem-text", "did not answer")
+    second = Bank(cluster, first.database, tmp_path / "second.log", {"BANK_API_PORT": str(first.port)})
+    try:
+        second.until_healthy()
+        page.until("#connection-text", "the server was restarted")
+        second.transfer("bob", "charlie", "50")
+        page.until_balance("bob", f"${second.balance('bob'):.2f}")
+        page.set_barrier(second, 2)
+        page.race()
+        page.until_balance("alice", "−$600.00")
+    finally:
+        second.stop()
+
+
+def test_the_admin_token_is_asked_for_and_only_remembered(start_bank, open_browser):
+    bank = start_bank(ADMIN_TOKEN="s3cret-token")
+    page = open_browser(bank)
+    page.expected_errors = ("401",)
+    page.choose("#strategy", "for_update")
+    eventually(lambda: page.shown("#token"), "the token is asked for")
+    page.click("#token-cancel")
+    page.until("#problem-text", "ADMIN_TOKEN")
+    eventually(lambda: page.one("#strategy").get_property("value") == "vulnerable", "nothing was changed")
+    page.choose("#strategy", "for_update")
+    eventually(lambda: page.shown("#token-input"), "asked again")
+    page.one("#token-input").send_keys("guess\n")
+    eventually(lambda: page.shown("#token-refused"), "it was the wrong one")
+    page.one("#token-input").send_keys("s3cret-token\n")
+    eventually(lambda: bank.settings()["strategy"] == "for_update", "now it was the right one")
+    page.race_under_the_fix()
+    assert not page.shown("#token")
+    kept = page.script("return JSON.stringify(localStorage) + JSON.stringify(sessionStorage) + document.cookie + location.href + document.documentElement.outerHTML")
+    assert "s3cret" not in kept
+    assert "s3cret" not in bank.log()
+
+
+def test_a_full_house_is_told_and_waited_out(bank, open_browser):
+    streams = []
+    try:
+        while len(streams) < 256:
+            reader = http.client.HTTPConnection("127.0.0.1", bank.port, timeout=HANG_GUARD)
+            reader.request("GET", "/events")
+            streams.append(reader.getresponse())
+            assert streams[-1].status == 200
+        page = open_browser()
+        page.expected_errors = ("503",)
+        page.open(bank)
+        page.until("#connection-text", "no place for another reader")
+        eventually(lambda: page.balance("alice") == "$1000.00", "what can be shown is shown")
+    finally:
+        for stream in streams:
+            stream.close()
+    page.until("#connection-text", "Live")
+    bank.transfer("alice", "bob", "100")
+    page.until_balance("alice", "$900.00")
+
+
+def test_what_is_too_fast_to_draw_is_counted(bank, page):
+    with bank.client() as client:
+        for _ in range(400):
+            client.transfer("alice", "bob", "1")
+    page.until("#skipped", "too fast to draw")
+    eventually(lambda: page.balance("alice") == f"${bank.balance('alice'):.2f}", "the balances are right all the same")
+    everything = bank.get("/races?limit=1").json()["totals"]["transfers"]
+    page.until('[data-total="transfers"]', f"{everything:,} transfers")
+
+
+def test_traces_are_linked_where_there_are_any(start_bank, open_browser):
+    collector = Collector()
+    try:
+        bank = start_bank(OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, BANK_API_TRACE_URL="http://traces.example/t/{trace_id}")
+        page = open_browser(bank)
+        page.set_barrier(bank, 2)
+        page.race()
+        ids = {each["trace_id"] for each in bank.transactions()}
+        eventually(lambda: len(page.all("#history .trace")) == 2, "the history links to the traces")
+        for selector in ("#panel-race .links a[rel]", "#history .trace"):
+            assert {link.get_attribute("href") for link in page.all(selector)} == {f"http://traces.example/t/{each}" for each in ids}
+    finally:
+        collector.stop()
