@@ -23,6 +23,7 @@ struct event_stream {
     uint64_t ticked_ms;
     struct event_reader *readers;
     unsigned count;
+    uint64_t left_ms; // loop time at which the last reader left; 0: nobody has
     uint64_t slowest; // nobody's position is below
     struct metric *readers_now;
     struct metric *readers_dropped;
@@ -56,6 +57,10 @@ void event_stream_free(struct event_stream *stream) {
     free(stream);
 }
 
+bool event_stream_is_heard(const struct event_stream *stream) {
+    return stream->count > 0 || (stream->left_ms > 0 && uv_now(stream->loop) - stream->left_ms < EVENT_ABSENCE_MS);
+}
+
 bool event_stream_is_full(const struct event_stream *stream) {
     return stream->count >= EVENT_READERS_MAX;
 }
@@ -71,6 +76,7 @@ void event_stream_remove(struct event_reader *reader) {
         reader->next->previous = reader->previous;
     }
     metric_set(stream->readers_now, --stream->count);
+    stream->left_ms = uv_now(stream->loop);
     free(reader);
 }
 

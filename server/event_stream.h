@@ -20,6 +20,8 @@ MUST_CHECK struct event_stream *event_stream_new(uv_loop_t *loop, const struct e
 void event_stream_leave_loop(struct event_stream *stream);
 void event_stream_free(struct event_stream *stream); // no reader is left, and the loop has ended
 
+// Somebody listens, or did until a moment ago and may come back for what it missed.
+MUST_CHECK bool event_stream_is_heard(const struct event_stream *stream);
 MUST_CHECK bool event_stream_is_full(const struct event_stream *stream);
 // Makes the connection a reader: it gets the head of an answer, `first`, and every event from the position on.
 void event_stream_add(struct event_stream *stream, struct conn *conn, struct slice first, uint64_t position);

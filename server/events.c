@@ -121,7 +121,7 @@ static bool take_token(struct events *events) {
 
 void events_admit(struct events *events, struct transfer_job *transfer) {
     transfer->events = events;
-    if (take_token(events)) {
+    if (event_stream_is_heard(events->stream) && take_token(events)) {
         transfer->request.feed = events->feed;
         drain(events);
         json_write_admitted(begin(events), &transfer->request);
@@ -144,7 +144,7 @@ void events_transfer_ended(struct transfer_job *transfer, int status, struct sli
 }
 
 static void tell_skipped(struct events *events) {
-    if (events->skipped_transfers > 0) {
+    if (events->skipped_transfers > 0 && event_stream_is_heard(events->stream)) {
         text_append_format(begin(events), "{\"transfers\":%" PRIu64 ",\"races\":%" PRIu64 "}",
                            events->skipped_transfers, events->skipped_races);
         events->skipped_transfers = events->skipped_races = 0;
@@ -211,6 +211,9 @@ void events_subscribe(struct events *events, struct conn *conn, struct slice las
         resume = event_ring_find(events->ring, last_id, &position);
     }
     bool resumes = resume == EVENT_RESUMES;
+    if (!resumes && !event_stream_is_heard(events->stream)) {
+        events->skipped_transfers = events->skipped_races = 0; // while nobody listened: who comes back is told of them
+    }
     write_hello(&first, events, resumes ? last_id : slice_of(newest), resumes, settings);
     if (last_id.length > 0 && !resumes) {
         text_append_format(&first, "event: gap\ndata: {\"reason\":\"%s\"}\n\n",

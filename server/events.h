@@ -1,7 +1,8 @@
 // What GET /events tells: encoded once, kept in the ring, written to every reader. Loop thread.
 //
-// Transfers are followed whether somebody reads or not, so that a page that was away for a moment finds what it missed.
-// Few of them are: 64 at once and then 16 a second, so that a load drowns nobody; the others are counted.
+// Transfers are followed while somebody listens, and for a minute after the last reader has left, so that a page that was
+// away for a moment finds what it missed; with nobody there they cost nothing. Few of them are: 64 at once and then 16 a
+// second, so that a load drowns nobody; the others are counted.
 #ifndef SERVER_EVENTS_H
 #define SERVER_EVENTS_H
 

@@ -184,6 +184,19 @@ def test_resuming(bank, stream):
     assert until_ended(again, 2) == [*heard[1:], *missed]
 
 
+def test_nobody_is_followed_before_somebody_listens(start_bank):
+    """What happened before the first reader came is in GET /races; the stream begins with what happens then."""
+    bank = start_bank()
+    for _ in range(3):
+        bank.transfer("alice", "bob", "1")
+    with Stream(bank.port) as reader:
+        assert number_of(reader.hello.id) == 0
+        bank.transfer("alice", "bob", "2")
+        heard = until_ended(reader, 1)
+        assert heard[0].name == "admitted" and heard[-1].data["amount"] == 2
+        assert "skipped" not in {event.name for event in heard}
+
+
 @pytest.mark.parametrize("last_id", ["0123abcd-1", "nonsense", "-", "1"])
 def test_resuming_from_what_was_never_told(stream, last_id):
     reader = stream(last_id)
