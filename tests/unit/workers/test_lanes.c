@@ -25,8 +25,14 @@ static void test_order(void **state) {
     assert_ptr_equal(lane_take(lane), jobs[0]);
     assert_ptr_equal(lane_take(lane), jobs[1]);
     lane_put(lane, jobs[0]);
+    lane_put_back(lane, jobs[1]); // before all that wait
+    assert_ptr_equal(lane_take(lane), jobs[1]);
     assert_ptr_equal(lane_take(lane), jobs[2]);
     assert_ptr_equal(lane_take(lane), jobs[0]);
+    lane_put_back(lane, jobs[0]); // nobody waits
+    lane_put(lane, jobs[1]);
+    assert_ptr_equal(lane_take(lane), jobs[0]);
+    assert_ptr_equal(lane_take(lane), jobs[1]);
     assert_null(lane_take(lane));
     for (size_t i = 0; i < 3; i++) {
         transfer_job_free(jobs[i]);
