@@ -33,7 +33,7 @@
 #define EVENT_TICK_LOADED_MS 250
 #define EVENT_LOAD_MEMORY_MS 1000 // a load is one so long after the last transfer that was not followed
 #define EVENT_HEARTBEAT_MS 15000
-#define EVENT_ABSENCE_MS 60000 // so long after the last reader has left, it will still find what it missed
+#define EVENT_ABSENCE_MS 60000          // so long after the last reader has left, it will still find what it missed
 #define EVENT_LAG_MAX (768 * 1024)      // bytes a reader may be behind; beyond it is let go
 #define EVENT_SOCKET_BUFFER (64 * 1024) // of a reader, in the kernel, which doubles it
 #define FOLLOWED_AT_ONCE 64
