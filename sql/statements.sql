@@ -325,17 +325,17 @@ LOCK TABLE transfers IN ACCESS EXCLUSIVE MODE;
 INSERT INTO past_transfers (reset, seq, id, "timestamp", from_account, to_account, amount, from_balance_before,
                             from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms,
                             strategy, race_detected, anomaly, trace_id, steps)
-SELECT reset, seq, id, "timestamp", from_account, to_account, amount, from_balance_before,
+SELECT (SELECT resets FROM lab_totals), seq, id, "timestamp", from_account, to_account, amount, from_balance_before,
        from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms,
        strategy, race_detected, anomaly, trace_id, steps
-FROM recent_transfers WHERE reset = (SELECT resets FROM lab_totals);
+FROM transfers ORDER BY seq DESC LIMIT 1000;
 
--- Nobody looks further back than the newest 1,000 records of all.
+-- Nobody looks further back than the newest 1,000 records of all. Now and then, for it reads them all.
 -- name: reset_forget DELETE past_transfers
 DELETE FROM past_transfers p USING (
     SELECT reset, seq FROM past_transfers ORDER BY reset DESC, seq DESC OFFSET 1000
 ) AS old
-WHERE p.reset = old.reset AND p.seq = old.seq;
+WHERE p.reset = old.reset AND p.seq = old.seq AND (SELECT resets % 16 = 0 FROM lab_totals);
 
 -- name: reset_totals UPDATE lab_totals
 UPDATE lab_totals SET resets = resets + 1, transfers = now.transfers, races = now.races,

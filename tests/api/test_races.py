@@ -242,6 +242,8 @@ def test_the_newest_thousand_are_looked_at(bank):
     assert races(bank)["totals"]["transfers"] == before + 3000
     bank.post("/reset")
     assert detail(bank, "f0002500")["race"]["id"] == "f0002500"
+    for _ in range(16):  # what is older goes now and then
+        bank.post("/reset")
     assert bank.rows("SELECT count(*) AS n FROM past_transfers") == [{"n": 1000}]
     assert races(bank)["totals"]["transfers"] == before + 3000
 
