@@ -133,6 +133,9 @@ def test_a_full_house_races_inside_one_statement(bank, strategy):
         records = list(threads.map(lambda _: send(bank, "bob", 100), range(parties)))
         assert all(each["status"] == "success" for each in records), records
         assert bank.balance("alice") == (900 if strategy == "cte_snapshot" else 1000 - 100 * parties)
+        held = [step["parties"] for row in bank.rows("SELECT steps FROM transfers") for step in row["steps"]
+                if step["step"] == "hold"]
+        assert held == [parties - 1]
 
 
 def test_a_mutex_holds_in_one_server(bank, race):
