@@ -87,6 +87,14 @@ class Cluster:
     def running(self):
         return (self.data / "postmaster.pid").exists()
 
+    def accepts(self):
+        """Whether it takes a connection now: not while it starts or recovers."""
+        try:
+            with self.session("postgres"):
+                return True
+        except psycopg2.OperationalError:
+            return False
+
     def remove(self):
         """Stops the cluster and leaves nothing behind."""
         self.resume()

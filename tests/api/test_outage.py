@@ -25,6 +25,7 @@ def cluster_comes_back(cluster):
     cluster.resume()
     if not cluster.running():
         cluster.start()
+    eventually(cluster.accepts, "the cluster takes connections")
 
 
 def stop_fast(cluster, _):
@@ -43,8 +44,10 @@ def terminate_backends(cluster, bank):
 
 
 def kill_a_backend(cluster, bank):
-    """kill -9: the postmaster takes all sessions down and recovers."""
-    os.kill(cluster.backends(bank.database)[0], signal.SIGKILL)
+    """kill -9: the postmaster takes all sessions down and recovers. It has begun to when they are gone."""
+    sessions = cluster.backends(bank.database)
+    os.kill(sessions[0], signal.SIGKILL)
+    eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in sessions), "no session is left")
 
 
 SAFE = ["for_update", "atomic_update", "optimistic", "serializable", "batched"]
