@@ -345,5 +345,13 @@ FROM running_totals now;
 -- name: reset_accounts UPDATE accounts
 UPDATE accounts SET balance = initial_balance, version = 0;
 
--- name: reset_transfers TRUNCATE transfers
-TRUNCATE transfers RESTART IDENTITY;
+-- A short log is cheaper to empty row by row: TRUNCATE gives table and indexes new files, ten times the work of all
+-- the rest. But deleted rows stay in the file, and every reader of the log passes them; so a file that has grown goes.
+-- name: reset_log_has_grown SELECT transfers
+SELECT pg_relation_size('transfers') > 512 * 1024;
+
+-- name: reset_delete_log DELETE transfers
+DELETE FROM transfers;
+
+-- name: reset_truncate_log TRUNCATE transfers
+TRUNCATE transfers;

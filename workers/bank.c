@@ -136,18 +136,35 @@ enum db_status bank_read_transfers(struct db_session *session, unsigned limit, s
     return status;
 }
 
+static enum db_status empty_log(struct db_session *session) {
+    struct db_rows grown;
+    enum db_status status = db_execute(session, STATEMENT_RESET_LOG_HAS_GROWN, NULL, 0, &grown);
+    if (status != DB_OK) {
+        return status;
+    }
+    bool truncate = db_rows_value(&grown, 0, 0)[0] == 't';
+    db_rows_free(&grown);
+    return db_execute(session, truncate ? STATEMENT_RESET_TRUNCATE_LOG : STATEMENT_RESET_DELETE_LOG, NULL, 0, NULL);
+}
+
 enum db_status bank_reset(struct db_session *session, struct account_list *out) {
     *out = (struct account_list){0};
-    static const enum statement steps[] = {
-        STATEMENT_BEGIN,          STATEMENT_RESET_LOCK,      STATEMENT_RESET_LOCK_LOG,
-        STATEMENT_RESET_KEEP,     STATEMENT_RESET_FORGET,    STATEMENT_RESET_TOTALS,
-        STATEMENT_RESET_ACCOUNTS, STATEMENT_RESET_TRANSFERS, STATEMENT_COMMIT};
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-        enum db_status status = db_execute(session, steps[i], NULL, 0, NULL);
-        if (status != DB_OK) {
-            db_session_close(session); // rolls back what was begun
-            return status;
-        }
+    static const enum statement steps[] = {STATEMENT_BEGIN,         STATEMENT_RESET_LOCK,   STATEMENT_RESET_LOCK_LOG,
+                                           STATEMENT_RESET_KEEP,    STATEMENT_RESET_FORGET, STATEMENT_RESET_TOTALS,
+                                           STATEMENT_RESET_ACCOUNTS};
+    enum db_status status = DB_OK;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0] && status == DB_OK; i++) {
+        status = db_execute(session, steps[i], NULL, 0, NULL);
+    }
+    if (status == DB_OK) {
+        status = empty_log(session);
+    }
+    if (status == DB_OK) {
+        status = db_execute(session, STATEMENT_COMMIT, NULL, 0, NULL);
+    }
+    if (status != DB_OK) {
+        db_session_close(session); // rolls back what was begun
+        return status;
     }
     return bank_read_accounts(session, out);
 }

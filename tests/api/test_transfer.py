@@ -162,6 +162,22 @@ def test_reset(bank):
     assert bank.metric("transfers_total", status="success") == counted >= 1
 
 
+def test_a_reset_gives_back_what_a_long_log_took(bank):
+    """A short log is deleted, and its rows stay in the file for a while; a file that has grown does not stay."""
+    bank.transfer("alice", "bob", "1")
+    bank.post("/reset")
+    assert bank.transactions() == []
+    bank.transfer("alice", "bob", "1")
+    columns = ", ".join(row["name"] for row in bank.rows(
+        "SELECT quote_ident(attname) AS name FROM pg_attribute "
+        "WHERE attrelid = 'transfers'::regclass AND attnum > 0 AND NOT attisdropped AND attidentity = ''"))
+    bank.rows(f"INSERT INTO transfers ({columns}) SELECT {columns} FROM transfers, generate_series(1, 5000)")
+    assert bank.rows("SELECT pg_relation_size('transfers') AS size")[0]["size"] > 1024 * 1024
+    bank.post("/reset")
+    assert bank.rows("SELECT pg_relation_size('transfers') AS size")[0]["size"] == 0
+    assert bank.transactions() == []
+
+
 def test_reset_counts_from_the_initial_balance_of_each_account(bank):
     """Accounts a person added go back to their own initial balance, not to nothing."""
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('dora', 1, 12.5)")
