@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The yardsticks: the bank beside pgbench, nginx, and two services people would write instead, all in one run.
 
 Starts everything it measures on loopback, on one PostgreSQL of its own, and leaves nothing running. Rounds are

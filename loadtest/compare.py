@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Every strategy side by side: is it right in a race that is forced, and what does it cost under load?
 
 Starts a PostgreSQL and servers of its own on loopback, and leaves nothing running. Each strategy first runs forced

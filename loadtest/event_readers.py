@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """What readers of GET /events cost the transfers, as a ratio taken side by side in one run.
 
 One server in safe mode under one load (wrk, 32 connections, transfers between random pairs of 1,000 accounts), now

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """What exporting traces costs the transfers, as ratios taken side by side in one run.
 
 Five servers on one database, all in safe mode, take turns under the same load (wrk, 32 connections, transfers between

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Measures what the program promises of itself, side by side in one run, and says whether each promise held:
 
   - GET /health against nginx with one worker and the same body (wrk, 1 thread, 64 connections): a ratio

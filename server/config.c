@@ -34,6 +34,17 @@ static bool read_settings(struct config *config, struct text *problem) {
     return good && settings_apply(&config->settings, &change, slots, problem);
 }
 
+static bool read_guard(struct config *config, struct text *problem) {
+    config->guard = (struct guard){
+        .bind_host = config->host,
+        .allowed_hosts = variable("BANK_API_ALLOWED_HOSTS"),
+        .admin_token = variable("ADMIN_TOKEN"),
+    };
+    return guard_hosts_are_names(config->guard.allowed_hosts) ||
+           variable_refuse(problem, "BANK_API_ALLOWED_HOSTS", config->guard.allowed_hosts,
+                           "names separated by commas, without http:// and without a port");
+}
+
 static bool read_database(struct config *config, struct text *problem) {
     config->database_url = variable("DATABASE_URL");
     if (db_url_is_valid(config->database_url)) {
@@ -55,11 +66,6 @@ bool config_read(struct config *config, struct text *problem) {
     if (config->host == NULL) {
         config->host = "127.0.0.1";
     }
-    config->guard = (struct guard){
-        .bind_host = config->host,
-        .allowed_hosts = variable("BANK_API_ALLOWED_HOSTS"),
-        .admin_token = variable("ADMIN_TOKEN"),
-    };
     unsigned port = 8000;
     bool good = variable_number("BANK_API_PORT", 0, UINT16_MAX, &port, problem) &&
                 variable_number("WORKER_THREADS", WORKER_THREADS_MIN, WORKER_THREADS_MAX, &config->worker_threads,
@@ -68,8 +74,8 @@ bool config_read(struct config *config, struct text *problem) {
                                 &config->transfer_queue_limit, problem) &&
                 variable_number("SHUTDOWN_TIMEOUT_MS", SHUTDOWN_TIMEOUT_MS_MIN, SHUTDOWN_TIMEOUT_MS_MAX,
                                 &config->shutdown_timeout_ms, problem) &&
-                read_log(config, problem) && read_settings(config, problem) && read_database(config, problem) &&
-                config_read_tracing(&config->tracing, problem);
+                read_guard(config, problem) && read_log(config, problem) && read_settings(config, problem) &&
+                read_database(config, problem) && config_read_tracing(&config->tracing, problem);
     config->port = (uint16_t)port;
     return good;
 }
@@ -80,22 +86,23 @@ void config_describe(struct text *out) {
                        "  DATABASE_URL             postgresql://...; unset: libpq's own PG* variables\n"
                        "  BANK_API_HOST            address to listen on (127.0.0.1)\n"
                        "  BANK_API_PORT            port to listen on, 0 for any free one (8000)\n"
-                       "  BANK_API_ALLOWED_HOSTS   further names clients may reach it by, parted by commas\n"
+                       "  BANK_API_ALLOWED_HOSTS   further names clients may reach it by, separated by commas\n"
                        "  ADMIN_TOKEN              bearer token for /admin/* and /reset; unset: they are open\n"
                        "  WORKER_THREADS           4..512 (32); each has a database session\n"
-                       "  TRANSFER_QUEUE_LIMIT     transfers that may wait for a worker (1024)\n"
-                       "  SHUTDOWN_TIMEOUT_MS      time to finish what is under way (10000)\n"
+                       "  TRANSFER_QUEUE_LIMIT     transfers that may wait for a worker, 1..100000 (1024)\n"
+                       "  SHUTDOWN_TIMEOUT_MS      100..600000, to finish what is under way (10000)\n"
                        "  LOG_LEVEL                debug, info, warn, error (info)\n"
                        "  LOG_FORMAT               text, json (text)\n"
                        "  DEBUG_DELAY_ENABLED      start with the debug delay on (false)\n"
                        "  DEBUG_DELAY_MS           0..60000 (100)\n"
                        "  BARRIER_ENABLED          start with the barrier on (false)\n"
-                       "  BARRIER_COUNT            parties, 2..the transfers the pool can hold (2)\n"
-                       "  BARRIER_TIMEOUT_MS       until a lone party goes on (30000)\n"
+                       "  BARRIER_COUNT            parties, 2..28 with 32 workers: one in eight is kept free (2)\n"
+                       "  BARRIER_TIMEOUT_MS       1..600000, until a lone party goes on (30000)\n"
                        "  USE_TRANSACTIONS         start in safe mode (false)\n"
                        "  OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, such as http://localhost:4318; unset: nowhere\n"
                        "  OTEL_SERVICE_NAME            (bank-api), OTEL_RESOURCE_ATTRIBUTES key=value,key=value\n"
                        "  OTEL_TRACES_SAMPLER          " TRACE_SAMPLER_NAMES "\n"
+                       "                               (parentbased_always_on)\n"
                        "  OTEL_TRACES_SAMPLER_ARG      the ratio, 0..1; a trace that raced is kept whatever it says\n"
                        "  BANK_API_TRACE_URL           where to look at one, with {trace_id} in it; unset: nowhere\n"
                        "  OTEL_BSP_MAX_QUEUE_SIZE      (2048) spans, OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) spans\n"

@@ -50,6 +50,30 @@ static bool is_listed(struct slice host, const char *list) {
     return false;
 }
 
+// A URL, or a name with a port, would never be anybody's Host as it is compared here.
+static bool is_host_name(struct slice item) {
+    size_t colons = 0;
+    for (size_t i = 0; i < item.length; i++) {
+        colons += item.data[i] == ':';
+        if (item.data[i] == '/' || item.data[i] == ']') {
+            return false;
+        }
+    }
+    return colons != 1; // an IPv6 address has two at least
+}
+
+bool guard_hosts_are_names(const char *list) {
+    while (list != NULL && *list != '\0') {
+        list += strspn(list, ", ");
+        size_t length = strcspn(list, ", ");
+        if (!is_host_name(without_brackets((struct slice){list, length}))) {
+            return false;
+        }
+        list += length;
+    }
+    return true;
+}
+
 bool guard_allows_host(const struct guard *guard, const struct http_request *request) {
     if (request->authority.data == NULL) {
         return true; // HTTP/1.0: no browser speaks it

@@ -18,6 +18,9 @@ struct guard {
 // The host of an authority: "localhost" of "localhost:8000", "[::1]" of "[::1]:8000".
 MUST_CHECK struct slice guard_host_of(struct slice authority);
 
+// Whether a list of allowed hosts (or NULL) holds only names and addresses, as guard_allows_host() compares them.
+MUST_CHECK bool guard_hosts_are_names(const char *list);
+
 // Loopback, the configured host, or one of the allowed ones; with any port. A page on the web that had its own name
 // rebound to 127.0.0.1 would still send that name.
 MUST_CHECK bool guard_allows_host(const struct guard *guard, const struct http_request *request);

@@ -25,9 +25,13 @@ static int refuse_field(struct text *problem, const char *field, const char *wha
 
 // `too_large` is what to say of a number that even a double cannot hold.
 static int parse_object(struct slice body, const char *too_large, json_t **out, struct text *problem) {
+    *out = NULL;
+    if (body.length == 0) {
+        text_append_string(problem, "The body is empty: send a JSON object");
+        return 400;
+    }
     json_error_t error;
-    *out = json_loadb(body.data == NULL ? "" : body.data, body.length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
-                      &error);
+    *out = json_loadb(body.data, body.length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (*out == NULL) {
         if (json_error_code(&error) == json_error_numeric_overflow) {
             return refuse(problem, too_large);

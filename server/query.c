@@ -86,6 +86,9 @@ void query_parse(struct query *query, struct slice encoded) {
 }
 
 static struct query_parameter *query_take(struct query *query, const char *name) {
+    if (query->known_count < QUERY_PARAMETERS_MAX) {
+        query->known[query->known_count++] = name;
+    }
     struct query_parameter *found = NULL;
     for (size_t i = 0; i < query->count; i++) {
         struct query_parameter *parameter = &query->parameters[i];
@@ -124,10 +127,19 @@ bool query_take_integer(struct query *query, const char *name, int64_t *out) {
     return parameter != NULL;
 }
 
+static void note_unknown(struct query *query, struct slice name) {
+    note_problem(query, "There is no parameter \"", name,
+                 query->known_count == 0 ? "\" here: send none" : "\" here: send ");
+    for (size_t i = 0; i < query->known_count; i++) {
+        text_append_string(&query->problem, i == 0 ? "" : i + 1 == query->known_count ? " or " : ", ");
+        text_append_string(&query->problem, query->known[i]);
+    }
+}
+
 bool query_finish(struct query *query) {
-    for (size_t i = 0; i < query->count; i++) {
+    for (size_t i = 0; i < query->count && query->problem.length == 0; i++) {
         if (!query->parameters[i].taken) {
-            note_problem(query, "There is no parameter \"", query->parameters[i].name, "\" here");
+            note_unknown(query, query->parameters[i].name);
         }
     }
     return query->problem.length == 0;

@@ -19,6 +19,8 @@ struct query_parameter {
 struct query {
     struct query_parameter parameters[QUERY_PARAMETERS_MAX];
     size_t count;
+    const char *known[QUERY_PARAMETERS_MAX]; // the names asked for
+    size_t known_count;
     struct text decoded; // what the slices point into
     struct text problem; // set by the first thing that could not be used
 };

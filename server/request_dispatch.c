@@ -32,7 +32,8 @@ void request_dispatch(struct bank_api *api, struct conn *conn, const struct http
     struct route_match match = router_find(request->method, request->path);
     conn->route = match.route;
     if (match.route == NULL) {
-        conn_respond_problem(conn, 404, "There is nothing at %.*s", (int)request->path.length, request->path.data);
+        conn_respond_problem(conn, 404, "There is nothing at %.*s: /docs says what there is", (int)request->path.length,
+                             request->path.data);
         return;
     }
     if (!match.method_allowed) {
@@ -40,7 +41,8 @@ void request_dispatch(struct bank_api *api, struct conn *conn, const struct http
         return;
     }
     if (match.route->method == HTTP_METHOD_POST && !guard_allows_origin(request)) {
-        conn_respond_problem(conn, 403, "A page of another origin may not change anything here");
+        conn_respond_problem(
+            conn, 403, "A page of another origin may not change anything here: use this server's own page, or curl");
         return;
     }
     if (match.route->needs_admin && !guard_allows_admin(guard, request)) {

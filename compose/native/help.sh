@@ -41,7 +41,8 @@ Usage: ./lab VERB [options]
   help      this text; './lab VERB --help' tells more about a verb
 
 Everything lives in this folder: builds in build/, the database and the logs in .lab/.
-LAB_STATE=FOLDER keeps a second lab's database and logs elsewhere; LAB_PROGRAM=FILE is run instead of building.
+LAB_STATE=FOLDER keeps a second lab's database and logs elsewhere (give it to every verb); LAB_PROGRAM=FILE is run
+instead of building. Where root's checkout is closed to others, the database is in /var/lib/race-lab.
 Colour is used on a terminal only, and not at all when NO_COLOR is set.
 TEXT
 }
@@ -76,6 +77,7 @@ If they run already it says where. Balances and the transfer log outlive './lab 
   --no-install   stop with the list of missing packages instead of installing them
 
 The API's settings come from the environment, such as: WORKER_THREADS=32 LOG_LEVEL=debug ./lab up
+They are read when it starts: './lab down' first if it runs. Its port is --port's, its database the lab's own.
 TEXT
 }
 
@@ -108,6 +110,11 @@ psql on the private database of './lab up'. Worth a look after a race:
   ./lab psql -c 'TABLE double_spends'    who overdrew, by how much, on which stale balance
   ./lab psql -c 'TABLE account_audit'    every account against the transfer log
   ./lab psql -c 'TABLE money_supply'     money is moved, never made
+  ./lab psql -c 'TABLE audit_violations' where the books do not balance, and by which transfers
+  ./lab psql -c 'TABLE missed_writes'    each stale read, and the write it missed
+  ./lab psql -c 'TABLE lock_waits'       who waited for whom
+
+A reset empties all but the last two; GET /races still tells what it emptied.
 TEXT
 }
 
@@ -175,7 +182,7 @@ of an hour; with --quick less than a minute, and writes nothing.
   --quick           few rounds, one short run of each
   --strategy NAME   only this one; may be repeated
   --rounds N        forced rounds of a safe strategy; a wrong one has a fifth of them
-  --runs N          load runs of each strategy, interleaved; medians are told
+  --runs N          load runs of each strategy, interleaved; medians are reported
   --seconds N       of a load run
   --out FOLDER      where to write
   --no-charts       no SVG

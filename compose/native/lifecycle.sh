@@ -22,7 +22,7 @@ lab_up() {
     while (($#)); do
         case $1 in
             --port)       lab_needs_value "$@"; port=$2; shift ;;
-            --port=*)     port=${1#*=} ;;
+            --port=*)     port=${1#*=}; port_check up "$port" ;;
             --observe)    observe=true ;;
             --no-install) install=false ;;
             *)            fail "up: no option '$1': './lab up --help' lists them" ;;
@@ -35,7 +35,7 @@ lab_up() {
     if lifecycle_is_up; then
         [[ -z $port || $port == "$server_port" ]] ||
             fail "the bank API runs on port $server_port already: './lab down' first, then './lab up --port $port'"
-        say "The lab is up already."
+        say "The lab is up already. (Settings in the environment are read at a start: './lab down' first.)"
     else
         lifecycle_start "${port:-8000}" "$install"
     fi
@@ -64,7 +64,8 @@ lifecycle_start() {
     if [[ -e $server_pid_file ]]; then
         say "bank-api did not stop in order last time (stale pid $(server_pid)): starting it anew"
     fi
-    server_start "$port" || fail "bank-api did not start (whole log: $server_log)"
+    server_start "$port" ||
+        fail "bank-api did not start (whole log: $server_log). PostgreSQL runs: './lab down' stops it"
 }
 
 lifecycle_print_hints() {

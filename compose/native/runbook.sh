@@ -8,7 +8,7 @@ lab_runbook() {
         case $1 in
             --compose)    compose=true ;;
             --port)       lab_needs_value "$@"; port=$2; shift ;;
-            --port=*)     port=${1#*=} ;;
+            --port=*)     port=${1#*=}; port_check runbook "$port" ;;
             --file)       lab_needs_value "$@"; file=$2; shift ;;
             --file=*)     file=${1#*=} ;;
             --no-install) install=false ;;

@@ -9,6 +9,7 @@ server_use() {
     server_pid_file=$1/bank-api.pid
     server_url_file=$1/bank-api.url
     server_exit_file=$1/bank-api.exit
+    server_program_file=$1/bank-api.program
     server_url=''
     [[ ! -r $server_url_file ]] || server_url=$(<"$server_url_file")
     server_port=${server_url##*:}
@@ -29,7 +30,10 @@ server_set_url() {
 
 server_pid() { [[ ! -r $server_pid_file ]] || cat "$server_pid_file"; }
 
-server_is_running() { process_is "$(server_pid)" "$server_program"; }
+# What was started, whatever would be started now.
+server_program_running() { if [[ -r $server_program_file ]]; then cat "$server_program_file"; else printf '%s\n' "$server_program"; fi; }
+
+server_is_running() { process_is "$(server_pid)" "$(server_program_running)"; }
 
 # Straight to the loopback, whatever proxy or .curlrc there is.
 server_curl() { curl -q --noproxy '*' -sS "$@"; }
@@ -43,6 +47,7 @@ server_is_healthy() {
 server_start() {
     server_set_url "$1"
     rm -f "$server_pid_file" "$server_exit_file"
+    printf '%s\n' "$server_program" >"$server_program_file"
     server_launch
     server_wait_healthy
 }
@@ -58,12 +63,15 @@ server_launch() {
         "$server_program" "$server_pid_file" "$server_exit_file" >"$server_log" 2>&1 </dev/null 9>&- &
 }
 
+server_forget() { rm -f "$server_pid_file" "$server_url_file" "$server_program_file"; }
+
 server_last_words() { grep . "$server_log" | tail -n 1 || true; }
 
 server_wait_healthy() {
     local deadline=$((SECONDS + 20))
     until server_is_healthy; do
         if [[ -e $server_exit_file ]]; then
+            server_forget
             warn "bank-api ended at once, with exit status $(<"$server_exit_file"): $(server_last_words)"
             return 1
         fi
@@ -78,24 +86,25 @@ server_wait_healthy() {
 # server_stop: SIGTERM, lets it drain, and puts its exit status into server_exit_status
 # (empty if it did not run). Status 1 if it had to be killed or ended badly.
 server_stop() {
-    local pid tries=100
+    local pid program tries=100
     server_exit_status=''
     # Interrupted between the start and the pid file: the address is there already.
     while [[ -e $server_url_file && ! -e $server_pid_file ]] && ((tries-- > 0)); do sleep 0.02; done
     pid=$(server_pid)
-    if ! process_is "$pid" "$server_program"; then
-        rm -f "$server_pid_file" "$server_url_file"
+    program=$(server_program_running)
+    if ! process_is "$pid" "$program"; then
+        server_forget
         return 0
     fi
     kill -TERM "$pid"
-    if ! process_wait_gone "$pid" "$server_program" 30; then
+    if ! process_wait_gone "$pid" "$program" 30; then
         warn "bank-api (pid $pid) did not stop within 30 s: killed"
         kill -KILL "$pid" || true
-        process_wait_gone "$pid" "$server_program" 5 || return 1
+        process_wait_gone "$pid" "$program" 5 || return 1
     fi
     tries=100
     until [[ -s $server_exit_file ]] || ((tries-- == 0)); do sleep 0.02; done
     server_exit_status=$(cat "$server_exit_file" 2>/dev/null || echo unknown)
-    rm -f "$server_pid_file" "$server_url_file"
+    server_forget
     [[ $server_exit_status == 0 ]]
 }

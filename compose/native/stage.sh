@@ -16,7 +16,7 @@ stage_open() {
 stage_ignore_environment() {
     local name
     for name in "${!BARRIER_@}" "${!DEBUG_DELAY_@}" "${!OTEL_@}" "${!BANK_API_@}" \
-        USE_TRANSACTIONS ADMIN_TOKEN WORKER_THREADS LOG_LEVEL LOG_FORMAT; do
+        USE_TRANSACTIONS ADMIN_TOKEN WORKER_THREADS TRANSFER_QUEUE_LIMIT SHUTDOWN_TIMEOUT_MS LOG_LEVEL LOG_FORMAT; do
         unset "$name"
     done
 }

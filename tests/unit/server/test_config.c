@@ -119,6 +119,11 @@ static void test_unusable_values(void **state) {
         const char *name, *value, *allowed;
     } cases[] = {
         {"BANK_API_PORT", "65536", "a whole number from 0 to 65535"},
+        {"BANK_API_ALLOWED_HOSTS", "http://bank.example",
+         "names separated by commas, without http:// and without a port"},
+        {"BANK_API_ALLOWED_HOSTS", "bank.example, other:8000",
+         "names separated by commas, without http:// and without a port"},
+        {"BANK_API_ALLOWED_HOSTS", "[::1]:8000", "names separated by commas, without http:// and without a port"},
         {"BANK_API_PORT", "-1", "a whole number from 0 to 65535"},
         {"BANK_API_PORT", "http", "a whole number from 0 to 65535"},
         {"BANK_API_PORT", "8000 ", "a whole number from 0 to 65535"},

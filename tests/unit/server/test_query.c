@@ -156,9 +156,9 @@ static void test_problems(void **state) {
     assert_problem("enabled=", "enabled must be true or false (or 1, 0, on, off, yes, no)");
     assert_problem("ms=1.5", "ms must be a whole number");
     assert_problem("ms=1=2", "ms must be a whole number");
-    assert_problem("delay=5", "There is no parameter \"delay\" here");
-    assert_problem("MS=5", "There is no parameter \"MS\" here");
-    assert_problem("=5", "There is no parameter \"\" here");
+    assert_problem("delay=5", "There is no parameter \"delay\" here: send enabled or ms");
+    assert_problem("MS=5", "There is no parameter \"MS\" here: send enabled or ms");
+    assert_problem("=5", "There is no parameter \"\" here: send enabled or ms");
     assert_problem("ms=1&ms=1", "Send this parameter once: ms");
     assert_problem("ms=1&%6Ds=1", "Send this parameter once: ms");
     assert_problem("ms=%zz", "The query has a broken percent escape");
