@@ -135,6 +135,8 @@ void handle_reset(struct exchange *exchange) {
     if (parameters_are_absent(exchange)) {
         struct accounts_job *reset = reset_job_new();
         reset->events = exchange->api->events;
-        submit(exchange, &reset->job, reset_finished);
+        reset->job.finished = reset_finished;
+        conn_expect(exchange->conn, &reset->job);
+        pool_submit_reset(exchange->api->pool, reset);
     }
 }

@@ -312,23 +312,47 @@ ORDER BY from_us;
 
 -- ---- The reset ----
 
--- Back to the initial state: the accounts first, in order, as the transfers take them; only then
--- the log, so that no transfer holds what this waits for while waiting for what this holds.
+-- Back to the initial state: the accounts first, in order, as the transfers take them.
 -- name: reset_lock SELECT accounts
 SELECT id FROM accounts ORDER BY id COLLATE "C" FOR UPDATE;
 
--- From here on nobody writes into the log, so what is added up and kept is what is emptied.
+-- part: keep_and_add_up
+kept AS (
+    INSERT INTO past_transfers (reset, seq, id, "timestamp", from_account, to_account, amount, from_balance_before,
+                                from_balance_after, to_balance_before, to_balance_after, status, thread_id,
+                                duration_ms, strategy, race_detected, anomaly, trace_id, steps)
+    SELECT (SELECT resets FROM lab_totals), seq, id, "timestamp", from_account, to_account, amount,
+           from_balance_before, from_balance_after, to_balance_before, to_balance_after, status, thread_id,
+           duration_ms, strategy, race_detected, anomaly, trace_id, steps
+    FROM transfers ORDER BY seq DESC LIMIT 1000
+)
+UPDATE lab_totals SET resets = resets + 1, transfers = now.transfers, races = now.races,
+                      double_spends = now.double_spends, lost_updates = now.lost_updates, money_drift = now.money_drift
+FROM running_totals now;
+
+-- Emptied row by row, the log need not be locked. One statement has one snapshot: what is deleted is what is kept and
+-- added up, whatever is recorded meanwhile (a refusal needs no row of an account).
+-- name: reset_log DELETE transfers
+WITH gone AS (
+    DELETE FROM transfers
+),
+-- insert: keep_and_add_up
+
+-- But deleted rows stay in the file, every reader passes them, and many take long to delete.
+-- name: log_has_grown SELECT transfers
+SELECT pg_relation_size('transfers') > 512 * 1024;
+
+-- Without waiting: a booking in one statement has its table lock here before it waits for a row, so the two would wait
+-- in a circle.
 -- name: reset_lock_log LOCK transfers
-LOCK TABLE transfers IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE transfers IN ACCESS EXCLUSIVE MODE NOWAIT;
 
 -- name: reset_keep INSERT past_transfers
-INSERT INTO past_transfers (reset, seq, id, "timestamp", from_account, to_account, amount, from_balance_before,
-                            from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms,
-                            strategy, race_detected, anomaly, trace_id, steps)
-SELECT (SELECT resets FROM lab_totals), seq, id, "timestamp", from_account, to_account, amount, from_balance_before,
-       from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms,
-       strategy, race_detected, anomaly, trace_id, steps
-FROM transfers ORDER BY seq DESC LIMIT 1000;
+WITH
+-- insert: keep_and_add_up
+
+-- name: reset_truncate TRUNCATE transfers
+TRUNCATE transfers;
 
 -- Nobody looks further back than the newest 1,000 records of all. Now and then, for it reads them all.
 -- name: reset_forget DELETE past_transfers
@@ -337,21 +361,6 @@ DELETE FROM past_transfers p USING (
 ) AS old
 WHERE p.reset = old.reset AND p.seq = old.seq AND (SELECT resets % 16 = 0 FROM lab_totals);
 
--- name: reset_totals UPDATE lab_totals
-UPDATE lab_totals SET resets = resets + 1, transfers = now.transfers, races = now.races,
-                      double_spends = now.double_spends, lost_updates = now.lost_updates, money_drift = now.money_drift
-FROM running_totals now;
-
+-- The version goes on: whoever read a row before must find it changed, even if its balance is the same again.
 -- name: reset_accounts UPDATE accounts
-UPDATE accounts SET balance = initial_balance, version = 0;
-
--- A short log is cheaper to empty row by row: TRUNCATE gives table and indexes new files, ten times the work of all
--- the rest. But deleted rows stay in the file, and every reader of the log passes them; so a file that has grown goes.
--- name: reset_log_has_grown SELECT transfers
-SELECT pg_relation_size('transfers') > 512 * 1024;
-
--- name: reset_delete_log DELETE transfers
-DELETE FROM transfers;
-
--- name: reset_truncate_log TRUNCATE transfers
-TRUNCATE transfers;
+UPDATE accounts SET balance = initial_balance, version = version + 1;

@@ -29,7 +29,7 @@ static void batch_list_accounts(struct batch *batch) {
     }
 }
 
-// The steps and results of an attempt that will be made again are those of the attempt that counts.
+// Of an attempt that will be made again only its retry is told.
 static void batch_begin_attempt(struct batch *batch) {
     batch->in_transaction = false;
     batch->in_doubt = false;

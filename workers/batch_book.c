@@ -90,6 +90,17 @@ static void add_record(const struct transfer_job *transfer, struct sql_array col
     sql_array_add(&columns[COLUMN_TRACE], trace_id);
 }
 
+static void note_steps(const struct batch *batch, uint64_t booked_ns) {
+    for (size_t i = 0; i < batch->count; i++) {
+        struct transfer_job *transfer = batch->transfers[i];
+        if (transfer->result.outcome == TRANSFER_SUCCESS) {
+            batch_note_success(batch, transfer, booked_ns);
+        } else if (transfer->result.outcome == TRANSFER_INSUFFICIENT_FUNDS) {
+            batch_note_read(batch, transfer, booked_ns);
+        }
+    }
+}
+
 enum transfer_outcome batch_book_and_commit(struct batch *batch) {
     struct sql_array columns[COLUMN_COUNT] = {0};
     add_changes(batch, columns);
@@ -101,6 +112,7 @@ enum transfer_outcome batch_book_and_commit(struct batch *batch) {
     }
     struct batch_moment moment;
     batch_moment_take(&moment, batch);
+    uint64_t booked_ns = clock_monotonic_ns();
     const char *values[COLUMN_COUNT + 5];
     size_t count = 0;
     while (count < COLUMN_COUNT) {
@@ -122,5 +134,9 @@ enum transfer_outcome batch_book_and_commit(struct batch *batch) {
     }
     batch->in_doubt = status == DB_AWAY;
     batch->in_transaction = status != DB_OK;
-    return status == DB_OK ? TRANSFER_SUCCESS : batch_outcome_of(batch, status);
+    if (status != DB_OK) {
+        return batch_outcome_of(batch, status);
+    }
+    note_steps(batch, booked_ns);
+    return TRANSFER_SUCCESS;
 }

@@ -141,7 +141,6 @@ static enum transfer_outcome judge(const struct transfer_request *request, const
 }
 
 void batch_judge(struct batch *batch) {
-    uint64_t now_ns = clock_monotonic_ns();
     for (size_t i = 0; i < batch->count; i++) {
         struct transfer_job *transfer = batch->transfers[i];
         const struct transfer_request *request = &transfer->request;
@@ -158,9 +157,6 @@ void batch_judge(struct batch *batch) {
             to->change += request->amount;
             from->writes++;
             to->writes++;
-            batch_note_success(batch, transfer, now_ns);
-        } else if (result->outcome == TRANSFER_INSUFFICIENT_FUNDS) {
-            batch_note_read(batch, transfer, now_ns);
         }
     }
 }

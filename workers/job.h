@@ -66,9 +66,9 @@ struct transfer_job {
 struct accounts_job {
     struct job job;
     char id[ACCOUNT_ID_MAX + 1];
-    struct account_list accounts;     // out
-    struct events *events;            // the server's, of a reset: who is told of it
-    struct accounts_job *next_reader; // of the pool: waits, or is read together with this one
+    struct account_list accounts; // out
+    struct events *events;        // the server's, of a reset: who is told of it
+    struct accounts_job *next;    // of the pool: waits with this one, or is done together with it
 };
 
 struct transactions_job {

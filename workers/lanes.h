@@ -14,8 +14,8 @@ struct lane {
     char account[ACCOUNT_ID_MAX + 1];
     struct transfer_job *first; // waiting
     struct transfer_job *last;
-    unsigned running;            // transfers of this lane on workers; of a batched one: batches that have some of it
-    struct batch_job *batch;     // the last of them, or NULL
+    unsigned running;        // let out of it, to the queue or a worker; of a batched one: batches that have some of it
+    struct batch_job *batch; // the last of them, or NULL
     struct batch_writer *writer; // that has them, or NULL
     bool is_ready;               // in the line of lanes that want a batch
     struct lane *next_ready;     // that line

@@ -38,6 +38,8 @@ MUST_CHECK struct gate *pool_gate(struct pool *pool);
 void pool_submit(struct pool *pool, struct job *job);
 // Like pool_submit(), for a job that reads one account: those that come while others are read are read together.
 void pool_submit_read(struct pool *pool, struct accounts_job *read);
+// Likewise for a reset: one at a time, and what comes meanwhile is done together.
+void pool_submit_reset(struct pool *pool, struct accounts_job *reset);
 MUST_CHECK enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job *job);
 
 // Sets the gauges that are read, not counted: queue, transfers in progress, barrier, sessions.

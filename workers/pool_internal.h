@@ -19,7 +19,7 @@ struct pool {
     unsigned slots;
     unsigned slots_taken;
     unsigned transfers_running; // a batch takes one slot for many
-    unsigned jobs;              // queued or running, of all kinds; of a batch: its transfers
+    unsigned jobs;              // that somebody waits for, and the writers; queued or running
     bool closed;
     void (*on_finished)(void *owner);
     void *on_finished_owner;
@@ -53,6 +53,10 @@ struct pool {
     struct accounts_job *reads_last;
     unsigned reads_running;    // jobs that read for many
     uint64_t reads_started_ms; // the last of them, by the loop's clock
+
+    // Who wants a reset (pool_resets.c):
+    struct accounts_job *resets_first;
+    bool reset_runs;
 };
 
 // --- pool.c ---

@@ -9,8 +9,9 @@ static void start_transfer(struct pool *pool, struct transfer_job *transfer) {
 
 // --- The queue: for a slot ---
 
+// A batch that waits for a slot too has its turn (pool_fill_slots).
 static void enqueue(struct pool *pool, struct transfer_job *transfer) {
-    if (pool->slots_taken < pool->slots && pool->queue_first == NULL) {
+    if (pool->slots_taken < pool->slots && pool->queue_first == NULL && !pool_batch_can_start(pool)) {
         start_transfer(pool, transfer);
         return;
     }
@@ -97,6 +98,10 @@ void pool_fill_slots(struct pool *pool) {
 struct transfer_job *pool_take_any(struct pool *pool) {
     struct transfer_job *transfer = dequeue(pool);
     if (transfer != NULL) {
+        if (transfer->lane != NULL) {
+            transfer->lane->running--;
+            lanes_settle(pool->lanes, transfer->lane);
+        }
         return transfer;
     }
     pool_put_back_batches(pool);

@@ -20,7 +20,7 @@ static enum db_status query_reads(struct job *job, struct db_session *session) {
     struct reads_job *reads = CONTAINER_OF(job, struct reads_job, job);
     account_list_free(&reads->found); // of a first try on a connection that had died
     struct sql_array ids = {0};
-    for (const struct accounts_job *reader = reads->readers; reader != NULL; reader = reader->next_reader) {
+    for (const struct accounts_job *reader = reads->readers; reader != NULL; reader = reader->next) {
         if (reader == reads->readers || strcmp(reader->id, reads->readers->id) != 0) { // most ask for one and the same
             sql_array_add(&ids, reader->id);
         }
@@ -57,7 +57,7 @@ static void reads_done(uv_work_t *work, int status) {
     start_reads(pool); // they are read while these are answered
     struct accounts_job *next;
     for (struct accounts_job *reader = reads->readers; reader != NULL; reader = next) {
-        next = reader->next_reader;
+        next = reader->next;
         answer(reads, reader);
         pool_finish(pool, &reader->job);
     }
@@ -83,12 +83,12 @@ static void start_reads(struct pool *pool) {
 
 void pool_submit_read(struct pool *pool, struct accounts_job *read) {
     read->job.pool = pool;
-    read->next_reader = NULL;
+    read->next = NULL;
     pool->jobs++;
     if (pool->reads_last == NULL) {
         pool->reads_first = read;
     } else {
-        pool->reads_last->next_reader = read;
+        pool->reads_last->next = read;
     }
     pool->reads_last = read;
     start_reads(pool);

@@ -1,5 +1,5 @@
 // A lock on a number made from the account's id, taken before the read and kept until COMMIT: the rows themselves are
-// not locked, so it protects only from those who ask for the same lock.
+// not locked until the booking, so it protects only from those who ask for the same lock.
 #include "strategy.h"
 
 #include <string.h>
@@ -19,12 +19,13 @@ static enum transfer_outcome advisory_lock_attempt(struct transfer *transfer) {
     if (!transfer_check(transfer)) {
         return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
     }
+    transfer_lock_in_order(transfer); // for those who did not ask, such as a reset
     return transfer_book_and_commit(transfer, STATEMENT_BOOK);
 }
 
 static const enum statement advisory_lock_statements[] = {
-    STATEMENT_BEGIN, STATEMENT_ADVISORY_LOCK, STATEMENT_ADVISORY_LOCK, STATEMENT_READ_BALANCES,
-    STATEMENT_BOOK,  STATEMENT_COMMIT,        STATEMENT_COUNT};
+    STATEMENT_BEGIN,      STATEMENT_ADVISORY_LOCK, STATEMENT_ADVISORY_LOCK, STATEMENT_READ_BALANCES,
+    STATEMENT_LOCK_FIRST, STATEMENT_BOOK,          STATEMENT_COMMIT,        STATEMENT_COUNT};
 
 const struct strategy strategy_advisory_lock = {
     .name = "advisory_lock",

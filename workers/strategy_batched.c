@@ -5,7 +5,7 @@
 #include "strategy.h"
 
 static enum transfer_outcome batched_attempt(struct batch *batch) {
-    if (!batch_wants_delay(batch)) {
+    if (!batch->is_patient && !batch_wants_delay(batch)) { // a bet tells its time before it waits
         enum transfer_outcome outcome = batch_book_if_all_covered(batch);
         if (outcome != TRANSFER_GOES_ON) {
             return outcome;

@@ -114,6 +114,38 @@ def test_no_account_starves_another(bank, background, held):
     assert bank.get("/audit").json()["consistent"] is True
 
 
+def test_lanes_that_fill_the_slots_do_not_starve_a_batch(start_bank, background):
+    """Two accounts have a lane each, and together all four slots; a batch has its turn before they are done."""
+    bank = start_bank(WORKER_THREADS=5, USE_TRANSACTIONS=True)
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('dora', 10, 10), ('emil', 10, 10)")
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id IN ('alice', 'bob') FOR UPDATE")
+        sent = [background(bank.transfer, source, "charlie", "1") for source in ("alice", "bob") for _ in range(10)]
+        bank.until_in_progress(4)
+        bank.until_queued(16)
+        sent.append(background(send, bank, "dora", "emil", 1))
+        bank.until_queued(17)
+        session.rollback()
+    assert [each.result(HANG_GUARD).status for each in sent] == [200] * 21
+    order = [row["strategy"] for row in bank.rows("SELECT strategy FROM transfers ORDER BY seq")]
+    assert order.index("batched") < 12, order
+
+
+def test_a_record_tells_of_the_wait(bank, background, held):
+    """A batch that waited for a row moved its money after the row was let go, and its record says so."""
+    with held("alice") as row:
+        sent = background(send, bank, "alice", "bob", 1)
+        eventually(lambda: bank.rows("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' "
+                                     "AND now() - query_start > interval '100 ms'", bank.database),
+                   "a patient writer waits for the row")
+        let_go = bank.rows("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us")[0]["us"]
+        row.let_go()
+        assert sent.result(HANG_GUARD).status == 200
+    steps = {step["step"]: step for step in bank.rows("SELECT steps FROM transfers")[0]["steps"]}
+    assert steps["deduct"]["at_us"] >= let_go
+
+
 def test_held_rows_stop_nobody_else(bank, background, held):
     """Rows of several accounts are held, as sources and as destinations: everybody else's transfers pass, and those of
     the held accounts are booked in the order of arrival once they are let go."""

@@ -1,4 +1,4 @@
-"""POST /transfer, GET /transactions, POST /reset: the record and what stays of it."""
+"""POST /transfer, GET /transactions: the record and what stays of it."""
 
 import re
 from datetime import datetime, timedelta, timezone
@@ -146,56 +146,16 @@ def test_the_biggest_page_of_transactions(bank):
     assert [each["id"] for each in records] == [f"{n:x}" for n in range(201, 1201)]
 
 
-def test_reset(bank):
-    """Balances and the log go back; settings and counters stay."""
-    bank.set(delay_ms=7, use_transactions=True)
-    bank.transfer("alice", "bob", "100")
-    counted = bank.metric("transfers_total", status="success")
-    answer = bank.post("/reset")
-    assert answer.status == 200
-    assert answer.json() == {"status": "reset", "accounts": [{"id": "alice", "balance": Decimal(1000)},
-                                                             {"id": "bob", "balance": Decimal(500)},
-                                                             {"id": "charlie", "balance": Decimal(200)}]}
-    assert bank.transactions() == []
-    settings = bank.get("/admin/settings").json()
-    assert (settings["delay_ms"], settings["use_transactions"]) == (7, True)
-    assert bank.metric("transfers_total", status="success") == counted >= 1
-
-
-def test_a_reset_gives_back_what_a_long_log_took(bank):
-    """A short log is deleted, and its rows stay in the file for a while; a file that has grown does not stay."""
-    bank.transfer("alice", "bob", "1")
-    bank.post("/reset")
-    assert bank.transactions() == []
-    bank.transfer("alice", "bob", "1")
-    columns = ", ".join(row["name"] for row in bank.rows(
-        "SELECT quote_ident(attname) AS name FROM pg_attribute "
-        "WHERE attrelid = 'transfers'::regclass AND attnum > 0 AND NOT attisdropped AND attidentity = ''"))
-    bank.rows(f"INSERT INTO transfers ({columns}) SELECT {columns} FROM transfers, generate_series(1, 5000)")
-    assert bank.rows("SELECT pg_relation_size('transfers') AS size")[0]["size"] > 1024 * 1024
-    bank.post("/reset")
-    assert bank.rows("SELECT pg_relation_size('transfers') AS size")[0]["size"] == 0
-    assert bank.transactions() == []
-
-
-def test_reset_counts_from_the_initial_balance_of_each_account(bank):
-    """Accounts a person added go back to their own initial balance, not to nothing."""
-    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('dora', 1, 12.5)")
-    try:
-        accounts = {each["id"]: each["balance"] for each in bank.post("/reset").json()["accounts"]}
-        assert accounts["dora"] == Decimal("12.5")
-        assert bank.balance("dora") == Decimal("12.5")
-    finally:
-        bank.rows("DELETE FROM accounts WHERE id = 'dora'")
-
-
 def test_versions_count_the_changes(bank, strategy):
-    """accounts.version goes up with every UPDATE and back to 0 on reset."""
+    """accounts.version goes up with every UPDATE, and a reset is one."""
+    def versions():
+        return [row["version"] for row in bank.rows("SELECT version FROM accounts ORDER BY id")]
+    begun = versions()
     bank.transfer("alice", "bob", "1")
     bank.transfer("alice", "charlie", "1")
-    assert [row["version"] for row in bank.rows("SELECT version FROM accounts ORDER BY id")] == [2, 1, 1]
+    assert [now - then for now, then in zip(versions(), begun, strict=True)] == [2, 1, 1]
     bank.post("/reset")
-    assert [row["version"] for row in bank.rows("SELECT version FROM accounts ORDER BY id")] == [0, 0, 0]
+    assert [now - then for now, then in zip(versions(), begun, strict=True)] == [3, 2, 2]
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON",

@@ -1,0 +1,151 @@
+"""POST /reset: everything back to the initial state, in the middle of whatever is going on."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from client import JSON_TYPE
+from pace import HANG_GUARD, eventually
+
+
+def send(bank, source, target, amount, strategy):
+    body = json.dumps({"from_account": source, "to_account": target, "amount": amount, "strategy": strategy})
+    return bank.request("POST", "/transfer", body, JSON_TYPE)
+
+
+def until_waiting_for_locks(bank, sessions):
+    waiting = "SELECT count(*) AS waiting FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    eventually(lambda: bank.rows(waiting, bank.database)[0]["waiting"] == sessions, f"{sessions} sessions wait for a lock")
+
+
+def test_reset(bank):
+    """Balances and the log go back; settings and counters stay."""
+    bank.set(delay_ms=7, use_transactions=True)
+    bank.transfer("alice", "bob", "100")
+    counted = bank.metric("transfers_total", status="success")
+    answer = bank.post("/reset")
+    assert answer.status == 200
+    assert answer.json() == {"status": "reset", "accounts": [{"id": "alice", "balance": Decimal(1000)},
+                                                             {"id": "bob", "balance": Decimal(500)},
+                                                             {"id": "charlie", "balance": Decimal(200)}]}
+    assert bank.transactions() == []
+    settings = bank.get("/admin/settings").json()
+    assert (settings["delay_ms"], settings["use_transactions"]) == (7, True)
+    assert bank.metric("transfers_total", status="success") == counted >= 1
+
+
+@pytest.fixture
+def long_log(bank):
+    """Five thousand records, which is more than the file of a short log holds."""
+    assert bank.transfer("alice", "bob", "1").status == 200
+    columns = ", ".join(row["name"] for row in bank.rows(
+        "SELECT quote_ident(attname) AS name FROM pg_attribute "
+        "WHERE attrelid = 'transfers'::regclass AND attnum > 0 AND NOT attisdropped AND attidentity = ''"))
+    bank.rows(f"INSERT INTO transfers ({columns}) SELECT {columns} FROM transfers, generate_series(1, 5000)")
+    assert size_of_log(bank) > 1024 * 1024
+
+
+def size_of_log(bank):
+    return bank.rows("SELECT pg_relation_size('transfers') AS size")[0]["size"]
+
+
+def test_a_reset_gives_back_what_a_long_log_took(bank, long_log):
+    """A short log is deleted, and its rows stay in the file for a while; a file that has grown does not stay."""
+    totals = "SELECT transfers FROM running_totals"
+    before = bank.rows(totals)
+    bank.post("/reset")
+    assert bank.transactions() == []
+    assert size_of_log(bank) == 0
+    assert bank.rows(totals) == before
+    bank.transfer("alice", "bob", "1")
+    bank.post("/reset")
+    assert bank.transactions() == []
+    assert size_of_log(bank) > 0
+    assert bank.rows(totals)[0]["transfers"] == before[0]["transfers"] + 1
+
+
+def test_a_long_log_that_somebody_reads(bank, long_log):
+    """A transaction at psql has read the log and is still open: the reset does not wait for it."""
+    totals = "SELECT transfers FROM running_totals"
+    before = bank.rows(totals)
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        cursor = session.cursor()
+        cursor.execute("SELECT count(*) FROM transfers")
+        answer = bank.post("/reset")
+        assert answer.status == 200
+        assert {each["id"]: each["balance"] for each in answer.json()["accounts"]}["alice"] == 1000
+        session.rollback()
+    assert bank.transactions() == []
+    assert bank.rows(totals) == before
+
+
+def test_reset_counts_from_the_initial_balance_of_each_account(bank):
+    """Accounts a person added go back to their own initial balance, not to nothing."""
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('dora', 1, 12.5)")
+    try:
+        accounts = {each["id"]: each["balance"] for each in bank.post("/reset").json()["accounts"]}
+        assert accounts["dora"] == Decimal("12.5")
+        assert bank.balance("dora") == Decimal("12.5")
+    finally:
+        bank.rows("DELETE FROM accounts WHERE id = 'dora'")
+
+
+@pytest.mark.parametrize("strategy", ["for_update", "atomic_update", "optimistic", "repeatable_read", "serializable",
+                                      "advisory_lock", "batched"])
+def test_a_reset_before_a_transfer_in_the_same_queue(bank, background, strategy):
+    """Somebody holds Alice's row; a reset and then a transfer line up behind it, and neither is in the other's way."""
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    before = bank.rows(deadlocks)
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        reset = background(bank.post, "/reset")
+        until_waiting_for_locks(bank, 1)
+        transfer = background(send, bank, "alice", "bob", 800, strategy)
+        until_waiting_for_locks(bank, 2)
+        session.rollback()
+    assert reset.result(HANG_GUARD).status == 200
+    assert transfer.result(HANG_GUARD).status == 200
+    assert bank.balance("alice") == 200
+    assert bank.get("/audit").json()["consistent"] is True
+    assert bank.rows(deadlocks) == before
+
+
+def test_a_row_read_before_a_reset_has_changed(bank, background):
+    """As many writes after the reset as before it: whoever counts them to see a change must see one."""
+    assert send(bank, "alice", "bob", 100, "optimistic").status == 200
+    bank.set(delay_enabled=True, delay_ms=60000)
+    begun = len(bank.log())
+    late = background(send, bank, "alice", "charlie", 800, "optimistic")
+    eventually(lambda: "Debug delay" in bank.log_since(begun), "it has read $900 and stands at the delay")
+    bank.post("/reset")
+    bank.rows("UPDATE accounts SET balance = balance + CASE id WHEN 'alice' THEN -900 ELSE 900 END, version = version + 1 "
+              "WHERE id IN ('alice', 'bob')")
+    bank.set(delay_enabled=False)
+    assert late.result(HANG_GUARD).json()["status"] == "failed_insufficient_funds"
+    assert bank.balance("alice") == 100
+
+
+def test_resets_leave_the_other_workers_to_others(start_bank, background):
+    """As many resets as there are workers stand before a row that somebody holds; others are answered, and so are
+    they when it is let go, each after it asked."""
+    bank = start_bank(WORKER_THREADS=4)
+    assert bank.transfer("bob", "charlie", "1").status == 200
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        resets = [background(bank.post, "/reset")]
+        until_waiting_for_locks(bank, 1)
+        resets += [background(bank.post, "/reset") for _ in range(5)]
+        assert bank.balances()["bob"] == 499
+        assert bank.transfer("bob", "charlie", "1").status == 200
+        session.rollback()
+    answers = [reset.result(HANG_GUARD) for reset in resets]
+    assert {answer.status for answer in answers} == {200}
+    for answer in answers:
+        assert {each["id"]: each["balance"] for each in answer.json()["accounts"]} == \
+            {"alice": 1000, "bob": 500, "charlie": 200}
+    assert bank.balances() == {"alice": 1000, "bob": 500, "charlie": 200}
+    assert bank.transactions() == []
