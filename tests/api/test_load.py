@@ -124,20 +124,3 @@ def test_reset_under_load(bank, strategy):
     assert_books_balance(bank)
     bank.post("/reset")
     assert bank.balances() == {"alice": 1000, "bob": 500, "charlie": 200}
-
-
-@pytest.mark.parametrize("strategy", ["cte_snapshot", "subselect_predicate"])
-def test_reset_among_those_that_take_rows_in_any_order(bank, strategy):
-    """PostgreSQL ends the circles, at whoever's cost; a reset that had to give way is made again."""
-    bank.set(strategy=strategy)
-
-    def reset():
-        with bank.client() as client:
-            return [client.post("/reset") for _ in range(5)]
-
-    accounts = ["alice", "bob", "charlie"]
-    clients = [lambda number=number: transfers_of(bank, number, accounts, 10) for number in range(8)]
-    resets, *_ = together(reset, *clients)
-    assert {answer.status for answer in resets} == {200}
-    bank.post("/reset")
-    assert bank.balances() == {"alice": 1000, "bob": 500, "charlie": 200}

@@ -113,6 +113,25 @@ def test_a_reset_before_a_transfer_in_the_same_queue(bank, background, strategy)
     assert bank.rows(deadlocks) == before
 
 
+def test_a_reset_that_had_to_give_way(bank, background):
+    """A wrong strategy has Bob's row and wants Alice's, the reset the other way round; PostgreSQL ends the reset, for
+    the transfer has been looked at already. The reset is made again."""
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        reset = background(bank.post, "/reset")
+        until_waiting_for_locks(bank, 1)
+        transfer = background(send, bank, "bob", "alice", 1, "subselect_predicate")
+        until_waiting_for_locks(bank, 2)
+        looked_at = ("SELECT count(*) AS looked_at FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' "
+                     "AND now() - query_start > interval '1.2 s'")  # deadlock_timeout is one second
+        eventually(lambda: bank.rows(looked_at, bank.database)[0]["looked_at"] == 2, "both were looked at")
+        session.rollback()
+    assert reset.result(HANG_GUARD).status == 200
+    assert transfer.result(HANG_GUARD).status == 200
+    assert bank.balances() == {"alice": 1000, "bob": 500, "charlie": 200}
+
+
 def test_a_row_read_before_a_reset_has_changed(bank, background):
     """As many writes after the reset as before it: whoever counts them to see a change must see one."""
     assert send(bank, "alice", "bob", 100, "optimistic").status == 200
