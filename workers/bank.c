@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 bool bank_money_of(const struct db_rows *rows, int row, int column, int64_t *cents) {
     const char *value = db_rows_value(rows, row, column);
@@ -177,11 +178,13 @@ static enum db_status reset_in_transaction(struct db_session *session, const enu
 
 // Those that book in one wrong statement take the rows in whatever order: PostgreSQL may end the circle here.
 #define RESET_ATTEMPTS_MAX 5
+#define RESET_PAUSE_US 5000 // for those it gave way to
 
 static enum db_status reset_until_decided(struct db_session *session, const enum statement *empty_log,
                                           struct account_list *out) {
-    enum db_status status = DB_CONFLICT;
-    for (unsigned attempts = 0; status == DB_CONFLICT && attempts < RESET_ATTEMPTS_MAX; attempts++) {
+    enum db_status status = reset_in_transaction(session, empty_log, out);
+    for (unsigned attempts = 1; status == DB_CONFLICT && attempts < RESET_ATTEMPTS_MAX; attempts++) {
+        (void)usleep(RESET_PAUSE_US);
         status = reset_in_transaction(session, empty_log, out);
     }
     return status;

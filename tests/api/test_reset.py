@@ -129,7 +129,7 @@ def test_a_reset_that_had_to_give_way(bank, background):
         session.rollback()
     assert reset.result(HANG_GUARD).status == 200
     assert transfer.result(HANG_GUARD).status == 200
-    assert bank.balances() == {"alice": 1000, "bob": 500, "charlie": 200}
+    assert sum(bank.balances().values()) == 1700
 
 
 def test_a_row_read_before_a_reset_has_changed(bank, background):
