@@ -21,6 +21,10 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 -- name: begin_serializable BEGIN none
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 
+-- For several reads that must see one moment.
+-- name: begin_reading BEGIN none
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
 -- name: commit COMMIT none
 COMMIT;
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from client import together
+from pace import HANG_GUARD, eventually
 from problem import assert_problem
 from wire import request_bytes
 
@@ -246,6 +247,26 @@ def test_the_newest_thousand_are_looked_at(bank):
         bank.post("/reset")
     assert bank.rows("SELECT count(*) AS n FROM past_transfers") == [{"n": 1000}]
     assert races(bank)["totals"]["transfers"] == before + 3000
+
+
+def until_waiting_for_a_lock(bank, sessions=1):
+    waiting = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    eventually(lambda: bank.rows(waiting, bank.database) == [{"n": sessions}], "the bank waits for a lock")
+
+
+def test_a_story_is_of_one_moment(bank, background):
+    """Its members are found; before the rest is read, so much is recorded that they are looked at no more."""
+    record = race(bank, "vulnerable")[0]
+    before = detail(bank, record["id"])
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("DROP VIEW race_groups")  # until the rollback whoever asks it waits
+        story = background(detail, bank, record["id"])
+        until_waiting_for_a_lock(bank)
+        insert_records(bank, 1, 3000)
+        session.rollback()
+    assert story.result(HANG_GUARD) == before
+    assert_problem(bank.get(f"/races/{record['id']}"), 404)
 
 
 @pytest.mark.parametrize("transfer_id", ["00000000", "nothing", "a" * 300, "alice'--"])
