@@ -162,10 +162,11 @@ static enum db_status begin_with_members(struct db_session *session, const char 
     const char *values[] = {transfer_id, most};
     struct db_call calls[] = {
         {.statement = STATEMENT_BEGIN_READING},
+        {.statement = STATEMENT_KEEP_LOG},
         {.statement = STATEMENT_READ_RACE, .values = values, .value_count = 2, .keep_rows = true},
     };
     enum db_status status = db_execute_all(session, calls, sizeof calls / sizeof calls[0]);
-    *members = calls[1].rows;
+    *members = calls[2].rows;
     return status;
 }
 
