@@ -74,7 +74,7 @@ enum db_status bank_read_races(struct db_session *session, unsigned limit, struc
     if (status != DB_OK) {
         return status;
     }
-    bool good = db_rows_count(&rows) > 0 && bank_money_of(&rows, 0, TOTAL_DRIFT, &out->totals.money_drift);
+    bool good = db_rows_count(&rows) > 0 && bank_sum_of(&rows, 0, TOTAL_DRIFT, &out->totals.money_drift);
     if (good) {
         out->totals.transfers = count_of(&rows, 0, TOTAL_TRANSFERS);
         out->totals.races = count_of(&rows, 0, TOTAL_RACES);
