@@ -49,8 +49,8 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
         return 503;
     case TRANSFER_OUTCOME_UNKNOWN:
         text_append_format(detail,
-                           "The database went away while transfer %s was being written, so it may or may not have "
-                           "happened: look for it in GET /transactions before trying again",
+                           "The database went away, or answered nonsense, while transfer %s was being written, so it "
+                           "may or may not have happened: look for it in GET /transactions before trying again",
                            request->id);
         return 504;
     case TRANSFER_HALF_DONE:

@@ -21,6 +21,14 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 -- name: begin_serializable BEGIN none
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 
+-- For several reads that must see one moment.
+-- name: begin_reading BEGIN none
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
+-- Before the first of them: TRUNCATE empties the log for those too whose snapshot is older, so none may come in between.
+-- name: keep_log LOCK transfers
+LOCK TABLE transfers IN ACCESS SHARE MODE;
+
 -- name: commit COMMIT none
 COMMIT;
 

@@ -11,13 +11,21 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool is_money(enum money_parse_result result, const char *value) {
+    if (result != MONEY_PARSED) {
+        log_write(LOG_LEVEL_ERROR, NULL, "Database has \"%s\" where an amount of money should be", value);
+    }
+    return result == MONEY_PARSED;
+}
+
 bool bank_money_of(const struct db_rows *rows, int row, int column, int64_t *cents) {
     const char *value = db_rows_value(rows, row, column);
-    if (money_parse(slice_of(value), cents) == MONEY_PARSED) {
-        return true;
-    }
-    log_write(LOG_LEVEL_ERROR, NULL, "Database has \"%s\" where an amount of money should be", value);
-    return false;
+    return is_money(money_parse(slice_of(value), cents), value);
+}
+
+bool bank_sum_of(const struct db_rows *rows, int row, int column, int64_t *cents) {
+    const char *value = db_rows_value(rows, row, column);
+    return is_money(money_parse_sum(slice_of(value), cents), value);
 }
 
 static void copy_text(char *out, size_t size, const char *text) {
@@ -66,7 +74,7 @@ enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents)
     struct db_rows rows;
     enum db_status status = db_execute(session, STATEMENT_READ_MONEY_DRIFT, NULL, 0, &rows);
     if (status == DB_OK) {
-        bool good = db_rows_count(&rows) == 1 && bank_money_of(&rows, 0, 0, cents);
+        bool good = db_rows_count(&rows) == 1 && bank_sum_of(&rows, 0, 0, cents);
         db_rows_free(&rows);
         status = good ? DB_OK : DB_FAILED;
     }

@@ -54,6 +54,8 @@ MUST_CHECK bool bank_record_of(const struct db_rows *rows, int row, struct trans
 
 // A numeric of an answer as cents. False, and a line in the log, for one that is no money (a NaN somebody stored).
 MUST_CHECK bool bank_money_of(const struct db_rows *rows, int row, int column, int64_t *cents);
+// The same for a sum over accounts or transfers.
+MUST_CHECK bool bank_sum_of(const struct db_rows *rows, int row, int column, int64_t *cents);
 
 MUST_CHECK enum db_status bank_read_accounts(struct db_session *session, struct account_list *out);
 // Those of the accounts that there are.

@@ -45,7 +45,7 @@ static bool take_violation(const struct db_rows *rows, int row, struct audit_vio
     out->detail = strdup(db_rows_value(rows, row, AUDIT_DETAIL));
     CHECK(out->detail != NULL);
     take_involved(db_rows_value(rows, row, AUDIT_INVOLVED), out);
-    return bank_money_of(rows, row, AUDIT_AMOUNT, &out->amount);
+    return bank_sum_of(rows, row, AUDIT_AMOUNT, &out->amount);
 }
 
 enum db_status bank_read_audit(struct db_session *session, struct audit *out) {
@@ -58,8 +58,8 @@ enum db_status bank_read_audit(struct db_session *session, struct audit *out) {
     if (status != DB_OK) {
         return status;
     }
-    bool good = db_rows_count(&rows) > 0 && bank_money_of(&rows, 0, AUDIT_EXPECTED, &out->money_expected) &&
-                bank_money_of(&rows, 0, AUDIT_ACTUAL, &out->money_actual);
+    bool good = db_rows_count(&rows) > 0 && bank_sum_of(&rows, 0, AUDIT_EXPECTED, &out->money_expected) &&
+                bank_sum_of(&rows, 0, AUDIT_ACTUAL, &out->money_actual);
     if (good) {
         out->accounts = count_of(&rows, AUDIT_ACCOUNTS);
         out->transfers = count_of(&rows, AUDIT_TRANSFERS);

@@ -142,12 +142,28 @@ static void publish_barrier(struct bank_metrics *bank, const struct barrier_pass
     }
 }
 
+static void publish_retries(struct bank_metrics *bank, const char *strategy, const struct transfer_result *result) {
+    if (result->retries_stale > 0) { // found out without an error, so without an SQLSTATE
+        metric_add(metric_with(bank->retries, (const char *[]){strategy, "none"}), result->retries_stale);
+    }
+    if (result->retries_serialization > 0) {
+        metric_add(metric_with(bank->retries, (const char *[]){strategy, "40001"}), result->retries_serialization);
+    }
+    if (result->retries_deadlock > 0) {
+        metric_add(metric_with(bank->retries, (const char *[]){strategy, "40P01"}), result->retries_deadlock);
+    }
+}
+
 void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct transfer_request *request,
                                    const struct transfer_result *result) {
+    const char *strategy = request->settings.strategy->name;
+    publish_retries(bank, strategy, result);
+    if (result->stood_at_barrier) {
+        publish_barrier(bank, &result->barrier);
+    }
     if (result->outcome == TRANSFER_UNKNOWN_FROM_ACCOUNT || result->outcome == TRANSFER_UNKNOWN_TO_ACCOUNT) {
         return; // a request that named nothing to move; http_requests_total has it as a 404
     }
-    const char *strategy = request->settings.strategy->name;
     const char *status = transfer_outcome_metric(result->outcome);
     metric_add(metric_with(bank->transfers, (const char *[]){status, strategy}), 1);
     struct metric *duration = metric_with(bank->transfer_durations, (const char *[]){strategy, status});
@@ -168,18 +184,6 @@ void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct trans
     }
     if (result->lost_update) {
         metric_add(metric_with(bank->lost_updates, &strategy), 1);
-    }
-    if (result->retries_stale > 0) { // found out without an error, so without an SQLSTATE
-        metric_add(metric_with(bank->retries, (const char *[]){strategy, "none"}), result->retries_stale);
-    }
-    if (result->retries_serialization > 0) {
-        metric_add(metric_with(bank->retries, (const char *[]){strategy, "40001"}), result->retries_serialization);
-    }
-    if (result->retries_deadlock > 0) {
-        metric_add(metric_with(bank->retries, (const char *[]){strategy, "40P01"}), result->retries_deadlock);
-    }
-    if (result->stood_at_barrier) {
-        publish_barrier(bank, &result->barrier);
     }
 }
 

@@ -74,7 +74,7 @@ enum db_status bank_read_races(struct db_session *session, unsigned limit, struc
     if (status != DB_OK) {
         return status;
     }
-    bool good = db_rows_count(&rows) > 0 && bank_money_of(&rows, 0, TOTAL_DRIFT, &out->totals.money_drift);
+    bool good = db_rows_count(&rows) > 0 && bank_sum_of(&rows, 0, TOTAL_DRIFT, &out->totals.money_drift);
     if (good) {
         out->totals.transfers = count_of(&rows, 0, TOTAL_TRANSFERS);
         out->totals.races = count_of(&rows, 0, TOTAL_RACES);
@@ -154,6 +154,22 @@ static bool take_members(const struct db_rows *rows, struct transfer_record_list
     return good;
 }
 
+// The records of the race. Begins the transaction: what is read next is of the same moment, for a race that grows old in
+// between has members that the others no longer know.
+static enum db_status begin_with_members(struct db_session *session, const char *transfer_id, struct db_rows *members) {
+    char most[16];
+    (void)snprintf(most, sizeof most, "%d", RACE_TRANSFERS_MAX);
+    const char *values[] = {transfer_id, most};
+    struct db_call calls[] = {
+        {.statement = STATEMENT_BEGIN_READING},
+        {.statement = STATEMENT_KEEP_LOG},
+        {.statement = STATEMENT_READ_RACE, .values = values, .value_count = 2, .keep_rows = true},
+    };
+    enum db_status status = db_execute_all(session, calls, sizeof calls / sizeof calls[0]);
+    *members = calls[2].rows;
+    return status;
+}
+
 // What there is to say of the members, in one round trip.
 static enum db_status read_story(struct db_session *session, const struct db_rows *members, struct race_detail *out) {
     const char *reset = db_rows_value(members, 0, MEMBER_RESET);
@@ -184,22 +200,24 @@ static enum db_status read_story(struct db_session *session, const struct db_row
     return good ? DB_OK : DB_FAILED;
 }
 
+static enum db_status take_race_of(struct db_session *session, const struct db_rows *members, struct race_detail *out) {
+    if (!take_members(members, &out->transfers)) {
+        return DB_FAILED;
+    }
+    return out->transfers.count == 0 ? DB_OK : read_story(session, members, out);
+}
+
 enum db_status bank_read_race(struct db_session *session, const char *transfer_id, struct race_detail *out) {
     *out = (struct race_detail){0};
-    char most[16];
-    (void)snprintf(most, sizeof most, "%d", RACE_TRANSFERS_MAX);
-    const char *values[] = {transfer_id, most};
     struct db_rows members;
-    enum db_status status = db_execute(session, STATEMENT_READ_RACE, values, 2, &members);
-    if (status != DB_OK) {
-        return status;
-    }
-    if (!take_members(&members, &out->transfers)) {
-        status = DB_FAILED;
-    } else if (out->transfers.count > 0) {
-        status = read_story(session, &members, out);
+    enum db_status status = begin_with_members(session, transfer_id, &members);
+    if (status == DB_OK) {
+        status = take_race_of(session, &members, out);
     }
     db_rows_free(&members);
+    if (db_execute(session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) { // it has only read: nothing to commit
+        db_session_close(session);
+    }
     if (status != DB_OK) {
         race_detail_free(out);
     }

@@ -128,5 +128,5 @@ enum transfer_outcome batch_book_if_all_covered(struct batch *batch) {
     }
     bool good = take_bookings(batch, &rows);
     db_rows_free(&rows);
-    return good ? TRANSFER_SUCCESS : TRANSFER_FAILED;
+    return good ? TRANSFER_SUCCESS : TRANSFER_OUTCOME_UNKNOWN; // it stands, and nobody knows as what
 }

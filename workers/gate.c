@@ -10,7 +10,8 @@
 
 struct round_place {
     struct barrier_party party;
-    bool gone; // gave up
+    uint32_t number; // of its ticket
+    bool gone;       // gave up
     bool ended;
 };
 
@@ -27,7 +28,8 @@ struct barrier_round {
     uint64_t first_past_ns;
     uint32_t arrivals; // in all, those who gave up included
     uint32_t place_count;
-    struct round_place *places; // in the order of arrival
+    uint32_t place_room;
+    struct round_place *places; // in the order of arrival, without those who gave up and have ended
 };
 
 struct gate {
@@ -113,11 +115,26 @@ static void roll_add(struct barrier_roll *roll, const struct barrier_party *part
 
 // Everybody who stands here now.
 static void round_call_roll(const struct barrier_round *round, struct barrier_roll *roll) {
-    for (uint32_t i = 0; i < round->arrivals; i++) {
+    for (uint32_t i = 0; i < round->place_count; i++) {
         if (!round->places[i].gone) {
             roll_add(roll, &round->places[i].party);
         }
     }
+}
+
+static struct round_place *round_place_of(const struct barrier_round *round, uint32_t number) {
+    uint32_t i = 0;
+    while (i < round->place_count && round->places[i].number != number) {
+        i++;
+    }
+    CHECK(i < round->place_count);
+    return &round->places[i];
+}
+
+static void round_forget(struct barrier_round *round, struct round_place *place) {
+    round->place_count--;
+    size_t behind = (size_t)(round->places + round->place_count - place);
+    memmove(place, place + 1, behind * sizeof *place);
 }
 
 static void round_enter(struct barrier_round *round, const struct barrier_party *party, struct barrier_ticket *ticket) {
@@ -126,11 +143,11 @@ static void round_enter(struct barrier_round *round, const struct barrier_party 
     ticket->round = round;
     ticket->position = round->present;
     ticket->number = round->arrivals++;
-    if (round->arrivals > round->place_count) { // those who gave up keep theirs
-        round->place_count = round->place_count == 0 ? round->parties : 2 * round->place_count;
-        round->places = memory_resize(round->places, round->place_count * sizeof *round->places);
+    if (round->place_count == round->place_room) { // those who gave up and have not ended have theirs, too
+        round->place_room = round->place_room == 0 ? round->parties : 2 * round->place_room;
+        round->places = memory_resize(round->places, round->place_room * sizeof *round->places);
     }
-    round->places[ticket->number] = (struct round_place){.party = *party};
+    round->places[round->place_count++] = (struct round_place){.party = *party, .number = ticket->number};
     round->complete = round->present == round->parties;
     if (round->complete) {
         round_call_roll(round, &ticket->roll);
@@ -171,16 +188,17 @@ static void round_wait(struct gate *gate, struct barrier_round *round, uint32_t 
 }
 
 static void round_tell_peers(const struct barrier_round *round, uint32_t own_number, struct barrier_pass *pass) {
-    for (uint32_t i = 0; i < round->arrivals && pass->peer_count < BARRIER_PEERS_MAX; i++) {
-        if (i != own_number && !round->places[i].gone) {
-            pass->peers[pass->peer_count++] = round->places[i].party.span;
+    for (uint32_t i = 0; i < round->place_count && pass->peer_count < BARRIER_PEERS_MAX; i++) {
+        const struct round_place *place = &round->places[i];
+        if (place->number != own_number && !place->gone) {
+            pass->peers[pass->peer_count++] = place->party.span;
         }
     }
 }
 
 static void round_leave(struct gate *gate, struct barrier_round *round, struct barrier_ticket *ticket,
                         struct barrier_pass *pass) {
-    uint32_t number = ticket->number;
+    struct round_place *place = round_place_of(round, ticket->number);
     pass->release = round->open ? round->release : GATE_TIMED_OUT;
     pass->present = round->present;
     if (round->complete) {
@@ -191,15 +209,15 @@ static void round_leave(struct gate *gate, struct barrier_round *round, struct b
         }
         pass->measured_skew = round->past == round->parties;
         pass->skew_ns = now - round->first_past_ns;
-        round_tell_peers(round, number, pass);
+        round_tell_peers(round, place->number, pass);
     } else {
         if (!round->open) {
-            roll_add(&ticket->roll, &round->places[number].party); // it leaves alone
+            roll_add(&ticket->roll, &place->party); // it leaves alone
         } else if (!round->told) {
             round_call_roll(round, &ticket->roll);
         }
         round->told = round->open;
-        round->places[number].gone = true;
+        place->gone = true;
     }
     gate->waiting--;
     round->present--;
@@ -230,7 +248,11 @@ void gate_barrier_end(struct gate *gate, struct barrier_ticket *ticket) {
     }
     ticket->round = NULL;
     uv_mutex_lock(&gate->mutex);
-    round->places[ticket->number].ended = true;
+    struct round_place *place = round_place_of(round, ticket->number);
+    place->ended = true;
+    if (place->gone) { // nobody asks for it any more, and the round may be there for long
+        round_forget(round, place);
+    }
     bool last = --round->tickets == 0;
     uv_mutex_unlock(&gate->mutex);
     if (last) {
@@ -245,10 +267,10 @@ uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *tic
     }
     uint32_t rivals = 0;
     uv_mutex_lock(&gate->mutex);
-    for (uint32_t i = 0; round->complete && i < round->arrivals; i++) {
+    const struct round_place *own = round_place_of(round, ticket->number);
+    for (uint32_t i = 0; round->complete && i < round->place_count; i++) {
         const struct round_place *place = &round->places[i];
-        if (i != ticket->number && !place->gone && !place->ended &&
-            strcmp(place->party.subject, round->places[ticket->number].party.subject) == 0) {
+        if (place != own && !place->gone && !place->ended && strcmp(place->party.subject, own->party.subject) == 0) {
             if (rivals < most) {
                 marks[rivals] = place->party.mark;
             }

@@ -74,7 +74,16 @@ static bool decimal_scan(struct slice text, struct decimal *out) {
     return true;
 }
 
-enum money_parse_result money_parse(struct slice text, int64_t *cents) {
+// Appends a digit. False: more than `most`.
+static bool add_digit(int64_t *value, int digit, int64_t most) {
+    if (*value > (most - digit) / 10) {
+        return false;
+    }
+    *value = *value * 10 + digit;
+    return true;
+}
+
+static enum money_parse_result parse(struct slice text, int64_t most, int64_t *cents) {
     struct decimal decimal;
     if (!decimal_scan(text, &decimal)) {
         return MONEY_MALFORMED;
@@ -83,25 +92,23 @@ enum money_parse_result money_parse(struct slice text, int64_t *cents) {
     int64_t value = 0;
     int place = decimal.point + 1; // of the next digit, in powers of ten of a cent
     bool too_precise = false;
-    bool out_of_range = false;
+    bool in_range = true;
     for (size_t i = 0; i < decimal.digits.length; i++) {
         char digit = decimal.digits.data[i];
         if (digit == '.') {
             continue;
         }
-        if (place >= 0 && !out_of_range) {
-            value = value * 10 + (digit - '0');
-            out_of_range = value > MONEY_MAX_CENTS;
-        } else if (place < 0 && digit != '0') {
+        if (place >= 0) {
+            in_range = in_range && add_digit(&value, digit - '0', most);
+        } else if (digit != '0') {
             too_precise = true;
         }
         place--;
     }
-    for (; place >= 0 && value != 0 && !out_of_range; place--) {
-        value *= 10;
-        out_of_range = value > MONEY_MAX_CENTS;
+    for (; place >= 0 && value != 0 && in_range; place--) {
+        in_range = add_digit(&value, 0, most);
     }
-    if (out_of_range) {
+    if (!in_range) {
         return MONEY_OUT_OF_RANGE;
     }
     if (too_precise) {
@@ -109,6 +116,14 @@ enum money_parse_result money_parse(struct slice text, int64_t *cents) {
     }
     *cents = decimal.negative ? -value : value;
     return MONEY_PARSED;
+}
+
+enum money_parse_result money_parse(struct slice text, int64_t *cents) {
+    return parse(text, MONEY_MAX_CENTS, cents);
+}
+
+enum money_parse_result money_parse_sum(struct slice text, int64_t *cents) {
+    return parse(text, MONEY_SUM_MAX_CENTS, cents);
 }
 
 static uint64_t magnitude(int64_t cents) {

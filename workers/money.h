@@ -8,16 +8,19 @@
 #include <stdint.h>
 
 #define MONEY_MAX_CENTS INT64_C(999999999999999) // numeric(15,2) holds thirteen digits before the point
+#define MONEY_SUM_MAX_CENTS (INT64_MAX / 2)      // so that the difference of two sums is an int64_t, too
 
 enum money_parse_result {
     MONEY_PARSED,
     MONEY_MALFORMED,    // not a decimal number
     MONEY_TOO_PRECISE,  // more than two decimals
-    MONEY_OUT_OF_RANGE, // does not fit numeric(15,2)
+    MONEY_OUT_OF_RANGE, // does not fit
 };
 
 // Reads a JSON number or what PostgreSQL prints of a numeric: "-600.00", "12.5", "1e3".
 MUST_CHECK enum money_parse_result money_parse(struct slice decimal, int64_t *cents);
+// The same for a sum over many accounts, which none of them could hold: up to MONEY_SUM_MAX_CENTS.
+MUST_CHECK enum money_parse_result money_parse_sum(struct slice decimal, int64_t *cents);
 
 #define MONEY_TEXT_LENGTH 24 // with its NUL
 

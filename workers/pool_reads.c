@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// One read at a time is the fastest, for it is the largest. But nobody waits behind one that hangs.
+// One read at a time is the fastest, for it is the largest. But who comes while it hangs has another begun, for all that
+// wait; if nobody comes, they wait until it ends.
 #define READS_RUNNING_MAX 4
 #define READ_HANGS_MS 20
 

@@ -24,7 +24,7 @@ enum transfer_outcome {
     TRANSFER_UNKNOWN_TO_ACCOUNT,
     TRANSFER_BALANCE_OUT_OF_RANGE, // the sum would not fit the account
     TRANSFER_DATABASE_AWAY,        // nothing has happened
-    TRANSFER_OUTCOME_UNKNOWN,      // the database went away with writes under way
+    TRANSFER_OUTCOME_UNKNOWN,      // the database went away with writes under way, or told of them what is no money
     TRANSFER_HALF_DONE,            // no transaction: the money was taken, then a statement failed
     TRANSFER_LOCK_TIMED_OUT,       // nothing has happened
     TRANSFER_CONFLICT,             // lost against other transactions too often; nothing has happened

@@ -19,7 +19,8 @@ static enum transfer_outcome take_booking(struct transfer *transfer, const struc
     if (!bank_money_of(rows, 0, 0, &result->from_balance_before) ||
         !bank_money_of(rows, 0, 1, &result->from_balance_after) ||
         !bank_money_of(rows, 0, 2, &result->to_balance_after)) {
-        return TRANSFER_FAILED;
+        // Unless it will be rolled back, it stands, and nobody knows as what.
+        return transfer->in_transaction ? TRANSFER_FAILED : TRANSFER_OUTCOME_UNKNOWN;
     }
     result->to_balance_before = result->to_balance_after - request->amount;
     result->race_detected = !db_rows_is_null(rows, 0, 3);

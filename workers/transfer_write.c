@@ -36,10 +36,10 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
     bool good = found && bank_money_of(&rows, 0, 0, change->after);
     change->version = found ? strtoll(db_rows_value(&rows, 0, 1), NULL, 10) : 0;
     db_rows_free(&rows);
+    transfer->wrote |= found && !transfer->in_transaction;
     if (!good) {
         return transfer->wrote ? TRANSFER_HALF_DONE : TRANSFER_FAILED;
     }
-    transfer->wrote |= !transfer->in_transaction;
     step->account = change->account;
     step->value = *change->after;
     transfer_tell_steps(transfer->request, transfer->result);

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import threading
+from decimal import Decimal
 
 from client import JSON_TYPE
 from pace import eventually, scaled
@@ -106,6 +107,28 @@ def test_many_violations_are_counted_and_the_first_are_told(bank):
     assert told["violations_total"] == 3002  # and a drift in either account
     assert all(len(each["transfers"]) <= 20 for each in told["violations"])
     assert told["violations"][0]["transfers"][-1] == "00003000"  # the newest last
+
+
+def test_sums_that_no_account_could_hold(start_bank):
+    """Ten full accounts, made out of nothing: told by the audit, by the totals of the races and by the metrics."""
+    bank = start_bank()
+    full = Decimal("9999999999999.99")
+    bank.rows("""INSERT INTO accounts (id, balance, initial_balance)
+                 SELECT 'rich' || i, %s, 0 FROM generate_series(1, 10) i""", full)
+    bank.rows("""INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, from_balance_before,
+                     from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy,
+                     race_detected, steps)
+                 SELECT lpad(i::text, 8, '0'), now(), 'alice', 'bob', %s, 5, 5, 1, 2, 'success', 'worker-1', 1,
+                        'vulnerable', true, '[]' FROM generate_series(1, 2) i""", full)
+    told = audit(bank)
+    assert told["money"] == {"expected": 1700, "actual": 1700 + 10 * full, "drift": 10 * full}
+    assert {each["kind"]: each["amount"] for each in told["violations"][:2]} == {"money_drift": 10 * full,
+                                                                                "account_drift": 2 * full}
+    assert float(bank.metric("money_drift")) == float(10 * full)
+    for _ in range(2):  # by the log as it is, and by what a reset has added up
+        totals = bank.get("/races").json()["totals"]
+        assert totals["money_drift"] == 10 * full
+        bank.post("/reset")
 
 
 def test_account_ids_of_every_kind(bank):

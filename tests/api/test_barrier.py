@@ -47,6 +47,20 @@ def test_parties_of_a_round_that_times_out(bank):
     assert "Barrier timed out after 300 ms with 2/3" in bank.log_since(written)
 
 
+@pytest.mark.parametrize("strategy", ["for_update", "atomic_update", "batched"])
+def test_parties_that_name_no_account(bank, strategy):
+    """They stand at the barrier before anybody looks: the round is one like any other, though no transfer is counted."""
+    before = bank.scrape()
+    bank.set(strategy=strategy, barrier_enabled=True, barrier_timeout_ms=1)
+    assert bank.transfer("nobody", "bob", "1").status == 404
+    bank.set(barrier_timeout_ms=BEYOND_THE_HANG_GUARD_MS)
+    assert [answer.status for answer in together(*[lambda: bank.transfer("nobody", "bob", "1")] * 2)] == [404, 404]
+    after = bank.scrape()
+    for name in ("barrier_timeouts_total", "barrier_releases_total", "barrier_release_skew_seconds_count"):
+        assert after.total(name) == before.total(name) + 1, name
+    assert after.total("transfers_total") == before.total("transfers_total")
+
+
 @pytest.mark.parametrize("safe", [False, True])
 @pytest.mark.parametrize("change", [{"barrier_enabled": False}, {"barrier_count": 5}, {"barrier_timeout_ms": 7}])
 def test_a_change_of_the_settings_frees_the_waiting(bank, background, change, safe):

@@ -53,8 +53,9 @@ def test_an_account_vanishes_between_read_and_write(bank, background, strategy):
     """Nobody is debited for an account that cannot be credited; the client learns which one is missing."""
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('ghost', 0, 0)")
     bank.set(strategy=strategy, delay_enabled=True, delay_ms=60000)
+    before, written = bank.metric(RETRIES, strategy=strategy), len(bank.log())
     sent = background(bank.transfer, "alice", "ghost", "800")
-    eventually(lambda: "Debug delay" in bank.log(), "the transfer has read and stands at the delay")
+    eventually(lambda: "Debug delay" in bank.log_since(written), "the transfer has read and stands at the delay")
     bank.rows("DELETE FROM accounts WHERE id = 'ghost'")
     bank.set(delay_enabled=False)
     answer = sent.result(HANG_GUARD)
@@ -62,6 +63,32 @@ def test_an_account_vanishes_between_read_and_write(bank, background, strategy):
     assert "ghost" in answer.json()["detail"]
     assert bank.balance("alice") == 1000
     assert bank.recorded() == []
+    assert bank.metric(RETRIES, strategy=strategy) == before + 1  # that it was in vain does not unmake it
+
+
+@pytest.mark.parametrize("strategy, status, said, credited", [
+    ("atomic_update", 504, "may or may not have happened", 1),
+    ("advisory_lock", 504, "may or may not have happened", 1),
+    ("vulnerable", 500, "half done", 0), ("subselect_predicate", 500, "nothing was transferred", 0)])
+def test_a_balance_turns_out_to_be_no_number(start_bank, background, strategy, status, said, credited):
+    """numeric holds NaN too. Where the write stands already, nobody says that nothing was transferred."""
+    bank = start_bank()
+    bank.set(strategy=strategy, delay_enabled=True, delay_ms=60000)
+    sent = background(bank.transfer, "alice", "bob", "1")
+    eventually(lambda: "Debug delay" in bank.log(), "the transfer stands at the delay, before it writes")
+    bank.rows("UPDATE accounts SET balance = 'NaN' WHERE id = 'alice'")
+    bank.set(delay_enabled=False)
+    assert said in assert_problem(sent.result(HANG_GUARD), status)["detail"]
+    assert bank.balance("bob") == 500 + credited
+
+
+def test_a_batch_with_a_balance_that_is_no_number(start_bank):
+    """All of it is booked by the one statement that tells the balances."""
+    bank = start_bank()
+    bank.set(strategy="batched")
+    bank.rows("UPDATE accounts SET balance = 'NaN' WHERE id = 'alice'")
+    assert "may or may not have happened" in assert_problem(bank.transfer("alice", "bob", "1"), 504)["detail"]
+    assert bank.balance("bob") == 501
 
 
 @pytest.fixture

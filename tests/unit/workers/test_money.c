@@ -8,7 +8,8 @@
 
 #include "money.h"
 
-#define LARGEST INT64_C(999999999999999) // cents: numeric(15,2)
+#define LARGEST INT64_C(999999999999999)         // cents: numeric(15,2)
+#define LARGEST_SUM INT64_C(4611686018427387903) // half of what an int64_t holds
 
 static void assert_parsed(const char *text, int64_t expected) {
     int64_t cents = 12345;
@@ -170,6 +171,36 @@ static void test_parse_long_texts(void **state) {
     text_free(&text);
 }
 
+static void assert_sum(const char *text, enum money_parse_result expected, int64_t expected_cents) {
+    int64_t cents = 12345;
+    enum money_parse_result result = money_parse_sum(slice_of(text), &cents);
+    if (result != expected || cents != expected_cents) {
+        fail_msg("\"%s\": result %d, %lld cents", text, (int)result, (long long)cents);
+    }
+}
+
+static void test_parse_sums(void **state) {
+    (void)state;
+    assert_sum("0", MONEY_PARSED, 0);
+    assert_sum("-600.00", MONEY_PARSED, -60000);
+    assert_sum("10000000000000.00", MONEY_PARSED, LARGEST + 1);
+    assert_sum("-10000000000000.00", MONEY_PARSED, -LARGEST - 1);
+    assert_sum("46116860184273879.03", MONEY_PARSED, LARGEST_SUM);
+    assert_sum("-46116860184273879.03", MONEY_PARSED, -LARGEST_SUM);
+    assert_sum("4611686018427387903e-2", MONEY_PARSED, LARGEST_SUM);
+    assert_sum("46116860184273879.0300", MONEY_PARSED, LARGEST_SUM);
+    assert_sum("4e16", MONEY_PARSED, INT64_C(4000000000000000000));
+    static const char *const too_large[] = {
+        "46116860184273879.04", "-46116860184273879.04", "46116860184273880",     "5e16",
+        "92233720368547758.07", "92233720368547758.08",  "184467440737095516.16", "99999999999999999999999999",
+        "46116860184273879.041"};
+    for (size_t i = 0; i < sizeof too_large / sizeof too_large[0]; i++) {
+        assert_sum(too_large[i], MONEY_OUT_OF_RANGE, 12345);
+    }
+    assert_sum("1.005", MONEY_TOO_PRECISE, 12345);
+    assert_sum("NaN", MONEY_MALFORMED, 12345);
+}
+
 static void assert_format(int64_t cents, const char *sql, const char *json) {
     char out[MONEY_TEXT_LENGTH];
     struct text text = {0};
@@ -236,6 +267,7 @@ int main(void) {
         cmocka_unit_test(test_parse_too_precise),
         cmocka_unit_test(test_parse_out_of_range),
         cmocka_unit_test(test_parse_long_texts),
+        cmocka_unit_test(test_parse_sums),
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_round_trips),
     };

@@ -1,0 +1,137 @@
+// gate: the places of a round. Those who gave up are forgotten, and the others keep theirs.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+// cmocka wants the four above first.
+#include <cmocka.h>
+
+#include "gate.h"
+
+#include <malloc.h>
+
+#define VERSION 1  // what a new gate takes
+#define LONG 60000 // milliseconds: nobody may wait this long here
+
+struct party {
+    int mark;
+    struct barrier_ticket ticket;
+};
+
+static void arrive(struct party *party, struct gate *gate, int mark, uint32_t parties) {
+    struct barrier_party who = {.subject = "alice", .mark = mark};
+    who.span.span_id[0] = (uint8_t)mark;
+    who.name[0] = (char)('a' + mark % 26);
+    party->mark = mark;
+    gate_barrier_arrive(gate, VERSION, parties, &who, &party->ticket);
+}
+
+static void time_out(struct party *party, struct gate *gate) {
+    struct barrier_pass pass;
+    gate_barrier_await(gate, &party->ticket, 0, &pass);
+    assert_int_equal(pass.release, GATE_TIMED_OUT);
+}
+
+static void give_up(struct party *party, struct gate *gate) {
+    time_out(party, gate);
+    gate_barrier_end(gate, &party->ticket);
+}
+
+static size_t allocated(void) {
+    struct mallinfo2 info = mallinfo2(); // all zero under a sanitizer's allocator: then this tests nothing
+    return info.uordblks + info.hblkhd;
+}
+
+// One stays while others come and give up, as long as the program runs.
+static void test_a_round_does_not_grow(void **state) {
+    (void)state;
+    struct gate *gate = gate_new();
+    struct party patient;
+    struct party others[3]; // one after the other; two of them are always there
+    arrive(&patient, gate, 0, 28);
+    size_t before = allocated();
+    for (int i = 0; i < 20000; i++) {
+        arrive(&others[i % 3], gate, 1, 28);
+        assert_int_equal(others[i % 3].ticket.position, i < 2 ? i + 2 : 4);
+        if (i >= 2) {
+            give_up(&others[(i + 1) % 3], gate);
+        }
+    }
+    assert_true(allocated() < before + 100000);
+    give_up(&others[19998 % 3], gate);
+    give_up(&others[19999 % 3], gate);
+    give_up(&patient, gate);
+    gate_free(gate);
+}
+
+// The others, in the order of their arrival, as peers and as rivals.
+static void assert_knows_the_others(struct gate *gate, const struct party parties[4], int self,
+                                    const struct barrier_pass *pass) {
+    int marks[3] = {0};
+    assert_int_equal(gate_barrier_rivals(gate, &parties[self].ticket, marks, 3), 3);
+    assert_int_equal(pass->peer_count, 3);
+    for (int i = 0; i < 3; i++) {
+        int mark = parties[i < self ? i : i + 1].mark;
+        assert_int_equal(marks[i], mark);
+        assert_int_equal(pass->peers[i].span_id[0], mark);
+    }
+}
+
+// A round of four: those of the first three whose bit is set give up before it is complete, and end at once, or after
+// the release.
+static void run_round(unsigned give_ups, bool end_late) {
+    struct gate *gate = gate_new();
+    struct party first[3];
+    struct party parties[4]; // that are released
+    int count = 0;
+    for (int i = 0; i < 3; i++) {
+        arrive(&first[i], gate, i, 4);
+    }
+    for (int i = 0; i < 3; i++) {
+        if ((give_ups >> i & 1) == 1) {
+            time_out(&first[i], gate);
+            if (!end_late) {
+                gate_barrier_end(gate, &first[i].ticket);
+            }
+        } else {
+            parties[count++] = first[i];
+            first[i].ticket.round = NULL; // the other one is its ticket now
+        }
+    }
+    for (int mark = 3; count < 4; mark++) {
+        arrive(&parties[count++], gate, mark, 4);
+    }
+    const struct barrier_roll *roll = &parties[3].ticket.roll;
+    assert_int_equal(roll->count, 4);
+    struct barrier_pass passes[4];
+    for (int i = 3; i >= 0; i--) { // the last to arrive opens it
+        assert_int_equal(roll->names[i][0], 'a' + parties[i].mark);
+        gate_barrier_await(gate, &parties[i].ticket, LONG, &passes[i]);
+    }
+    for (int i = 0; i < 3; i++) {
+        gate_barrier_end(gate, &first[i].ticket);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_knows_the_others(gate, parties, i, &passes[i]);
+    }
+    for (int i = 0; i < 4; i++) {
+        gate_barrier_end(gate, &parties[i].ticket);
+    }
+    gate_free(gate);
+}
+
+static void test_who_is_left_is_known(void **state) {
+    (void)state;
+    for (unsigned give_ups = 0; give_ups < 8; give_ups++) {
+        run_round(give_ups, false);
+        run_round(give_ups, true);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_round_does_not_grow),
+        cmocka_unit_test(test_who_is_left_is_known),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
