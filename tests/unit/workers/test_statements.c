@@ -19,7 +19,7 @@ static void test_each_is_complete(void **state) {
         assert_int_equal(strspn(text->name, "abcdefghijklmnopqrstuvwxyz_"), strlen(text->name));
         assert_int_equal(strspn(text->operation, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), strlen(text->operation));
         assert_true(strlen(text->table) > 0);
-        bool with = strncmp(text->sql, "WITH ", 5) == 0; // then what it does comes behind what it is made from
+        bool with = strncmp(text->sql, "WITH", 4) == 0; // then what it does comes behind what it is made from
         assert_true(strncmp(text->sql, text->operation, strlen(text->operation)) == 0 ||
                     (with && strstr(text->sql, text->operation) != NULL));
         for (size_t other = 0; other < i; other++) {
