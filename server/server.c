@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "events.h"
+#include "listen_socket.h"
 #include "log.h"
 
 #include <netdb.h>
@@ -86,7 +87,7 @@ static void on_connection(uv_stream_t *listener, int status) {
     }
 }
 
-static int bind_to(struct server *server, const char *host, uint16_t port) {
+static int listen_on(struct server *server, const char *host, uint16_t port) {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;
     char service[8];
@@ -94,9 +95,13 @@ static int bind_to(struct server *server, const char *host, uint16_t port) {
     if (getaddrinfo(host, service, &hints, &found) != 0) {
         return UV_EAI_NONAME;
     }
-    int status = uv_tcp_bind(&server->listener, found->ai_addr, 0);
+    int descriptor = listen_socket(found);
     freeaddrinfo(found);
-    return status == 0 ? uv_listen((uv_stream_t *)&server->listener, LISTEN_BACKLOG, on_connection) : status;
+    if (descriptor < 0) {
+        return descriptor;
+    }
+    CHECK(uv_tcp_open(&server->listener, descriptor) == 0);
+    return uv_listen((uv_stream_t *)&server->listener, LISTEN_BACKLOG, on_connection);
 }
 
 static uint16_t bound_port(struct server *server) {
@@ -110,7 +115,7 @@ static uint16_t bound_port(struct server *server) {
 
 bool server_listen(struct server *server, struct text *problem) {
     const struct config *config = &server->api->config;
-    int status = bind_to(server, config->host, config->port);
+    int status = listen_on(server, config->host, config->port);
     if (status == UV_EADDRINUSE) {
         text_append_format(problem, "port %u on %s is taken: stop what listens there, or set BANK_API_PORT",
                            config->port, config->host);
