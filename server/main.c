@@ -83,6 +83,7 @@ static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
         .queue_limit = api->config.transfer_queue_limit,
         .metrics = api->bank_metrics,
     });
+    database_watch_init(&api->watch, loop, api->pool);
     api->events = events_new(loop, api->metrics, api->config.tracing.page_url);
     gate_change_settings(pool_gate(api->pool), api->settings.gate_version);
 }
@@ -104,13 +105,15 @@ static int serve(struct bank_api *api) {
     CHECK(uv_loop_init(&loop) == 0);
     bank_api_start(api, &loop);
     struct server *server = server_new(&loop, api);
-    database_watch_start(&api->watch, &loop, api->pool);
     struct text problem = {0};
     bool listening = server_listen(server, &problem);
-    if (!listening) {
+    if (listening) {
+        database_watch_start(&api->watch); // only now: it makes tables, and a server that cannot listen is not to
+    } else {
         server_stop(server);
-    } else if (api->config.guard.admin_token == NULL && strcmp(api->config.host, "127.0.0.1") != 0 &&
-               strcmp(api->config.host, "localhost") != 0 && strcmp(api->config.host, "::1") != 0) {
+    }
+    if (listening && api->config.guard.admin_token == NULL && strcmp(api->config.host, "127.0.0.1") != 0 &&
+        strcmp(api->config.host, "localhost") != 0 && strcmp(api->config.host, "::1") != 0) {
         log_write(LOG_LEVEL_WARN, NULL, "ADMIN_TOKEN is not set: whoever reaches %s may change the settings",
                   api->config.host);
     }

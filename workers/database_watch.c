@@ -37,9 +37,12 @@ static void watch_tick(uv_timer_t *timer) {
     }
 }
 
-void database_watch_start(struct database_watch *watch, uv_loop_t *loop, struct pool *pool) {
+void database_watch_init(struct database_watch *watch, uv_loop_t *loop, struct pool *pool) {
     *watch = (struct database_watch){.pool = pool};
     CHECK(uv_timer_init(loop, &watch->timer) == 0);
+}
+
+void database_watch_start(struct database_watch *watch) {
     CHECK(uv_timer_start(&watch->timer, watch_tick, DATABASE_WATCH_INTERVAL_MS, DATABASE_WATCH_INTERVAL_MS) == 0);
     watch_ask(watch);
 }

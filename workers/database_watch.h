@@ -1,5 +1,5 @@
 // Keeps knowing whether the database is there, so that /health can answer without asking it: a small job every
-// second, and what the other jobs meet. Also applies the schema, at the start and after every absence.
+// second, and what the other jobs meet. Also sees to the schema, at the start and after every absence.
 // Loop thread.
 #ifndef WORKERS_DATABASE_WATCH_H
 #define WORKERS_DATABASE_WATCH_H
@@ -20,10 +20,12 @@ struct database_watch {
     void *owner;
 };
 
-void database_watch_start(struct database_watch *watch, uv_loop_t *loop, struct pool *pool);
+void database_watch_init(struct database_watch *watch, uv_loop_t *loop, struct pool *pool);
+void database_watch_start(struct database_watch *watch);
 // Another job met the database, or missed it.
 void database_watch_heard(struct database_watch *watch, enum db_status status);
-// No new questions; `on_closed` is called once the timer is closed. A job under way ends by itself.
+// No new questions; `on_closed` is called once the timer is closed. A job under way ends by itself. Every watch that was
+// initialised must be stopped, also one that was never started.
 void database_watch_stop(struct database_watch *watch, void (*on_closed)(void *owner), void *owner);
 
 #endif

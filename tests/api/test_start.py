@@ -84,17 +84,18 @@ def test_an_address_that_is_not_ours(host):
 
 
 def test_a_port_that_is_taken(cluster):
-    """One clear line, exit status not 0."""
+    """One clear line, exit status not 0, and the database is as it was."""
+    database = cluster.new_database()
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        outcome = run_to_the_end(BANK_API_PORT=port, DATABASE_URL=cluster.url(cluster.new_database()),
-                                 LOG_LEVEL="error")
+        outcome = run_to_the_end(BANK_API_PORT=port, DATABASE_URL=cluster.url(database), LOG_LEVEL="error")
     assert outcome.returncode > 0
     line, = outcome.stderr.splitlines()
     assert str(port) in line
     assert "BANK_API_PORT" in line
+    assert cluster.rows(database, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
 
 
 @pytest.mark.parametrize("argument, says", [("--help", "WORKER_THREADS"), ("--version", "bank-api")])
