@@ -1,5 +1,5 @@
--- The bank's tables. Applied by the program at every start, so every statement is idempotent, in one
--- transaction with seed.sql and views.sql.
+-- The bank's tables. Applied by the program in one transaction with views.sql, unless everything is there already as
+-- these two scripts make it. What is there may be another program's, so every statement is idempotent.
 
 -- Somebody's open transaction on a view may be in the way: then not now, and again in a second.
 SET LOCAL lock_timeout = '2s';
@@ -39,8 +39,17 @@ CREATE TABLE IF NOT EXISTS transfers (
     trace_id            text,
     steps               jsonb         NOT NULL  -- see transfer_steps in views.sql
 );
-ALTER TABLE transfers ADD COLUMN IF NOT EXISTS anomaly text -- of a log from before there was one
-    CHECK (anomaly IN ('double_spend', 'lost_update', 'stale_read'));
+
+-- A log from before there were anomalies. The ALTER locks the log against everybody, even one that has the column.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute
+                   WHERE attrelid = 'transfers'::regclass AND attname = 'anomaly' AND NOT attisdropped) THEN
+        ALTER TABLE transfers ADD COLUMN anomaly text
+            CHECK (anomaly IN ('double_spend', 'lost_update', 'stale_read'));
+    END IF;
+END
+$$;
 
 -- What resets have emptied: the newest records of all of them, so that a race can be told after the next one began.
 CREATE TABLE IF NOT EXISTS past_transfers (
@@ -49,7 +58,7 @@ CREATE TABLE IF NOT EXISTS past_transfers (
     PRIMARY KEY (reset, seq)
 );
 
--- What was in the logs that resets have emptied, added up. One row.
+-- What was in the logs that resets have emptied, added up. One row, from seed.sql.
 CREATE TABLE IF NOT EXISTS lab_totals (
     single        boolean       PRIMARY KEY DEFAULT true CHECK (single),
     resets        bigint        NOT NULL DEFAULT 0,
@@ -59,4 +68,3 @@ CREATE TABLE IF NOT EXISTS lab_totals (
     lost_updates  bigint        NOT NULL DEFAULT 0,
     money_drift   numeric(17,2) NOT NULL DEFAULT 0
 );
-INSERT INTO lab_totals DEFAULT VALUES ON CONFLICT DO NOTHING;

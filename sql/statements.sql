@@ -35,6 +35,23 @@ COMMIT;
 -- name: rollback ROLLBACK none
 ROLLBACK;
 
+-- ---- The schema ----
+
+-- The tables and views that the scripts in $1 make, and the comment that says which scripts made them.
+-- part: schema_made
+FROM (SELECT found[1] AS kind, found[2] AS name, 'bank-api schema ' || hashtextextended($1, 0) AS mark
+      FROM regexp_matches($1, '^CREATE (?:OR REPLACE )?(TABLE|VIEW) (?:IF NOT EXISTS )?([a-z_]+)', 'gn') AS found) AS made;
+
+-- Of the catalogue alone: whoever has locked the tables is in nobody's way here.
+-- name: schema_is_there SELECT pg_class
+SELECT bool_and(obj_description(to_regclass(name), 'pg_class') IS NOT DISTINCT FROM mark)
+-- insert: schema_made
+
+-- Statements, a row each: COMMENT takes no parameters.
+-- name: schema_marks SELECT none
+SELECT format('COMMENT ON %s %I IS %L', kind, name, mark)
+-- insert: schema_made
+
 -- ---- What the strategies read ----
 
 -- It takes no lock, so what it saw may be old before it is used.

@@ -1,4 +1,4 @@
--- What a person at psql reads after a race. Applied by the program at every start.
+-- What a person at psql reads after a race. Applied by the program together with schema.sql.
 
 -- The steps of one record, one row a step. In transfers.steps a step is {"step", "account", "value", "at_us",
 -- "took_us", ...}: at_us is when it ended, microseconds since 1970 by the server's clock; took_us how long it took. What

@@ -215,20 +215,6 @@ enum db_status bank_reset(struct db_session *session, struct account_list *out) 
     return status;
 }
 
-enum db_status bank_apply_schema(struct db_session *session) {
-    struct text script = {0};
-    // Sent as one message, the scripts are one transaction, and its lock lets one server in at a time.
-    text_append_string(&script, sql_schema);
-    text_append_string(&script, sql_seed);
-    text_append_string(&script, sql_views);
-    enum db_status status = db_execute_script(session, text_terminated(&script));
-    text_free(&script);
-    if (status != DB_OK) {
-        db_session_close(session);
-    }
-    return status;
-}
-
 void account_list_free(struct account_list *list) {
     free(list->accounts);
     *list = (struct account_list){0};

@@ -68,8 +68,6 @@ MUST_CHECK enum db_status bank_read_transfers(struct db_session *session, unsign
                                               struct transfer_record_list *out);
 // Balances and the log of transfers back to the initial state; answers the accounts as they are then.
 MUST_CHECK enum db_status bank_reset(struct db_session *session, struct account_list *out);
-// Makes the tables, views and the initial accounts unless they are there. Safe with several servers at once.
-MUST_CHECK enum db_status bank_apply_schema(struct db_session *session);
 
 void account_list_free(struct account_list *list);
 void transfer_record_list_free(struct transfer_record_list *list);

@@ -1,6 +1,8 @@
 // What each kind of job does on its worker. The *_new and *_free functions are called on the loop.
 #include "job.h"
 
+#include "bank_schema.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -133,7 +135,7 @@ static enum db_status query_ping(struct job *job, struct db_session *session) {
 
 static enum db_status query_schema(struct job *job, struct db_session *session) {
     (void)job;
-    return bank_apply_schema(session);
+    return bank_ensure_schema(session);
 }
 
 static void ping_job_run(struct job *job, struct worker *worker) {
@@ -144,9 +146,9 @@ static void schema_job_run(struct job *job, struct worker *worker) {
     job_query(job, worker, query_schema);
 }
 
-struct job *watch_job_new(bool apply_schema) {
+struct job *watch_job_new(bool ensure_schema) {
     struct job *job = memory_allocate_zeroed(sizeof *job);
-    job_init(job, apply_schema ? schema_job_run : ping_job_run);
+    job_init(job, ensure_schema ? schema_job_run : ping_job_run);
     job->timeout_ms = DATABASE_WATCH_TIMEOUT_MS;
     return job;
 }

@@ -94,7 +94,7 @@ MUST_CHECK struct accounts_job *accounts_job_new(const char *id); // NULL: all o
 MUST_CHECK struct accounts_job *reset_job_new(void);
 MUST_CHECK struct transactions_job *transactions_job_new(unsigned limit);
 MUST_CHECK struct scrape_job *scrape_job_new(void);
-MUST_CHECK struct job *watch_job_new(bool apply_schema); // is the database there?
+MUST_CHECK struct job *watch_job_new(bool ensure_schema); // is the database there?
 
 void transfer_job_free(struct transfer_job *job);
 void accounts_job_free(struct accounts_job *job);

@@ -149,6 +149,18 @@ def test_a_database_that_hangs(bank, cluster, background):
     assert bank.balance("alice") == 995
 
 
+def test_a_database_that_hung_is_well_beside_an_open_transaction(bank, cluster):
+    """What it has was there before: nothing is made again, so nobody at psql has to end first."""
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("TABLE double_spends")
+        cluster.freeze()
+        bank.until_unhealthy()
+        cluster.resume()
+        bank.until_healthy()
+        assert bank.transfer("alice", "bob", "1").status == 200
+
+
 def test_a_locked_row_is_not_an_outage(bank, background):
     """psql holds Alice: her transfers wait (two at the row, the others before the pool), everything else goes on, and
     they are done when psql lets go."""
