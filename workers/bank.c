@@ -1,4 +1,4 @@
-// The bank's reads and its reset. Worker threads.
+// The bank's reads. Worker threads.
 #include "bank.h"
 
 #include "log.h"
@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static bool is_money(enum money_parse_result result, const char *value) {
     if (result != MONEY_PARSED) {
@@ -141,76 +140,6 @@ enum db_status bank_read_transfers(struct db_session *session, unsigned limit, s
     db_rows_free(&rows);
     if (status != DB_OK) {
         transfer_record_list_free(out);
-    }
-    return status;
-}
-
-static enum db_status log_has_grown(struct db_session *session, bool *out) {
-    struct db_rows rows;
-    enum db_status status = db_execute(session, STATEMENT_LOG_HAS_GROWN, NULL, 0, &rows);
-    if (status == DB_OK) {
-        *out = db_rows_value(&rows, 0, 0)[0] == 't';
-        db_rows_free(&rows);
-    }
-    return status;
-}
-
-// `empty_log` ends with STATEMENT_COUNT.
-static enum db_status reset_in_transaction(struct db_session *session, const enum statement *empty_log,
-                                           struct account_list *out) {
-    static const enum statement back[] = {STATEMENT_RESET_FORGET, STATEMENT_RESET_ACCOUNTS, STATEMENT_COUNT};
-    enum db_status status = db_execute(session, STATEMENT_BEGIN, NULL, 0, NULL);
-    if (status == DB_OK) {
-        status = db_execute(session, STATEMENT_RESET_LOCK, NULL, 0, NULL);
-    }
-    for (; status == DB_OK && *empty_log != STATEMENT_COUNT; empty_log++) {
-        status = db_execute(session, *empty_log, NULL, 0, NULL);
-    }
-    for (const enum statement *step = back; status == DB_OK && *step != STATEMENT_COUNT; step++) {
-        status = db_execute(session, *step, NULL, 0, NULL);
-    }
-    if (status == DB_OK) { // before the COMMIT: what is answered is the reset, not what came after it
-        status = bank_read_accounts(session, out);
-    }
-    if (status == DB_OK) {
-        status = db_execute(session, STATEMENT_COMMIT, NULL, 0, NULL);
-    }
-    if (status != DB_OK) {
-        account_list_free(out);
-        if (db_execute(session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) {
-            db_session_close(session);
-        }
-    }
-    return status;
-}
-
-// Those that book in one wrong statement take the rows in whatever order: PostgreSQL may end the circle here.
-#define RESET_ATTEMPTS_MAX 5
-#define RESET_PAUSE_US 5000 // for those it gave way to
-
-static enum db_status reset_until_decided(struct db_session *session, const enum statement *empty_log,
-                                          struct account_list *out) {
-    enum db_status status = reset_in_transaction(session, empty_log, out);
-    for (unsigned attempts = 1; status == DB_CONFLICT && attempts < RESET_ATTEMPTS_MAX; attempts++) {
-        (void)usleep(RESET_PAUSE_US);
-        status = reset_in_transaction(session, empty_log, out);
-    }
-    return status;
-}
-
-enum db_status bank_reset(struct db_session *session, struct account_list *out) {
-    static const enum statement truncate[] = {STATEMENT_RESET_LOCK_LOG, STATEMENT_RESET_KEEP, STATEMENT_RESET_TRUNCATE,
-                                              STATEMENT_COUNT};
-    static const enum statement delete_rows[] = {STATEMENT_RESET_LOG, STATEMENT_COUNT};
-    *out = (struct account_list){0};
-    bool has_grown = false;
-    enum db_status status = log_has_grown(session, &has_grown);
-    if (status != DB_OK) {
-        return status;
-    }
-    status = reset_until_decided(session, has_grown ? truncate : delete_rows, out);
-    if (status == DB_TIMED_OUT && has_grown) { // somebody is at the log
-        status = reset_until_decided(session, delete_rows, out);
     }
     return status;
 }
