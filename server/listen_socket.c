@@ -4,13 +4,18 @@
 #include "http_limits.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
 static bool bind_and_listen(int descriptor, const struct addrinfo *address) {
-    int on = 1; // so that a server can start right after one that has ended
+    int on = 1;  // so that a server can start right after one that has ended
+    int off = 0; // "::" is for both families, whatever the system's default is
+    if (address->ai_family == AF_INET6 && setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) {
+        return false;
+    }
     return setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
            bind(descriptor, address->ai_addr, address->ai_addrlen) == 0 && listen(descriptor, LISTEN_BACKLOG) == 0;
 }

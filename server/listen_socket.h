@@ -7,7 +7,7 @@
 #include <netdb.h>
 
 // Listens on the first of the addresses that allows it: a descriptor, the caller's to close. A port that is taken ends
-// the search: two servers must not share a name. Otherwise negative: libuv's number for the last error.
+// the search: a second server shall not quietly take another address of the same name. Otherwise negative: libuv's number for the last error.
 MUST_CHECK int listen_socket(const struct addrinfo *addresses);
 
 #endif

@@ -66,5 +66,5 @@ CREATE TABLE IF NOT EXISTS lab_totals (
     races         bigint        NOT NULL DEFAULT 0, -- transfers with race_detected
     double_spends bigint        NOT NULL DEFAULT 0,
     lost_updates  bigint        NOT NULL DEFAULT 0,
-    money_drift   numeric(19,2) NOT NULL DEFAULT 0
+    money_drift   numeric(17,2) NOT NULL DEFAULT 0
 );

@@ -1,5 +1,10 @@
 -- What a bank begins with. Applied by the program at every start, by several at once if they start together.
-INSERT INTO lab_totals DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+-- Somebody's lock may be in the way: then not now, and again in a second.
+SET LOCAL lock_timeout = '2s';
+
+-- Asked first: an INSERT of a row that somebody is changing would wait, if only to find it there.
+INSERT INTO lab_totals (single) SELECT true WHERE NOT EXISTS (SELECT FROM lab_totals) ON CONFLICT DO NOTHING;
 
 -- The initial state, for a bank that has no account yet.
 INSERT INTO accounts (id, balance, initial_balance)

@@ -68,9 +68,9 @@ SELECT id, balance, version FROM accounts WHERE id IN ($1, $2) ORDER BY id COLLA
 SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE;
 
 -- A lock on a number, kept until the transaction ends. A statement of its own: a read in the same one would see
--- the balance as it was before the wait.
+-- the balance as it was before the wait. The other number is for all accounts at once, which is what a reset asks for.
 -- name: advisory_lock SELECT none
-SELECT pg_advisory_xact_lock(hashtextextended($1, 8000150021));
+SELECT pg_advisory_xact_lock_shared(8000150022), pg_advisory_xact_lock(hashtextextended($1, 8000150021));
 
 -- How many of these sessions wait for what this one holds, directly or behind others that do.
 -- name: count_waiting SELECT pg_locks
@@ -336,6 +336,10 @@ WHERE reset = $1::bigint AND waiter = ANY ($2::text[])
 ORDER BY from_us;
 
 -- ---- The reset ----
+
+-- One reset at a time, of all servers, and none in the middle of a transfer that agreed on this lock alone.
+-- name: reset_lock_advisory SELECT none
+SELECT pg_advisory_xact_lock(8000150022);
 
 -- Back to the initial state: the accounts first, in order, as the transfers take them.
 -- name: reset_lock SELECT accounts

@@ -9,12 +9,14 @@
 #define RESET_ATTEMPTS_MAX 5
 #define RESET_PAUSE_US 5000 // for those it gave way to
 
-static const enum statement reset_deleting[] = {STATEMENT_BEGIN,        STATEMENT_RESET_LOCK,     STATEMENT_RESET_LOG,
-                                                STATEMENT_RESET_FORGET, STATEMENT_RESET_ACCOUNTS, STATEMENT_COUNT};
+static const enum statement reset_deleting[] = {
+    STATEMENT_BEGIN,        STATEMENT_RESET_LOCK_ADVISORY, STATEMENT_RESET_LOCK, STATEMENT_RESET_LOG,
+    STATEMENT_RESET_FORGET, STATEMENT_RESET_ACCOUNTS,      STATEMENT_COUNT};
 
 static const enum statement reset_truncating[] = {
-    STATEMENT_BEGIN,          STATEMENT_RESET_LOCK,   STATEMENT_RESET_LOCK_LOG, STATEMENT_RESET_KEEP,
-    STATEMENT_RESET_TRUNCATE, STATEMENT_RESET_FORGET, STATEMENT_RESET_ACCOUNTS, STATEMENT_COUNT};
+    STATEMENT_BEGIN,          STATEMENT_RESET_LOCK_ADVISORY, STATEMENT_RESET_LOCK,
+    STATEMENT_RESET_LOCK_LOG, STATEMENT_RESET_KEEP,          STATEMENT_RESET_TRUNCATE,
+    STATEMENT_RESET_FORGET,   STATEMENT_RESET_ACCOUNTS,      STATEMENT_COUNT};
 
 static enum db_status log_has_grown(struct db_session *session, bool *out) {
     struct db_rows rows;
@@ -38,9 +40,12 @@ static enum db_status read_and_commit(struct db_session *session, struct account
     return status;
 }
 
-static enum db_status attempt(struct db_session *session, const enum statement *steps, struct account_list *out) {
+// `last` becomes the step at which it ended.
+static enum db_status attempt(struct db_session *session, const enum statement *steps, enum statement *last,
+                              struct account_list *out) {
     enum db_status status = DB_OK;
     for (; status == DB_OK && *steps != STATEMENT_COUNT; steps++) {
+        *last = *steps;
         status = db_execute(session, *steps, NULL, 0, NULL);
     }
     if (status == DB_OK) {
@@ -53,11 +58,11 @@ static enum db_status attempt(struct db_session *session, const enum statement *
 }
 
 static enum db_status attempt_until_decided(struct db_session *session, const enum statement *steps,
-                                            struct account_list *out) {
-    enum db_status status = attempt(session, steps, out);
+                                            enum statement *last, struct account_list *out) {
+    enum db_status status = attempt(session, steps, last, out);
     for (unsigned attempts = 1; status == DB_CONFLICT && attempts < RESET_ATTEMPTS_MAX; attempts++) {
         (void)usleep(RESET_PAUSE_US);
-        status = attempt(session, steps, out);
+        status = attempt(session, steps, last, out);
     }
     return status;
 }
@@ -69,9 +74,11 @@ enum db_status bank_reset(struct db_session *session, struct account_list *out) 
     if (status != DB_OK) {
         return status;
     }
-    status = attempt_until_decided(session, has_grown ? reset_truncating : reset_deleting, out);
-    if (status == DB_TIMED_OUT && has_grown) { // somebody is at the log
-        status = attempt_until_decided(session, reset_deleting, out);
+    enum statement last = STATEMENT_BEGIN;
+    status = attempt_until_decided(session, has_grown ? reset_truncating : reset_deleting, &last, out);
+    // Somebody is at the log, or we may not truncate it.
+    if (status != DB_OK && (last == STATEMENT_RESET_LOCK_LOG || last == STATEMENT_RESET_TRUNCATE)) {
+        status = attempt_until_decided(session, reset_deleting, &last, out);
     }
     return status;
 }

@@ -5,6 +5,7 @@
 #include "strategy.h"
 #include "transfer_internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,9 @@ void batch_delay(struct batch *batch) {
         return;
     }
     batch->passed_delay = true;
+    for (size_t i = 0; i < batch->count; i++) {
+        request_log(&batch->transfers[i]->request, LOG_LEVEL_INFO, "Debug delay: %" PRIu32 " ms", longest->delay_ms);
+    }
     uint64_t started_ns = clock_monotonic_ns();
     enum gate_release release = gate_delay(batch->gate, longest->gate_version, longest->delay_ms);
     for (size_t i = 0; i < batch->count; i++) {

@@ -14,9 +14,16 @@ def send(bank, source, target, amount, strategy):
     return bank.request("POST", "/transfer", body, JSON_TYPE)
 
 
+SAFE = ["for_update", "atomic_update", "optimistic", "repeatable_read", "serializable", "advisory_lock", "batched"]
+
+
+def sessions_waiting_for_locks(bank):
+    return bank.rows("SELECT count(*) AS waiting FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'",
+                     bank.database)[0]["waiting"]
+
+
 def until_waiting_for_locks(bank, sessions):
-    waiting = "SELECT count(*) AS waiting FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
-    eventually(lambda: bank.rows(waiting, bank.database)[0]["waiting"] == sessions, f"{sessions} sessions wait for a lock")
+    eventually(lambda: sessions_waiting_for_locks(bank) == sessions, f"{sessions} sessions wait for a lock")
 
 
 def test_reset(bank):
@@ -92,8 +99,7 @@ def test_reset_counts_from_the_initial_balance_of_each_account(bank):
         bank.rows("DELETE FROM accounts WHERE id = 'dora'")
 
 
-@pytest.mark.parametrize("strategy", ["for_update", "atomic_update", "optimistic", "repeatable_read", "serializable",
-                                      "advisory_lock", "batched"])
+@pytest.mark.parametrize("strategy", SAFE)
 def test_a_reset_before_a_transfer_in_the_same_queue(bank, background, strategy):
     """Somebody holds Alice's row; a reset and then a transfer line up behind it, and neither is in the other's way."""
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
@@ -130,6 +136,36 @@ def test_a_reset_that_had_to_give_way(bank, background):
     assert reset.result(HANG_GUARD).status == 200
     assert transfer.result(HANG_GUARD).status == 200
     assert sum(bank.balances().values()) == 1700
+
+
+@pytest.mark.parametrize("strategy", SAFE)
+def test_a_reset_in_the_middle_of_a_transfer(bank, background, strategy):
+    """It has checked more money than there will be, and stands at the delay: it ends before the reset or notices it."""
+    bank.rows("UPDATE accounts SET balance = 1500 WHERE id = 'alice'")
+    bank.set(delay_enabled=True, delay_ms=60000)
+    begun = len(bank.log())
+    transfer = background(send, bank, "alice", "charlie", 1200, strategy)
+    eventually(lambda: "Debug delay" in bank.log_since(begun), "the transfer stands at the delay")
+    reset = background(bank.post, "/reset")
+    eventually(lambda: reset.done() or sessions_waiting_for_locks(bank) == 1, "the reset is made, or waits")
+    bank.set(delay_enabled=False)
+    assert transfer.result(HANG_GUARD).status == 200
+    assert transfer.result().json()["anomaly"] is None
+    assert reset.result(HANG_GUARD).status == 200
+    assert bank.balance("alice") == 1000
+
+
+def test_two_servers_reset_a_bank_without_accounts(start_bank, background):
+    """No row of an account is there to be waited for."""
+    first = start_bank()
+    second = start_bank(database=first.database)
+    for _ in range(20):
+        first.rows("DELETE FROM accounts")
+        first.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('alice', 1, 1), ('bob', 1, 1)")
+        assert first.transfer("alice", "bob", "1").status == 200
+        first.rows("DELETE FROM accounts")
+        resets = [background(each.post, "/reset") for each in (first, second)]
+        assert [reset.result(HANG_GUARD).status for reset in resets] == [200, 200]
 
 
 def test_a_row_read_before_a_reset_has_changed(bank, background):
