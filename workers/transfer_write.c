@@ -20,6 +20,17 @@ struct change {
     int64_t version; // out
 };
 
+// The moment of the write by PostgreSQL's clock, within what we saw of it: two answers may be read in another order than
+// the writes were made in, and the clocks of two machines differ.
+static uint64_t written_ns(const struct transfer_request *request, const char *written_us, const struct step *step) {
+    int64_t since_us = strtoll(written_us, NULL, 10) - request->received_us;
+    int64_t since_ns = since_us * (int64_t)NANOSECONDS_PER_MICROSECOND;
+    int64_t earliest_ns = (int64_t)(step->started_ns - request->received_ns);
+    int64_t latest_ns = (int64_t)(step->ended_ns - request->received_ns);
+    since_ns = since_ns < earliest_ns ? earliest_ns : since_ns > latest_ns ? latest_ns : since_ns;
+    return request->received_ns + (uint64_t)since_ns;
+}
+
 static enum transfer_outcome change_balance(struct transfer *transfer, struct change *change) {
     struct amount_text value = amount_text_of(change->value);
     const char *values[] = {change->account, value.text};
@@ -35,6 +46,7 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
     bool found = db_rows_count(&rows) == 1; // unless it was deleted since it was read
     bool good = found && bank_money_of(&rows, 0, 0, change->after);
     change->version = found ? strtoll(db_rows_value(&rows, 0, 1), NULL, 10) : 0;
+    step->ended_ns = found ? written_ns(transfer->request, db_rows_value(&rows, 0, 2), step) : step->ended_ns;
     db_rows_free(&rows);
     transfer->wrote |= found && !transfer->in_transaction;
     if (!good) {

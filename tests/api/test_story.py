@@ -1,10 +1,12 @@
 """What a person at psql reads after a race: the views tell it as it was."""
 
 import re
+import signal
 
 import pytest
 
 from client import together
+from pace import HANG_GUARD, eventually
 
 pytestmark = pytest.mark.race
 
@@ -46,6 +48,30 @@ def test_race_timeline(bank, race):
     last_read = max(place for place, line in enumerate(told) if line.startswith("reads"))
     assert last_read < min(place for place, line in enumerate(told) if line.startswith("checks"))
     assert {row["transfer_id"] for row in rows} == {record["id"] for record in race}
+
+
+def test_the_writes_are_told_in_the_order_they_were_made_in(bank, background):
+    """The program is held still while PostgreSQL makes both writes, and then finds both answers at once."""
+    bank.set(barrier_enabled=True)
+    for _ in range(10):
+        bank.post("/reset")
+        with bank.cluster.session(bank.database) as session:
+            session.autocommit = False
+            session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+            racers = [background(bank.transfer, "alice", to) for to in ("bob", "charlie")]
+            waiting = "SELECT count(*) AS waiting FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+            eventually(lambda: bank.rows(waiting, bank.database)[0]["waiting"] == 2, "both wait for the row")
+            bank.signal(signal.SIGSTOP)
+            try:
+                session.rollback()
+                eventually(lambda: bank.rows("SELECT balance FROM accounts WHERE id = 'alice'")[0]["balance"] == -600,
+                           "both have written")
+            finally:
+                bank.signal(signal.SIGCONT)
+        assert [racer.result(HANG_GUARD).status for racer in racers] == [200, 200]
+        told = [row["racer_1"] or row["racer_2"] for row in bank.rows("TABLE race_timeline")]
+        assert [line for line in told if line.startswith("deducts")] == \
+            ["deducts $800.00: alice is $200.00", "deducts $800.00: alice is $-600.00"]
 
 
 def test_the_steps_of_a_transfer(bank, race):
