@@ -195,12 +195,20 @@ static bool session_is_alive(struct db_session *session) {
     return poll(&watched, 1, 0) == 0;
 }
 
+static bool is_aborted(const struct db_session *session) {
+    struct pollfd watched = {.fd = session->db->abort_fd, .events = POLLIN};
+    return poll(&watched, 1, 0) == 1;
+}
+
 enum db_status db_session_open(struct db_session *session, bool *was_open) {
     *was_open = session_is_alive(session);
     if (*was_open) {
         return DB_OK;
     }
     db_session_close(session);
+    if (is_aborted(session)) { // the jobs that are left would ask PostgreSQL for a connection each, and leave
+        return DB_AWAY;
+    }
     session->connection = connection_start(session->db->url);
     CHECK(session->connection != NULL); // NULL means: out of memory
     uint64_t connect_by_ns = clock_monotonic_ns() + DATABASE_CONNECT_TIMEOUT_MS * NANOSECONDS_PER_MILLISECOND;
