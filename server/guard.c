@@ -36,16 +36,21 @@ static struct slice without_brackets(struct slice host) {
     return bracketed ? (struct slice){host.data + 1, host.length - 2} : host;
 }
 
-// An IPv6 address may stand in the list with brackets or without.
+// The next of a list, and the list behind it; empty behind the last. An IPv6 address may stand there with brackets or
+// without.
+static struct slice next_item(const char **list) {
+    const char *start = *list == NULL ? "" : *list + strspn(*list, ", ");
+    size_t length = strcspn(start, ", ");
+    *list = start + length;
+    return without_brackets((struct slice){start, length});
+}
+
 static bool is_listed(struct slice host, const char *list) {
-    while (list != NULL && *list != '\0') {
-        list += strspn(list, ", ");
-        size_t length = strcspn(list, ", ");
-        struct slice item = without_brackets((struct slice){list, length});
-        if (length > 0 && slice_equals_ignoring_case(without_brackets(host), item)) {
+    struct slice item;
+    while ((item = next_item(&list)).length > 0) {
+        if (slice_equals_ignoring_case(without_brackets(host), item)) {
             return true;
         }
-        list += length;
     }
     return false;
 }
@@ -63,13 +68,11 @@ static bool is_host_name(struct slice item) {
 }
 
 bool guard_hosts_are_names(const char *list) {
-    while (list != NULL && *list != '\0') {
-        list += strspn(list, ", ");
-        size_t length = strcspn(list, ", ");
-        if (!is_host_name(without_brackets((struct slice){list, length}))) {
+    struct slice item;
+    while ((item = next_item(&list)).length > 0) {
+        if (!is_host_name(item)) {
             return false;
         }
-        list += length;
     }
     return true;
 }

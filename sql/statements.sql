@@ -83,20 +83,23 @@ WITH RECURSIVE behind (pid) AS (
 SELECT count(*) FROM behind WHERE pid = ANY ($1::integer[]);
 
 -- ---- One write at a time, each committed on its own ----
--- Each says when it was made, microseconds since 1970: whoever has the row tells the time in the order of the writes.
+
+-- And when it was made, microseconds since 1970: whoever has the row tells the time in the order of the writes.
+-- part: what_it_left
+RETURNING balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 
 -- name: deduct UPDATE accounts
 UPDATE accounts SET balance = balance - $2::numeric, version = version + 1 WHERE id = $1
-RETURNING balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+-- insert: what_it_left
 
 -- name: credit UPDATE accounts
 UPDATE accounts SET balance = balance + $2::numeric, version = version + 1 WHERE id = $1
-RETURNING balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+-- insert: what_it_left
 
 -- The balance as the program computed it, whatever the row holds by now: the lost update.
 -- name: set_balance UPDATE accounts
 UPDATE accounts SET balance = $2::numeric, version = version + 1 WHERE id = $1
-RETURNING balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+-- insert: what_it_left
 
 -- part: transfer_columns
 INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, thread_id, duration_ms, strategy, trace_id,

@@ -2,8 +2,8 @@
 //
 // Loop thread only. Transfers are let on at most pool_transfer_slots() threads at once; the rest wait in arrival
 // order, bounded in number: in one queue, or in a lane of their source account, from which a strategy may let only a
-// few on at a time, or have one worker book all of them in a batch. Every other job goes straight to libuv, and finds
-// a thread within the reserve.
+// few on at a time, or have one worker book all of them in a batch. Every other job goes straight to libuv, or joins
+// others of its kind, and finds a thread within the reserve.
 #ifndef WORKERS_POOL_H
 #define WORKERS_POOL_H
 

@@ -27,7 +27,11 @@ llhttp_missing() {
 llhttp_ensure() {
     ! llhttp_is_found || return 0
     llhttp_is_taken_from_debian_13 || return 0
-    $1 || { warn "llhttp is missing, and --no-install forbids fetching Debian 13's package: CMake will try its source. If it cannot, run without --no-install"; return 0; }
+    if ! $1; then
+        warn "llhttp is missing, and --no-install forbids fetching Debian 13's package: CMake will try its source." \
+            "If it cannot, run without --no-install"
+        return 0
+    fi
     progress "Fetching llhttp from Debian 13, into .lab/llhttp" "$lab_state/llhttp.log" llhttp_fetch ||
         warn "no llhttp from Debian 13: CMake will fetch its source instead"
 }

@@ -31,7 +31,7 @@ server_set_url() {
 server_pid() { [[ ! -r $server_pid_file ]] || cat "$server_pid_file"; }
 
 # What was started, whatever would be started now.
-server_program_running() { if [[ -r $server_program_file ]]; then cat "$server_program_file"; else printf '%s\n' "$server_program"; fi; }
+server_program_running() { cat "$server_program_file" 2>/dev/null || printf '%s\n' "$server_program"; }
 
 server_is_running() { process_is "$(server_pid)" "$(server_program_running)"; }
 

@@ -145,9 +145,9 @@ class Bank:
         with self.client() as client:
             return client.request(method, target, body, headers)
 
-    def transfer(self, source="alice", target="bob", amount="800"):
+    def transfer(self, source="alice", target="bob", amount="800", strategy=None):
         with self.client() as client:
-            return client.transfer(source, target, amount)
+            return client.transfer(source, target, amount, strategy)
 
     # What people look at
 
@@ -181,6 +181,11 @@ class Bank:
         """The ids of the transfers in the table."""
         return [row["id"] for row in self.rows("SELECT id FROM transfers ORDER BY seq")]
 
+    def waiting_for_locks(self):
+        """How many of PostgreSQL's sessions here wait for a lock."""
+        return self.rows("SELECT count(*) AS waiting FROM pg_stat_activity "
+                         "WHERE datname = current_database() AND wait_event_type = 'Lock'")[0]["waiting"]
+
     # States
 
     def set(self, **settings):
@@ -195,6 +200,9 @@ class Bank:
 
     def until_waiting_at_the_barrier(self, parties):
         eventually(lambda: self.metric("barrier_waiting_count") == parties, f"{parties} waiting at the barrier")
+
+    def until_waiting_for_locks(self, sessions):
+        eventually(lambda: self.waiting_for_locks() == sessions, f"{sessions} sessions wait for a lock")
 
     def until_in_progress(self, transfers):
         eventually(lambda: self.metric("concurrent_transfers") == transfers, f"{transfers} transfers in progress")

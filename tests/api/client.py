@@ -52,9 +52,9 @@ class Client:
             return self.request("POST", target)
         return self.request("POST", target, json.dumps(value, default=str), JSON_TYPE)
 
-    def transfer(self, source, target, amount):
+    def transfer(self, source, target, amount, strategy=None):
         """A transfer; `amount` is written into the JSON as its own text."""
-        return self.request("POST", "/transfer", transfer_body(source, target, amount), JSON_TYPE)
+        return self.request("POST", "/transfer", transfer_body(source, target, amount, strategy), JSON_TYPE)
 
     def close(self):
         self._connection.close()
@@ -66,9 +66,10 @@ class Client:
         self.close()
 
 
-def transfer_body(source, target, amount):
-    """The JSON of a transfer, the amount literally as given."""
-    return f'{{"from_account": {json.dumps(source)}, "to_account": {json.dumps(target)}, "amount": {amount}}}'
+def transfer_body(source, target, amount, strategy=None):
+    """The JSON of a transfer, the amount literally as given; by a strategy of its own, if one is named."""
+    own = f', "strategy": {json.dumps(strategy)}' if strategy else ""
+    return f'{{"from_account": {json.dumps(source)}, "to_account": {json.dumps(target)}, "amount": {amount}{own}}}'
 
 
 def together(*calls):

@@ -14,8 +14,7 @@ pytestmark = pytest.mark.race
 
 
 def send(bank, source, target, amount):
-    body = json.dumps({"from_account": source, "to_account": target, "amount": amount, "strategy": "batched"})
-    return bank.request("POST", "/transfer", body, JSON_TYPE)
+    return bank.transfer(source, target, amount, "batched")
 
 
 @pytest.fixture

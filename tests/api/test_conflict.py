@@ -9,6 +9,7 @@ import pytest
 from client import JSON_TYPE
 from pace import HANG_GUARD, eventually
 from problem import assert_problem
+from strategies import SAFE
 
 RETRIES = "transfer_retries_total"
 
@@ -23,8 +24,7 @@ def test_a_deadlock_is_tried_again(bank):
         cursor = session.cursor()
         cursor.execute("SELECT 1 FROM accounts WHERE id = 'bob' FOR UPDATE")
         transfer = threads.submit(bank.transfer, "alice", "bob", "1")
-        eventually(lambda: bank.rows("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'",
-                                     bank.database), "the transfer waits for Bob")
+        bank.until_waiting_for_locks(1)  # for Bob
         # PostgreSQL's deadlock check comes a second after a wait began: the transfer's comes first, and it gives way.
         # It may be back at Alice before this session has woken, and then gives way once more.
         cursor.execute("SELECT 1 FROM accounts WHERE id = 'alice' FOR UPDATE")
@@ -103,8 +103,7 @@ def refusing_commits(bank):
     bank.rows("DROP FUNCTION refuse")
 
 
-@pytest.mark.parametrize("strategy", ["for_update", "atomic_update", "optimistic", "repeatable_read", "serializable",
-                                      "advisory_lock", "batched"])
+@pytest.mark.parametrize("strategy", SAFE)
 @pytest.mark.parametrize("pair", [("alice", "bob"), ("bob", "alice")])
 def test_a_commit_that_is_refused_is_certain(bank, refusing_commits, strategy, pair):
     """However the statements travelled: that nothing was transferred is known, so it is said."""

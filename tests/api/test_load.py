@@ -7,6 +7,7 @@ import pytest
 
 from client import together
 from pace import scaled
+from strategies import RETRYING, SAFE
 
 pytestmark = pytest.mark.race
 
@@ -105,8 +106,7 @@ def test_switching_modes_under_load(bank, hundred_accounts):
     assert_books_balance(bank)
 
 
-@pytest.mark.parametrize("strategy", ["for_update", "atomic_update", "optimistic", "repeatable_read", "serializable",
-                                      "advisory_lock", "batched"])
+@pytest.mark.parametrize("strategy", SAFE)
 def test_reset_under_load(bank, strategy):
     """Resets in the middle of safe transfers: nobody fails but who may lose too often, and the last reset is whole."""
     bank.set(strategy=strategy)
@@ -120,7 +120,7 @@ def test_reset_under_load(bank, strategy):
     resets, *transfers = together(reset, *clients)
     assert {answer.status for answer in resets} == {200}
     answers = {answer.status for each in transfers for answer in each}
-    assert answers <= ({200, 503} if strategy in ("optimistic", "repeatable_read", "serializable") else {200})
+    assert answers <= ({200, 503} if strategy in RETRYING else {200})
     assert_books_balance(bank)
     bank.post("/reset")
     assert bank.balances() == {"alice": 1000, "bob": 500, "charlie": 200}

@@ -249,11 +249,6 @@ def test_the_newest_thousand_are_looked_at(bank):
     assert races(bank)["totals"]["transfers"] == before + 3000
 
 
-def waiting_for_locks(bank):
-    waiting = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
-    return bank.rows(waiting, bank.database)[0]["n"]
-
-
 def test_a_story_is_of_one_moment(bank, background):
     """Its members are found; before the rest is read, so much is recorded that they are looked at no more."""
     record = race(bank, "vulnerable")[0]
@@ -262,7 +257,7 @@ def test_a_story_is_of_one_moment(bank, background):
         session.autocommit = False
         session.cursor().execute("DROP VIEW race_groups")  # until the rollback whoever asks it waits
         story = background(detail, bank, record["id"])
-        eventually(lambda: waiting_for_locks(bank) == 1, "the story waits for the view")
+        eventually(lambda: bank.waiting_for_locks() == 1, "the story waits for the view")
         insert_records(bank, 1, 3000)
         session.rollback()
     assert story.result(HANG_GUARD) == before
@@ -276,9 +271,9 @@ def test_a_story_asked_for_while_a_reset_empties_the_log(bank, background):
         session.autocommit = False
         session.cursor().execute("SELECT FROM lab_totals FOR UPDATE")
         reset = background(bank.post, "/reset")
-        eventually(lambda: waiting_for_locks(bank) == 1, "the reset waits for the totals")
+        eventually(lambda: bank.waiting_for_locks() == 1, "the reset waits for the totals")
         story = background(detail, bank, "f0004500")
-        eventually(lambda: story.done() or waiting_for_locks(bank) == 2, "the story waits for the reset")
+        eventually(lambda: story.done() or bank.waiting_for_locks() == 2, "the story waits for the reset")
         session.rollback()
     assert reset.result(HANG_GUARD).status == 200
     assert story.result(HANG_GUARD)["race"]["id"] == "f0004500"

@@ -1,29 +1,11 @@
 """POST /reset: everything back to the initial state, in the middle of whatever is going on."""
 
-import json
 from decimal import Decimal
 
 import pytest
 
-from client import JSON_TYPE
 from pace import HANG_GUARD, eventually
-
-
-def send(bank, source, target, amount, strategy):
-    body = json.dumps({"from_account": source, "to_account": target, "amount": amount, "strategy": strategy})
-    return bank.request("POST", "/transfer", body, JSON_TYPE)
-
-
-SAFE = ["for_update", "atomic_update", "optimistic", "repeatable_read", "serializable", "advisory_lock", "batched"]
-
-
-def sessions_waiting_for_locks(bank):
-    return bank.rows("SELECT count(*) AS waiting FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'",
-                     bank.database)[0]["waiting"]
-
-
-def until_waiting_for_locks(bank, sessions):
-    eventually(lambda: sessions_waiting_for_locks(bank) == sessions, f"{sessions} sessions wait for a lock")
+from strategies import SAFE
 
 
 def test_reset(bank):
@@ -108,9 +90,9 @@ def test_a_reset_before_a_transfer_in_the_same_queue(bank, background, strategy)
         session.autocommit = False
         session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
         reset = background(bank.post, "/reset")
-        until_waiting_for_locks(bank, 1)
-        transfer = background(send, bank, "alice", "bob", 800, strategy)
-        until_waiting_for_locks(bank, 2)
+        bank.until_waiting_for_locks(1)
+        transfer = background(bank.transfer, "alice", "bob", 800, strategy)
+        bank.until_waiting_for_locks(2)
         session.rollback()
     assert reset.result(HANG_GUARD).status == 200
     assert transfer.result(HANG_GUARD).status == 200
@@ -126,9 +108,9 @@ def test_a_reset_that_had_to_give_way(bank, background):
         session.autocommit = False
         session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
         reset = background(bank.post, "/reset")
-        until_waiting_for_locks(bank, 1)
-        transfer = background(send, bank, "bob", "alice", 1, "subselect_predicate")
-        until_waiting_for_locks(bank, 2)
+        bank.until_waiting_for_locks(1)
+        transfer = background(bank.transfer, "bob", "alice", 1, "subselect_predicate")
+        bank.until_waiting_for_locks(2)
         looked_at = ("SELECT count(*) AS looked_at FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' "
                      "AND now() - query_start > interval '1.2 s'")  # deadlock_timeout is one second
         eventually(lambda: bank.rows(looked_at, bank.database)[0]["looked_at"] == 2, "both were looked at")
@@ -144,10 +126,10 @@ def test_a_reset_in_the_middle_of_a_transfer(bank, background, strategy):
     bank.rows("UPDATE accounts SET balance = 1500 WHERE id = 'alice'")
     bank.set(delay_enabled=True, delay_ms=60000)
     begun = len(bank.log())
-    transfer = background(send, bank, "alice", "charlie", 1200, strategy)
+    transfer = background(bank.transfer, "alice", "charlie", 1200, strategy)
     eventually(lambda: "Debug delay" in bank.log_since(begun), "the transfer stands at the delay")
     reset = background(bank.post, "/reset")
-    eventually(lambda: reset.done() or sessions_waiting_for_locks(bank) == 1, "the reset is made, or waits")
+    eventually(lambda: reset.done() or bank.waiting_for_locks() == 1, "the reset is made, or waits")
     bank.set(delay_enabled=False)
     assert transfer.result(HANG_GUARD).status == 200
     assert transfer.result().json()["anomaly"] is None
@@ -170,10 +152,10 @@ def test_two_servers_reset_a_bank_without_accounts(start_bank, background):
 
 def test_a_row_read_before_a_reset_has_changed(bank, background):
     """As many writes after the reset as before it: whoever counts them to see a change must see one."""
-    assert send(bank, "alice", "bob", 100, "optimistic").status == 200
+    assert bank.transfer("alice", "bob", 100, "optimistic").status == 200
     bank.set(delay_enabled=True, delay_ms=60000)
     begun = len(bank.log())
-    late = background(send, bank, "alice", "charlie", 800, "optimistic")
+    late = background(bank.transfer, "alice", "charlie", 800, "optimistic")
     eventually(lambda: "Debug delay" in bank.log_since(begun), "it has read $900 and stands at the delay")
     bank.post("/reset")
     bank.rows("UPDATE accounts SET balance = balance + CASE id WHEN 'alice' THEN -900 ELSE 900 END, version = version + 1 "
@@ -192,7 +174,7 @@ def test_resets_leave_the_other_workers_to_others(start_bank, background):
         session.autocommit = False
         session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
         resets = [background(bank.post, "/reset")]
-        until_waiting_for_locks(bank, 1)
+        bank.until_waiting_for_locks(1)
         resets += [background(bank.post, "/reset") for _ in range(5)]
         assert bank.balances()["bob"] == 499
         assert bank.transfer("bob", "charlie", "1").status == 200

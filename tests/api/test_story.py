@@ -59,8 +59,7 @@ def test_the_writes_are_told_in_the_order_they_were_made_in(bank, background):
             session.autocommit = False
             session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
             racers = [background(bank.transfer, "alice", to) for to in ("bob", "charlie")]
-            waiting = "SELECT count(*) AS waiting FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
-            eventually(lambda: bank.rows(waiting, bank.database)[0]["waiting"] == 2, "both wait for the row")
+            bank.until_waiting_for_locks(2)
             bank.signal(signal.SIGSTOP)
             try:
                 session.rollback()

@@ -6,9 +6,8 @@ import pytest
 
 from client import JSON_TYPE
 from problem import assert_problem
+from strategies import SAFE, WRONG
 
-SAFE = ["for_update", "atomic_update", "optimistic", "repeatable_read", "serializable", "advisory_lock", "batched"]
-WRONG = ["vulnerable", "absolute_update", "cte_snapshot", "subselect_predicate", "process_mutex"]
 
 
 def listed(bank):

@@ -8,10 +8,10 @@ import pytest
 
 from client import JSON_TYPE
 from pace import ROUNDS, eventually, scaled
+from strategies import SAFE
 
 pytestmark = pytest.mark.race
 
-SAFE = ["for_update", "atomic_update", "optimistic", "repeatable_read", "serializable", "advisory_lock", "batched"]
 WRONG = {"vulnerable": ("double_spend", -600), "subselect_predicate": ("double_spend", -600),
          "absolute_update": ("lost_update", 200), "cte_snapshot": ("lost_update", 200)}
 
