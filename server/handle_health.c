@@ -7,12 +7,17 @@
 void handle_health(struct exchange *exchange) {
     static const struct slice ok =
         SLICE_INITIALIZER("{\"status\":\"ok\",\"service\":\"bank-api\",\"database\":\"ok\"}");
-    static const struct slice degraded =
+    static const struct slice unavailable =
+        SLICE_INITIALIZER("{\"status\":\"degraded\",\"service\":\"bank-api\",\"database\":\"unavailable\"}");
+    static const struct slice unreachable =
         SLICE_INITIALIZER("{\"status\":\"degraded\",\"service\":\"bank-api\",\"database\":\"unreachable\"}");
-    bool reachable = exchange->api->watch.reachable;
+    enum database_state state = exchange->api->watch.state;
+    bool ready = state == DATABASE_READY;
     conn_respond(exchange->conn, &(struct http_response){
-                                     .status = reachable ? 200 : 503,
-                                     .body = reachable ? ok : degraded,
-                                     .retry_after = reachable ? 0 : RETRY_AFTER_SECONDS,
+                                     .status = ready ? 200 : 503,
+                                     .body = ready                           ? ok
+                                             : state == DATABASE_UNAVAILABLE ? unavailable
+                                                                             : unreachable,
+                                     .retry_after = ready ? 0 : RETRY_AFTER_SECONDS,
                                  });
 }

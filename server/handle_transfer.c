@@ -26,6 +26,83 @@ static void respond_record(struct conn *conn, const struct transfer_job *transfe
     text_free(&body);
 }
 
+// What is known, and what is not, of a transfer whose outcome is unknown.
+static void describe_doubt(const struct transfer_job *transfer, struct text *detail) {
+    const struct transfer_request *request = &transfer->request;
+    const char *id = request->id;
+    const char *broke = "The connection to the database broke while transfer";
+    switch (transfer->result.doubt) {
+    case DOUBT_WHOLE:
+        text_append_format(detail,
+                           "%s %s was being written, so it may or may not have happened: look for it in GET "
+                           "/transactions before you send it again",
+                           broke, id);
+        return;
+    case DOUBT_DEDUCT:
+        text_append_format(detail,
+                           "%s %s was taking the money from \"%s\", so that may or may not have happened; \"%s\" has "
+                           "not received it. Without a transaction nothing undoes a part: look at the balances before "
+                           "you send it again, and use safe mode",
+                           broke, id, request->from_account, request->to_account);
+        return;
+    case DOUBT_CREDIT:
+        text_append_format(detail,
+                           "%s %s was giving the money to \"%s\", so that may or may not have happened; it was taken "
+                           "from \"%s\". Without a transaction nothing undoes a part: look at the balances before you "
+                           "send it again, and use safe mode",
+                           broke, id, request->to_account, request->from_account);
+        return;
+    case DOUBT_RECORD:
+        text_append_format(
+            detail,
+            "%s %s was being recorded. Both balances have changed, but GET /transactions may lack it: do "
+            "not send it again",
+            broke, id);
+        return;
+    case DOUBT_REFUSAL:
+        text_append_format(detail,
+                           "\"%s\" does not cover the amount, so nothing was transferred. %s %s was being recorded, so "
+                           "GET /transactions may lack the refusal",
+                           request->from_account, broke, id);
+        return;
+    case DOUBT_REPLICATION:
+        text_append_format(detail,
+                           "Transfer %s is committed on this database server, but its wait for the synchronous standby "
+                           "was cancelled, so a failover may lose it: look for it in GET /transactions before you send "
+                           "it again",
+                           id);
+        return;
+    case DOUBT_BALANCES:
+        text_append_format(detail,
+                           "Transfer %s is committed, but the database answered balances that are no amounts of money: "
+                           "look at the balances, and do not send it again",
+                           id);
+        return;
+    case DOUBT_NONE: break;
+    }
+    CHECK(false);
+}
+
+// The writes that stand of a transfer that failed without a transaction.
+static void describe_standing(const struct transfer_job *transfer, struct text *detail) {
+    const struct transfer_request *request = &transfer->request;
+    if (transfer->result.standing == STANDING_BOTH_BALANCES) {
+        text_append_format(
+            detail,
+            "Transfer %s was left half done: the money was moved from \"%s\" to \"%s\", and then the "
+            "database refused its record, so GET /transactions lacks it. Do not send it again. Without a "
+            "transaction nothing undoes a part: use safe mode",
+            request->id, request->from_account, request->to_account);
+        return;
+    }
+    text_append_format(
+        detail,
+        "Transfer %s was left half done: the money was taken from \"%s\" and has not reached \"%s\", "
+        "because the database refused a statement. Without a transaction nothing undoes a part: use safe "
+        "mode",
+        request->id, request->from_account, request->to_account);
+}
+
 // The one place where an outcome becomes a status. `detail` stays empty for those that have a record.
 static int status_of(const struct transfer_job *transfer, struct text *detail) {
     const struct transfer_request *request = &transfer->request;
@@ -45,24 +122,14 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
                            request->to_account);
         return 422;
     case TRANSFER_DATABASE_AWAY:
-        text_append_string(detail, "The database is away; nothing was transferred: try again in a moment");
+        text_append_string(detail, "The database is unavailable; nothing was transferred: try again in a moment");
         return 503;
-    case TRANSFER_OUTCOME_UNKNOWN:
-        text_append_format(detail,
-                           "The database went away, or answered nonsense, while transfer %s was being written, so it "
-                           "may or may not have happened: look for it in GET /transactions before trying again",
-                           request->id);
-        return 504;
-    case TRANSFER_HALF_DONE:
-        text_append_format(detail,
-                           "Transfer %s was left half done: the money was taken from \"%s\", and then the database "
-                           "refused a statement. Without a transaction nothing undoes that: use safe mode",
-                           request->id, request->from_account);
-        return 500;
+    case TRANSFER_OUTCOME_UNKNOWN: describe_doubt(transfer, detail); return 504;
+    case TRANSFER_HALF_DONE: describe_standing(transfer, detail); return 500;
     case TRANSFER_LOCK_TIMED_OUT:
         text_append_format(detail,
-                           "Transfer %s waited too long for a lock; nothing was transferred: lower the delay, or send "
-                           "fewer at once",
+                           "Transfer %s waited too long for a lock, or was cancelled; nothing was transferred: lower "
+                           "the delay, or send fewer at once",
                            request->id);
         return 504;
     case TRANSFER_CONFLICT:

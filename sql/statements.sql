@@ -9,8 +9,16 @@ SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2
        set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
        set_config('jit', 'off', false);
 
--- name: ping SELECT none
-SELECT 1;
+-- "on": a standby, or a primary that was demoted.
+-- name: ping SELECT settings
+SELECT current_setting('transaction_read_only');
+
+-- A sort of about 1 MB with 64 kB of memory goes to a temporary file.
+-- name: probe_memory SELECT settings
+SELECT set_config('work_mem', '64kB', true);
+
+-- name: probe_room SELECT none
+SELECT count(*) FROM (SELECT n FROM generate_series(1, 30000) AS n ORDER BY -n OFFSET 0) AS sorted;
 
 -- name: begin BEGIN none
 BEGIN ISOLATION LEVEL READ COMMITTED;
@@ -109,10 +117,16 @@ INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, thread
 -- part: transfer_identity
 SELECT $1, 'epoch'::timestamptz + $2::bigint * interval '1 microsecond', $3, $4, $5::numeric, $6, $7::numeric, $8, $9,
 
+-- A trigger or a rule can keep a row from being written without an error. A statement that finds out divides by zero,
+-- which undoes all of it.
 -- name: record_transfer INSERT transfers
+WITH recorded AS (
 -- insert: transfer_columns
 -- insert: transfer_identity
-       $11::numeric, $12::numeric, $13::numeric, $14::numeric, $15, $16::boolean, $17, $10::jsonb;
+           $11::numeric, $12::numeric, $13::numeric, $14::numeric, $15, $16::boolean, $17, $10::jsonb
+    RETURNING 1
+)
+SELECT 1 / count(*) FROM recorded;
 
 -- ---- All writes of a transfer in one statement: deduct, credit, record ----
 -- Each names a way to deduct. `seen` is the balance that the decision to deduct was made on, `lost` whether
@@ -123,7 +137,7 @@ SELECT $1, 'epoch'::timestamptz + $2::bigint * interval '1 microsecond', $3, $4,
 credited AS (
     UPDATE accounts SET balance = accounts.balance + $5::numeric, version = version + 1
     FROM deducted WHERE id = $4 RETURNING accounts.balance
-)
+), recorded AS (
 -- insert: transfer_columns
 -- insert: transfer_identity
        d.seen, d.balance, c.balance - $5::numeric, c.balance, 'success', d.lost OR d.seen - $5::numeric <> d.balance,
@@ -134,7 +148,10 @@ credited AS (
 -- Who cannot be credited is not dropped but NULL, which the record refuses: then nothing is deducted either.
 FROM deducted d LEFT JOIN credited c ON true,
      LATERAL (SELECT (extract(epoch FROM d.at) * 1000000)::bigint AS us) AS moment
-RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly;
+RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly
+)
+SELECT * FROM recorded
+LIMIT 1000000 / (SELECT ((SELECT count(*) FROM deducted) = (SELECT count(*) FROM recorded))::integer);
 
 -- What was read is what is taken from: nobody can have changed it since.
 -- name: book UPDATE accounts
@@ -188,15 +205,22 @@ WITH snapshot AS (
 
 -- The record of a transfer that nothing was read for, if its account does not cover it: judged here and now.
 -- name: refuse INSERT transfers
+WITH judged AS (
+    SELECT f.balance AS from_balance, t.balance AS to_balance
+    FROM accounts f, accounts t
+    WHERE f.id = $3 AND t.id = $4 AND f.balance < $5::numeric
+), recorded AS (
 -- insert: transfer_columns
 -- insert: transfer_identity
-       f.balance, f.balance, t.balance, t.balance, 'failed_insufficient_funds', false, NULL,
-       $10::jsonb || jsonb_build_array(
-           jsonb_build_object('step', 'check', 'account', $3::text, 'value', f.balance,
-                              'at_us', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 'took_us', 0))
-FROM accounts f, accounts t
-WHERE f.id = $3 AND t.id = $4 AND f.balance < $5::numeric
-RETURNING from_balance_before, to_balance_before;
+           from_balance, from_balance, to_balance, to_balance, 'failed_insufficient_funds', false, NULL,
+           $10::jsonb || jsonb_build_array(
+               jsonb_build_object('step', 'check', 'account', $3::text, 'value', from_balance,
+                                  'at_us', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 'took_us', 0))
+    FROM judged
+    RETURNING from_balance_before, to_balance_before
+)
+SELECT * FROM recorded
+LIMIT 1000000 / (SELECT ((SELECT count(*) FROM judged) = (SELECT count(*) FROM recorded))::integer);
 
 -- ---- Many transfers in one transaction ----
 
@@ -211,7 +235,7 @@ WITH moved AS (
          set_config('lock_timeout', $17, true)
     WHERE accounts.id = change.id AND accounts.balance >= change.least
     RETURNING accounts.id, accounts.balance - change.amount AS base
-)
+), recorded AS (
 INSERT INTO transfers (id, "timestamp", from_account, to_account, amount,
                        from_balance_before, from_balance_after, to_balance_before, to_balance_after,
                        status, duration_ms, trace_id, steps, thread_id, strategy, race_detected)
@@ -225,7 +249,10 @@ JOIN moved f ON f.id = t.from_account
 JOIN moved c ON c.id = t.to_account
 ORDER BY t.place
 LIMIT 1000000 / (SELECT (count(*) = cardinality($1::text[]))::integer FROM moved)
-RETURNING from_balance_before, to_balance_before;
+RETURNING from_balance_before, to_balance_before
+)
+SELECT * FROM recorded
+LIMIT 1000000 / (SELECT (count(*) = cardinality($5::text[]))::integer FROM recorded);
 
 -- $2: how long to wait for rows.
 -- name: lock_many SELECT accounts
@@ -237,7 +264,8 @@ WITH moved AS (
     UPDATE accounts SET balance = accounts.balance + change.amount, version = version + change.writes
     FROM unnest($1::text[], $2::numeric[], $3::bigint[]) AS change (id, amount, writes)
     WHERE accounts.id = change.id
-)
+    RETURNING 1
+), recorded AS (
 INSERT INTO transfers (id, "timestamp", from_account, to_account, amount,
                        from_balance_before, from_balance_after, to_balance_before, to_balance_after,
                        status, duration_ms, trace_id, steps, thread_id, strategy, race_detected)
@@ -250,7 +278,11 @@ FROM unnest($4::text[], $5::bigint[], $6::text[], $7::text[], $8::numeric[],
      WITH ORDINALITY AS t (id, received_us, from_account, to_account, amount,
                            from_balance_before, from_balance_after, to_balance_before, to_balance_after,
                            status, trace_id, place)
-ORDER BY t.place;
+ORDER BY t.place
+RETURNING 1
+)
+SELECT 1 / ((SELECT count(*) FROM moved) = cardinality($1::text[])
+            AND (SELECT count(*) FROM recorded) = cardinality($4::text[]))::integer;
 
 -- ---- Everything else ----
 

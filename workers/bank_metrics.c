@@ -8,6 +8,7 @@
 
 struct bank_metrics {
     struct metric_family *transfers;
+    struct metric_family *unknown;
     struct metric_family *race_hits;
     struct metric_family *double_spends;
     struct metric_family *lost_updates;
@@ -44,6 +45,8 @@ static struct metric_family *add(struct metrics *metrics, enum metric_kind kind,
 static void add_transfer_families(struct bank_metrics *bank, struct metrics *metrics) {
     bank->transfers = add(metrics, METRIC_COUNTER, "transfers_total", "Transfers ended, by outcome.", "status",
                           "strategy");
+    bank->unknown = add(metrics, METRIC_COUNTER, "transfers_unknown_total",
+                        "Transfers ended without knowing whether they were committed, or for good.", "strategy", NULL);
     bank->race_hits = add(metrics, METRIC_COUNTER, "race_condition_hits_total",
                           "Transfers that acted on a balance that had changed since they read it.", "strategy", NULL);
     bank->double_spends = add(metrics, METRIC_COUNTER, "double_spend_detected_total",
@@ -105,6 +108,7 @@ static void add_series_of(struct bank_metrics *bank, const char *strategy) {
     metric_add(metric_with(bank->transfers, (const char *[]){"success", strategy}), 0);
     metric_add(metric_with(bank->transfers, (const char *[]){"insufficient_funds", strategy}), 0);
     metric_add(metric_with(bank->transfers, (const char *[]){"error", strategy}), 0);
+    metric_add(metric_with(bank->unknown, &strategy), 0);
     metric_add(metric_with(bank->race_hits, &strategy), 0);
     metric_add(metric_with(bank->double_spends, &strategy), 0);
     metric_add(metric_with(bank->lost_updates, &strategy), 0);
@@ -178,6 +182,9 @@ void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct trans
     } else {
         metric_observe(duration, seconds(result->duration_ns));
         metric_add(race_hits, result->race_detected ? 1 : 0);
+    }
+    if (result->outcome == TRANSFER_OUTCOME_UNKNOWN) {
+        metric_add(metric_with(bank->unknown, &strategy), 1);
     }
     if (result->double_spend) {
         metric_add(metric_with(bank->double_spends, &strategy), 1);

@@ -32,7 +32,8 @@ static void batch_list_accounts(struct batch *batch) {
 // Of an attempt that will be made again only its retry is told.
 static void batch_begin_attempt(struct batch *batch) {
     batch->in_transaction = false;
-    batch->in_doubt = false;
+    batch->doubt = DOUBT_NONE;
+    batch->judged = false;
     for (size_t i = 0; i < batch->account_count; i++) {
         struct batch_account *account = &batch->accounts[i];
         *account = (struct batch_account){.id = account->id};
@@ -53,7 +54,8 @@ static void batch_roll_back(struct batch *batch) {
 
 static enum transfer_outcome batch_attempt(struct batch *batch, bool *was_open) {
     batch_begin_attempt(batch);
-    if (db_session_open(batch->session, was_open) != DB_OK) {
+    batch->database = db_session_open(batch->session, was_open);
+    if (batch->database != DB_OK) {
         return TRANSFER_DATABASE_AWAY;
     }
     enum transfer_outcome outcome = batch->transfers[0]->request.settings.strategy->attempt_batch(batch);
@@ -78,7 +80,7 @@ static enum transfer_outcome batch_try_until_decided(struct batch *batch) {
     for (unsigned attempts = 1;; attempts++) {
         enum transfer_outcome outcome = batch_attempt(batch, &was_open);
         if (outcome == TRANSFER_DATABASE_AWAY && was_open) {
-            continue; // as in transfer.c: a connection that had died unnoticed costs a new one
+            continue; // as in transfer.c: a session that has aged costs a new one
         }
         if (outcome != TRANSFER_CONFLICT || attempts >= TRANSFER_ATTEMPTS_MAX) {
             return outcome;
@@ -88,16 +90,30 @@ static enum transfer_outcome batch_try_until_decided(struct batch *batch) {
     }
 }
 
+// How one transfer ended. A COMMIT that nobody knows of leaves in doubt only what it was to commit.
+static void set_outcome(const struct batch *batch, struct transfer_result *result, enum transfer_outcome of_batch) {
+    bool booked = !batch->judged || result->outcome == TRANSFER_SUCCESS;
+    bool recorded = booked || result->outcome == TRANSFER_INSUFFICIENT_FUNDS;
+    result->database = batch->database;
+    if (of_batch == TRANSFER_OUTCOME_UNKNOWN && recorded) {
+        result->outcome = TRANSFER_OUTCOME_UNKNOWN;
+        result->doubt = booked ? batch->doubt : DOUBT_REFUSAL;
+    } else if (of_batch != TRANSFER_SUCCESS && of_batch != TRANSFER_OUTCOME_UNKNOWN) {
+        result->outcome = of_batch;
+    } else if (booked && db_session_is_unreplicated(batch->session)) {
+        result->outcome = TRANSFER_OUTCOME_UNKNOWN;
+        result->doubt = DOUBT_REPLICATION;
+    }
+}
+
 static void end_transfers(struct batch_job *job, enum transfer_outcome outcome) {
     struct batch *batch = &job->batch;
     for (size_t i = 0; i < batch->count; i++) {
         struct transfer_job *transfer = batch->transfers[i];
         struct transfer_result *result = &transfer->result;
         result->thread_id = batch->thread_id;
-        if (outcome != TRANSFER_SUCCESS) { // of all; else each has its own
-            result->outcome = outcome;
-        }
-        transfer->job.database = outcome == TRANSFER_DATABASE_AWAY ? DB_AWAY : DB_OK;
+        set_outcome(batch, result, outcome);
+        transfer->job.database = result->database;
         if (transfer->request.traced) {
             transfer->job.statements = job->statements;
         }

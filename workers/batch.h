@@ -31,8 +31,10 @@ struct batch {
     struct batch_account accounts[2 * BATCH_TRANSFERS_MAX]; // ordered by id, byte by byte
     uint64_t started_ns;
     bool in_transaction;
-    bool in_doubt;   // its COMMIT was sent, and no answer came
-    bool deadlocked; // how the last attempt lost, if it did
+    enum transfer_doubt doubt; // of the transfers that it booked
+    bool judged;               // each transfer has an outcome of its own, which stands if the COMMIT does
+    enum db_status database;   // of the last statement that failed, else DB_OK
+    bool deadlocked;           // how the last attempt lost, if it did
     bool passed_delay;
 };
 

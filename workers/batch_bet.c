@@ -35,6 +35,7 @@ static void add_transfer(struct batch *batch, const struct transfer_request *req
                          struct sql_array columns[static BET_COLUMN_COUNT]) {
     struct batch_account *from = batch_account_of(batch, request->from_account);
     struct batch_account *to = batch_account_of(batch, request->to_account);
+    CHECK(from != NULL && to != NULL); // each was listed before
     char received_us[24];
     char trace_id[TRACE_ID_HEX];
     (void)snprintf(received_us, sizeof received_us, "%" PRId64, request->received_us);
@@ -71,7 +72,11 @@ static void add_accounts(const struct batch *batch, struct sql_array columns[sta
 // The rows are the balances that each transfer found: from's, to's.
 static bool take_bookings(struct batch *batch, const struct db_rows *rows) {
     uint64_t now_ns = clock_monotonic_ns();
-    CHECK((size_t)db_rows_count(rows) == batch->count);
+    if ((size_t)db_rows_count(rows) != batch->count) {
+        log_write(LOG_LEVEL_ERROR, NULL, "Database answers %d bookings for a batch of %zu", db_rows_count(rows),
+                  batch->count);
+        return false;
+    }
     for (size_t i = 0; i < batch->count; i++) {
         const struct transfer_request *request = &batch->transfers[i]->request;
         struct transfer_result *result = &batch->transfers[i]->result;
@@ -119,7 +124,7 @@ enum transfer_outcome batch_book_if_all_covered(struct batch *batch) {
         text_free(&columns[i].text);
     }
     forget_offsets(batch);
-    batch->in_doubt = status == DB_AWAY; // it commits by itself
+    batch->doubt = status == DB_AWAY ? DOUBT_WHOLE : DOUBT_NONE; // it commits by itself
     if (status == DB_CONDITION_FAILED || status == DB_OUT_OF_RANGE) {
         return TRANSFER_GOES_ON;
     }
@@ -128,5 +133,6 @@ enum transfer_outcome batch_book_if_all_covered(struct batch *batch) {
     }
     bool good = take_bookings(batch, &rows);
     db_rows_free(&rows);
-    return good ? TRANSFER_SUCCESS : TRANSFER_OUTCOME_UNKNOWN; // it stands, and nobody knows as what
+    batch->doubt = good ? DOUBT_NONE : DOUBT_BALANCES; // it stands, and nobody knows as what
+    return good ? TRANSFER_SUCCESS : batch_outcome_of(batch, DB_FAILED);
 }

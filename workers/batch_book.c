@@ -8,17 +8,23 @@
 #include <stdio.h>
 #include <string.h>
 
-enum transfer_outcome batch_outcome_of(const struct batch *batch, enum db_status status) {
-    if (batch->in_doubt) {
+enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status status) {
+    batch->database = status;
+    if (batch->doubt != DOUBT_NONE) {
         return TRANSFER_OUTCOME_UNKNOWN;
     }
     switch (status) {
     case DB_OK: return TRANSFER_GOES_ON;
-    case DB_AWAY: return TRANSFER_DATABASE_AWAY;
+    case DB_AWAY:
+    case DB_UNAVAILABLE:
+    case DB_STALE: return TRANSFER_DATABASE_AWAY;
     case DB_CONFLICT: return TRANSFER_CONFLICT;
     case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
-    case DB_OUT_OF_RANGE: // each was judged against the range
     case DB_CONDITION_FAILED:
+        log_write(LOG_LEVEL_ERROR, NULL, "The database did not keep all that a batch wrote: a trigger or a rule?");
+        return TRANSFER_FAILED;
+    case DB_OUT_OF_RANGE: // each was judged against the range
+    case DB_NULL_REFUSED:
     case DB_ROLLED_BACK:
     case DB_FAILED: return TRANSFER_FAILED;
     }
@@ -132,7 +138,7 @@ enum transfer_outcome batch_book_and_commit(struct batch *batch) {
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
         text_free(&columns[i].text);
     }
-    batch->in_doubt = status == DB_AWAY;
+    batch->doubt = status == DB_AWAY ? DOUBT_WHOLE : DOUBT_NONE;
     batch->in_transaction = status != DB_OK;
     if (status != DB_OK) {
         return batch_outcome_of(batch, status);

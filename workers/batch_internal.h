@@ -5,12 +5,12 @@
 #include "batch.h"
 #include "sql_array.h"
 
-// One of the accounts that the batch lists.
+// One of the accounts that the batch lists; NULL: it lists no such account.
 MUST_CHECK struct batch_account *batch_account_of(struct batch *batch, const char *id);
 // How long the batch waits for rows, in milliseconds: the value of PostgreSQL's lock_timeout.
 MUST_CHECK const char *batch_patience(const struct batch *batch);
 // What the failure of a statement means for all of the batch.
-MUST_CHECK enum transfer_outcome batch_outcome_of(const struct batch *batch, enum db_status status);
+MUST_CHECK enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status status);
 // The moment of booking, and the steps of all transfers as JSON: they are the same but for accounts and balances,
 // which the record has, and the wait, which ends now (views.sql puts them together).
 struct batch_moment {

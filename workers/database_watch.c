@@ -5,23 +5,39 @@
 #include "log.h"
 #include "pool.h"
 
-static void watch_set(struct database_watch *watch, bool reachable) {
-    if (reachable == watch->reachable) {
-        return;
+static void watch_set(struct database_watch *watch, enum database_state state) {
+    static const char *const names[] = {
+        [DATABASE_UNREACHABLE] = "unreachable",
+        [DATABASE_UNAVAILABLE] = "unavailable: it cannot serve transfers now",
+        [DATABASE_READY] = "ready",
+    };
+    if (state != watch->state) {
+        watch->state = state;
+        log_write(state == DATABASE_READY ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, NULL, "Database is %s", names[state]);
     }
-    watch->reachable = reachable;
-    log_write(reachable ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, NULL, "Database is %s", reachable ? "ready" : "away");
+}
+
+static enum database_state state_of(enum db_status status) {
+    return status == DB_OK ? DATABASE_READY : status == DB_AWAY ? DATABASE_UNREACHABLE : DATABASE_UNAVAILABLE;
 }
 
 static void watch_finished(struct job *job) {
     struct database_watch *watch = job->owner;
     watch->asking = NULL;
-    watch_set(watch, job->database == DB_OK);
+    if (job->database != DB_OK || !watch->contradicted) {
+        watch_set(watch, state_of(job->database));
+    }
     watch_job_free(job);
 }
 
 static void watch_ask(struct database_watch *watch) {
-    watch->asking = watch_job_new(!watch->reachable); // a database that was away may have come back empty
+    static const enum watch_question questions[] = {
+        [DATABASE_UNREACHABLE] = WATCH_SCHEMA, // a database that was away may have come back empty
+        [DATABASE_UNAVAILABLE] = WATCH_SCHEMA_AND_ROOM,
+        [DATABASE_READY] = WATCH_PING,
+    };
+    watch->asking = watch_job_new(questions[watch->state]);
+    watch->contradicted = false;
     watch->asking->owner = watch;
     watch->asking->finished = watch_finished;
     watch->asked_ms = uv_now(watch->timer.loop);
@@ -33,7 +49,7 @@ static void watch_tick(uv_timer_t *timer) {
     if (watch->asking == NULL) {
         watch_ask(watch);
     } else if (uv_now(timer->loop) - watch->asked_ms > DATABASE_WATCH_TIMEOUT_MS) {
-        watch_set(watch, false); // it hangs
+        watch_set(watch, DATABASE_UNREACHABLE); // it hangs
     }
 }
 
@@ -48,8 +64,9 @@ void database_watch_start(struct database_watch *watch) {
 }
 
 void database_watch_heard(struct database_watch *watch, enum db_status status) {
-    if (status == DB_AWAY) {
-        watch_set(watch, false);
+    if (status == DB_AWAY || status == DB_UNAVAILABLE) {
+        watch->contradicted = true;
+        watch_set(watch, state_of(status));
     }
 }
 

@@ -10,12 +10,19 @@
 #include <stdbool.h>
 #include <uv.h>
 
+enum database_state {
+    DATABASE_UNREACHABLE, // no connection, or no answer in time
+    DATABASE_UNAVAILABLE, // it answers, but cannot serve: read-only, full, or without the bank's schema
+    DATABASE_READY,       // and has the schema
+};
+
 struct database_watch {
     uv_timer_t timer;
     struct pool *pool;
     struct job *asking; // the job under way, or NULL
-    bool reachable;     // and has the schema
-    uint64_t asked_ms;  // loop time
+    enum database_state state;
+    bool contradicted; // another job missed the database after `asking` had begun: a good answer is out of date
+    uint64_t asked_ms; // loop time
     void (*on_closed)(void *owner);
     void *owner;
 };

@@ -16,10 +16,13 @@
 enum db_status {
     DB_OK,
     DB_AWAY,             // no connection, or it broke: whether the statement took effect is not known
+    DB_UNAVAILABLE,      // the server cannot do this now (read-only, disk full): no effect, the session is closed
+    DB_STALE,            // a prepared statement no longer fits the tables: no effect, the session is closed
     DB_CONFLICT,         // 40001 or 40P01: the transaction lost against another and may be tried again
     DB_TIMED_OUT,        // 55P03 or 57014: waited too long, the statement had no effect
     DB_OUT_OF_RANGE,     // 22003: a number does not fit its column
-    DB_CONDITION_FAILED, // 22012, 23502: a statement's own condition did not hold; it fails to undo itself
+    DB_CONDITION_FAILED, // 22012: a statement's own condition did not hold; it divides by zero to undo itself
+    DB_NULL_REFUSED,     // 23502: likewise, where an account was deleted since it was read
     DB_ROLLED_BACK,      // COMMIT answered ROLLBACK: the transaction had failed before
     DB_FAILED,           // anything else; the log has PostgreSQL's words
 };
@@ -27,6 +30,9 @@ enum db_status {
 struct db; // what all sessions share
 struct db_session;
 struct pg_result;
+
+// Whether a new session may do better: this one is closed, or its server has changed.
+MUST_CHECK bool db_status_wants_new_session(enum db_status status);
 
 // The rows of an answer. Values are NUL-terminated text, owned by the rows until db_rows_free().
 struct db_rows {
@@ -87,6 +93,10 @@ MUST_CHECK enum db_status db_execute_script(struct db_session *session, const ch
 
 // The process that PostgreSQL gave the session; 0 while it is closed.
 MUST_CHECK int db_session_backend(const struct db_session *session);
+
+// Whether a COMMIT since db_session_begin_job() stands only on this server: its wait for the synchronous standby was
+// cancelled (WARNING 01000), so a failover may lose what was committed.
+MUST_CHECK bool db_session_is_unreplicated(const struct db_session *session);
 
 // SQLSTATE of the last statement, "" when it went well. Valid until the next.
 MUST_CHECK const char *db_session_sqlstate(const struct db_session *session);

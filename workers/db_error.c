@@ -1,4 +1,4 @@
-// What PostgreSQL's errors mean to a transfer.
+// What PostgreSQL's errors and warnings mean to a transfer.
 // Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html. Worker threads.
 #include "db_internal.h"
 #include "log.h"
@@ -11,17 +11,24 @@ struct sqlstate_meaning {
     enum db_status status;
 };
 
+// The first that fits. They are the meanings of an ERROR, after which the session goes on and the statement had no
+// effect. A FATAL or a PANIC ends the session, and then its SQLSTATE does not say what became of a COMMIT.
 static const struct sqlstate_meaning meanings[] = {
     {"40001", DB_CONFLICT},         // serialization_failure
     {"40P01", DB_CONFLICT},         // deadlock_detected
     {"55P03", DB_TIMED_OUT},        // lock_not_available: lock_timeout
-    {"57014", DB_TIMED_OUT},        // query_canceled: statement_timeout
+    {"57014", DB_TIMED_OUT},        // query_canceled: statement_timeout, or somebody cancelled it
     {"22003", DB_OUT_OF_RANGE},     // numeric_value_out_of_range
     {"22012", DB_CONDITION_FAILED}, // division_by_zero
-    {"23502", DB_CONDITION_FAILED}, // not_null_violation
-    {"08", DB_AWAY},                // connection_exception
-    {"57P", DB_AWAY},               // admin_shutdown, crash_shutdown, cannot_connect_now
-    {"53300", DB_AWAY},             // too_many_connections
+    {"23502", DB_NULL_REFUSED},     // not_null_violation
+    {"25006", DB_UNAVAILABLE},      // read_only_sql_transaction: a standby, or a primary that was demoted
+    {"53400", DB_FAILED},           // configuration_limit_exceeded: this statement wanted too much
+    {"53", DB_UNAVAILABLE},         // insufficient_resources: disk_full, out_of_memory, too_many_connections
+    {"58", DB_UNAVAILABLE},         // system_error: io_error and the like
+    {"0A000", DB_STALE},            // feature_not_supported: "cached plan must not change result type"
+    {"26000", DB_STALE},            // invalid_sql_statement_name: somebody deallocated it
+    {"42501", DB_FAILED},           // insufficient_privilege
+    {"42", DB_STALE}, // a name or a type that was there when the statement was prepared, or is a duplicate
 };
 
 static enum db_status status_of(const char *sqlstate) {
@@ -33,8 +40,45 @@ static enum db_status status_of(const char *sqlstate) {
     return DB_FAILED;
 }
 
+bool db_status_wants_new_session(enum db_status status) {
+    return status == DB_AWAY || status == DB_UNAVAILABLE || status == DB_STALE;
+}
+
 static void session_remember(struct db_session *session, const char *sqlstate) {
     (void)snprintf(session->sqlstate, SQLSTATE_LENGTH, "%.5s", sqlstate);
+}
+
+// "ERROR", "FATAL", "WARNING", ..., whatever the server's language is; "" for a result that libpq made itself.
+static const char *severity_of(const PGresult *result) {
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return severity == NULL ? "" : severity;
+}
+
+static bool ends_session(const PGresult *result) {
+    return strcmp(severity_of(result), "ERROR") != 0;
+}
+
+// A COMMIT succeeds with this WARNING when its wait for the synchronous standby was cancelled
+// (src/backend/replication/syncrep.c, SyncRepWaitForLSN). A trigger's WARNING has the same SQLSTATE and another origin.
+static bool is_cancelled_wait(const PGresult *notice) {
+    const char *sqlstate = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+    const char *origin = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+    return strcmp(severity_of(notice), "WARNING") == 0 && sqlstate != NULL && strcmp(sqlstate, "01000") == 0 &&
+           (origin == NULL || strcmp(origin, "SyncRepWaitForLSN") == 0);
+}
+
+void db_note_notice(void *session, const PGresult *notice) {
+    if (!is_cancelled_wait(notice)) {
+        return; // "relation already exists, skipping" and the like: errors come with the results
+    }
+    ((struct db_session *)session)->unreplicated = true;
+    const char *words = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+    log_write(LOG_LEVEL_WARN, NULL, "Database committed on this server only, a failover may lose it: %s",
+              words == NULL ? "the wait for the synchronous standby was cancelled" : words);
+}
+
+static bool is_routine(enum db_status status) {
+    return status == DB_CONFLICT || status == DB_CONDITION_FAILED || status == DB_NULL_REFUSED;
 }
 
 enum db_status db_classify(struct db_session *session, const PGresult *result, const char *statement_name) {
@@ -50,9 +94,9 @@ enum db_status db_classify(struct db_session *session, const PGresult *result, c
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     session_remember(session, sqlstate == NULL ? "08006" : sqlstate);
-    enum db_status status = status_of(session->sqlstate);
-    if (status != DB_CONFLICT && status != DB_CONDITION_FAILED) {
-        log_write(status == DB_AWAY || status == DB_TIMED_OUT ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, NULL,
+    enum db_status status = ends_session(result) ? DB_AWAY : status_of(session->sqlstate);
+    if (!is_routine(status)) {
+        log_write(status == DB_FAILED || status == DB_OUT_OF_RANGE ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, NULL,
                   "Database says %s to %s: %s", session->sqlstate, statement_name,
                   words == NULL ? "connection lost" : words);
     }

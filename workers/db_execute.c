@@ -153,7 +153,57 @@ static enum db_status session_collect_all(struct db_session *session, struct db_
         enum db_status end = session_end_pipeline(session, deadline_ns);
         status = status == DB_OK ? end : status;
     }
-    return status == DB_OK && session->connection == NULL ? DB_AWAY : status;
+    return status;
+}
+
+static bool any_was_prepared(const struct db_session *session, const struct db_call *calls, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (session->prepared[calls[i].statement]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum db_status session_run(struct db_session *session, struct db_call *calls, size_t count,
+                                  uint64_t deadline_ns) {
+    uint64_t started_ns = clock_monotonic_ns();
+    bool reused = any_was_prepared(session, calls, count);
+    enum db_status status = session_prepare_all(session, calls, count, deadline_ns);
+    if (status != DB_OK) {
+        log_run(session, calls[0].statement, started_ns);
+    } else if (session_send_all(session, calls, count)) {
+        status = session_collect_all(session, calls, count, started_ns, deadline_ns);
+    } else {
+        status = db_classify(session, NULL, statement_texts[calls[0].statement].name);
+        log_run(session, calls[0].statement, started_ns);
+    }
+    if (session->connection == NULL) {
+        return DB_AWAY; // also behind an error: nobody has seen how a COMMIT ended that was sent
+    }
+    return status == DB_STALE && !reused ? DB_FAILED : status; // prepared just now, it fits as well as it ever will
+}
+
+// Tables were changed, or somebody deallocated what was prepared: all of it is prepared anew. False: the session broke.
+static bool session_renew(struct db_session *session, uint64_t deadline_ns) {
+    static const char *const commands[] = {"ROLLBACK", "DEALLOCATE ALL"};
+    memset(session->prepared, 0, sizeof session->prepared);
+    bool in_transaction = PQtransactionStatus(session->connection) != PQTRANS_IDLE;
+    for (size_t i = in_transaction ? 0 : 1; i < 2; i++) {
+        PGresult *result = PQsendQuery(session->connection, commands[i]) == 1 ? db_collect(session, deadline_ns) : NULL;
+        bool done = db_classify(session, result, commands[i]) == DB_OK;
+        PQclear(result);
+        if (!done) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void free_rows(struct db_call *calls, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        db_rows_free(&calls[i].rows);
+    }
 }
 
 enum db_status db_execute_all(struct db_session *session, struct db_call *calls, size_t count) {
@@ -165,22 +215,19 @@ enum db_status db_execute_all(struct db_session *session, struct db_call *calls,
         memcpy(session->sqlstate, "08003", SQLSTATE_LENGTH);
         return DB_AWAY;
     }
-    uint64_t started_ns = clock_monotonic_ns();
     uint64_t deadline_ns = db_deadline(session);
-    enum db_status status = session_prepare_all(session, calls, count, deadline_ns);
+    bool in_transaction = PQtransactionStatus(session->connection) != PQTRANS_IDLE;
+    enum db_status status = session_run(session, calls, count, deadline_ns);
+    // What failed is undone as a whole, so it can run again, unless it needs what the transaction did before.
+    if (status == DB_STALE && !in_transaction) {
+        free_rows(calls, count);
+        status = session_renew(session, deadline_ns) ? session_run(session, calls, count, deadline_ns) : DB_AWAY;
+    }
     if (status != DB_OK) {
-        log_run(session, calls[0].statement, started_ns);
-    } else if (session_send_all(session, calls, count)) {
-        status = session_collect_all(session, calls, count, started_ns, deadline_ns);
-    } else {
-        status = db_classify(session, NULL, statement_texts[calls[0].statement].name);
-        log_run(session, calls[0].statement, started_ns);
+        free_rows(calls, count);
     }
-    if (status == DB_AWAY) {
+    if (db_status_wants_new_session(status)) {
         db_session_close(session);
-    }
-    for (size_t i = 0; i < count && status != DB_OK; i++) {
-        db_rows_free(&calls[i].rows);
     }
     return status;
 }
@@ -204,7 +251,13 @@ enum db_status db_execute_script(struct db_session *session, const char *script)
     PGresult *result = PQsendQuery(session->connection, script) == 1 ? db_collect(session, deadline_ns) : NULL;
     enum db_status status = db_classify(session, result, "script");
     PQclear(result);
-    if (status == DB_AWAY) {
+    if (session->connection == NULL) {
+        status = DB_AWAY;
+    }
+    if (status == DB_STALE) { // a script is not prepared
+        status = DB_FAILED;
+    }
+    if (db_status_wants_new_session(status)) {
         db_session_close(session);
     }
     return status;

@@ -19,6 +19,7 @@ struct db_session {
     _Atomic enum session_state state; // written by its worker, read by the loop for a metric
     bool prepared[STATEMENT_COUNT];
     char sqlstate[SQLSTATE_LENGTH];
+    bool unreplicated; // see db_session_is_unreplicated()
 };
 
 struct db {
@@ -40,6 +41,9 @@ MUST_CHECK bool db_wait(struct db_session *session, short events, uint64_t deadl
 
 // Collects the last result of what was sent. NULL: the connection is gone (and closed here).
 MUST_CHECK PGresult *db_collect(struct db_session *session, uint64_t deadline_ns);
+
+// libpq's notice receiver; `session` is the struct db_session. Keeps what a WARNING says about a COMMIT.
+void db_note_notice(void *session, const PGresult *notice);
 
 // What a result means; remembers its SQLSTATE in the session, and writes PostgreSQL's words to the log where an
 // operator has to know them.

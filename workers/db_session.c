@@ -87,6 +87,7 @@ void db_session_begin_job(struct db_session *session, struct statement_log *log,
     session->timeout_ns = answer_ms * NANOSECONDS_PER_MILLISECOND;
     session->job_deadline_ns = clock_monotonic_ns() + job_ms * NANOSECONDS_PER_MILLISECOND;
     session->sqlstate[0] = '\0';
+    session->unreplicated = false;
     if (session->connection != NULL) {
         session_set_state(session, SESSION_IN_USE);
     }
@@ -102,6 +103,10 @@ void db_session_end_job(struct db_session *session) {
 
 const char *db_session_sqlstate(const struct db_session *session) {
     return session->sqlstate;
+}
+
+bool db_session_is_unreplicated(const struct db_session *session) {
+    return session->unreplicated;
 }
 
 uint64_t db_deadline(const struct db_session *session) {
@@ -154,11 +159,6 @@ static bool connection_finish(struct db_session *session, uint64_t deadline_ns) 
         next = PQconnectPoll(session->connection);
     }
     return PQsetnonblocking(session->connection, 1) == 0;
-}
-
-static void drop_notice(void *unused, const PGresult *notice) {
-    (void)unused; // "relation already exists, skipping" and the like: errors come with the results
-    (void)notice;
 }
 
 // Once a second for all sessions together: while the database is away, every request tries.
@@ -218,7 +218,7 @@ enum db_status db_session_open(struct db_session *session, bool *was_open) {
         db_session_close(session);
         return DB_AWAY;
     }
-    (void)PQsetNoticeReceiver(session->connection, drop_notice, NULL);
+    (void)PQsetNoticeReceiver(session->connection, db_note_notice, session);
     session_set_state(session, SESSION_IN_USE);
     enum db_status status = session_setup(session);
     if (status != DB_OK) {

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void job_query(struct job *job, struct worker *worker,
                enum db_status (*query)(struct job *job, struct db_session *session)) {
@@ -14,7 +15,7 @@ void job_query(struct job *job, struct worker *worker,
         if (job->database == DB_OK) {
             job->database = query(job, worker->session);
         }
-    } while (job->database == DB_AWAY && was_open);
+    } while (db_status_wants_new_session(job->database) && was_open);
 }
 
 void job_init(struct job *job, void (*run)(struct job *job, struct worker *worker)) {
@@ -25,7 +26,7 @@ void job_init(struct job *job, void (*run)(struct job *job, struct worker *worke
 static void transfer_job_run(struct job *job, struct worker *worker) {
     struct transfer_job *transfer = CONTAINER_OF(job, struct transfer_job, job);
     transfer_run(&transfer->request, worker->session, worker->gate, worker->name, &transfer->result);
-    job->database = transfer->result.outcome == TRANSFER_DATABASE_AWAY ? DB_AWAY : DB_OK;
+    job->database = transfer->result.database;
 }
 
 struct transfer_job *transfer_job_new(void) {
@@ -130,12 +131,35 @@ void scrape_job_free(struct scrape_job *job) {
 
 static enum db_status query_ping(struct job *job, struct db_session *session) {
     (void)job;
-    return db_execute(session, STATEMENT_PING, NULL, 0, NULL);
+    struct db_rows rows;
+    enum db_status status = db_execute(session, STATEMENT_PING, NULL, 0, &rows);
+    if (status != DB_OK) {
+        return status;
+    }
+    bool writable = db_rows_count(&rows) == 1 && strcmp(db_rows_value(&rows, 0, 0), "off") == 0;
+    db_rows_free(&rows);
+    if (!writable) {
+        db_session_close(session); // of several hosts another may be the primary by now
+    }
+    return writable ? DB_OK : DB_UNAVAILABLE;
 }
 
 static enum db_status query_schema(struct job *job, struct db_session *session) {
-    (void)job;
-    return bank_ensure_schema(session);
+    enum db_status status = bank_ensure_schema(session);
+    return status == DB_OK ? query_ping(job, session) : status;
+}
+
+// A sort that does not fit its memory writes to the disk of the data folder, and leaves nothing behind.
+static enum db_status query_schema_and_room(struct job *job, struct db_session *session) {
+    enum db_status status = query_schema(job, session);
+    if (status == DB_OK) {
+        struct db_call calls[] = {{.statement = STATEMENT_BEGIN},
+                                  {.statement = STATEMENT_PROBE_MEMORY},
+                                  {.statement = STATEMENT_PROBE_ROOM},
+                                  {.statement = STATEMENT_ROLLBACK}};
+        status = db_execute_all(session, calls, sizeof calls / sizeof calls[0]);
+    }
+    return status;
 }
 
 static void ping_job_run(struct job *job, struct worker *worker) {
@@ -146,9 +170,18 @@ static void schema_job_run(struct job *job, struct worker *worker) {
     job_query(job, worker, query_schema);
 }
 
-struct job *watch_job_new(bool ensure_schema) {
+static void room_job_run(struct job *job, struct worker *worker) {
+    job_query(job, worker, query_schema_and_room);
+}
+
+struct job *watch_job_new(enum watch_question question) {
+    static void (*const runs[])(struct job * job, struct worker * worker) = {
+        [WATCH_PING] = ping_job_run,
+        [WATCH_SCHEMA] = schema_job_run,
+        [WATCH_SCHEMA_AND_ROOM] = room_job_run,
+    };
     struct job *job = memory_allocate_zeroed(sizeof *job);
-    job_init(job, ensure_schema ? schema_job_run : ping_job_run);
+    job_init(job, runs[question]);
     job->timeout_ms = DATABASE_WATCH_TIMEOUT_MS;
     return job;
 }

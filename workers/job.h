@@ -46,6 +46,10 @@ void job_init(struct job *job, void (*run)(struct job *job, struct worker *worke
 void job_query(struct job *job, struct worker *worker,
                enum db_status (*query)(struct job *job, struct db_session *session));
 
+// What the watch asks: whether the database answers and takes writes; whether it has the schema, which is made if not;
+// and, of a database that has refused writes, whether there is room on its disk again.
+enum watch_question { WATCH_PING, WATCH_SCHEMA, WATCH_SCHEMA_AND_ROOM };
+
 struct transfer_trace;
 struct events;
 struct lane;
@@ -94,7 +98,7 @@ MUST_CHECK struct accounts_job *accounts_job_new(const char *id); // NULL: all o
 MUST_CHECK struct accounts_job *reset_job_new(void);
 MUST_CHECK struct transactions_job *transactions_job_new(unsigned limit);
 MUST_CHECK struct scrape_job *scrape_job_new(void);
-MUST_CHECK struct job *watch_job_new(bool ensure_schema); // is the database there?
+MUST_CHECK struct job *watch_job_new(enum watch_question question);
 
 void transfer_job_free(struct transfer_job *job);
 void accounts_job_free(struct accounts_job *job);

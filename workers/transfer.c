@@ -94,12 +94,14 @@ static void transfer_roll_back(struct transfer *transfer) {
 
 static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
     transfer->in_transaction = false;
-    transfer->wrote = false;
-    transfer->in_doubt = false;
     transfer->pending_count = 0;
-    transfer->result->attempts++;
-    transfer->result->race_detected = transfer->result->double_spend = transfer->result->lost_update = false;
-    if (db_session_open(transfer->session, &transfer->session_was_open) != DB_OK) {
+    struct transfer_result *result = transfer->result;
+    result->attempts++;
+    result->standing = STANDING_NOTHING;
+    result->doubt = DOUBT_NONE;
+    result->race_detected = result->double_spend = result->lost_update = false;
+    result->database = db_session_open(transfer->session, &transfer->session_was_open);
+    if (result->database != DB_OK) {
         return TRANSFER_DATABASE_AWAY;
     }
     enum transfer_outcome outcome = transfer->request->settings.strategy->attempt(transfer);
@@ -111,8 +113,8 @@ static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
 static enum transfer_outcome transfer_try_until_decided(struct transfer *transfer) {
     for (;;) {
         enum transfer_outcome outcome = transfer_attempt(transfer);
-        // An old connection that died while nobody used it costs a new one, not the transfer. Only one that was
-        // open can have died so, which bounds this.
+        // An old session that died while nobody used it, or whose server has changed, costs a new one, not the
+        // transfer. Only one that was open can have aged so, which bounds this.
         if (outcome == TRANSFER_DATABASE_AWAY && transfer->session_was_open) {
             continue;
         }
@@ -126,8 +128,20 @@ static enum transfer_outcome transfer_try_until_decided(struct transfer *transfe
 
 void transfer_end(const struct transfer_request *request, struct transfer_result *result) {
     result->duration_ns = clock_monotonic_ns() - request->received_ns;
-    request_log(request, LOG_LEVEL_INFO, "Transfer ended: %s in %.1f ms", transfer_outcome_metric(result->outcome),
+    bool unknown = result->outcome == TRANSFER_OUTCOME_UNKNOWN;
+    request_log(request, unknown ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "Transfer ended: %s in %.1f ms",
+                unknown ? "outcome unknown" : transfer_outcome_metric(result->outcome),
                 (double)result->duration_ns / (double)NANOSECONDS_PER_MILLISECOND);
+}
+
+// Committed, but perhaps not for long: a refusal moved nothing, so it stays true.
+static void transfer_doubt_replication(struct transfer *transfer) {
+    struct transfer_result *result = transfer->result;
+    bool moved = result->outcome == TRANSFER_SUCCESS || result->outcome == TRANSFER_HALF_DONE;
+    if (moved && db_session_is_unreplicated(transfer->session)) {
+        result->outcome = TRANSFER_OUTCOME_UNKNOWN;
+        result->doubt = DOUBT_REPLICATION;
+    }
 }
 
 void transfer_run(const struct transfer_request *request, struct db_session *session, struct gate *gate,
@@ -136,9 +150,10 @@ void transfer_run(const struct transfer_request *request, struct db_session *ses
     result->thread_id = thread_id;
     result->outcome = transfer_try_until_decided(&transfer);
     // What was rolled back did not race; what stands did, whatever became of the rest.
-    if (result->outcome != TRANSFER_SUCCESS && !transfer.wrote) {
+    if (result->outcome != TRANSFER_SUCCESS && result->standing == STANDING_NOTHING) {
         result->race_detected = result->double_spend = result->lost_update = false;
     }
+    transfer_doubt_replication(&transfer);
     gate_barrier_end(gate, &transfer.barrier);
     transfer_end(request, result);
 }

@@ -24,13 +24,32 @@ enum transfer_outcome {
     TRANSFER_UNKNOWN_TO_ACCOUNT,
     TRANSFER_BALANCE_OUT_OF_RANGE, // the sum would not fit the account
     TRANSFER_DATABASE_AWAY,        // nothing has happened
-    TRANSFER_OUTCOME_UNKNOWN,      // the database went away with writes under way, or told of them what is no money
-    TRANSFER_HALF_DONE,            // no transaction: the money was taken, then a statement failed
-    TRANSFER_LOCK_TIMED_OUT,       // nothing has happened
-    TRANSFER_CONFLICT,             // lost against other transactions too often; nothing has happened
-    TRANSFER_QUEUE_FULL,           // too many were waiting; nothing has happened
-    TRANSFER_CANCELLED,            // was still queued when the program stopped; nothing has happened
-    TRANSFER_FAILED,               // the database refused in a way the lab does not know; nothing has happened
+    TRANSFER_OUTCOME_UNKNOWN,      // `doubt` says of what
+    TRANSFER_HALF_DONE,      // no transaction: a statement failed after others had committed; `standing` says which
+    TRANSFER_LOCK_TIMED_OUT, // nothing has happened
+    TRANSFER_CONFLICT,       // lost against other transactions too often; nothing has happened
+    TRANSFER_QUEUE_FULL,     // too many were waiting; nothing has happened
+    TRANSFER_CANCELLED,      // was still queued when the program stopped; nothing has happened
+    TRANSFER_FAILED,         // the database refused in a way the lab does not know; nothing has happened
+};
+
+// How far a transfer without a transaction got: the writes that stand, whatever came after them.
+enum transfer_standing {
+    STANDING_NOTHING,
+    STANDING_DEDUCT,
+    STANDING_BOTH_BALANCES,
+};
+
+// Why the outcome of a transfer is not known.
+enum transfer_doubt {
+    DOUBT_NONE,
+    DOUBT_WHOLE,       // the connection broke while all of it was being committed
+    DOUBT_DEDUCT,      // without a transaction: while the deduct was; nothing came after it
+    DOUBT_CREDIT,      // likewise the credit; the deduct stands
+    DOUBT_RECORD,      // likewise the record; both balances have moved
+    DOUBT_REFUSAL,     // no money moved; the connection broke while the refusal was being recorded
+    DOUBT_REPLICATION, // committed on this server, but the wait for its synchronous standby was cancelled
+    DOUBT_BALANCES,    // committed, and the balances that the database answered are no amounts of money
 };
 
 struct feed;
@@ -53,6 +72,9 @@ struct transfer_request {
 
 struct transfer_result {
     enum transfer_outcome outcome;
+    enum transfer_standing standing;
+    enum transfer_doubt doubt; // of TRANSFER_OUTCOME_UNKNOWN
+    enum db_status database;   // of the last statement that failed in the last attempt, else DB_OK
     int64_t from_balance_before, from_balance_after, to_balance_before, to_balance_after; // cents
     bool race_detected; // acted on a balance that had changed since it was read
     bool double_spend;  // and left the source account negative
@@ -83,8 +105,6 @@ struct transfer {
     bool passed_barrier;              // the gates are passed once, however often it is tried
     bool passed_delay;
     bool in_transaction;
-    bool wrote;                     // outside a transaction: a write that stands, whatever comes after it
-    bool in_doubt;                  // such a write was sent, and no answer came
     char conflict[SQLSTATE_LENGTH]; // how the attempt lost, if it did; "" if no statement failed
     size_t pending_count;           // statements that travel with the next one
     struct db_call pending[TRANSFER_PENDING_MAX];

@@ -20,7 +20,8 @@ static enum transfer_outcome take_booking(struct transfer *transfer, const struc
         !bank_money_of(rows, 0, 1, &result->from_balance_after) ||
         !bank_money_of(rows, 0, 2, &result->to_balance_after)) {
         // Unless it will be rolled back, it stands, and nobody knows as what.
-        return transfer->in_transaction ? TRANSFER_FAILED : TRANSFER_OUTCOME_UNKNOWN;
+        result->doubt = transfer->in_transaction ? DOUBT_NONE : DOUBT_BALANCES;
+        return transfer_outcome_of(transfer, DB_FAILED);
     }
     result->to_balance_before = result->to_balance_after - request->amount;
     result->race_detected = !db_rows_is_null(rows, 0, 3);
@@ -73,7 +74,8 @@ static enum transfer_outcome book(struct transfer *transfer, enum statement stat
     uint64_t started_ns = clock_monotonic_ns();
     // A write outside a transaction commits by itself.
     enum db_status status = commit || !transfer->in_transaction
-                                ? transfer_execute_and_commit(transfer, statement, record.values, count, &rows)
+                                ? transfer_execute_and_commit(transfer, statement, record.values, count, &rows,
+                                                              DOUBT_WHOLE)
                                 : transfer_execute(transfer, statement, record.values, count, &rows);
     text_free(&record.steps);
     if (status != DB_OK) {
@@ -105,8 +107,8 @@ enum transfer_outcome transfer_refuse(struct transfer *transfer) {
     struct record_values record;
     record_values_take(&record, transfer->request, result);
     struct db_rows rows;
-    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_REFUSE, record.values, RECORD_VALUES,
-                                                        &rows);
+    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_REFUSE, record.values, RECORD_VALUES, &rows,
+                                                        DOUBT_REFUSAL);
     text_free(&record.steps);
     if (status != DB_OK) {
         return transfer_outcome_of(transfer, status);
@@ -126,9 +128,8 @@ enum transfer_outcome transfer_refuse(struct transfer *transfer) {
 enum transfer_outcome transfer_commit(struct transfer *transfer, enum transfer_outcome outcome) {
     enum db_status status = db_execute(transfer->session, STATEMENT_COMMIT, NULL, 0, NULL);
     transfer->in_transaction = false;
-    if (status == DB_OK) {
-        return outcome;
+    if (status == DB_AWAY) { // once COMMIT is on its way, silence may mean that it was done
+        transfer->result->doubt = DOUBT_WHOLE;
     }
-    // Once COMMIT is on its way, silence may mean that it was done.
-    return status == DB_AWAY ? TRANSFER_OUTCOME_UNKNOWN : transfer_outcome_of(transfer, status);
+    return status == DB_OK ? outcome : transfer_outcome_of(transfer, status);
 }

@@ -4,22 +4,35 @@
 
 #include <string.h>
 
-// What the failure of a statement means for the transfer. Inside a transaction nothing has happened until COMMIT;
-// outside, everything written stays written, and who fails after that has moved half of the money.
-enum transfer_outcome transfer_outcome_of(const struct transfer *transfer, enum db_status status) {
-    if (transfer->in_doubt || (transfer->wrote && status == DB_AWAY)) {
+// An account was deleted since it was read, and another attempt says which. If that finds both, it is something else.
+static enum transfer_outcome outcome_of_null(const struct transfer *transfer) {
+    bool again = strcmp(transfer->conflict, db_session_sqlstate(transfer->session)) == 0;
+    return again ? TRANSFER_FAILED : TRANSFER_CONFLICT;
+}
+
+// Decided by what had been sent, and by what stands, before the SQLSTATE is asked. Inside a transaction nothing has
+// happened until COMMIT; outside, every write that was answered stands.
+enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_status status) {
+    struct transfer_result *result = transfer->result;
+    result->database = status;
+    if (result->doubt != DOUBT_NONE) {
         return TRANSFER_OUTCOME_UNKNOWN;
     }
-    if (transfer->wrote) {
+    if (result->standing != STANDING_NOTHING) {
         return TRANSFER_HALF_DONE;
     }
     switch (status) {
     case DB_OK: return TRANSFER_GOES_ON;
-    case DB_AWAY: return TRANSFER_DATABASE_AWAY;
-    case DB_CONDITION_FAILED: // an account was deleted since it was read: another attempt says which
+    case DB_AWAY:
+    case DB_UNAVAILABLE:
+    case DB_STALE: return TRANSFER_DATABASE_AWAY;
+    case DB_NULL_REFUSED: return outcome_of_null(transfer);
     case DB_CONFLICT: return TRANSFER_CONFLICT;
     case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
     case DB_OUT_OF_RANGE: return TRANSFER_BALANCE_OUT_OF_RANGE;
+    case DB_CONDITION_FAILED:
+        transfer_log(transfer, LOG_LEVEL_ERROR, "The database did not keep all that was written: a trigger or a rule?");
+        return TRANSFER_FAILED;
     case DB_ROLLED_BACK:
     case DB_FAILED: return TRANSFER_FAILED;
     }
@@ -78,12 +91,15 @@ enum db_status transfer_execute(struct transfer *transfer, enum statement statem
 }
 
 enum db_status transfer_execute_and_commit(struct transfer *transfer, enum statement statement,
-                                           const char *const *values, int value_count, struct db_rows *rows) {
+                                           const char *const *values, int value_count, struct db_rows *rows,
+                                           enum transfer_doubt doubt) {
     struct db_call call = {.statement = statement, .values = values, .value_count = value_count};
     bool commit = transfer->in_transaction;
     enum db_status status = execute(transfer, call, commit, rows);
     // Once COMMIT, or a write that commits by itself, is on its way, silence may mean that it was done.
-    transfer->in_doubt |= status == DB_AWAY;
+    if (status == DB_AWAY) {
+        transfer->result->doubt = doubt;
+    }
     if (commit && status == DB_OK) {
         transfer->in_transaction = false;
     }

@@ -24,9 +24,11 @@ MUST_CHECK struct amount_text amount_text_of(int64_t cents);
 // Runs a statement, and with it those that were waiting to travel. `rows` may be NULL.
 MUST_CHECK enum db_status transfer_execute(struct transfer *transfer, enum statement statement,
                                            const char *const *values, int value_count, struct db_rows *rows);
-// And COMMIT behind it, in the same round trip, if in a transaction.
+// And COMMIT behind it, in the same round trip, if in a transaction. `doubt` is what is not known if the connection
+// breaks before the answer.
 MUST_CHECK enum db_status transfer_execute_and_commit(struct transfer *transfer, enum statement statement,
-                                                      const char *const *values, int value_count, struct db_rows *rows);
+                                                      const char *const *values, int value_count, struct db_rows *rows,
+                                                      enum transfer_doubt doubt);
 
 // $1 to $10 of every statement that writes a record, and room for what each has beyond.
 #define RECORD_VALUES 10
@@ -43,7 +45,7 @@ void record_values_take(struct record_values *record, const struct transfer_requ
                         const struct transfer_result *result);
 
 // What the failure of a statement means for the transfer.
-MUST_CHECK enum transfer_outcome transfer_outcome_of(const struct transfer *transfer, enum db_status status);
+MUST_CHECK enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_status status);
 
 // Pauses before attempt `attempts` + 1.
 void transfer_back_off(unsigned attempts);

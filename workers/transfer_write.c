@@ -31,6 +31,19 @@ static uint64_t written_ns(const struct transfer_request *request, const char *w
     return request->received_ns + (uint64_t)since_ns;
 }
 
+// Outside a transaction the write stands at once; one whose answer never came may stand as well.
+static void note_standing(struct transfer *transfer, enum step_kind kind, enum db_status status, bool found) {
+    bool is_deduct = kind == STEP_DEDUCT;
+    if (transfer->in_transaction) {
+        return;
+    }
+    if (status == DB_AWAY) {
+        transfer->result->doubt = is_deduct ? DOUBT_DEDUCT : DOUBT_CREDIT;
+    } else if (status == DB_OK && found) {
+        transfer->result->standing = is_deduct ? STANDING_DEDUCT : STANDING_BOTH_BALANCES;
+    }
+}
+
 static enum transfer_outcome change_balance(struct transfer *transfer, struct change *change) {
     struct amount_text value = amount_text_of(change->value);
     const char *values[] = {change->account, value.text};
@@ -38,19 +51,17 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
     struct db_rows rows;
     enum db_status status = transfer_execute(transfer, change->statement, values, 2, &rows);
     step->ended_ns = clock_monotonic_ns();
-    // Outside a transaction the write stands at once; one whose answer never came may stand as well.
-    transfer->in_doubt |= !transfer->in_transaction && status == DB_AWAY;
+    bool found = status == DB_OK && db_rows_count(&rows) == 1; // unless it was deleted since it was read
+    note_standing(transfer, change->kind, status, found);
     if (status != DB_OK) {
         return transfer_outcome_of(transfer, status);
     }
-    bool found = db_rows_count(&rows) == 1; // unless it was deleted since it was read
     bool good = found && bank_money_of(&rows, 0, 0, change->after);
     change->version = found ? strtoll(db_rows_value(&rows, 0, 1), NULL, 10) : 0;
     step->ended_ns = found ? written_ns(transfer->request, db_rows_value(&rows, 0, 2), step) : step->ended_ns;
     db_rows_free(&rows);
-    transfer->wrote |= found && !transfer->in_transaction;
     if (!good) {
-        return transfer->wrote ? TRANSFER_HALF_DONE : TRANSFER_FAILED;
+        return transfer_outcome_of(transfer, DB_FAILED);
     }
     step->account = change->account;
     step->value = *change->after;
@@ -175,8 +186,11 @@ enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_o
     };
     memcpy(record.values + RECORD_VALUES, verdict, sizeof verdict);
     int count = RECORD_VALUES + (int)(sizeof verdict / sizeof verdict[0]);
-    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_RECORD_TRANSFER, record.values, count,
-                                                        NULL);
+    enum transfer_doubt doubt = outcome != TRANSFER_SUCCESS ? DOUBT_REFUSAL
+                                : transfer->in_transaction  ? DOUBT_WHOLE
+                                                            : DOUBT_RECORD;
+    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_RECORD_TRANSFER, record.values, count, NULL,
+                                                        doubt);
     text_free(&record.steps);
     return status == DB_OK ? outcome : transfer_outcome_of(transfer, status);
 }
