@@ -77,6 +77,12 @@ void db_note_notice(void *session, const PGresult *notice) {
               words == NULL ? "the wait for the synchronous standby was cancelled" : words);
 }
 
+// A standby refuses some statements with codes that say something else on a primary (SERIALIZABLE: 0A000).
+static bool is_refused_by_standby(const struct db_session *session, enum db_status status) {
+    const char *standby = PQparameterStatus(session->connection, "in_hot_standby");
+    return (status == DB_STALE || status == DB_FAILED) && standby != NULL && strcmp(standby, "on") == 0;
+}
+
 static bool is_routine(enum db_status status) {
     return status == DB_CONFLICT || status == DB_CONDITION_FAILED || status == DB_NULL_REFUSED;
 }
@@ -95,6 +101,9 @@ enum db_status db_classify(struct db_session *session, const PGresult *result, c
     const char *words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     session_remember(session, sqlstate == NULL ? "08006" : sqlstate);
     enum db_status status = ends_session(result) ? DB_AWAY : status_of(session->sqlstate);
+    if (is_refused_by_standby(session, status)) {
+        status = DB_UNAVAILABLE;
+    }
     if (!is_routine(status)) {
         log_write(status == DB_FAILED || status == DB_OUT_OF_RANGE ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, NULL,
                   "Database says %s to %s: %s", session->sqlstate, statement_name,

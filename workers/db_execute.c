@@ -181,7 +181,21 @@ static enum db_status session_run(struct db_session *session, struct db_call *ca
     if (session->connection == NULL) {
         return DB_AWAY; // also behind an error: nobody has seen how a COMMIT ended that was sent
     }
-    return status == DB_STALE && !reused ? DB_FAILED : status; // prepared just now, it fits as well as it ever will
+    bool vanished = strcmp(session->sqlstate, "26000") == 0;
+    bool genuine = status == DB_STALE && !reused && !vanished; // prepared just now, it fits as well as it ever will
+    return genuine ? DB_FAILED : status;
+}
+
+// Whether the server has ended the session while it had nothing to answer. Found out before anything is sent, that
+// leaves no doubt about a COMMIT. A server also reports settings and notices unasked, which end nothing.
+static bool session_has_ended(struct db_session *session) {
+    struct pollfd watched = {.fd = PQsocket(session->connection), .events = POLLIN};
+    while (poll(&watched, 1, 0) != 0) {
+        if (PQconsumeInput(session->connection) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // Tables were changed, or somebody deallocated what was prepared: all of it is prepared anew. False: the session broke.
@@ -214,6 +228,12 @@ enum db_status db_execute_all(struct db_session *session, struct db_call *calls,
     if (session->connection == NULL) {
         memcpy(session->sqlstate, "08003", SQLSTATE_LENGTH);
         return DB_AWAY;
+    }
+    if (session_has_ended(session)) {
+        log_write(LOG_LEVEL_WARN, NULL, "Database ended a session between two statements");
+        memcpy(session->sqlstate, "08006", SQLSTATE_LENGTH);
+        db_session_close(session);
+        return DB_UNAVAILABLE;
     }
     uint64_t deadline_ns = db_deadline(session);
     bool in_transaction = PQtransactionStatus(session->connection) != PQTRANS_IDLE;
