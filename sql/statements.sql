@@ -2,12 +2,16 @@
 --     -- name: <name> <OPERATION> <table>
 -- Parameters are text; money travels as decimal text, never as floating point.
 
--- Every statement finds its rows by their keys, whatever the parameters: planned once, and by the index even while
--- the table is so small that reading all of it looks cheaper.
+-- After session.sql: the limits of the program, and the settings that not every PostgreSQL has (transaction_timeout
+-- since 17). An acknowledged COMMIT must survive a crash, so synchronous_commit may be stronger than "on", but not "off".
 -- name: session_setup SELECT settings
 SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false),
-       set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
-       set_config('jit', 'off', false);
+       (SELECT count(set_config(needed.name, needed.value, false))
+        FROM (VALUES ('transaction_timeout', '0', NULL),
+                     ('restrict_nonsystem_relation_kind', '', NULL),
+                     ('synchronous_commit', 'on', 'off')) AS needed (name, value, instead_of)
+        JOIN pg_settings present USING (name)
+        WHERE present.setting = needed.instead_of OR needed.instead_of IS NULL);
 
 -- "on": a standby, or a primary that was demoted.
 -- name: ping SELECT settings

@@ -93,9 +93,18 @@ void db_session_begin_job(struct db_session *session, struct statement_log *log,
     }
 }
 
+// A job that failed may have left its transaction open, and the next job must not run inside it.
+static bool session_is_at_rest(const struct db_session *session) {
+    return PQtransactionStatus(session->connection) == PQTRANS_IDLE &&
+           PQpipelineStatus(session->connection) == PQ_PIPELINE_OFF;
+}
+
 void db_session_end_job(struct db_session *session) {
     if (session->connection != NULL) {
         (void)snprintf(session->log->database, sizeof session->log->database, "%s", PQdb(session->connection));
+        if (!session_is_at_rest(session)) {
+            db_session_close(session);
+        }
     }
     session->log = NULL;
     session_set_state(session, session->connection == NULL ? SESSION_CLOSED : SESSION_IDLE);
@@ -181,7 +190,8 @@ static enum db_status session_setup(struct db_session *session) {
     (void)snprintf(statement_timeout, sizeof statement_timeout, "%d", DATABASE_STATEMENT_TIMEOUT_MS);
     (void)snprintf(lock_timeout, sizeof lock_timeout, "%d", DATABASE_LOCK_TIMEOUT_MS);
     const char *values[] = {statement_timeout, lock_timeout};
-    return db_execute(session, STATEMENT_SESSION_SETUP, values, 2, NULL);
+    enum db_status status = db_execute_script(session, sql_session);
+    return status == DB_OK ? db_execute(session, STATEMENT_SESSION_SETUP, values, 2, NULL) : status;
 }
 
 // Whether the connection still is one. PostgreSQL has nothing to say to a session that asks nothing, but for its end
