@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+// Whole numbers are decoded as doubles: one beyond 64 bits then reaches the check of its own field.
+#define LOAD_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL)
 #define EXACT_IN_A_DOUBLE 9007199254740992.0 // 2^53: whole numbers up to it are themselves
+#define AMOUNT_TOO_SMALL "\"amount\" must be greater than zero"
 #define AMOUNT_TOO_LARGE "\"amount\" must be at most 1000000000000 (1e12)"
 
 static int refuse(struct text *problem, const char *what) {
@@ -23,22 +26,94 @@ static int refuse_field(struct text *problem, const char *field, const char *wha
     return 422;
 }
 
-// `too_large` is what to say of a number that even a double cannot hold.
-static int parse_object(struct slice body, const char *too_large, json_t **out, struct text *problem) {
+// jansson's own sentences name its options and its internals, so each of its errors has a sentence of ours.
+static const char *malformed_because(enum json_error_code code) {
+    switch (code) {
+    case json_error_premature_end_of_input: return "the text ends too early";
+    case json_error_end_of_input_expected: return "something follows the JSON text";
+    case json_error_invalid_utf8: return "this is not UTF-8";
+    case json_error_duplicate_key: return "an object has two fields of the same name";
+    case json_error_stack_overflow: return "the values are nested too deeply";
+    default: return "this is not JSON syntax";
+    }
+}
+
+// Appends a text that is JSON exactly if `body` is, without the two things that jansson stops at although JSON allows
+// them: numbers beyond a double (every run of digits is cut to its first two) and NULs in names.
+static void append_harmless(struct text *out, struct slice body) {
+    bool in_string = false;
+    size_t digits = 0;
+    for (size_t i = 0; i < body.length; i++) {
+        struct slice rest = {body.data + i, body.length - i};
+        bool is_digit = rest.data[0] >= '0' && rest.data[0] <= '9';
+        digits = is_digit && !in_string ? digits + 1 : 0;
+        if (digits > 2) {
+            continue;
+        }
+        size_t step = 1;
+        if (in_string && slice_starts_with(rest, SLICE_LITERAL("\\u0000"))) {
+            step = sizeof "\\u0000" - 1;
+            text_append_string(out, "\\u0001");
+        } else {
+            step = in_string && rest.data[0] == '\\' && rest.length > 1 ? 2 : 1;
+            text_append(out, rest.data, step);
+        }
+        in_string ^= rest.data[0] == '"';
+        i += step - 1;
+    }
+}
+
+// jansson stopped at something that JSON allows. 422 if the rest is JSON too, and 400 if it is not.
+static int refuse_unreadable(struct slice body, const json_error_t *error, struct text *problem) {
+    struct text harmless = {0};
+    json_error_t other;
+    append_harmless(&harmless, body);
+    json_t *parsed = json_loadb(harmless.data, harmless.length, LOAD_FLAGS, &other);
+    bool is_json = parsed != NULL;
+    json_decref(parsed);
+    text_free(&harmless);
+    if (!is_json) {
+        text_append_format(problem, "The body is not valid JSON: %s", malformed_because(json_error_code(&other)));
+        return 400;
+    }
+    if (json_error_code(error) == json_error_null_byte_in_key) {
+        return refuse(problem, "There is no field whose name holds a NUL character");
+    }
+    text_append_format(problem,
+                       "The number that ends at line %d, column %d is out of range: no number here is larger than "
+                       "1000000000000 (1e12)",
+                       error->line, error->column);
+    return 422;
+}
+
+static int refuse_text(struct slice body, const json_error_t *error, struct text *problem) {
+    enum json_error_code code = json_error_code(error);
+    if (code == json_error_numeric_overflow || code == json_error_null_byte_in_key) {
+        return refuse_unreadable(body, error, problem);
+    }
+    if (slice_starts_with(body, SLICE_LITERAL("\xEF\xBB\xBF"))) {
+        text_append_string(problem, "The body is not valid JSON: it starts with a byte order mark; leave that out");
+    } else {
+        text_append_format(problem, "The body is not valid JSON: %s (line %d, column %d)", malformed_because(code),
+                           error->line, error->column);
+    }
+    return 400;
+}
+
+static int parse_object(struct slice body, json_t **out, struct text *problem) {
     *out = NULL;
     if (body.length == 0) {
         text_append_string(problem, "The body is empty: send a JSON object");
         return 400;
     }
-    json_error_t error;
-    *out = json_loadb(body.data, body.length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (*out == NULL) {
-        if (json_error_code(&error) == json_error_numeric_overflow) {
-            return refuse(problem, too_large);
-        }
-        text_append_format(problem, "The body is not valid JSON: %s (line %d, column %d)", error.text, error.line,
-                           error.column);
+    if (memchr(body.data, '\0', body.length) != NULL) { // no JSON text has one; jansson skips it behind a number
+        text_append_string(problem, "The body is not valid JSON: it holds a NUL byte");
         return 400;
+    }
+    json_error_t error;
+    *out = json_loadb(body.data, body.length, LOAD_FLAGS, &error);
+    if (*out == NULL) {
+        return refuse_text(body, &error, problem);
     }
     if (!json_is_object(*out)) {
         json_decref(*out);
@@ -77,6 +152,9 @@ static int read_account_id(json_t *object, const char *field, char out[static AC
     if (length == 0 || length > ACCOUNT_ID_MAX) {
         return refuse_field(problem, field, " must be 1 to 64 bytes long");
     }
+    if (strlen(json_string_value(value)) != length) {
+        return refuse_field(problem, field, " must not hold a NUL character");
+    }
     memcpy(out, json_string_value(value), length + 1);
     return 200;
 }
@@ -110,14 +188,15 @@ static int read_amount(json_t *object, struct slice body, int64_t *cents, struct
     if (!json_is_number(value)) {
         return refuse(problem, "\"amount\" must be a number such as 800 or 12.34, without quotes");
     }
-    switch (money_parse(only_number(body), cents)) {
+    struct slice number = only_number(body);
+    switch (money_parse(number, cents)) {
     case MONEY_PARSED: break;
     case MONEY_TOO_PRECISE: return refuse(problem, "\"amount\" must have at most two decimals");
     case MONEY_MALFORMED:
-    case MONEY_OUT_OF_RANGE: return refuse(problem, AMOUNT_TOO_LARGE);
+    case MONEY_OUT_OF_RANGE: return refuse(problem, number.data[0] == '-' ? AMOUNT_TOO_SMALL : AMOUNT_TOO_LARGE);
     }
     if (*cents <= 0) {
-        return refuse(problem, "\"amount\" must be greater than zero");
+        return refuse(problem, AMOUNT_TOO_SMALL);
     }
     if (*cents > TRANSFER_AMOUNT_MAX_CENTS) {
         return refuse(problem, AMOUNT_TOO_LARGE);
@@ -167,7 +246,7 @@ static int read_transfer_fields(json_t *object, struct slice body, struct transf
 
 int json_read_transfer(struct slice body, struct transfer_request *out, struct text *problem) {
     json_t *object = NULL;
-    int status = parse_object(body, AMOUNT_TOO_LARGE, &object, problem);
+    int status = parse_object(body, &object, problem);
     if (status == 200) {
         status = read_transfer_fields(object, body, out, problem);
     }
@@ -198,8 +277,7 @@ static int read_integer(json_t *object, const char *field, int64_t *out, bool *g
     if (value == NULL) {
         return 200;
     }
-    *out = json_integer_value(value);
-    bool whole = json_is_integer(value) || (json_is_real(value) && is_whole(json_real_value(value), out));
+    bool whole = json_is_real(value) && is_whole(json_real_value(value), out);
     return whole ? 200 : refuse_field(problem, field, " must be a whole number");
 }
 
@@ -246,7 +324,7 @@ static int read_settings_fields(json_t *object, struct settings_change *out, str
 int json_read_settings(struct slice body, struct settings_change *out, struct text *strategy_name,
                        struct text *problem) {
     json_t *object = NULL;
-    int status = parse_object(body, "A number among the settings is out of every range", &object, problem);
+    int status = parse_object(body, &object, problem);
     if (status == 200) {
         status = read_settings_fields(object, out, strategy_name, problem);
     }

@@ -115,6 +115,8 @@ def test_to_oneself(bank):
     b'{"from_account": "alice", "to_account": "bob", "amount": 1} // done', b'\xef\xbb\xbf{"amount": 1}', b"\x00",
     b"nul", b"\xff\xfe{\x00}\x00",
     b'{"from_account": "alice", "to_account": "bob", "amount": 1}\x00',
+    b'{"from_account": "alice", "to_account": "bob", "amount": 1\x00}',
+    b'{"from_account": "alice", "to_account": "bob", "amount": 1e400,}', b'{"a\\u0000b": 1,}',
     b'{"from_account": "al\nice", "to_account": "bob", "amount": 1}',
     b'{"from_account": "alice", "to_account": "bob", "amount": 1, "amount": 2}',
     b'{"from_account": "alice", "from_account": "charlie", "to_account": "bob", "amount": 1}'])
@@ -132,7 +134,27 @@ def test_text_that_is_not_utf_8(bank, name):
 
 def test_a_nul_in_a_name(bank):
     """PostgreSQL's text has no NUL: the name must not be cut there and become alice."""
-    refused(bank, transfer_body("alice\0x", "bob", "1"), 400, 404, 422)
+    problem = refused(bank, transfer_body("alice\0x", "bob", "1"), 422)
+    assert '"from_account" must not hold a NUL' in problem["detail"]
+
+
+@pytest.mark.parametrize("body, says", [
+    (b'{"strategy": 1e400, "from_account": "alice", "to_account": "bob", "amount": 1}', "line 1, column 18"),
+    (b'{"from_account": 99999999999999999999, "to_account": "bob", "amount": 1}', '"from_account" must be a string'),
+    (b'{"from_account": "alice", "to_account": "bob", "strategy": 0.001, "amount": 800}', '"strategy" must be'),
+    (b'{"from_account": "alice", "to_account": "bob", "amount": -1e30}', "greater than zero")])
+def test_the_detail_is_about_the_field_that_is_wrong(bank, body, says):
+    """A number elsewhere is not taken for the amount."""
+    assert says in refused(bank, body, 422)["detail"]
+
+
+@pytest.mark.parametrize("body", [b"nul", b"{", b"{} {}", b'{"a": 1, "a": 2}', b"\xef\xbb\xbf{}", b'"\xff"', b'"\\u12"',
+                                  b'{"amount": 01}', b"[" * 3000, b"\x00"])
+def test_the_detail_is_in_our_own_words(bank, body):
+    """Not the JSON library's, which name its options and quote the body."""
+    detail = refused(bank, body, 400)["detail"]
+    assert detail.startswith("The body is not valid JSON: ")
+    assert not re.search(r"near|token|JSON_|expected|unable|decode", detail), detail
 
 
 @pytest.mark.parametrize("body", [b"[" * 30000, b'{"a":' * 10000, b"[" * 30000 + b"]" * 30000,

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_problem(int status, struct text *problem) {
     CHECK(status == 200 || status == 400 || status == 422);
     CHECK((status == 200) == (problem->length == 0));
-    if (status != 200) { // jansson's words quote the body, whatever it holds; the answer must be UTF-8
+    if (status != 200) { // a problem may quote a name of the body; the answer must be UTF-8
         struct text answer = {0};
         problem_write(&answer, status, (struct slice){problem->data, problem->length}, NULL);
         CHECK(slice_is_utf8((struct slice){answer.data, answer.length}));
