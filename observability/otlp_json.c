@@ -79,7 +79,13 @@ void otlp_span_begin(struct otlp_writer *writer, const struct span *span) {
         text_append_string(out, "\",\"parentSpanId\":\"");
         append_hex(out, span->parent_span_id, SPAN_ID_BYTES);
     }
-    text_append_string(out, "\",\"name\":");
+    if (writer->trace_state.length > 0) {
+        text_append_string(out, "\",\"traceState\":");
+        text_append_json_string(out, writer->trace_state);
+        text_append_string(out, ",\"name\":");
+    } else {
+        text_append_string(out, "\",\"name\":");
+    }
     text_append_json_string(out, span->name);
     text_append_string(out, ",\"kind\":");
     text_append_unsigned(out, span->kind);

@@ -116,6 +116,7 @@ static const struct slice header_names[HTTP_HEADER_COUNT] = {
     [HTTP_HEADER_LAST_EVENT_ID] = SLICE_INITIALIZER("last-event-id"),
     [HTTP_HEADER_ORIGIN] = SLICE_INITIALIZER("origin"),
     [HTTP_HEADER_TRACEPARENT] = SLICE_INITIALIZER("traceparent"),
+    [HTTP_HEADER_TRACESTATE] = SLICE_INITIALIZER("tracestate"),
     [HTTP_HEADER_TRANSFER_ENCODING] = SLICE_INITIALIZER("transfer-encoding"),
     [HTTP_HEADER_USER_AGENT] = SLICE_INITIALIZER("user-agent"),
 };
@@ -124,6 +125,18 @@ static const struct slice header_names[HTTP_HEADER_COUNT] = {
 static bool may_repeat(enum http_header header) {
     return header == HTTP_HEADER_ACCEPT || header == HTTP_HEADER_IF_NONE_MATCH || header == HTTP_HEADER_LAST_EVENT_ID ||
            header == HTTP_HEADER_USER_AGENT;
+}
+
+// The lines of a list are one value, joined by commas (RFC 9110 section 5.3). A span is contiguous, so it moves to the
+// end; that copies 16 KiB at most, once for each other header that is kept.
+static void keep_next_line(struct http_parser *parser, struct kept_span *span) {
+    if (span->offset + span->length != parser->kept.length) {
+        size_t offset = parser->kept.length;
+        text_reserve(&parser->kept, span->length);
+        text_append_slice(&parser->kept, kept_slice(parser, span));
+        span->offset = offset;
+    }
+    keep(parser, span, ",", 1);
 }
 
 static int on_header_field_complete(llhttp_t *llhttp) {
@@ -142,10 +155,15 @@ static int on_header_field_complete(llhttp_t *llhttp) {
         if (!value->present) {
             *value = (struct kept_span){.offset = parser->kept.length, .present = true};
             parser->value = value;
+        } else if (header == HTTP_HEADER_TRACESTATE) {
+            keep_next_line(parser, value);
+            parser->value = value;
+        } else if (header == HTTP_HEADER_TRACEPARENT) {
+            value->length = 0; // two contradict each other, so neither counts; tracing never costs a request
         } else if (!may_repeat(header)) {
             return refuse(parser, 400,
                           "A header that must be sent once was sent twice (Host, Content-Type, "
-                          "Authorization, Expect, Origin, traceparent or Transfer-Encoding)");
+                          "Authorization, Expect, Origin or Transfer-Encoding)");
         }
         break;
     }

@@ -7,6 +7,7 @@
 #include "conn.h"
 #include "guard.h"
 #include "otlp_exporter.h"
+#include "trace_state.h"
 #include "transfer_spans.h"
 
 #include <stdio.h>
@@ -29,6 +30,7 @@ struct transfer_trace {
     char client_address[CLIENT_ADDRESS_LENGTH];
     char server_address[HOST_KEPT];
     char user_agent[USER_AGENT_KEPT];
+    struct text trace_state; // the caller's, or empty
 };
 
 // As much as fits, cut between characters.
@@ -66,6 +68,7 @@ void transfer_trace_begin(const struct exchange *exchange, struct transfer_job *
         kept->has_parent = has_parent;
         if (has_parent) {
             memcpy(kept->parent_span_id, caller.span_id, SPAN_ID_BYTES);
+            trace_state_append(&kept->trace_state, request->headers[HTTP_HEADER_TRACESTATE]);
         }
         kept->started_ns = request->started_ns;
         kept->http_minor = request->minor_version;
@@ -116,13 +119,16 @@ static void write_server_span(const struct transfer_trace *trace, struct otlp_wr
 // Exporter's thread, as the next.
 static void trace_write(struct trace_item *item, struct otlp_writer *writer) {
     const struct transfer_trace *trace = CONTAINER_OF(item, struct transfer_trace, item);
+    writer->trace_state = (struct slice){trace->trace_state.data, trace->trace_state.length};
     write_server_span(trace, writer);
     transfer_spans_write(trace->transfer, writer);
+    writer->trace_state = (struct slice){NULL, 0};
 }
 
 static void trace_release(struct trace_item *item) {
     struct transfer_trace *trace = CONTAINER_OF(item, struct transfer_trace, item);
     transfer_job_free(trace->transfer);
+    text_free(&trace->trace_state);
     free(trace);
 }
 

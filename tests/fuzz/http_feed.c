@@ -27,7 +27,7 @@ static void write_request(struct text *out, const struct http_request *request) 
     } shown[] = {
         {HTTP_HEADER_ACCEPT, "accept"},           {HTTP_HEADER_AUTHORIZATION, "authorization"},
         {HTTP_HEADER_CONTENT_TYPE, "type"},       {HTTP_HEADER_ORIGIN, "origin"},
-        {HTTP_HEADER_TRACEPARENT, "traceparent"},
+        {HTTP_HEADER_TRACEPARENT, "traceparent"}, {HTTP_HEADER_TRACESTATE, "tracestate"},
     };
     CHECK(request->started_ns != 0);
     text_append_format(out, "%s path=", methods[request->method]);
