@@ -1,5 +1,5 @@
 // The life of a connection, from accept to the last close callback. Loop thread.
-#include "conn.h"
+#include "conn_internal.h"
 
 #include "bank_api.h"
 #include "clock.h"
@@ -7,12 +7,12 @@
 #include "http_limits.h"
 #include "http_metrics.h"
 #include "job.h"
-#include "problem.h"
 #include "request_dispatch.h"
 #include "server.h"
 
-#include <stdarg.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 // What uv_try_write() left over; its memory lives until the write's callback.
@@ -36,10 +36,18 @@ static void conn_closed(uv_handle_t *handle) {
     server_continue_stopping(server);
 }
 
-static void conn_leave_stream(struct conn *conn) {
+void conn_leave_stream(struct conn *conn) {
     if (conn->reader != NULL) {
         event_stream_remove(conn->reader);
         conn->reader = NULL;
+    }
+}
+
+void conn_count_answer(struct conn *conn, int status) {
+    if (conn->is_uncounted) {
+        conn->is_uncounted = false;
+        http_metrics_publish(server_api(conn->server)->http_metrics, conn->route, conn->method, status,
+                             clock_monotonic_ns() - conn->started_ns);
     }
 }
 
@@ -48,6 +56,7 @@ void conn_close(struct conn *conn) {
         return;
     }
     conn->state = CONN_CLOSING;
+    conn_count_answer(conn, 0);
     if (conn->job != NULL) {
         conn->job->owner = NULL; // it ends by itself: a committed transfer stays
         conn->job = NULL;
@@ -64,28 +73,96 @@ bool conn_is_idle(const struct conn *conn) {
     return conn->state == CONN_READING && !http_parser_is_inside_request(conn->parser);
 }
 
-static void conn_enter(struct conn *conn, enum conn_state state, uint64_t allowed_ms) {
+void conn_enter(struct conn *conn, enum conn_state state, uint64_t allowed_ms) {
     conn->state = state;
     conn->deadline_ms = uv_now(conn->tcp.loop) + allowed_ms;
+    conn->received = 0;
+}
+
+static int conn_descriptor(const struct conn *conn) {
+    uv_os_fd_t descriptor = -1;
+    (void)uv_fileno((const uv_handle_t *)&conn->tcp, &descriptor);
+    return descriptor;
+}
+
+// Bytes that the client's system has not acknowledged. libuv's queue alone would stand still for many seconds while
+// megabytes leave the kernel's buffer slowly.
+static size_t conn_unsent(const struct conn *conn) {
+    int queued = 0;
+    (void)ioctl(conn_descriptor(conn), SIOCOUTQ, &queued);
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp) + (size_t)queued;
+}
+
+// Whether enough bytes have left since the last call, in a state that lasts `period_ms` at a time.
+static bool conn_is_taken(struct conn *conn, uint64_t period_ms) {
+    size_t before = conn->unsent;
+    conn->unsent = conn_unsent(conn);
+    return before >= conn->unsent + RATE_MIN * period_ms / 1000;
+}
+
+// A client that sent its FIN may still read. One that has closed its socket answers bytes with a reset, which is here
+// already if it is on this machine.
+static bool conn_was_reset(const struct conn *conn) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    return conn->read_ended && getsockopt(conn_descriptor(conn), SOL_SOCKET, SO_ERROR, &error, &size) == 0 &&
+           error != 0;
 }
 
 static void conn_parse(struct conn *conn, const char *data, size_t length);
 
+static bool conn_is_answering(const struct conn *conn) {
+    return conn->state == CONN_WORKING || conn->state == CONN_WRITING;
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
     (void)suggested;
-    *buffer = server_read_buffer(conn_of(handle)->server); // what is read is parsed before the next read
+    struct conn *conn = conn_of(handle);
+    *buffer = server_read_buffer(conn->server); // what is read is parsed, or copied, before the next read
+    if (conn_is_answering(conn)) {
+        buffer->len -= conn->unparsed.length; // conn_keep() has stopped reading before that is nothing
+    }
+}
+
+// Whether bytes hold more than the empty lines that some clients send behind a body (RFC 9112 section 2.2).
+static bool hold_a_request(const char *data, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (data[i] != '\r' && data[i] != '\n') {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Bytes that come before the answer is out wait for it, unless it is the connection's last.
+static void conn_keep(struct conn *conn, const char *data, size_t length) {
+    bool is_last = !conn->keep_alive ||
+                   (conn->state == CONN_WORKING && !conn->has_more && server_is_stopping(conn->server));
+    if (is_last) {
+        return;
+    }
+    text_append(&conn->unparsed, data, length);
+    conn->has_more = conn->has_more || hold_a_request(data, length);
+    if (conn->unparsed.length >= HTTP_READ_BUFFER) {
+        CHECK(uv_read_stop((uv_stream_t *)&conn->tcp) == 0);
+    }
 }
 
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer) {
     struct conn *conn = conn_of((uv_handle_t *)stream);
-    if (length < 0) {
+    if (length == UV_EOF && conn_is_answering(conn)) {
+        conn->read_ended = true; // it sends no more, but may still read its answer
+    } else if (length < 0) {
         conn_close(conn); // the client is done, or gone
     } else if (length > 0 && conn->state == CONN_READING) {
+        conn->received += (size_t)length;
         conn_parse(conn, buffer->base, (size_t)length);
+    } else if (length > 0 && conn_is_answering(conn)) {
+        conn_keep(conn, buffer->base, (size_t)length);
     }
 }
 
-static void conn_read(struct conn *conn) {
+void conn_read(struct conn *conn) {
     int status = uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
     CHECK(status == 0 || status == UV_EALREADY);
 }
@@ -93,13 +170,24 @@ static void conn_read(struct conn *conn) {
 // Says that we are done, and lets the client take the answer and leave first: closing at once, with bytes of its
 // still unread, would reset the connection and take the answer with it (RFC 9112 section 9.6).
 static void conn_linger(struct conn *conn) {
-    uv_os_fd_t descriptor;
-    if (uv_fileno((uv_handle_t *)&conn->tcp, &descriptor) != 0 || shutdown(descriptor, SHUT_WR) != 0) {
+    if (conn->read_ended || shutdown(conn_descriptor(conn), SHUT_WR) != 0) {
         conn_close(conn);
         return;
     }
     conn_enter(conn, CONN_LINGERING, LINGER_DEADLINE_MS);
+    conn->unsent = conn_unsent(conn);
     conn_read(conn);
+}
+
+// All bytes that have come are parsed, and no request is complete.
+static void conn_await(struct conn *conn) {
+    if (conn->read_ended) {
+        conn_close(conn);
+    } else if (conn_is_idle(conn) && server_is_draining(conn->server)) {
+        conn_linger(conn);
+    } else {
+        conn_read(conn);
+    }
 }
 
 // The answer is with the client: on to its next request, which may have come already.
@@ -115,15 +203,19 @@ static void conn_answered(struct conn *conn) {
     }
     struct text unparsed = conn->unparsed;
     conn->unparsed = (struct text){0};
-    if (unparsed.length > 0) {
-        conn_parse(conn, unparsed.data, unparsed.length);
-    }
+    conn_parse(conn, unparsed.data, unparsed.length);
     text_free(&unparsed);
-    if (conn_is_idle(conn) && server_is_stopping(conn->server)) {
-        conn_linger(conn); // what was behind the last request was none
-    } else if (conn->state == CONN_READING) {
-        conn_read(conn);
+}
+
+// The kernel has all of the answer. False: the client is known to have left.
+static bool conn_written(struct conn *conn) {
+    if (conn_was_reset(conn)) {
+        conn_close(conn);
+        return false;
     }
+    conn_count_answer(conn, conn->status);
+    conn_answered(conn);
+    return true;
 }
 
 static void on_written(uv_write_t *write, int status) {
@@ -135,22 +227,21 @@ static void on_written(uv_write_t *write, int status) {
         return;
     }
     if (status == 0) {
-        conn_answered(conn);
+        (void)conn_written(conn);
     } else {
         conn_close(conn);
     }
 }
 
-static void conn_write(struct conn *conn, const char *data, size_t length) {
+bool conn_write(struct conn *conn, const char *data, size_t length) {
     uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)data, (unsigned)length); // libuv only reads it
     int written = uv_try_write((uv_stream_t *)&conn->tcp, &buffer, 1);
     if (written == (int)length) {
-        conn_answered(conn);
-        return;
+        return conn_written(conn);
     }
     if (written < 0 && written != UV_EAGAIN) {
         conn_close(conn);
-        return;
+        return false;
     }
     size_t done = written < 0 ? 0 : (size_t)written;
     struct pending_write *pending = memory_allocate_zeroed(sizeof *pending);
@@ -159,100 +250,8 @@ static void conn_write(struct conn *conn, const char *data, size_t length) {
     conn_enter(conn, CONN_WRITING, WRITE_DEADLINE_MS);
     buffer = uv_buf_init(pending->bytes.data, (unsigned)pending->bytes.length);
     CHECK(uv_write(&pending->write, (uv_stream_t *)&conn->tcp, &buffer, 1, on_written) == 0);
-}
-
-void conn_respond(struct conn *conn, const struct http_response *response) {
-    CHECK(conn->state == CONN_WORKING);
-    struct server *server = conn->server;
-    const struct http_request *request = http_parser_request(conn->parser);
-    // The last answer says so when the program stops; requests that are here already are answered first.
-    conn->keep_alive = conn->keep_alive && (conn->has_more || !server_is_stopping(server));
-    struct http_response_framing framing = {
-        .head_only = conn->is_head,
-        .keep_alive = conn->keep_alive,
-        .http_1_0 = request->minor_version == 0,
-        .now_s = server_now_s(server),
-    };
-    http_metrics_publish(server_api(server)->http_metrics, conn->route, request->method, response->status,
-                         clock_monotonic_ns() - request->started_ns);
-    struct text *out = server_write_buffer(server);
-    http_response_write(response, &framing, out);
-    conn_write(conn, out->data, out->length);
-}
-
-void conn_respond_problem(struct conn *conn, int status, const char *format, ...) {
-    struct text detail = {0};
-    va_list arguments;
-    va_start(arguments, format);
-    text_append_format_list(&detail, format, arguments);
-    va_end(arguments);
-    conn_respond_problem_of(conn, status, (struct slice){detail.data, detail.length}, NULL);
-    text_free(&detail);
-}
-
-void conn_respond_problem_of(struct conn *conn, int status, struct slice detail, const struct trace_context *trace) {
-    struct text body = {0};
-    char traceparent[TRACEPARENT_LENGTH];
-    if (trace != NULL) {
-        trace_context_traceparent(trace, traceparent);
-    }
-    problem_write(&body, status, detail, trace);
-    conn_respond(conn, &(struct http_response){
-                           .status = status,
-                           .content_type = PROBLEM_CONTENT_TYPE,
-                           .body = {body.data, body.length},
-                           .traceparent = trace == NULL ? NULL : traceparent,
-                           .retry_after = status == 503 ? RETRY_AFTER_SECONDS : 0,
-                           .asks_for_token = status == 401,
-                       });
-    text_free(&body);
-}
-
-bool conn_stream(struct conn *conn, struct event_reader *reader, struct slice first) {
-    CHECK(conn->state == CONN_WORKING);
-    struct server *server = conn->server;
-    const struct http_request *request = http_parser_request(conn->parser);
-    http_metrics_publish(server_api(server)->http_metrics, conn->route, request->method, 200,
-                         clock_monotonic_ns() - request->started_ns);
-    struct text *out = server_write_buffer(server);
-    http_response_write(&(struct http_response){.status = 200, .content_type = "text/event-stream", .streams = true},
-                        &(struct http_response_framing){.now_s = server_now_s(server)}, out);
-    text_append_slice(out, first);
-    http_parser_next(conn->parser);
-    conn->reader = reader;
-    conn_enter(conn, CONN_STREAMING, 0);
-    int buffer = EVENT_SOCKET_BUFFER;
-    (void)uv_send_buffer_size((uv_handle_t *)&conn->tcp, &buffer); // what a slow reader may hold of the kernel's memory
-    conn_read(conn);                                               // to notice that it leaves
-    size_t taken;
-    if (!conn_stream_write(conn, &(struct slice){out->data, out->length}, 1, &taken)) {
-        return false;
-    }
-    if (taken < out->length) {
-        conn_close(conn); // an empty socket takes more than this
-    }
-    return conn->state == CONN_STREAMING;
-}
-
-bool conn_stream_write(struct conn *conn, const struct slice *pieces, size_t count, size_t *taken) {
-    uv_buf_t buffers[2];
-    CHECK(count <= 2);
-    for (size_t i = 0; i < count; i++) {
-        buffers[i] = uv_buf_init((char *)(uintptr_t)pieces[i].data, (unsigned)pieces[i].length);
-    }
-    int written = uv_try_write((uv_stream_t *)&conn->tcp, buffers, (unsigned)count);
-    *taken = written < 0 ? 0 : (size_t)written;
-    if (written < 0 && written != UV_EAGAIN) {
-        conn_close(conn);
-        return false;
-    }
+    conn->unsent = conn_unsent(conn);
     return true;
-}
-
-void conn_stream_end(struct conn *conn, struct slice last) {
-    conn_leave_stream(conn);
-    conn->keep_alive = false;
-    conn_write(conn, last.data, last.length);
 }
 
 void conn_client_address(const struct conn *conn, char out[static CLIENT_ADDRESS_LENGTH]) {
@@ -278,28 +277,13 @@ struct conn *conn_of_job(struct job *job) {
     return conn;
 }
 
-// Bytes that no request can be made of: say what is wrong with them, and end.
-static void conn_refuse(struct conn *conn, int status, const char *detail) {
-    struct text body = {0};
-    problem_write(&body, status, slice_of(detail), NULL);
-    struct http_response response = {.status = status,
-                                     .content_type = PROBLEM_CONTENT_TYPE,
-                                     .body = {body.data, body.length},
-                                     .retry_after = status == 503 ? RETRY_AFTER_SECONDS : 0};
-    struct http_response_framing framing = {.now_s = server_now_s(conn->server)};
-    http_metrics_publish(server_api(conn->server)->http_metrics, NULL, HTTP_METHOD_OTHER, status, 0);
-    struct text *out = server_write_buffer(conn->server);
-    http_response_write(&response, &framing, out);
-    text_free(&body);
-    conn->keep_alive = false;
-    conn_write(conn, out->data, out->length);
-}
-
 static void conn_start_request(struct conn *conn) {
     const struct http_request *request = http_parser_request(conn->parser);
     conn_enter(conn, CONN_WORKING, 0); // as long as the work takes
     conn->keep_alive = request->keep_alive;
-    conn->is_head = request->method == HTTP_METHOD_HEAD;
+    conn->method = request->method;
+    conn->started_ns = request->started_ns;
+    conn->is_uncounted = true;
     conn->route = NULL;
     request_dispatch(server_api(conn->server), conn, request);
 }
@@ -315,10 +299,11 @@ static void conn_parse(struct conn *conn, const char *data, size_t length) {
     conn->parsing = true;
     while (length > 0 && conn->state == CONN_READING) {
         bool was_idle = conn_is_idle(conn);
+        bool had_head = http_parser_has_head(conn->parser);
         size_t used = 0;
         switch (http_parser_feed(conn->parser, data, length, &used)) {
         case HTTP_PARSE_MORE:
-            if (was_idle && !conn_is_idle(conn)) {
+            if ((was_idle && !conn_is_idle(conn)) || had_head != http_parser_has_head(conn->parser)) {
                 conn_enter(conn, CONN_READING, REQUEST_DEADLINE_MS);
             }
             if (http_parser_take_expectation(conn->parser)) {
@@ -326,7 +311,7 @@ static void conn_parse(struct conn *conn, const char *data, size_t length) {
             }
             break;
         case HTTP_PARSE_REQUEST:
-            conn->has_more = used < length;
+            conn->has_more = hold_a_request(data + used, length - used);
             conn_start_request(conn);
             break;
         case HTTP_PARSE_ERROR: {
@@ -340,9 +325,13 @@ static void conn_parse(struct conn *conn, const char *data, size_t length) {
         length -= used;
     }
     conn->parsing = false;
-    if (conn->state == CONN_WORKING || conn->state == CONN_WRITING) {
+    if (conn_is_answering(conn)) {
         text_append(&conn->unparsed, data, length);
-        CHECK(uv_read_stop((uv_stream_t *)&conn->tcp) == 0);
+        if (conn->unparsed.length >= HTTP_READ_BUFFER) {
+            CHECK(uv_read_stop((uv_stream_t *)&conn->tcp) == 0);
+        }
+    } else if (conn->state == CONN_READING) {
+        conn_await(conn);
     }
 }
 
@@ -355,13 +344,29 @@ void conn_check_deadline(struct conn *conn, uint64_t now_ms) {
     case CONN_STREAMING:
     case CONN_CLOSING: return; // the work is bounded by itself
     case CONN_READING:
-        if (http_parser_is_inside_request(conn->parser)) {
-            conn_refuse(conn, 408, "The request was not complete within 10 seconds: send it faster");
+        if (!http_parser_is_inside_request(conn->parser)) {
+            break;
+        }
+        if (http_parser_has_head(conn->parser) && conn->received >= RATE_MIN * REQUEST_DEADLINE_MS / 1000) {
+            conn_enter(conn, CONN_READING, REQUEST_DEADLINE_MS);
+        } else {
+            conn_refuse(conn, 408,
+                        "The request came too slowly: send its head within 10 seconds, and at least 1 KiB of its body "
+                        "a second");
+        }
+        return;
+    case CONN_WRITING:
+        if (conn_is_taken(conn, WRITE_DEADLINE_MS)) {
+            conn_enter(conn, CONN_WRITING, WRITE_DEADLINE_MS);
             return;
         }
         break;
-    case CONN_WRITING:
-    case CONN_LINGERING: break;
+    case CONN_LINGERING:
+        if (!server_is_stopping(conn->server) && conn_is_taken(conn, LINGER_DEADLINE_MS)) {
+            conn_enter(conn, CONN_LINGERING, LINGER_DEADLINE_MS);
+            return;
+        }
+        break;
     }
     conn_close(conn);
 }

@@ -1,7 +1,8 @@
 // A connection: its socket, its parser, and the one request it is busy with. Loop thread.
 //
-// It reads only while it is not busy, so nothing can pull a request away from under a worker. Its memory goes in
-// one place, the close callback of its socket.
+// While it is busy, the bytes that come are kept, and a client that resets the connection is noticed. Nothing can
+// pull a request away from under a worker: its job ends by itself. The connection's memory goes in one place, the close
+// callback of its socket.
 #ifndef SERVER_CONN_H
 #define SERVER_CONN_H
 
@@ -36,26 +37,33 @@ struct conn {
     enum conn_state state;
     struct http_parser *parser;
     struct text unparsed;        // bytes behind the request being worked on
-    bool has_more;               // there were such bytes when it began
+    bool has_more;               // they begin another request
     const struct route *route;   // of the request being worked on, or NULL
     struct job *job;             // that will answer it, or NULL
     struct event_reader *reader; // that it is, or NULL
-    uint64_t deadline_ms;        // loop time at which the present state has lasted too long
-    bool is_head;
-    bool keep_alive; // wanted by the request being worked on
-    bool parsing;    // conn_parse() is on the stack
+    uint64_t deadline_ms;        // loop time at which the present state is ended, unless enough bytes have moved
+    size_t received;             // bytes read since the deadline was set
+    size_t unsent;               // bytes that the client had not taken when the deadline was set
+    uint64_t started_ns;         // monotonic: the first byte of the request being worked on
+    int status;                  // of its answer, once there is one
+    enum http_method method;     // of the request being worked on
+    bool is_uncounted;           // the metrics do not have it yet
+    bool keep_alive;             // wanted by the request being worked on
+    bool parsing;                // conn_parse() is on the stack
+    bool read_ended;             // the client has sent its FIN
 };
 
 // Takes a connection from the listening socket.
 void conn_accept(struct server *server, uv_stream_t *listener);
 
-// Answers the request being worked on. Once a request; the response's parts may be freed afterwards.
-void conn_respond(struct conn *conn, const struct http_response *response);
+// Answers the request being worked on. Once a request; the response's parts may be freed afterwards. False: the client
+// is known to have left without the answer.
+bool conn_respond(struct conn *conn, const struct http_response *response);
 
 // Answers with application/problem+json (RFC 9457).
 void conn_respond_problem(struct conn *conn, int status, const char *format, ...) PRINTF_LIKE(3, 4);
 // The same about a request that has a trace (or NULL): its id goes into the body, its context into the headers.
-void conn_respond_problem_of(struct conn *conn, int status, struct slice detail, const struct trace_context *trace);
+bool conn_respond_problem_of(struct conn *conn, int status, struct slice detail, const struct trace_context *trace);
 
 // Where the client is, as text; "" if that is not known any more.
 #define CLIENT_ADDRESS_LENGTH 64

@@ -11,19 +11,21 @@
 #include "server.h"
 #include "transfer_trace.h"
 
-static void respond_record(struct conn *conn, const struct transfer_job *transfer) {
+// False: the client had left.
+static bool respond_record(struct conn *conn, const struct transfer_job *transfer) {
     struct transfer_record record;
     struct text body = {0};
     char traceparent[TRACEPARENT_LENGTH];
     transfer_record_of(&transfer->request, &transfer->result, &record);
     json_write_record(&body, &record);
     trace_context_traceparent(&transfer->request.trace, traceparent);
-    conn_respond(conn, &(struct http_response){
-                           .status = 200,
-                           .body = {body.data, body.length},
-                           .traceparent = traceparent,
-                       });
+    bool taken = conn_respond(conn, &(struct http_response){
+                                        .status = 200,
+                                        .body = {body.data, body.length},
+                                        .traceparent = traceparent,
+                                    });
     text_free(&body);
+    return taken;
 }
 
 // What is known, and what is not, of a transfer whose outcome is unknown.
@@ -158,17 +160,18 @@ static void end_transfer(struct transfer_job *transfer) {
     struct text detail = {0};
     int status = status_of(transfer, &detail);
     struct slice told = {detail.data, detail.length};
+    bool taken = false;
     if (conn != NULL) {
         database_watch_heard(&server_api(conn->server)->watch, transfer->job.database);
         if (status == 200) {
-            respond_record(conn, transfer);
+            taken = respond_record(conn, transfer);
         } else {
-            conn_respond_problem_of(conn, status, told, &transfer->request.trace);
+            taken = conn_respond_problem_of(conn, status, told, &transfer->request.trace);
         }
     }
     events_transfer_ended(transfer, status, told);
     text_free(&detail);
-    transfer_trace_end(transfer, conn == NULL ? 0 : status);
+    transfer_trace_end(transfer, taken ? status : 0);
 }
 
 static void transfer_finished(struct job *job) {

@@ -18,12 +18,14 @@
 // Descriptors that are not connections: database sessions come on top of these.
 #define DESCRIPTORS_RESERVED 64
 
-// Deadlines in milliseconds; the sweep that enforces them is this coarse.
+// Deadlines in milliseconds; the sweep that enforces them is this coarse. While a body, or an answer, moves at RATE_MIN
+// at least, its deadline is set anew each time it passes.
 #define SWEEP_INTERVAL_MS 250
-#define REQUEST_DEADLINE_MS 10000 // from a request's first byte to its last (slowloris)
+#define REQUEST_DEADLINE_MS 10000 // from a request's first byte to the end of its head (slowloris), and for its body
 #define IDLE_DEADLINE_MS 75000    // between requests
 #define WRITE_DEADLINE_MS 10000   // until the client has taken its answer
 #define LINGER_DEADLINE_MS 1000   // after the last answer, for the client to close its side
+#define RATE_MIN 1024             // bytes a second
 
 #define RETRY_AFTER_SECONDS 1 // with a 503
 

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 #define STATUS_FIRST 200
-#define STATUS_COUNT 400 // 200..599
+#define STATUS_COUNT 400         // 200..599
+#define STATUS_NONE STATUS_COUNT // the place behind them
 
 struct http_series {
     struct metric *requests;
@@ -24,16 +25,17 @@ struct http_metrics {
 
 struct http_metrics *http_metrics_add(struct metrics *metrics) {
     struct http_metrics *http = memory_allocate_zeroed(sizeof *http);
-    http->requests = metrics_add_family(metrics, &(struct metric_definition){
-                                                     .kind = METRIC_COUNTER,
-                                                     .name = "http_requests_total",
-                                                     .help = "Requests answered.",
-                                                     .labels = {"method", "route", "code"},
-                                                 });
+    http->requests = metrics_add_family(metrics,
+                                        &(struct metric_definition){
+                                            .kind = METRIC_COUNTER,
+                                            .name = "http_requests_total",
+                                            .help = "Requests that have ended; code none: no answer was delivered.",
+                                            .labels = {"method", "route", "code"},
+                                        });
     http->durations = metrics_add_family(metrics, &(struct metric_definition){
                                                       .kind = METRIC_HISTOGRAM,
                                                       .name = "http_request_duration_seconds",
-                                                      .help = "From a request's first byte to its answer.",
+                                                      .help = "From a request's first byte to its end.",
                                                       .labels = {"method", "route", "code"},
                                                       .bounds = metrics_latency_bounds,
                                                       .bound_count = metrics_latency_bound_count,
@@ -57,16 +59,17 @@ static const char *method_name(enum http_method method) {
 
 static struct http_series *series_of(struct http_metrics *http, const struct route *route, enum http_method method,
                                      int status) {
-    CHECK(status >= STATUS_FIRST && status < STATUS_FIRST + STATUS_COUNT);
+    CHECK(status == 0 || (status >= STATUS_FIRST && status < STATUS_FIRST + STATUS_COUNT));
     struct http_series **row = &http->series[route == NULL ? ROUTES_MAX : route_index(route)][method];
     if (*row == NULL) {
-        *row = memory_allocate_zeroed(STATUS_COUNT * sizeof **row);
+        *row = memory_allocate_zeroed((STATUS_COUNT + 1) * sizeof **row);
     }
-    struct http_series *series = &(*row)[status - STATUS_FIRST];
+    struct http_series *series = &(*row)[status == 0 ? STATUS_NONE : status - STATUS_FIRST];
     if (series->requests == NULL) {
         char code[8];
         (void)snprintf(code, sizeof code, "%d", status);
-        const char *labels[] = {method_name(method), route == NULL ? "none" : route->template, code};
+        const char *labels[] = {method_name(method), route == NULL ? "none" : route->template,
+                                status == 0 ? "none" : code};
         series->requests = metric_with(http->requests, labels);
         series->duration = metric_with(http->durations, labels);
     }

@@ -14,7 +14,8 @@ struct http_metrics; // handles into a registry, which must outlive them
 MUST_CHECK struct http_metrics *http_metrics_add(struct metrics *metrics);
 void http_metrics_free(struct http_metrics *http);
 
-// An answer was given. `route` is NULL for a request that found none, or was never understood.
+// A request has ended. `route` is NULL for a request that found none, or was never understood. The status is 0 when no
+// answer was delivered, because the client had left or the server was stopped: its code is "none".
 void http_metrics_publish(struct http_metrics *http, const struct route *route, enum http_method method, int status,
                           uint64_t duration_ns);
 

@@ -34,6 +34,7 @@ struct http_parser {
     struct kept_span *value; // of the header being read; NULL: not one of ours
     size_t header_bytes;
     bool inside_request;
+    bool has_method;
     bool headers_complete;
     bool complete;
     bool expects_continue;
@@ -78,6 +79,11 @@ static int on_message_begin(llhttp_t *llhttp) {
     struct http_parser *parser = parser_of(llhttp);
     parser->inside_request = true;
     parser->request.started_ns = clock_monotonic_ns();
+    return HPE_OK;
+}
+
+static int on_method_complete(llhttp_t *llhttp) {
+    parser_of(llhttp)->has_method = true;
     return HPE_OK;
 }
 
@@ -294,6 +300,7 @@ static int on_message_complete(llhttp_t *llhttp) {
 
 static const llhttp_settings_t callbacks = {
     .on_message_begin = on_message_begin,
+    .on_method_complete = on_method_complete,
     .on_url = on_url,
     .on_header_field = on_header_field,
     .on_header_field_complete = on_header_field_complete,
@@ -362,6 +369,14 @@ bool http_parser_is_inside_request(const struct http_parser *parser) {
     return parser->inside_request;
 }
 
+bool http_parser_has_head(const struct http_parser *parser) {
+    return parser->headers_complete && !parser->complete;
+}
+
+enum http_method http_parser_method(const struct http_parser *parser) {
+    return parser->has_method ? method_of(parser->llhttp.method) : HTTP_METHOD_OTHER;
+}
+
 bool http_parser_take_expectation(struct http_parser *parser) {
     bool expects = parser->expects_continue;
     parser->expects_continue = false;
@@ -381,6 +396,7 @@ void http_parser_next(struct http_parser *parser) {
     memset(parser->headers, 0, sizeof parser->headers);
     parser->request = (struct http_request){0};
     parser->header_bytes = 0;
+    parser->has_method = false;
     parser->headers_complete = false;
     parser->complete = false;
     parser->expects_continue = false;

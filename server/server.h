@@ -23,6 +23,7 @@ MUST_CHECK bool server_listen(struct server *server, struct text *problem);
 // closed every handle. A second call gives up on what is still under way.
 void server_stop(struct server *server);
 MUST_CHECK bool server_is_stopping(const struct server *server);
+MUST_CHECK bool server_is_draining(const struct server *server); // idle connections are not read any longer
 
 // For the connections.
 MUST_CHECK struct bank_api *server_api(struct server *server);

@@ -51,6 +51,10 @@ void server_continue_stopping(struct server *server) {
     }
 }
 
+bool server_is_draining(const struct server *server) {
+    return server->stage >= STOP_DRAINING;
+}
+
 static void on_job_finished(void *owner) {
     server_continue_stopping(owner);
 }

@@ -25,7 +25,7 @@ struct transfer_trace {
     uint8_t parent_span_id[SPAN_ID_BYTES];
     uint64_t started_ns; // monotonic, as the next
     uint64_t ended_ns;
-    int status; // 0: nobody was there any more
+    int status; // 0: no answer was delivered
     uint8_t http_minor;
     char client_address[CLIENT_ADDRESS_LENGTH];
     char server_address[HOST_KEPT];
@@ -107,8 +107,10 @@ static void write_server_span(const struct transfer_trace *trace, struct otlp_wr
     if (trace->status != 0) {
         otlp_attribute_integer(writer, "http.response.status_code", trace->status);
     }
-    bool failed = trace->status >= 500;
-    if (failed) {
+    bool failed = trace->status >= 500 || trace->status == 0;
+    if (trace->status == 0) {
+        otlp_attribute_string(writer, "error.type", SLICE_LITERAL("answer_not_delivered"));
+    } else if (failed) {
         char code[16];
         (void)snprintf(code, sizeof code, "%d", trace->status);
         otlp_attribute_string(writer, "error.type", slice_of(code));

@@ -13,7 +13,7 @@ struct transfer_trace;
 void transfer_trace_begin(const struct exchange *exchange, struct transfer_job *transfer);
 
 // When all is over: offers the trace, with the job, to the exporter if it is to be kept, and frees the job otherwise.
-// `status` is what was answered, 0 if nobody was there any more.
+// `status` is what was answered, 0 if no answer was delivered.
 void transfer_trace_end(struct transfer_job *transfer, int status);
 
 #endif

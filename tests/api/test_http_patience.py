@@ -1,5 +1,6 @@
 """Clients that are slow, gone, greedy or many: none of them costs the others anything."""
 
+import concurrent.futures
 import resource
 import select
 import socket
@@ -9,7 +10,9 @@ import time
 import pytest
 
 from client import transfer_body
+from collector import Collector
 from pace import HANG_GUARD, eventually, scaled
+from problem import assert_problem
 from wire import request_bytes
 
 POST_TRANSFER = request_bytes("POST", "/transfer", "Content-Type: application/json",
@@ -48,6 +51,62 @@ def test_a_client_that_leaves_at_the_barrier(bank, how):
     assert bank.transfer("alice", "charlie", "800").json()["status"] == "success"
     eventually(lambda: len(bank.recorded()) == 2, "both are recorded")
     assert bank.balance("alice") == -600
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_an_answer_that_nobody_took_is_not_claimed(start_bank, how):
+    """The transfer stays, but neither the metrics nor the trace say that its client was answered."""
+    collector = Collector()
+    bank = start_bank(OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, OTEL_BSP_SCHEDULE_DELAY=20)
+    bank.set(barrier_enabled=True)
+    wire = bank.wire().send(POST_TRANSFER)
+    bank.until_waiting_at_the_barrier(1)
+    leave(wire, how)
+    taken = bank.transfer("alice", "charlie", "800").json()
+    codes = eventually(lambda: len(found := {labels["code"]: bank.metric("http_requests_total", **labels)
+                                             for labels in bank.scrape().labels("http_requests_total")
+                                             if labels["route"] == "/transfer"}) == 2 and found, "both are counted")
+    assert codes == {"200": 1, "none": 1}
+    assert bank.metric("http_request_duration_seconds_count", route="/transfer", code="none") == 1
+    left, = (row for row in bank.rows("SELECT * FROM transfers") if row["id"] != taken["id"])
+    assert left["status"] == "success"
+    server, = (span for span in collector.until_trace(left["trace_id"]) if span.name == "POST /transfer")
+    assert "http.response.status_code" not in server.attributes
+    assert (server.attributes["error.type"], server.status["code"]) == ("answer_not_delivered", 2)
+    collector.stop()
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_a_client_that_left_is_noticed(bank, how):
+    """A reset at once, while the transfer waits; a client that has only said that it sends no more keeps its
+    connection, because it may still read."""
+    bank.set(barrier_enabled=True, barrier_timeout_ms=600000)
+    wire = bank.wire().send(POST_TRANSFER)
+    bank.until_waiting_at_the_barrier(1)
+    here = bank.metric("process_open_fds")
+    leave(wire, how)
+    if how == "reset":
+        eventually(lambda: bank.metric("process_open_fds") < here, "the descriptor is given back")
+    assert bank.metric("barrier_waiting_count") == 1
+    bank.set(barrier_enabled=False)
+    eventually(lambda: bank.recorded(), "the transfer is recorded")
+    eventually(lambda: bank.metric("process_open_fds") < here, "nothing is kept")
+
+
+def test_a_half_closed_client_that_waits(bank):
+    """nc -N: it sends no more, and gets its answers, also to what it had sent behind; they count as answered."""
+    bank.set(delay_enabled=True, delay_ms=150)
+    before = bank.metric("http_requests_total", route="/transfer", code="200")
+    with bank.wire() as wire:
+        wire.send(POST_TRANSFER)
+        bank.until_in_progress(1)
+        wire.send(request_bytes("GET", "/accounts/alice"))
+        wire.socket.shutdown(socket.SHUT_WR)
+        assert wire.answer().json()["from_balance_after"] == 200
+        assert wire.answer().json()["balance"] == 200
+        wire.ends()
+        assert not wire.was_reset
+    assert bank.metric("http_requests_total", route="/transfer", code="200") == before + 1
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
@@ -104,6 +163,60 @@ def test_slow_requests_run_out_of_time(bank):
     assert at_rest.send(request_bytes("GET", "/health")).answer().status == 200
     at_rest.close()
     assert bank.recorded() == []
+
+
+def reads_slowly(bank, target, bytes_a_second):
+    """The whole body of an answer, taken a little at a time, through a small window and small packets."""
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)
+        client.settimeout(HANG_GUARD)
+        client.connect((bank.host, bank.port))
+        client.sendall(request_bytes("GET", target, "Connection: close"))
+        received = b""
+        while data := client.recv(bytes_a_second // 20):
+            received += data
+            time.sleep(0.05 * len(data) / (bytes_a_second // 20))
+    head, body = received.split(b"\r\n\r\n", 1)
+    return head, body
+
+
+def sends_slowly(bank, body, bytes_a_second):
+    """Begins to send; the answer, whenever it comes."""
+    with bank.wire() as wire:
+        wire.send(request_bytes("POST", "/transfer", "Content-Type: application/json", f"Content-Length: {len(body)}"))
+        for start in range(0, len(body), bytes_a_second // 4):
+            wire.send_what_is_taken(body[start:start + bytes_a_second // 4])
+            if select.select([wire.socket], [], [], 0.25)[0]:
+                break
+        return wire.answer()
+
+
+def test_slow_and_steady_clients(bank):
+    """As long as bytes move no deadline passes: an answer of 1.7 MB at 100 kB/s and a body of 36 KB at 3 kB/s take
+    longer than any. A body that trickles is refused meanwhile."""
+    asset = "/page/vendor-swagger-ui-bundle.js"
+    whole = bank.get(asset).body
+    body = transfer_body("alice", "bob", "100").encode()
+    with concurrent.futures.ThreadPoolExecutor(3) as threads:
+        read = threads.submit(reads_slowly, bank, asset, 100_000)
+        sent = threads.submit(sends_slowly, bank, body + b" " * 36_000, 3_000)
+        trickled = threads.submit(sends_slowly, bank, body + b" " * 36_000, 40)
+        head, content = read.result()
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert (len(content), content == whole) == (len(whole), True)
+        assert sent.result().json()["from_balance_after"] == 900
+        assert_problem(trickled.result(), 408)
+
+
+def test_a_reader_that_stands_still(bank):
+    """It is cut off, and counted as not answered."""
+    before = bank.metric("http_requests_total", route="/page/{name}", code="none")
+    with bank.wire() as wire:
+        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        wire.send(request_bytes("GET", "/page/vendor-swagger-ui-bundle.js") * 8)
+        eventually(lambda: bank.metric("http_requests_total", route="/page/{name}", code="none") > before,
+                   "it is given up on", 3 * HANG_GUARD)
 
 
 def test_a_client_that_does_not_read(bank):

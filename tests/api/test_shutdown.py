@@ -304,3 +304,45 @@ def test_a_pipeline_on_the_wire_at_the_signal(start_bank):
         assert [answer.status for answer in answers] == [200, 200, 200]
         wire.ends()
     bank.ends_well()
+
+
+TRANSFER_HEAD, TRANSFER_BODY = POST_TRANSFER.split(b"\r\n\r\n")
+EXPECTING = TRANSFER_HEAD + b"\r\nExpect: 100-continue\r\n\r\n"
+HALF = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+WHOLE = request_bytes("GET", "/health")
+
+
+# What is sent before the signal, what is sent when idle connections have been closed, and the answers in between.
+@pytest.mark.parametrize("before, after, statuses", [
+    (HALF, b"\r\n", [200]), (HALF, b"\r\n\r\n", [200]), (HALF, b"\r\n\r\n\r\n\n", [200]),
+    (HALF, b"\r\n" + WHOLE, [200, 200]), (HALF, b"\r\n" + WHOLE + b"\r\n", [200, 200]),
+    (HALF, b"\r\n\x16\x03\x01", [200, 400]), (HALF, b"no header\r\n\r\n", [400]),
+    (POST_TRANSFER[:-1], b"}\r\n", [503]), (POST_TRANSFER[:-1], b"}" + WHOLE + b"\r\n", [503, 200]),
+    (EXPECTING, TRANSFER_BODY + b"\r\n", [100, 503]), (b"\r\n", b"", []), (WHOLE + b"\r\n", b"", [200])])
+def test_no_connection_is_waited_for_in_vain(start_bank, before, after, statuses):
+    """Whatever a connection was in the middle of, it is over with its last answer: a client that stays costs no more
+    than the moment it is given to leave, far less than the shutdown's time."""
+    bank = start_bank(SHUTDOWN_TIMEOUT_MS=600000)
+    with bank.wire() as idle, bank.wire() as wire:
+        wire.send(before)
+        eventually(lambda: has_read_from(bank, 2), "it is read")
+        bank.signal()
+        idle.ends()
+        wire.send_what_is_taken(after)
+        assert [wire.answer().status for _ in statuses] == statuses
+        wire.ends()
+        bank.ends_well()
+    assert "time is over" not in bank.log()
+
+
+def test_empty_lines_behind_a_request_that_is_asleep(start_bank):
+    """They are no next request: the answer says that the connection closes, and it does."""
+    bank = start_bank(DEBUG_DELAY_ENABLED="true", DEBUG_DELAY_MS=60000, SHUTDOWN_TIMEOUT_MS=600000)
+    with bank.wire() as wire:
+        wire.send(POST_TRANSFER + b"\r\n")
+        bank.until_in_progress(1)
+        bank.signal()
+        answer = wire.answer()
+        assert (answer.status, answer.headers["Connection"]) == (200, "close")
+        wire.ends()
+        bank.ends_well()
