@@ -380,6 +380,11 @@ ORDER BY from_us;
 
 -- ---- The reset ----
 
+-- A reset waits for a table that somebody has locked before it holds any row: transfers that do not need that table must
+-- not wait behind the reset.
+-- name: reset_lock_tables LOCK accounts
+LOCK TABLE accounts, transfers, past_transfers, lab_totals IN ROW EXCLUSIVE MODE;
+
 -- One reset at a time, of all servers, and none in the middle of a transfer that agreed on this lock alone.
 -- name: reset_lock_advisory SELECT none
 SELECT pg_advisory_xact_lock(8000150022);

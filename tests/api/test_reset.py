@@ -137,6 +137,22 @@ def test_a_reset_in_the_middle_of_a_transfer(bank, background, strategy):
     assert bank.balance("alice") == 1000
 
 
+@pytest.mark.parametrize("table", ["past_transfers", "lab_totals"])
+def test_a_reset_that_waits_for_a_table_holds_no_row(bank, background, table):
+    """Somebody has locked a table that only the reset needs: transfers go on."""
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        reset = background(bank.post, "/reset")
+        bank.until_waiting_for_locks(1)
+        for strategy in SAFE:
+            assert bank.transfer("alice", "bob", 1, strategy).status == 200, strategy
+        assert not reset.done()
+        session.rollback()
+    assert reset.result(HANG_GUARD).status == 200
+    assert bank.balances() == {"alice": 1000, "bob": 500, "charlie": 200}
+
+
 def test_two_servers_reset_a_bank_without_accounts(start_bank, background):
     """No row of an account is there to be waited for."""
     first = start_bank()
