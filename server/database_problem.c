@@ -14,6 +14,11 @@ void respond_database_problem(struct conn *conn, enum db_status status) {
         conn_respond_problem(conn, 504, "The database took too long: try again when it is less busy");
         return;
     case DB_CONFLICT: conn_respond_problem(conn, 503, "Others were changing the same rows: try again"); return;
+    case DB_NOT_ASKED:
+        conn_respond_problem(conn, 503, "%s, so this request was not run: try again in a moment",
+                             server_is_stopping(conn->server) ? "The server is stopping"
+                                                              : "Too many requests of this kind are waiting");
+        return;
     case DB_OUT_OF_RANGE:
     case DB_CONDITION_FAILED:
     case DB_NULL_REFUSED:

@@ -79,7 +79,7 @@ void handle_account(struct exchange *exchange) {
         struct accounts_job *read = accounts_job_new(text_terminated(&id));
         read->job.finished = account_finished;
         conn_expect(exchange->conn, &read->job);
-        pool_submit_read(exchange->api->pool, read);
+        pool_submit(exchange->api->pool, &read->job);
     }
     text_free(&id);
 }
@@ -137,6 +137,6 @@ void handle_reset(struct exchange *exchange) {
         reset->events = exchange->api->events;
         reset->job.finished = reset_finished;
         conn_expect(exchange->conn, &reset->job);
-        pool_submit_reset(exchange->api->pool, reset);
+        pool_submit(exchange->api->pool, &reset->job);
     }
 }

@@ -2,6 +2,7 @@
 #include "bank_api.h"
 #include "conn.h"
 #include "content_type.h"
+#include "database_problem.h"
 #include "handlers.h"
 #include "server.h"
 
@@ -17,7 +18,9 @@ static void refresh_span_counts(struct bank_api *api) {
 static void metrics_finished(struct job *job) {
     struct scrape_job *scrape = CONTAINER_OF(job, struct scrape_job, job);
     struct conn *conn = conn_of_job(job);
-    if (conn != NULL) {
+    if (conn != NULL && job->database == DB_NOT_ASKED) {
+        respond_database_problem(conn, job->database);
+    } else if (conn != NULL) {
         struct bank_api *api = server_api(conn->server);
         database_watch_heard(&api->watch, job->database);
         process_metrics_set(api->process_metrics, &scrape->process);

@@ -57,7 +57,7 @@ struct server *server_new(uv_loop_t *loop, struct bank_api *api) {
     struct server *server = memory_allocate_zeroed(sizeof *server);
     server->loop = loop;
     server->api = api;
-    server->connection_limit = connection_limit(pool_threads(api->pool));
+    server->connection_limit = connection_limit(pool_sessions(api->pool));
     uv_update_time(loop);
     learn_realtime(server);
     CHECK(uv_tcp_init(loop, &server->listener) == 0);

@@ -13,7 +13,7 @@ static void audit_job_run(struct job *job, struct worker *worker) {
 
 struct audit_job *audit_job_new(void) {
     struct audit_job *audit = memory_allocate_zeroed(sizeof *audit);
-    job_init(&audit->job, audit_job_run);
+    job_init(&audit->job, JOB_AUDIT, audit_job_run);
     return audit;
 }
 

@@ -15,7 +15,8 @@
 #define WORKER_THREADS_MIN 4
 #define WORKER_THREADS_MAX 512
 #define WORKER_THREADS_DEFAULT 32
-// One worker in eight, at least one, is kept from transfers, so that reads pass while every transfer waits.
+// One worker in eight, at least one, is the reserve: transfers do not run there. The other kinds of work share it, and
+// each of them has a thread of its own besides (job.h), so the pool has more threads than WORKER_THREADS.
 #define WORKER_RESERVE(threads) ((threads) / 8 > 0 ? (threads) / 8 : 1)
 // clang-format off
 #define TRANSFER_SLOTS(threads) ((threads) - WORKER_RESERVE(threads))
@@ -28,6 +29,7 @@
 #define TRANSFER_QUEUE_LIMIT_MIN 1
 #define TRANSFER_QUEUE_LIMIT_MAX 100000
 #define TRANSFER_QUEUE_LIMIT_DEFAULT 1024
+#define JOB_QUEUE_LIMIT 1024 // of each other kind: jobs that may wait for a thread
 
 // The gates.
 #define BARRIER_COUNT_MIN 2
@@ -49,6 +51,8 @@
 #define DATABASE_WATCH_INTERVAL_MS 1000
 #define DATABASE_WATCH_TIMEOUT_MS 3000
 #define SCRAPE_TIMEOUT_MS 1000 // for the balances on /metrics: a scraper waits a second or two for the whole page
+#define SCRAPE_STATEMENT_TIMEOUT_MS                                                                                    \
+    450 // a scrape reads twice; PostgreSQL must end a slow statement before we give up on it
 
 // A transaction that lost against another (40001, 40P01) is tried again, each time after a longer, jittered pause.
 #define TRANSFER_ATTEMPTS_MAX 12
@@ -73,9 +77,9 @@
 #define FEED_EVENTS_MAX 4096
 
 static_assert(TRANSFER_SLOTS(WORKER_THREADS_MIN) >= BARRIER_COUNT_MIN, "the smallest pool must hold the smallest race");
-static_assert(WORKER_THREADS_MAX <= 1024, "libuv clamps its pool to 1024 threads");
 static_assert(DATABASE_LOCK_TIMEOUT_MS > 2 * DELAY_MS_MAX, "a racer must outlast the delay of the lock's holder");
 static_assert(DATABASE_STATEMENT_TIMEOUT_MS > DATABASE_LOCK_TIMEOUT_MS, "the lock's timeout must speak first");
+static_assert(SCRAPE_TIMEOUT_MS > 2 * SCRAPE_STATEMENT_TIMEOUT_MS, "the server's timeouts must speak first");
 static_assert(DATABASE_ANSWER_TIMEOUT_MS > DATABASE_STATEMENT_TIMEOUT_MS, "the server's timeouts must speak first");
 
 #endif

@@ -50,7 +50,7 @@ static void writer_run(struct job *job, struct worker *worker) {
 struct batch_writer *batch_writer_new(struct batch_job *first, bool is_patient,
                                       void (*booked)(struct batch_writer *writer, struct batch_job *batch)) {
     struct batch_writer *writer = memory_allocate_zeroed(sizeof *writer);
-    job_init(&writer->job, writer_run);
+    job_init(&writer->job, JOB_TRANSFER, writer_run);
     writer->job.is_long = true;
     writer->first = first;
     writer->is_patient = is_patient;

@@ -23,6 +23,7 @@ enum db_status {
     DB_OUT_OF_RANGE,     // 22003: a number does not fit its column
     DB_CONDITION_FAILED, // 22012: a statement's own condition did not hold; it divides by zero to undo itself
     DB_NULL_REFUSED,     // 23502: likewise, where an account was deleted since it was read
+    DB_NOT_ASKED,        // the pool did not run the job: its queue was full, or the program is stopping
     DB_ROLLED_BACK,      // COMMIT answered ROLLBACK: the transaction had failed before
     DB_FAILED,           // anything else; the log has PostgreSQL's words
 };

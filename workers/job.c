@@ -18,7 +18,8 @@ void job_query(struct job *job, struct worker *worker,
     } while (db_status_wants_new_session(job->database) && was_open);
 }
 
-void job_init(struct job *job, void (*run)(struct job *job, struct worker *worker)) {
+void job_init(struct job *job, enum job_kind kind, void (*run)(struct job *job, struct worker *worker)) {
+    job->kind = kind;
     job->run = run;
     job->timeout_ms = DATABASE_ANSWER_TIMEOUT_MS;
 }
@@ -31,7 +32,7 @@ static void transfer_job_run(struct job *job, struct worker *worker) {
 
 struct transfer_job *transfer_job_new(void) {
     struct transfer_job *transfer = memory_allocate_zeroed(sizeof *transfer);
-    job_init(&transfer->job, transfer_job_run);
+    job_init(&transfer->job, JOB_TRANSFER, transfer_job_run);
     transfer->job.is_long = true;
     return transfer;
 }
@@ -60,7 +61,7 @@ static void accounts_job_run(struct job *job, struct worker *worker) {
 
 struct accounts_job *accounts_job_new(const char *id) {
     struct accounts_job *accounts = memory_allocate_zeroed(sizeof *accounts);
-    job_init(&accounts->job, accounts_job_run);
+    job_init(&accounts->job, id == NULL ? JOB_ACCOUNTS : JOB_ACCOUNT, accounts_job_run);
     (void)snprintf(accounts->id, sizeof accounts->id, "%s", id == NULL ? "" : id);
     return accounts;
 }
@@ -73,9 +74,24 @@ static void reset_job_run(struct job *job, struct worker *worker) {
     job_query(job, worker, query_reset);
 }
 
+static void accounts_copy(struct account_list *out, const struct account_list *accounts) {
+    size_t size = accounts->count * sizeof *accounts->accounts;
+    *out = (struct account_list){.count = accounts->count};
+    if (size > 0) {
+        out->accounts = memory_allocate_zeroed(size);
+        memcpy(out->accounts, accounts->accounts, size);
+    }
+}
+
+static void reset_answer_like(struct job *job, struct job *done) {
+    accounts_copy(&CONTAINER_OF(job, struct accounts_job, job)->accounts,
+                  &CONTAINER_OF(done, struct accounts_job, job)->accounts);
+}
+
 struct accounts_job *reset_job_new(void) {
     struct accounts_job *reset = memory_allocate_zeroed(sizeof *reset);
-    job_init(&reset->job, reset_job_run);
+    reset->job.answer_like = reset_answer_like;
+    job_init(&reset->job, JOB_RESET, reset_job_run);
     return reset;
 }
 
@@ -95,7 +111,7 @@ static void transactions_job_run(struct job *job, struct worker *worker) {
 
 struct transactions_job *transactions_job_new(unsigned limit) {
     struct transactions_job *transactions = memory_allocate_zeroed(sizeof *transactions);
-    job_init(&transactions->job, transactions_job_run);
+    job_init(&transactions->job, JOB_TRANSACTIONS, transactions_job_run);
     transactions->limit = limit;
     return transactions;
 }
@@ -105,11 +121,31 @@ void transactions_job_free(struct transactions_job *job) {
     free(job);
 }
 
+static enum db_status begin_with_little_time(struct db_session *session) {
+    char milliseconds[16];
+    (void)snprintf(milliseconds, sizeof milliseconds, "%d", SCRAPE_STATEMENT_TIMEOUT_MS);
+    const char *values[] = {milliseconds};
+    struct db_call calls[] = {
+        {.statement = STATEMENT_BEGIN_READING},
+        {.statement = STATEMENT_LIMIT_TIME, .values = values, .value_count = 1},
+    };
+    return db_execute_all(session, calls, 2);
+}
+
 static enum db_status query_gauges(struct job *job, struct db_session *session) {
     struct scrape_job *scrape = CONTAINER_OF(job, struct scrape_job, job);
     account_list_free(&scrape->accounts); // of a first try on a connection that had died
-    enum db_status status = bank_read_first_accounts(session, ACCOUNT_GAUGES_MAX, &scrape->accounts);
-    return status == DB_OK ? bank_read_money_drift(session, &scrape->money_drift) : status;
+    enum db_status status = begin_with_little_time(session);
+    if (status == DB_OK) {
+        status = bank_read_first_accounts(session, ACCOUNT_GAUGES_MAX, &scrape->accounts);
+    }
+    if (status == DB_OK) {
+        status = bank_read_money_drift(session, &scrape->money_drift);
+    }
+    if (db_execute(session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) { // it has only read: nothing to commit
+        db_session_close(session);
+    }
+    return status;
 }
 
 static void scrape_job_run(struct job *job, struct worker *worker) {
@@ -117,9 +153,18 @@ static void scrape_job_run(struct job *job, struct worker *worker) {
     job_query(job, worker, query_gauges);
 }
 
+static void scrape_answer_like(struct job *job, struct job *done) {
+    struct scrape_job *scrape = CONTAINER_OF(job, struct scrape_job, job);
+    const struct scrape_job *like = CONTAINER_OF(done, struct scrape_job, job);
+    accounts_copy(&scrape->accounts, &like->accounts);
+    scrape->money_drift = like->money_drift;
+    scrape->process = like->process;
+}
+
 struct scrape_job *scrape_job_new(void) {
     struct scrape_job *scrape = memory_allocate_zeroed(sizeof *scrape);
-    job_init(&scrape->job, scrape_job_run);
+    scrape->job.answer_like = scrape_answer_like;
+    job_init(&scrape->job, JOB_SCRAPE, scrape_job_run);
     scrape->job.timeout_ms = SCRAPE_TIMEOUT_MS; // a page without balances beats none
     return scrape;
 }
@@ -181,7 +226,7 @@ struct job *watch_job_new(enum watch_question question) {
         [WATCH_SCHEMA_AND_ROOM] = room_job_run,
     };
     struct job *job = memory_allocate_zeroed(sizeof *job);
-    job_init(job, runs[question]);
+    job_init(job, JOB_WATCH, runs[question]);
     job->timeout_ms = DATABASE_WATCH_TIMEOUT_MS;
     return job;
 }

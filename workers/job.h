@@ -27,9 +27,28 @@ struct worker {
 #define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 // clang-format on
 
+// What a job does. The pool has a queue and a worker thread of its own for each kind but the last (pool_jobs.c).
+enum job_kind {
+    JOB_WATCH,        // is the database there?
+    JOB_ACCOUNT,      // GET /accounts/{id}
+    JOB_ACCOUNTS,     // GET /accounts
+    JOB_TRANSACTIONS, // GET /transactions
+    JOB_RACES,        // GET /races
+    JOB_RACE,         // GET /races/{transfer_id}
+    JOB_AUDIT,        // GET /audit
+    JOB_SCRAPE,       // GET /metrics
+    JOB_RESET,        // POST /reset
+    JOB_TRANSFER,     // POST /transfer, and the writers of batches: they share the slots for transfers
+};
+
+#define JOB_OWN_THREADS ((unsigned)JOB_TRANSFER)
+
 struct job {
     uv_work_t work;
     struct pool *pool;
+    enum job_kind kind;
+    struct job *next;      // of the pool: in a queue, or among the jobs that are answered together
+    uint64_t submitted_ms; // of the pool: loop time
     void (*run)(struct job *job, struct worker *worker); // on a worker
     void (*finished)(struct job *job);                   // on the loop; frees the job
     void *owner;                                         // loop only: who waits for the answer; NULL once nobody does
@@ -37,10 +56,13 @@ struct job {
     unsigned timeout_ms;                                 // for its dealings with the database; of a transfer: for each
     bool is_long;                                        // may stand at a gate between two answers
     struct statement_log statements;
+    // Of a kind that is run once for all that wait (pool_merged.c): copies the outputs of the job that was run, on the loop.
+    void (*answer_like)(struct job *job, struct job *done);
+    bool ran_in_another; // its outputs are such a copy
 };
 
 // For those who make kinds of jobs: sets what the job does on its worker, and its default timeout.
-void job_init(struct job *job, void (*run)(struct job *job, struct worker *worker));
+void job_init(struct job *job, enum job_kind kind, void (*run)(struct job *job, struct worker *worker));
 // On the worker: runs a query that changes nothing, or may be done twice; on a new connection if the old one had died
 // unnoticed.
 void job_query(struct job *job, struct worker *worker,
@@ -72,7 +94,6 @@ struct accounts_job {
     char id[ACCOUNT_ID_MAX + 1];
     struct account_list accounts; // out
     struct events *events;        // the server's, of a reset: who is told of it
-    struct accounts_job *next;    // of the pool: waits with this one, or is done together with it
 };
 
 struct transactions_job {

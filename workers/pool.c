@@ -7,23 +7,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static_assert(WORKER_THREADS_MAX + JOB_OWN_THREADS <= 1024, "libuv clamps its pool to 1024 threads");
+
 struct pool *pool_new(const struct pool_options *options) {
     CHECK(options->threads >= WORKER_THREADS_MIN && options->threads <= WORKER_THREADS_MAX);
+    unsigned all_threads = options->threads + JOB_OWN_THREADS;
     char threads[16];
-    (void)snprintf(threads, sizeof threads, "%u", options->threads);
+    (void)snprintf(threads, sizeof threads, "%u", all_threads);
     CHECK(setenv("UV_THREADPOOL_SIZE", threads, 1) == 0); // libuv reads it once, at the first job
     struct pool *pool = memory_allocate_zeroed(sizeof *pool);
     pool->loop = options->loop;
-    pool->db = db_new(options->database_url, options->threads);
+    pool->db = db_new(options->database_url, all_threads);
     pool->gate = gate_new();
     pool->metrics = options->metrics;
     pool->threads = options->threads;
+    pool->all_threads = all_threads;
     pool->slots = TRANSFER_SLOTS(options->threads);
+    pool->reserve = WORKER_RESERVE(options->threads);
     pool->queue_limit = options->queue_limit;
     pool->lanes = lanes_new();
     pool_batches_init(pool);
-    pool->workers = memory_allocate_zeroed(options->threads * sizeof *pool->workers);
-    for (unsigned i = 0; i < options->threads; i++) {
+    pool->workers = memory_allocate_zeroed(all_threads * sizeof *pool->workers);
+    for (unsigned i = 0; i < all_threads; i++) {
         struct worker *worker = &pool->workers[i];
         (void)snprintf(worker->name, sizeof worker->name, "worker-%u", i + 1);
         worker->gate = pool->gate;
@@ -32,7 +37,8 @@ struct pool *pool_new(const struct pool_options *options) {
 }
 
 void pool_free(struct pool *pool) {
-    CHECK(pool_is_idle(pool));
+    CHECK(pool_is_idle(pool) && pool_queues_are_idle(pool));
+    CHECK(pool->waiting == 0 && pool->transfers_running == 0 && pool->slots_taken == 0);
     lanes_free(pool->lanes);
     uv_mutex_destroy(&pool->booked_mutex);
     gate_free(pool->gate);
@@ -47,6 +53,10 @@ unsigned pool_transfer_slots(const struct pool *pool) {
 
 unsigned pool_threads(const struct pool *pool) {
     return pool->threads;
+}
+
+unsigned pool_sessions(const struct pool *pool) {
+    return pool->all_threads;
 }
 
 struct gate *pool_gate(struct pool *pool) {
@@ -67,7 +77,7 @@ static struct worker *worker_of_this_thread(struct pool *pool) {
     static _Thread_local struct worker *worker;
     if (worker == NULL) {
         unsigned index = atomic_fetch_add(&pool->workers_named, 1);
-        CHECK(index < pool->threads);
+        CHECK(index < pool->all_threads);
         worker = &pool->workers[index];
         (void)pthread_setname_np(pthread_self(), worker->name);
     }
@@ -87,6 +97,9 @@ static void pool_work(uv_work_t *work) {
 }
 
 void pool_finish(struct pool *pool, struct job *job) {
+    if (job->kind != JOB_TRANSFER) {
+        pool_count_finished(pool, job->kind);
+    }
     job->finished(job); // frees the job
     pool_job_ended(pool);
 }
@@ -102,17 +115,10 @@ void pool_finish_transfer(struct pool *pool, struct transfer_job *transfer) {
     pool_finish(pool, &transfer->job);
 }
 
-static void pool_job_done(uv_work_t *work, int status) {
-    struct job *job = CONTAINER_OF(work, struct job, work);
-    CHECK(status == 0); // jobs are cancelled in our queue, never in libuv's
-    bank_metrics_publish_statements(job->pool->metrics, &job->statements);
-    pool_finish(job->pool, job);
-}
-
 void pool_transfer_done(uv_work_t *work, int status) {
     struct transfer_job *transfer = CONTAINER_OF(work, struct transfer_job, job.work);
     struct pool *pool = transfer->job.pool;
-    CHECK(status == 0);
+    CHECK(status == 0); // jobs are cancelled in our queue, never in libuv's
     pool->slots_taken--;
     pool->transfers_running--;
     if (transfer->at_gate) {
@@ -139,11 +145,6 @@ void pool_start(struct pool *pool, struct job *job, uv_after_work_cb after) {
 void pool_start_in_slot(struct pool *pool, struct job *job, uv_after_work_cb after) {
     pool->slots_taken++;
     pool_start(pool, job, after);
-}
-
-void pool_submit(struct pool *pool, struct job *job) {
-    pool->jobs++;
-    pool_start(pool, job, pool_job_done);
 }
 
 enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job *transfer) {
@@ -178,6 +179,7 @@ void pool_close(struct pool *pool) {
         transfer->result.outcome = TRANSFER_CANCELLED;
         pool_finish_transfer(pool, transfer);
     }
+    pool_cancel_jobs(pool);
 }
 
 void pool_abort(struct pool *pool) {

@@ -2,8 +2,8 @@
 //
 // Loop thread only. Transfers are let on at most pool_transfer_slots() threads at once; the rest wait in arrival
 // order, bounded in number: in one queue, or in a lane of their source account, from which a strategy may let only a
-// few on at a time, or have one worker book all of them in a batch. Every other job goes straight to libuv, or joins
-// others of its kind, and finds a thread within the reserve.
+// few on at a time, or have one worker book all of them in a batch. Every other kind of job (job.h) has a bounded queue
+// and one thread of its own, and shares the reserve with the other kinds.
 #ifndef WORKERS_POOL_H
 #define WORKERS_POOL_H
 
@@ -32,20 +32,22 @@ MUST_CHECK struct pool *pool_new(const struct pool_options *options);
 void pool_free(struct pool *pool); // idle
 
 MUST_CHECK unsigned pool_transfer_slots(const struct pool *pool);
-MUST_CHECK unsigned pool_threads(const struct pool *pool);
+MUST_CHECK unsigned pool_threads(const struct pool *pool); // as in the options
+// Database sessions at most: one for each thread, those included that the pool adds for each other kind of job.
+MUST_CHECK unsigned pool_sessions(const struct pool *pool);
 MUST_CHECK struct gate *pool_gate(struct pool *pool);
 
+// Any job but a transfer. `finished` is called exactly once, at once with DB_NOT_ASKED if the job's queue is full or the
+// program is stopping. Reads of one account that come while others are read are read together; so are resets
+// and scrapes made.
 void pool_submit(struct pool *pool, struct job *job);
-// Like pool_submit(), for a job that reads one account: those that come while others are read are read together.
-void pool_submit_read(struct pool *pool, struct accounts_job *read);
-// Likewise for a reset: one at a time, and what comes meanwhile is done together.
-void pool_submit_reset(struct pool *pool, struct accounts_job *reset);
 MUST_CHECK enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job *job);
 
 // Sets the gauges that are read, not counted: queue, transfers in progress, barrier, sessions.
 void pool_refresh_gauges(struct pool *pool);
 
-// Takes no more transfers, finishes the queued ones as cancelled, opens the gates. Other jobs are still taken.
+// Takes no more transfers, finishes the queued ones as cancelled, opens the gates. Nothing waits in a queue any more: other
+// jobs are still taken if a thread is free for them at once.
 void pool_close(struct pool *pool);
 // Lets nobody wait for the database any longer: running jobs end with an error.
 void pool_abort(struct pool *pool);

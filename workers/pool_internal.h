@@ -8,13 +8,23 @@
 
 #include <stdatomic.h>
 
+// The jobs of one kind. Between two calls: admitted - finished == waiting + running.
+struct job_queue {
+    struct job *first, *last; // waiting, in arrival order
+    unsigned waiting;
+    unsigned running; // taken out of the queue by a thread and not finished
+    unsigned threads; // that work on them: the first is the kind's own, the others are of the reserve
+    uint64_t admitted, finished;
+};
+
 struct pool {
     uv_loop_t *loop;
     struct db *db;
     struct gate *gate;
     struct bank_metrics *metrics;
     struct worker *workers;
-    unsigned threads;
+    unsigned threads;               // WORKER_THREADS: those of the slots and of the reserve
+    unsigned all_threads;           // and one for each kind of job that has its own
     _Atomic unsigned workers_named; // by the worker threads, each once
     unsigned slots;
     unsigned slots_taken;
@@ -48,15 +58,11 @@ struct pool {
     struct batch_job *booked_first; // in the order of booking
     struct batch_job *booked_last;
 
-    // Who wants to read an account (pool_reads.c):
-    struct accounts_job *reads_first; // in arrival order
-    struct accounts_job *reads_last;
-    unsigned reads_running;    // jobs that read for many
-    uint64_t reads_started_ms; // the last of them, by the loop's clock
-
-    // Who wants a reset (pool_resets.c):
-    struct accounts_job *resets_first;
-    bool reset_runs;
+    // Jobs that are no transfers (pool_jobs.c):
+    struct job_queue queues[JOB_OWN_THREADS];
+    unsigned reserve; // threads that all kinds share, beyond the one that each has
+    unsigned reserve_taken;
+    uint64_t reads_started_ms; // loop time of the last read for many (pool_reads.c)
 };
 
 // --- pool.c ---
@@ -66,13 +72,37 @@ void pool_transfer_done(uv_work_t *work, int status);
 // The end of a transfer: its owner is told, and frees it.
 void pool_finish_transfer(struct pool *pool, struct transfer_job *transfer);
 
-// The end of any other job.
+// The end of any job.
 void pool_finish(struct pool *pool, struct job *job);
-// Starts a job that is not counted among those that callers wait for.
+// Hands it to libuv.
 void pool_start(struct pool *pool, struct job *job, uv_after_work_cb after);
 
 // Something that callers may wait for is over.
 void pool_job_ended(struct pool *pool);
+
+// --- pool_jobs.c ---
+// A thread of this kind is free again: starts the jobs that waited for it.
+void pool_give_thread(struct pool *pool, enum job_kind kind);
+// Takes all jobs out of a queue, for one thread: the first of a list.
+MUST_CHECK struct job *job_queue_take_all(struct job_queue *queue);
+// Before a job's `finished` is called.
+void pool_count_finished(struct pool *pool, enum job_kind kind);
+// The program stops: what cannot be started now is finished as not asked.
+void pool_cancel_jobs(struct pool *pool);
+// No job is in a queue or on a thread.
+MUST_CHECK bool pool_queues_are_idle(const struct pool *pool);
+
+// --- pool_merged.c ---
+// Whether one run of this kind of job is for all that wait.
+MUST_CHECK bool pool_is_merged(enum job_kind kind);
+// One thread for all that wait in the queue, which is not empty.
+void pool_start_merged(struct pool *pool, enum job_kind kind);
+
+// --- pool_reads.c ---
+// Whether another read for many may begin beside those that run.
+MUST_CHECK bool pool_read_is_due(const struct pool *pool);
+// One thread for all that wait in the queue, which is not empty.
+void pool_start_read(struct pool *pool);
 
 // --- pool_batches.c ---
 void pool_batches_init(struct pool *pool);

@@ -13,17 +13,22 @@
 
 struct reads_job {
     struct job job;
-    struct accounts_job *readers; // in arrival order
-    struct account_list found;    // out, ordered by id as PostgreSQL orders
+    struct job *readers;       // accounts_jobs, in arrival order
+    struct account_list found; // out, in any order
 };
+
+static struct accounts_job *request_of(struct job *job) {
+    return CONTAINER_OF(job, struct accounts_job, job);
+}
 
 static enum db_status query_reads(struct job *job, struct db_session *session) {
     struct reads_job *reads = CONTAINER_OF(job, struct reads_job, job);
     account_list_free(&reads->found); // of a first try on a connection that had died
     struct sql_array ids = {0};
-    for (const struct accounts_job *reader = reads->readers; reader != NULL; reader = reader->next) {
-        if (reader == reads->readers || strcmp(reader->id, reads->readers->id) != 0) { // most ask for one and the same
-            sql_array_add(&ids, reader->id);
+    for (struct job *reader = reads->readers; reader != NULL; reader = reader->next) {
+        const char *id = request_of(reader)->id;
+        if (reader == reads->readers || strcmp(id, request_of(reads->readers)->id) != 0) { // most ask for the same one
+            sql_array_add(&ids, id);
         }
     }
     enum db_status status = bank_read_accounts_of(session, &ids, &reads->found);
@@ -47,50 +52,34 @@ static void answer(struct reads_job *reads, struct accounts_job *reader) {
     }
 }
 
-static void start_reads(struct pool *pool);
-
 static void reads_done(uv_work_t *work, int status) {
     struct reads_job *reads = CONTAINER_OF(work, struct reads_job, job.work);
     struct pool *pool = reads->job.pool;
     CHECK(status == 0);
     bank_metrics_publish_statements(pool->metrics, &reads->job.statements);
-    pool->reads_running--;
-    start_reads(pool); // they are read while these are answered
-    struct accounts_job *next;
-    for (struct accounts_job *reader = reads->readers; reader != NULL; reader = next) {
+    pool_give_thread(pool, JOB_ACCOUNT); // those that wait are read while these are answered
+    struct job *next;
+    for (struct job *reader = reads->readers; reader != NULL; reader = next) {
         next = reader->next;
-        answer(reads, reader);
-        pool_finish(pool, &reader->job);
+        answer(reads, request_of(reader));
+        pool_finish(pool, reader);
     }
     account_list_free(&reads->found);
     free(reads);
 }
 
-static void start_reads(struct pool *pool) {
-    uint64_t now_ms = uv_now(pool->loop);
-    bool hangs = now_ms - pool->reads_started_ms > READ_HANGS_MS && pool->reads_running < READS_RUNNING_MAX;
-    if (pool->reads_first == NULL || (pool->reads_running > 0 && !hangs)) {
-        return;
-    }
-    pool->reads_started_ms = now_ms;
-    struct reads_job *reads = memory_allocate_zeroed(sizeof *reads);
-    job_init(&reads->job, reads_job_run);
-    reads->readers = pool->reads_first;
-    pool->reads_first = NULL;
-    pool->reads_last = NULL;
-    pool->reads_running++;
-    pool_start(pool, &reads->job, reads_done);
+bool pool_read_is_due(const struct pool *pool) {
+    unsigned running = pool->queues[JOB_ACCOUNT].threads;
+    bool hangs = uv_now(pool->loop) - pool->reads_started_ms > READ_HANGS_MS;
+    // Nothing waits in a queue while the program stops.
+    return running == 0 || ((hangs || pool->closed) && running < READS_RUNNING_MAX);
 }
 
-void pool_submit_read(struct pool *pool, struct accounts_job *read) {
-    read->job.pool = pool;
-    read->next = NULL;
-    pool->jobs++;
-    if (pool->reads_last == NULL) {
-        pool->reads_first = read;
-    } else {
-        pool->reads_last->next = read;
-    }
-    pool->reads_last = read;
-    start_reads(pool);
+void pool_start_read(struct pool *pool) {
+    struct reads_job *reads = memory_allocate_zeroed(sizeof *reads);
+    job_init(&reads->job, JOB_ACCOUNT, reads_job_run);
+    reads->job.pool = pool;
+    reads->readers = job_queue_take_all(&pool->queues[JOB_ACCOUNT]);
+    pool->reads_started_ms = uv_now(pool->loop);
+    pool_start(pool, &reads->job, reads_done);
 }

@@ -15,7 +15,7 @@ static void races_job_run(struct job *job, struct worker *worker) {
 
 struct races_job *races_job_new(unsigned limit) {
     struct races_job *races = memory_allocate_zeroed(sizeof *races);
-    job_init(&races->job, races_job_run);
+    job_init(&races->job, JOB_RACES, races_job_run);
     races->limit = limit;
     return races;
 }
@@ -36,7 +36,7 @@ static void race_job_run(struct job *job, struct worker *worker) {
 
 struct race_job *race_job_new(const char *transfer_id) {
     struct race_job *race = memory_allocate_zeroed(sizeof *race);
-    job_init(&race->job, race_job_run);
+    job_init(&race->job, JOB_RACE, race_job_run);
     (void)snprintf(race->transfer_id, sizeof race->transfer_id, "%s", transfer_id);
     return race;
 }

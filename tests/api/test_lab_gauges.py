@@ -17,6 +17,22 @@ def test_no_money_drift_is_claimed_without_a_database(start_bank, cluster):
     assert bank.scrape().values("money_drift") == []
 
 
+def test_a_locked_table_is_no_outage(bank):
+    """A scrape gives up on the balances after a second, leaves no session behind that waits for the table, and /health
+    stays as it was."""
+    begun = len(bank.log())
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
+        for _ in range(3):
+            assert bank.scrape().values("account_balance") == []
+        assert bank.get("/health").status == 200
+        assert bank.waiting_for_locks() == 0
+        session.rollback()
+    assert "Database is away" not in bank.log_since(begun)
+    assert bank.metric("account_balance", account_id="alice") == 1000
+
+
 def test_settings_as_gauges(bank):
     assert bank.metric("lab_setting", setting="use_transactions") == 0
     bank.set(use_transactions=True, delay_ms=250, barrier_enabled=True, barrier_count=3)
