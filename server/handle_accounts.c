@@ -118,7 +118,7 @@ void handle_transactions(struct exchange *exchange) {
 static void reset_finished(struct job *job) {
     struct accounts_job *reset = CONTAINER_OF(job, struct accounts_job, job);
     struct conn *conn = conn_to_answer(job);
-    if (job->database == DB_OK) {
+    if (job->database == DB_OK && !job->ran_in_another) {
         events_reset(reset->events, &reset->accounts);
     }
     if (conn != NULL) {

@@ -88,6 +88,27 @@ def test_a_reset_and_the_settings(bank, stream):
     assert event.data == {"accounts": json.loads(json.dumps(answer["accounts"], default=float))}
 
 
+def test_resets_made_together_are_one_event(bank, stream, background):
+    """While one reset waits for a row, nine more come: they are made once, and published once."""
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        resets = [background(bank.post, "/reset")]
+        bank.until_waiting_for_locks(1)
+        resets += [background(bank.post, "/reset") for _ in range(9)]
+        counted = "SELECT resets FROM lab_totals"
+        before = bank.rows(counted)[0]["resets"]
+        reader = stream()
+        assert bank.get("/health").status == 200  # the resets have come before the row is free
+        session.rollback()
+    assert {reset.result(HANG_GUARD).status for reset in resets} == {200}
+    bank.set(delay_ms=7)
+    events = reader.until("settings", lambda data: data["delay_ms"] == 7)
+    made = bank.rows(counted)[0]["resets"] - before
+    assert made < len(resets)
+    assert len(of(events, "reset")) == made
+
+
 @pytest.mark.race
 def test_the_story_of_a_race(bank, stream):
     reader = stream()
