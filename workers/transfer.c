@@ -137,8 +137,7 @@ void transfer_end(const struct transfer_request *request, struct transfer_result
 // Committed, but perhaps not for long: a refusal moved nothing, so it stays true.
 static void transfer_doubt_replication(struct transfer *transfer) {
     struct transfer_result *result = transfer->result;
-    bool moved = result->outcome == TRANSFER_SUCCESS || result->outcome == TRANSFER_HALF_DONE;
-    if (moved && db_session_is_unreplicated(transfer->session)) {
+    if (result->outcome == TRANSFER_SUCCESS && db_session_is_unreplicated(transfer->session)) {
         result->outcome = TRANSFER_OUTCOME_UNKNOWN;
         result->doubt = DOUBT_REPLICATION;
     }

@@ -158,6 +158,15 @@ class Cluster:
         """As an administrator does it: pg_terminate_backend."""
         self.rows("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", database)
 
+    def orphans(self):
+        """Processes of the cluster that have outlived their postmaster."""
+        for status in glob.glob("/proc/[0-9]*/cwd"):
+            try:
+                if pathlib.Path(os.readlink(status)) == self.data and int(status.split("/")[2]) != os.getpid():
+                    yield int(status.split("/")[2])
+            except (OSError, ValueError):
+                continue
+
     def freeze(self):
         """Every process of the cluster stops where it is: connections stay open, nothing answers."""
         for pid in (self.postmaster(), *self._children()):

@@ -18,6 +18,7 @@ class Racer(threading.Thread):
         self.crowd = crowd
         self.dice = random.Random(number)
         self.answers = []
+        self.pairs = []  # source and target of each answered transfer, in the order of `answers`
         self.unanswered = []  # when the requests that got no answer were on the wire
         self.failure = None
 
@@ -54,6 +55,7 @@ class Racer(threading.Thread):
         except (NoAnswer, ConnectionError):
             self.unanswered.append(written)
             return False
+        self.pairs.append((source, target))
         self.answers.append(answer)
         return answer.headers.get("Connection", "").lower() != "close"
 
