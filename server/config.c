@@ -47,13 +47,7 @@ static bool read_guard(struct config *config, struct text *problem) {
 
 static bool read_database(struct config *config, struct text *problem) {
     config->database_url = variable("DATABASE_URL");
-    if (db_url_is_valid(config->database_url)) {
-        return true;
-    }
-    // Neither its value nor libpq's words about it: both may hold the password.
-    text_append_string(problem, "DATABASE_URL cannot be used: it must be a PostgreSQL connection string such as "
-                                "postgresql://user@host:5432/bank or \"host=... dbname=...\"");
-    return false;
+    return db_url_check(config->database_url, problem);
 }
 
 bool config_read(struct config *config, struct text *problem) {
@@ -81,31 +75,32 @@ bool config_read(struct config *config, struct text *problem) {
 }
 
 void config_describe(struct text *out) {
-    text_append_string(out,
-                       "Environment:\n"
-                       "  DATABASE_URL             postgresql://...; unset: libpq's own PG* variables\n"
-                       "  BANK_API_HOST            address to listen on (127.0.0.1)\n"
-                       "  BANK_API_PORT            port to listen on, 0 for any free one (8000)\n"
-                       "  BANK_API_ALLOWED_HOSTS   further names clients may reach it by, separated by commas\n"
-                       "  ADMIN_TOKEN              bearer token for /admin/* and /reset; unset: they are open\n"
-                       "  WORKER_THREADS           4..512 (32), besides one for each other kind of work: 9;\n"
-                       "                           each has a database session\n"
-                       "  TRANSFER_QUEUE_LIMIT     transfers that may wait for a worker, 1..100000 (1024)\n"
-                       "  SHUTDOWN_TIMEOUT_MS      100..600000, to finish what is under way (10000)\n"
-                       "  LOG_LEVEL                debug, info, warn, error (info)\n"
-                       "  LOG_FORMAT               text, json (text)\n"
-                       "  DEBUG_DELAY_ENABLED      start with the debug delay on (false)\n"
-                       "  DEBUG_DELAY_MS           0..60000 (100)\n"
-                       "  BARRIER_ENABLED          start with the barrier on (false)\n"
-                       "  BARRIER_COUNT            parties, 2..28 with 32 workers: one in eight is kept free (2)\n"
-                       "  BARRIER_TIMEOUT_MS       1..600000, until a lone party goes on (30000)\n"
-                       "  USE_TRANSACTIONS         start in safe mode (false)\n"
-                       "  OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, such as http://localhost:4318; unset: nowhere\n"
-                       "  OTEL_SERVICE_NAME            (bank-api), OTEL_RESOURCE_ATTRIBUTES key=value,key=value\n"
-                       "  OTEL_TRACES_SAMPLER          " TRACE_SAMPLER_NAMES "\n"
-                       "                               (parentbased_always_on)\n"
-                       "  OTEL_TRACES_SAMPLER_ARG      the ratio, 0..1; a trace that raced is kept whatever it says\n"
-                       "  BANK_API_TRACE_URL           where to look at one, with {trace_id} in it; unset: nowhere\n"
-                       "  OTEL_BSP_MAX_QUEUE_SIZE      (2048) spans, OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) spans\n"
-                       "  OTEL_BSP_SCHEDULE_DELAY      (5000) ms, OTEL_BSP_EXPORT_TIMEOUT (30000) ms\n");
+    text_append_string(
+        out, "Environment:\n"
+             "  DATABASE_URL             postgresql://..., of PostgreSQL itself and not of a connection pooler;\n"
+             "                           unset: libpq's own PG* variables\n"
+             "  BANK_API_HOST            address to listen on (127.0.0.1)\n"
+             "  BANK_API_PORT            port to listen on, 0 for any free one (8000)\n"
+             "  BANK_API_ALLOWED_HOSTS   further names clients may reach it by, separated by commas\n"
+             "  ADMIN_TOKEN              bearer token for /admin/* and /reset; unset: they are open\n"
+             "  WORKER_THREADS           4..512 (32), besides one for each other kind of work: 9;\n"
+             "                           each has a database session\n"
+             "  TRANSFER_QUEUE_LIMIT     transfers that may wait for a worker, 1..100000 (1024)\n"
+             "  SHUTDOWN_TIMEOUT_MS      100..600000, to finish what is under way (10000)\n"
+             "  LOG_LEVEL                debug, info, warn, error (info)\n"
+             "  LOG_FORMAT               text, json (text)\n"
+             "  DEBUG_DELAY_ENABLED      start with the debug delay on (false)\n"
+             "  DEBUG_DELAY_MS           0..60000 (100)\n"
+             "  BARRIER_ENABLED          start with the barrier on (false)\n"
+             "  BARRIER_COUNT            parties, 2..28 with 32 workers: one in eight is kept free (2)\n"
+             "  BARRIER_TIMEOUT_MS       1..600000, until a lone party goes on (30000)\n"
+             "  USE_TRANSACTIONS         start in safe mode (false)\n"
+             "  OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, such as http://localhost:4318; unset: nowhere\n"
+             "  OTEL_SERVICE_NAME            (bank-api), OTEL_RESOURCE_ATTRIBUTES key=value,key=value\n"
+             "  OTEL_TRACES_SAMPLER          " TRACE_SAMPLER_NAMES "\n"
+             "                               (parentbased_always_on)\n"
+             "  OTEL_TRACES_SAMPLER_ARG      the ratio, 0..1; a trace that raced is kept whatever it says\n"
+             "  BANK_API_TRACE_URL           where to look at one, with {trace_id} in it; unset: nowhere\n"
+             "  OTEL_BSP_MAX_QUEUE_SIZE      (2048) spans, OTEL_BSP_MAX_EXPORT_BATCH_SIZE (512) spans\n"
+             "  OTEL_BSP_SCHEDULE_DELAY      (5000) ms, OTEL_BSP_EXPORT_TIMEOUT (30000) ms\n");
 }

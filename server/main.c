@@ -93,6 +93,7 @@ static void bank_api_end(struct bank_api *api) {
         otlp_exporter_stop(api->exporter, TRACE_FLUSH_MS);
     }
     pool_free(api->pool);
+    database_watch_free(&api->watch);
     events_free(api->events);
     process_metrics_free(api->process_metrics);
     http_metrics_free(api->http_metrics);
@@ -100,14 +101,28 @@ static void bank_api_end(struct bank_api *api) {
     metrics_free(api->metrics);
 }
 
+struct start {
+    struct server *server;
+    struct text problem; // empty: the start went well
+};
+
+static void on_unusable_database(void *owner, const char *problem) {
+    struct start *start = owner;
+    if (!server_is_stopping(start->server)) {
+        text_append_string(&start->problem, problem);
+        server_stop(start->server);
+    }
+}
+
 static int serve(struct bank_api *api) {
     uv_loop_t loop;
     CHECK(uv_loop_init(&loop) == 0);
     bank_api_start(api, &loop);
-    struct server *server = server_new(&loop, api);
-    struct text problem = {0};
-    bool listening = server_listen(server, &problem);
+    struct start start = {.server = server_new(&loop, api)};
+    struct server *server = start.server;
+    bool listening = server_listen(server, &start.problem);
     if (listening) {
+        database_watch_on_unusable(&api->watch, on_unusable_database, &start);
         database_watch_start(&api->watch); // only now: it makes tables, and a server that cannot listen is not to
     } else {
         server_stop(server);
@@ -122,12 +137,13 @@ static int serve(struct bank_api *api) {
     bank_api_end(api);
     CHECK(uv_loop_close(&loop) == 0); // nothing was left open
     uv_library_shutdown();
-    int status = listening ? EXIT_SUCCESS : fail(text_terminated(&problem));
-    text_free(&problem);
-    if (listening) {
+    bool started = start.problem.length == 0;
+    int status = started ? EXIT_SUCCESS : fail(text_terminated(&start.problem));
+    text_free(&start.problem);
+    if (started) {
         log_write(LOG_LEVEL_INFO, NULL, "Stopped");
     }
-    return status;
+    return listening && !started ? EXIT_USAGE : status;
 }
 
 static int help(void) {

@@ -48,7 +48,8 @@ END {
         print "    const char *sql;"
         print "};\n"
         print "extern const struct statement_text statement_texts[STATEMENT_COUNT];"
-        print "extern const char sql_schema[];\nextern const char sql_seed[];\nextern const char sql_session[];\nextern const char sql_views[];\n"
+        print "extern const char sql_backend[];\nextern const char sql_schema[];\nextern const char sql_seed[];"
+        print "extern const char sql_session[];\nextern const char sql_views[];\n"
         print "#endif"
     } else {
         print "#include \"statements.h\"\n"

@@ -46,7 +46,8 @@ struct db_counts {
 };
 
 // `url` is DATABASE_URL or NULL, then libpq's own PG* variables decide.
-MUST_CHECK bool db_url_is_valid(const char *url);
+// False: `problem` is one line, without secrets, that names the parameter that cannot be used.
+MUST_CHECK bool db_url_check(const char *url, struct text *problem);
 MUST_CHECK struct db *db_new(const char *url, unsigned sessions);
 void db_free(struct db *db); // closes all sessions; no worker may be at work
 
@@ -54,8 +55,14 @@ void db_free(struct db *db); // closes all sessions; no worker may be at work
 void db_abort(struct db *db);
 MUST_CHECK struct db_counts db_count_sessions(struct db *db);
 
-// The session that was given back last: its backend is warm, and no more are opened than work at once. There are as
-// many as db_new() was told; who asks for more breaks a rule. Any thread.
+// Appends what makes this database unusable until somebody changes the configuration or the server, as the last session
+// found it (a pooler, a setting that is refused); nothing where there is no such problem. Any thread.
+void db_problem(struct db *db, struct text *out);
+// PostgreSQL has lately refused a session for a connection limit, while others are open and work. Any thread.
+MUST_CHECK bool db_is_at_connection_limit(struct db *db);
+
+// The open session that was given back last: its backend is warm, and no more are opened than work at once. A closed one
+// where none is open. There are as many as db_new() was told; asking for more breaks a rule. Any thread.
 MUST_CHECK struct db_session *db_session_take(struct db *db);
 void db_session_give(struct db_session *session);
 
@@ -64,8 +71,9 @@ void db_session_give(struct db_session *session);
 void db_session_begin_job(struct db_session *session, struct statement_log *log, unsigned answer_ms, unsigned job_ms);
 void db_session_end_job(struct db_session *session);
 
-// Opens the session unless it is open. `was_open` tells whether it was: then its connection may have died
-// unnoticed, and a first statement that fails is worth a second try on a new one.
+// Opens the session unless it is open. Where PostgreSQL refuses it for a connection limit, it waits for a session that
+// another job gives back. `was_open` says whether the connection is an old one: it may have died unnoticed, and a first
+// statement that fails is worth a second try on a new one.
 MUST_CHECK enum db_status db_session_open(struct db_session *session, bool *was_open);
 void db_session_close(struct db_session *session);
 

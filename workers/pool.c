@@ -32,6 +32,7 @@ struct pool *pool_new(const struct pool_options *options) {
         struct worker *worker = &pool->workers[i];
         (void)snprintf(worker->name, sizeof worker->name, "worker-%u", i + 1);
         worker->gate = pool->gate;
+        worker->db = pool->db;
     }
     return pool;
 }
@@ -61,6 +62,14 @@ unsigned pool_sessions(const struct pool *pool) {
 
 struct gate *pool_gate(struct pool *pool) {
     return pool->gate;
+}
+
+void pool_database_problem(struct pool *pool, struct text *out) {
+    db_problem(pool->db, out);
+}
+
+bool pool_is_at_connection_limit(struct pool *pool) {
+    return db_is_at_connection_limit(pool->db);
 }
 
 bool pool_is_idle(const struct pool *pool) {

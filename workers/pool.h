@@ -37,6 +37,10 @@ MUST_CHECK unsigned pool_threads(const struct pool *pool); // as in the options
 MUST_CHECK unsigned pool_sessions(const struct pool *pool);
 MUST_CHECK struct gate *pool_gate(struct pool *pool);
 
+// What the database layer knows of the database, see db.h.
+void pool_database_problem(struct pool *pool, struct text *out);
+MUST_CHECK bool pool_is_at_connection_limit(struct pool *pool);
+
 // Any job but a transfer. `finished` is called exactly once, at once with DB_NOT_ASKED if the job's queue is full or the
 // program is stopping. Reads of one account that come while others are read are read together; so are resets
 // and scrapes made.

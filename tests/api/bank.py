@@ -42,7 +42,7 @@ def run_to_the_end(*arguments, **settings):
 class Bank:
     """One running bank-api on its own database."""
 
-    def __init__(self, cluster, database, log, settings):
+    def __init__(self, cluster, database, log, settings, program=PROGRAM):
         self.cluster = cluster
         self.database = database
         self.port = int(settings.get("BANK_API_PORT", free_port()))
@@ -53,7 +53,7 @@ class Bank:
         environment = {"DATABASE_URL": cluster.url(database), "BANK_API_PORT": self.port, **settings}
         with open(self._log, "wb") as stderr:
             self.process = subprocess.Popen(
-                [PROGRAM], env=program_environment(**{key: value for key, value in environment.items()
+                [program], env=program_environment(**{key: value for key, value in environment.items()
                                                       if value is not None}),
                 stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
         self._checked = False

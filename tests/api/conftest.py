@@ -47,12 +47,12 @@ def bank(cluster, request, tmp_path_factory):
 
 @pytest.fixture
 def start_bank(cluster, tmp_path):
-    """Starts a bank for one test: start_bank(WORKER_THREADS=8); database=, ready= say otherwise."""
+    """Starts a bank for one test: start_bank(WORKER_THREADS=8); database=, ready=, program= say otherwise."""
     started = []
 
-    def start(database=None, ready=True, **settings):
+    def start(database=None, ready=True, program=PROGRAM, **settings):
         log = tmp_path / f"bank-{len(started)}.log"
-        bank = Bank(cluster, database or cluster.new_database(), log, settings)
+        bank = Bank(cluster, database or cluster.new_database(), log, settings, program)
         started.append(bank)
         return bank.until_healthy() if ready else bank
 
