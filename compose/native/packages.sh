@@ -32,6 +32,7 @@ python3-psycopg2|python|psycopg2
 python3-jsonschema|python|jsonschema
 python3-venv|python|ensurepip
 shellcheck|command|shellcheck
+pgbouncer|file|/usr/sbin/pgbouncer
 '
 # A browser for the live page, its driver, and node for the page's modules. Ubuntu has its Chromium as a snap only,
 # which apt cannot bring: there, the tests that want them are skipped.
@@ -136,6 +137,9 @@ packages_check_distribution() {
 # createcluster.conf first, which includes createcluster.d: one file there, for the time of the
 # installation only, says no. Nothing is changed where a PostgreSQL server is installed already.
 #
+# The pgbouncer package starts a service likewise. policy-rc.d, which the packages ask before they start one, says no
+# for the time of the installation, and the service is disabled for the next boot. The tests start the program alone.
+#
 # NEEDRESTART_SUSPEND keeps Ubuntu from restarting the machine's services on this occasion. The
 # lock timeout waits for the updates a fresh machine starts by itself.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
@@ -143,9 +147,19 @@ packages_root_script='
 set -eu
 guard=$1; shift
 drop_in=/etc/postgresql-common/createcluster.d/race-conditions-lab.conf
+policy=/usr/sbin/policy-rc.d
+made=
+trap '\''rm -f $made'\'' EXIT
+trap "exit 130" INT; trap "exit 143" TERM; trap "exit 129" HUP
+case " $* " in *" pgbouncer "*)
+    if [ ! -e "$policy" ]; then
+        made=$policy
+        printf "#!/bin/sh\nexit 101\n" >"$policy"
+        chmod 755 "$policy"
+    fi
+esac
 if [ "$guard" = true ]; then
-    trap '\''rm -f "$drop_in"'\'' EXIT
-    trap "exit 130" INT; trap "exit 143" TERM; trap "exit 129" HUP
+    made="$made $drop_in"
     mkdir -p "${drop_in%/*}"
     echo "create_main_cluster = false" >"$drop_in"
     chmod 644 "$drop_in"
@@ -155,6 +169,9 @@ export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 apt-get -o DPkg::Lock::Timeout=120 update || { sleep 3; apt-get -o DPkg::Lock::Timeout=120 update; } || true
 apt-get -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold \
     install -y --no-install-recommends "$@"
+case " $* " in *" pgbouncer "*)
+    systemctl disable pgbouncer.service || update-rc.d pgbouncer disable || true
+esac
 '
 
 # $1: the packages, separated by spaces.
