@@ -9,6 +9,7 @@
 #include "json_codec.h"
 #include "parameters.h"
 #include "server.h"
+#include "strategy.h"
 #include "transfer_trace.h"
 
 // False: the client had left.
@@ -105,6 +106,25 @@ static void describe_standing(const struct transfer_job *transfer, struct text *
         request->id, request->from_account, request->to_account);
 }
 
+// Which balance would leave its range. A step without an account is the write that failed; a safe strategy that writes
+// both balances in one statement has checked that the first one covers the amount.
+static void describe_range(const struct transfer_job *transfer, struct text *detail) {
+    const struct transfer_request *request = &transfer->request;
+    const struct step_list *steps = &transfer->result.steps;
+    const struct step *last = steps->count > 0 ? &steps->steps[steps->count - 1] : NULL;
+    bool failed = last != NULL && last->account == NULL;
+    if (failed && last->kind == STEP_DEDUCT) {
+        text_append_format(detail, "The balance of \"%s\" is too low to take that much from it: send a smaller amount",
+                           request->from_account);
+    } else if ((failed && last->kind == STEP_CREDIT) || request->settings.strategy->safe) {
+        text_append_format(detail, "The balance of \"%s\" cannot hold that much more: send a smaller amount",
+                           request->to_account);
+    } else {
+        text_append_format(detail, "The balance of \"%s\" or of \"%s\" would be out of range: send a smaller amount",
+                           request->from_account, request->to_account);
+    }
+}
+
 // The one place where an outcome becomes a status. `detail` stays empty for those that have a record.
 static int status_of(const struct transfer_job *transfer, struct text *detail) {
     const struct transfer_request *request = &transfer->request;
@@ -119,10 +139,7 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
         text_append_format(detail, "There is no account \"%s\" to give to: GET /accounts lists them",
                            request->to_account);
         return 404;
-    case TRANSFER_BALANCE_OUT_OF_RANGE:
-        text_append_format(detail, "The balance of \"%s\" cannot hold that much more: send a smaller amount",
-                           request->to_account);
-        return 422;
+    case TRANSFER_BALANCE_OUT_OF_RANGE: describe_range(transfer, detail); return 422;
     case TRANSFER_DATABASE_AWAY:
         text_append_string(detail, "The database is unavailable; nothing was transferred: try again in a moment");
         return 503;

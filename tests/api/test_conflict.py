@@ -48,6 +48,30 @@ def test_half_done(bank):
     assert bank.metric("money_drift") != 0
 
 
+@pytest.mark.parametrize("strategy", ["vulnerable", "absolute_update", "for_update", "atomic_update", "optimistic",
+                                      "batched"])
+def test_a_balance_that_cannot_be_higher(bank, strategy):
+    """The account that is full is named. Without a transaction the money is gone already, which is another answer."""
+    bank.rows("UPDATE accounts SET balance = 9999999999999.99 WHERE id = 'bob'")
+    answer = bank.transfer("alice", "bob", "800", strategy)
+    if answer.status != 500:
+        detail = assert_problem(answer, 422)["detail"]
+        assert '"bob" cannot hold that much more' in detail and '"alice"' not in detail
+        assert bank.balance("alice") == 1000
+
+
+def test_a_balance_that_cannot_be_lower(bank, background):
+    """The deduct overflows, so the sending account is named and not the receiving one."""
+    bank.set(barrier_enabled=True, barrier_count=2)
+    sent = background(bank.transfer, "alice", "bob", "800")
+    bank.until_waiting_at_the_barrier(1)
+    bank.rows("UPDATE accounts SET balance = -9999999999999.99 WHERE id = 'alice'")
+    assert bank.transfer("charlie", "bob", "1").status == 200
+    detail = assert_problem(sent.result(HANG_GUARD), 422)["detail"]
+    assert '"alice" is too low' in detail and '"bob"' not in detail
+    assert bank.balance("bob") == 501
+
+
 @pytest.mark.parametrize("strategy", ["optimistic", "repeatable_read", "serializable", "advisory_lock"])
 def test_an_account_vanishes_between_read_and_write(bank, background, strategy):
     """Nobody is debited for an account that cannot be credited; the client learns which one is missing."""
