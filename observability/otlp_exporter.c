@@ -3,8 +3,8 @@
 
 #include "clock.h"
 #include "log.h"
-#include "otlp_post.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -14,30 +14,80 @@
 #define ATTEMPTS_MAX 5
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 16000
+#define LOSS_LOG_INTERVAL_NS (10 * NANOSECONDS_PER_SECOND)
 #define EXPORTER_NICENESS 10 // a transfer that wants the processor gets it first
+
+enum loss { LOSS_QUEUE_FULL, LOSS_NOT_DELIVERED, LOSS_REJECTED, LOSS_COUNT };
+
+struct loss_log {
+    uint64_t spans;     // dropped since the last line
+    uint64_t logged_ns; // monotonic; 0: never
+};
 
 struct otlp_exporter {
     struct otlp_exporter_options options;
     struct text resource;
     struct otlp_post *post; // exporter's thread
     pthread_t thread;
-    pthread_mutex_t mutex; // guards the queue and `stopping`
+    unsigned wake_at;      // queued spans: a full batch, or half of a queue that is not much larger
+    pthread_mutex_t mutex; // guards the queue, `losses` and `stopping`
     pthread_cond_t moved;
     struct trace_item *first;
     struct trace_item *last;
     unsigned queued; // spans
     bool stopping;
+    struct loss_log losses[LOSS_COUNT];
     _Atomic uint64_t exported;
     _Atomic uint64_t dropped;
 };
 
-static void count_dropped(struct otlp_exporter *exporter, uint64_t spans) {
+static const char *general_reason(enum loss loss) {
+    switch (loss) {
+    case LOSS_QUEUE_FULL: return "the queue was full (OTEL_BSP_MAX_QUEUE_SIZE)";
+    case LOSS_REJECTED: return "the collector rejected them";
+    case LOSS_NOT_DELIVERED:
+    case LOSS_COUNT: break;
+    }
+    return "the collector did not take them";
+}
+
+// Logs the spans that were dropped since the last line about this loss, at most once in LOSS_LOG_INTERVAL_NS: a
+// collector that is away must not flood the log. `always`: now. `reason` NULL: the general one.
+static void report_loss(struct otlp_exporter *exporter, enum loss loss, const char *reason, bool always) {
+    uint64_t now_ns = clock_monotonic_ns();
+    pthread_mutex_lock(&exporter->mutex);
+    struct loss_log *log = &exporter->losses[loss];
+    uint64_t spans = 0;
+    if (always || log->logged_ns == 0 || now_ns - log->logged_ns >= LOSS_LOG_INTERVAL_NS) {
+        spans = log->spans;
+        log->spans = 0;
+        log->logged_ns = spans > 0 ? now_ns : log->logged_ns;
+    }
+    pthread_mutex_unlock(&exporter->mutex);
+    if (spans > 0) {
+        log_write(LOG_LEVEL_WARN, NULL, "Dropped %" PRIu64 " spans: %s", spans,
+                  reason == NULL ? general_reason(loss) : reason);
+    }
+}
+
+static void report_losses(struct otlp_exporter *exporter, bool always) {
+    for (enum loss loss = 0; loss < LOSS_COUNT; loss++) {
+        report_loss(exporter, loss, NULL, always);
+    }
+}
+
+static void lose(struct otlp_exporter *exporter, enum loss loss, uint64_t spans, const char *reason) {
     (void)atomic_fetch_add_explicit(&exporter->dropped, spans, memory_order_relaxed);
+    pthread_mutex_lock(&exporter->mutex);
+    exporter->losses[loss].spans += spans;
+    pthread_mutex_unlock(&exporter->mutex);
+    report_loss(exporter, loss, reason, false);
 }
 
 void otlp_exporter_offer(struct otlp_exporter *exporter, struct trace_item *item) {
     pthread_mutex_lock(&exporter->mutex);
-    bool fits = exporter->queued + item->span_count <= exporter->options.queue_limit && !exporter->stopping;
+    unsigned queued = exporter->queued;
+    bool fits = queued == 0 || queued + item->span_count <= exporter->options.queue_limit;
     if (fits) {
         item->next = NULL;
         if (exporter->last == NULL) {
@@ -46,15 +96,14 @@ void otlp_exporter_offer(struct otlp_exporter *exporter, struct trace_item *item
             exporter->last->next = item;
         }
         exporter->last = item;
-        bool batch_was_full = exporter->queued >= exporter->options.batch_limit;
         exporter->queued += item->span_count;
-        if (!batch_was_full && exporter->queued >= exporter->options.batch_limit) {
+        if (queued < exporter->wake_at && exporter->queued >= exporter->wake_at) {
             pthread_cond_signal(&exporter->moved);
         }
     }
     pthread_mutex_unlock(&exporter->mutex);
     if (!fits) {
-        count_dropped(exporter, item->span_count);
+        lose(exporter, LOSS_QUEUE_FULL, item->span_count, NULL);
         item->release(item);
     }
 }
@@ -63,13 +112,13 @@ static struct timespec timespec_of(uint64_t ns) {
     return (struct timespec){(time_t)(ns / NANOSECONDS_PER_SECOND), (long)(ns % NANOSECONDS_PER_SECOND)};
 }
 
-// Waits for a full batch, the schedule, or the stop. Gives the batch, or NULL when all is done.
+// Waits for enough spans, the schedule, or the stop. Gives the batch, or NULL when all is done.
 static struct trace_item *take_batch(struct otlp_exporter *exporter, unsigned *spans) {
     struct timespec due =
         timespec_of(clock_monotonic_ns() + exporter->options.schedule_delay_ms * NANOSECONDS_PER_MILLISECOND);
     pthread_mutex_lock(&exporter->mutex);
     int waited = 0;
-    while (!exporter->stopping && exporter->queued < exporter->options.batch_limit && waited == 0) {
+    while (!exporter->stopping && exporter->queued < exporter->wake_at && waited == 0) {
         waited = pthread_cond_timedwait(&exporter->moved, &exporter->mutex, &due);
     }
     struct trace_item *batch = exporter->first;
@@ -112,27 +161,40 @@ static bool pause_between_attempts(struct otlp_exporter *exporter, uint64_t paus
     return !stopping;
 }
 
+static void count_taken(struct otlp_exporter *exporter, const struct otlp_answer *answer, unsigned spans) {
+    uint64_t rejected = answer->rejected < spans ? answer->rejected : spans;
+    (void)atomic_fetch_add_explicit(&exporter->exported, spans - rejected, memory_order_relaxed);
+    if (rejected > 0) {
+        struct text reason = {0};
+        text_append_format(&reason, "the collector rejected them: %s", otlp_post_problem(exporter->post));
+        lose(exporter, LOSS_REJECTED, rejected, text_terminated(&reason));
+        text_free(&reason);
+    }
+}
+
 static void send_envelope(struct otlp_exporter *exporter, struct slice envelope, unsigned spans) {
     uint64_t backoff_ms = BACKOFF_FIRST_MS;
+    uint64_t end_ns = clock_monotonic_ns() + exporter->options.export_timeout_ms * NANOSECONDS_PER_MILLISECOND;
     for (unsigned attempt = 1;; attempt++) {
-        struct otlp_answer answer = otlp_post_send(exporter->post, envelope);
+        uint64_t now_ns = clock_monotonic_ns();
+        uint64_t left_ms = now_ns < end_ns ? (end_ns - now_ns) / NANOSECONDS_PER_MILLISECOND + 1 : 1;
+        struct otlp_answer answer = otlp_post_send(exporter->post, envelope, left_ms);
         if (answer.kind == OTLP_TAKEN) {
-            uint64_t rejected = answer.rejected < spans ? answer.rejected : spans;
-            count_dropped(exporter, rejected);
-            (void)atomic_fetch_add_explicit(&exporter->exported, spans - rejected, memory_order_relaxed);
+            count_taken(exporter, &answer, spans);
             return;
         }
         uint64_t pause_ms = backoff_ms / 2 + random_bits() % (backoff_ms / 2 + 1);
         if (answer.retry_after_ms > pause_ms) {
             pause_ms = answer.retry_after_ms < BACKOFF_MAX_MS ? answer.retry_after_ms : BACKOFF_MAX_MS;
         }
-        if (answer.kind == OTLP_REFUSED || attempt == ATTEMPTS_MAX || !pause_between_attempts(exporter, pause_ms)) {
+        bool in_time = clock_monotonic_ns() + pause_ms * NANOSECONDS_PER_MILLISECOND < end_ns;
+        if (answer.kind == OTLP_REFUSED || attempt == ATTEMPTS_MAX || !in_time ||
+            !pause_between_attempts(exporter, pause_ms)) {
             break;
         }
         backoff_ms = backoff_ms * 2 < BACKOFF_MAX_MS ? backoff_ms * 2 : BACKOFF_MAX_MS;
     }
-    count_dropped(exporter, spans);
-    log_write(LOG_LEVEL_WARN, NULL, "Dropped %u spans: %s", spans, otlp_post_problem(exporter->post));
+    lose(exporter, LOSS_NOT_DELIVERED, spans, otlp_post_problem(exporter->post));
 }
 
 static void release_batch(struct trace_item *batch) {
@@ -151,6 +213,7 @@ static void *exporter_run(void *argument) {
     for (;;) {
         unsigned spans;
         struct trace_item *batch = take_batch(exporter, &spans);
+        report_losses(exporter, false);
         if (batch == NULL) {
             if (is_stopping(exporter)) {
                 break;
@@ -175,7 +238,9 @@ struct otlp_exporter *otlp_exporter_new(const struct otlp_exporter_options *opti
     struct otlp_exporter *exporter = memory_allocate_zeroed(sizeof *exporter);
     exporter->options = *options;
     text_append_slice(&exporter->resource, options->resource);
-    exporter->post = otlp_post_new(options->endpoint, options->export_timeout_ms);
+    unsigned half = options->queue_limit / 2 + options->queue_limit % 2;
+    exporter->wake_at = options->batch_limit < half ? options->batch_limit : half;
+    exporter->post = otlp_post_new(options->destination);
     pthread_condattr_t monotonic;
     CHECK(pthread_condattr_init(&monotonic) == 0);
     CHECK(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
@@ -200,6 +265,7 @@ void otlp_exporter_stop(struct otlp_exporter *exporter, unsigned timeout_ms) {
     pthread_cond_broadcast(&exporter->moved);
     pthread_mutex_unlock(&exporter->mutex);
     CHECK(pthread_join(exporter->thread, NULL) == 0); // soon: no request outlasts the deadline
+    report_losses(exporter, true);
     otlp_post_free(exporter->post);
     (void)pthread_cond_destroy(&exporter->moved);
     (void)pthread_mutex_destroy(&exporter->mutex);

@@ -2,12 +2,14 @@
 //
 // The loop offers a trace and goes on at once: offering takes a short lock and writes no JSON. The exporter's thread
 // makes envelopes of what has gathered, compresses and sends them, and tries again when the collector asks for it.
-// When more waits than the queue may hold, new traces are dropped and counted: memory is bounded, transfers never wait.
+// When more waits than the queue may hold, new traces are dropped, counted and logged: memory is bounded, transfers
+// never wait. A trace is never split, so one that is larger than the queue or a batch is taken when it is alone.
 #ifndef OBSERVABILITY_OTLP_EXPORTER_H
 #define OBSERVABILITY_OTLP_EXPORTER_H
 
 #include "check.h"
 #include "otlp_json.h"
+#include "otlp_post.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,12 +23,12 @@ struct trace_item {
 };
 
 struct otlp_exporter_options {
-    const char *endpoint;       // OTEL_EXPORTER_OTLP_ENDPOINT, such as http://localhost:4318
-    struct slice resource;      // of otlp_write_resource(); copied
+    const struct otlp_destination *destination;
+    struct slice resource;      // of otlp_resource_append(); copied
     unsigned queue_limit;       // spans: OTEL_BSP_MAX_QUEUE_SIZE
-    unsigned batch_limit;       // spans: OTEL_BSP_MAX_EXPORT_BATCH_SIZE
+    unsigned batch_limit;       // spans, at most the queue's: OTEL_BSP_MAX_EXPORT_BATCH_SIZE
     unsigned schedule_delay_ms; // OTEL_BSP_SCHEDULE_DELAY
-    unsigned export_timeout_ms; // OTEL_BSP_EXPORT_TIMEOUT
+    unsigned export_timeout_ms; // for a batch and all its attempts: OTEL_BSP_EXPORT_TIMEOUT
 };
 
 struct otlp_counts {

@@ -1,11 +1,10 @@
 // Writes spans as OTLP JSON, and reads partialSuccess with jansson. Exporter's thread.
 #include "otlp_json.h"
 
-#include "percent.h"
-
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
+
+#define COUNT_MAX 1000000000 // more spans than any envelope has
 
 static void append_hex(struct text *out, const uint8_t *bytes, size_t count) {
     static const char digits[] = "0123456789abcdef";
@@ -19,43 +18,6 @@ static void append_key(struct text *out, const char *key) {
     text_append_string(out, "{\"key\":");
     text_append_json_string(out, slice_of(key));
     text_append_string(out, ",\"value\":{\"");
-}
-
-static bool append_resource_attribute(struct text *out, struct slice pair) {
-    const char *equals = memchr(pair.data, '=', pair.length);
-    if (equals == NULL || equals == pair.data) {
-        return false;
-    }
-    size_t key_length = (size_t)(equals - pair.data);
-    struct text value = {0};
-    bool good = percent_decode((struct slice){equals + 1, pair.length - key_length - 1}, false, &value);
-    text_append_string(out, ",{\"key\":");
-    text_append_json_string(out, (struct slice){pair.data, key_length});
-    text_append_string(out, ",\"value\":{\"stringValue\":");
-    text_append_json_string(out, (struct slice){value.data, value.length});
-    text_append_string(out, "}}");
-    text_free(&value);
-    return good;
-}
-
-bool otlp_write_resource(const char *service, const char *version, const char *attributes, struct text *out) {
-    text_append_string(out, "{\"attributes\":[");
-    append_key(out, "service.name");
-    text_append_string(out, "stringValue\":");
-    text_append_json_string(out, slice_of(service));
-    text_append_string(out, "}},");
-    append_key(out, "service.version");
-    text_append_string(out, "stringValue\":");
-    text_append_json_string(out, slice_of(version));
-    text_append_string(out, "}}");
-    bool good = true;
-    while (good && attributes != NULL && *attributes != '\0') {
-        size_t length = strcspn(attributes, ",");
-        good = append_resource_attribute(out, (struct slice){attributes, length});
-        attributes += length + (attributes[length] == ',' ? 1 : 0);
-    }
-    text_append_string(out, "]}");
-    return good;
 }
 
 void otlp_envelope_begin(struct otlp_writer *writer, struct text *out, struct slice resource) {
@@ -155,17 +117,30 @@ void otlp_span_end(struct otlp_writer *writer, enum span_status status) {
     text_append_string(writer->out, "}}");
 }
 
-uint64_t otlp_read_rejected(struct slice answer, struct text *reason) {
-    json_t *root = json_loadb(answer.data == NULL ? "" : answer.data, answer.length, 0, NULL);
-    json_t *partial = json_object_get(root, "partialSuccess");
-    json_t *rejected = json_object_get(partial, "rejectedSpans"); // 64 bits: a string, but some send a number
-    json_t *message = json_object_get(partial, "errorMessage");
-    uint64_t count = 0;
-    if (json_is_string(rejected)) {
-        count = strtoull(json_string_value(rejected), NULL, 10);
-    } else if (json_is_integer(rejected) && json_integer_value(rejected) > 0) {
-        count = (uint64_t)json_integer_value(rejected);
+// The protocol has an int64 as a decimal string; some collectors send a number. Negative or no number: 0.
+static uint64_t read_count(const json_t *value) {
+    if (json_is_number(value)) {
+        double number = json_number_value(value);
+        return number >= COUNT_MAX ? COUNT_MAX : number > 0 ? (uint64_t)number : 0;
     }
+    uint64_t count = 0;
+    size_t length = json_string_length(value);
+    for (size_t i = 0; i < length; i++) {
+        char digit = json_string_value(value)[i];
+        if (digit < '0' || digit > '9') {
+            return 0;
+        }
+        count = count >= COUNT_MAX ? COUNT_MAX : count * 10 + (uint64_t)(digit - '0');
+    }
+    return count;
+}
+
+uint64_t otlp_read_rejected(struct slice answer, struct text *reason) {
+    json_t *root = json_loadb(answer.data == NULL ? "" : answer.data, answer.length,
+                              JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
+    json_t *partial = json_object_get(root, "partialSuccess");
+    json_t *message = json_object_get(partial, "errorMessage");
+    uint64_t count = read_count(json_object_get(partial, "rejectedSpans"));
     if (json_is_string(message)) {
         text_append(reason, json_string_value(message), json_string_length(message));
     }

@@ -31,11 +31,6 @@ struct otlp_writer {
     bool in_links;
 };
 
-// The resource, once for all envelopes: {"attributes":[...]}, from the service's name and version and
-// OTEL_RESOURCE_ATTRIBUTES ("key=value,key=value", percent-encoded values), or NULL.
-// False: those attributes cannot be read.
-MUST_CHECK bool otlp_write_resource(const char *service, const char *version, const char *attributes, struct text *out);
-
 void otlp_envelope_begin(struct otlp_writer *writer, struct text *out, struct slice resource);
 void otlp_envelope_end(struct otlp_writer *writer);
 
@@ -47,7 +42,8 @@ void otlp_attribute_boolean(struct otlp_writer *writer, const char *key, bool va
 void otlp_link(struct otlp_writer *writer, const struct trace_context *to);
 void otlp_span_end(struct otlp_writer *writer, enum span_status status);
 
-// How many spans of an accepted envelope the collector rejected after all (partialSuccess). `reason` gets its words.
+// How many spans of an accepted envelope the collector rejected after all (partialSuccess); at most 1e9, whatever it
+// claims. `reason` gets its words.
 MUST_CHECK uint64_t otlp_read_rejected(struct slice answer, struct text *reason);
 
 #endif

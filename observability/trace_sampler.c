@@ -1,22 +1,27 @@
 // The built-in samplers of OpenTelemetry. Called on the loop, once a transfer.
 #include "trace_sampler.h"
 
-#include <string.h>
+#include "text.h"
 
 #define BOUND_ALL (UINT64_C(1) << 63) // above every 63-bit number
 
-static bool kind_of(const char *name, bool *takes_ratio, uint64_t *bound) {
-    *takes_ratio = strcmp(name, "traceidratio") == 0;
-    *bound = strcmp(name, "always_off") == 0 ? 0 : BOUND_ALL;
-    return *takes_ratio || strcmp(name, "always_on") == 0 || strcmp(name, "always_off") == 0;
+static bool kind_of(struct slice name, bool *takes_ratio, uint64_t *bound) {
+    bool never = slice_equals_ignoring_case(name, SLICE_LITERAL("always_off"));
+    *takes_ratio = slice_equals_ignoring_case(name, SLICE_LITERAL("traceidratio"));
+    *bound = never ? 0 : BOUND_ALL;
+    return never || *takes_ratio || slice_equals_ignoring_case(name, SLICE_LITERAL("always_on"));
 }
 
 bool trace_sampler_find(const char *name, double ratio, struct trace_sampler *out) {
-    static const char prefix[] = "parentbased_";
-    const char *wanted = name == NULL ? "parentbased_always_on" : name;
-    out->asks_parent = strncmp(wanted, prefix, sizeof prefix - 1) == 0;
+    static const struct slice prefix = SLICE_INITIALIZER("parentbased_");
+    struct slice wanted = slice_of(name == NULL ? "parentbased_always_on" : name);
+    size_t start = wanted.length < prefix.length ? wanted.length : prefix.length;
+    out->asks_parent = slice_equals_ignoring_case((struct slice){wanted.data, start}, prefix);
+    if (out->asks_parent) {
+        wanted = (struct slice){wanted.data + start, wanted.length - start};
+    }
     bool takes_ratio;
-    if (!kind_of(out->asks_parent ? wanted + sizeof prefix - 1 : wanted, &takes_ratio, &out->bound)) {
+    if (!kind_of(wanted, &takes_ratio, &out->bound)) {
         return false;
     }
     if (takes_ratio) {

@@ -17,7 +17,7 @@ struct trace_sampler {
 #define TRACE_SAMPLER_NAMES                                                                                            \
     "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or parentbased_traceidratio"
 
-// `name` NULL: parentbased_always_on. `ratio` (0 .. 1) is the argument, for the two that take one. False: no such name.
+// `name`, in any case; NULL: parentbased_always_on. `ratio` (0 .. 1) is the argument, for the two that take one. False: no such name.
 MUST_CHECK bool trace_sampler_find(const char *name, double ratio, struct trace_sampler *out);
 
 // `parent` is the caller's context, or NULL; `trace_id` the trace's own.

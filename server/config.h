@@ -4,6 +4,7 @@
 
 #include "guard.h"
 #include "log.h"
+#include "otlp_post.h"
 #include "settings.h"
 #include "text.h"
 #include "trace_sampler.h"
@@ -13,10 +14,11 @@
 
 // OTEL_*, as the OpenTelemetry specification defines them.
 struct tracing_config {
-    const char *endpoint; // or NULL: traces go nowhere
-    const char *service;
-    const char *resource_attributes; // or NULL
-    const char *page_url;            // where people look at one: a template with {trace_id}, or NULL
+    struct otlp_destination destination; // its endpoint is NULL: traces go nowhere
+    bool reads_traceparent;              // a caller's trace goes on
+    const char *service;                 // or NULL
+    const char *resource_attributes;     // or NULL
+    const char *page_url;                // where people look at one: a template with {trace_id}, or NULL
     struct trace_sampler sampler;
     unsigned queue_limit; // spans
     unsigned batch_limit; // spans
@@ -43,6 +45,8 @@ struct config {
 MUST_CHECK bool config_read(struct config *config, struct text *problem);
 
 MUST_CHECK bool config_read_tracing(struct tracing_config *tracing, struct text *problem);
+// Whether traces are exported, and where to.
+MUST_CHECK bool config_read_destination(struct otlp_destination *destination, struct text *problem);
 
 // The variables and what they mean, for --help.
 void config_describe(struct text *out);

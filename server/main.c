@@ -3,6 +3,7 @@
 #include "events.h"
 #include "healthcheck.h"
 #include "log.h"
+#include "otlp_resource.h"
 #include "server.h"
 
 #include <fcntl.h>
@@ -46,13 +47,13 @@ static void start_tracing(struct bank_api *api) {
                                      "Spans the collector has taken.");
     api->spans_dropped = add_metric(api->metrics, METRIC_COUNTER, "otel_spans_dropped_total",
                                     "Spans the collector never got, or refused.");
-    if (config->endpoint == NULL) {
+    if (config->destination.endpoint == NULL) {
         return;
     }
     struct text resource = {0};
-    CHECK(otlp_write_resource(config->service, BANK_API_VERSION, config->resource_attributes, &resource));
+    CHECK(otlp_resource_append(&resource, config->service, BANK_API_VERSION, config->resource_attributes));
     api->exporter = otlp_exporter_new(&(struct otlp_exporter_options){
-        .endpoint = config->endpoint,
+        .destination = &config->destination,
         .resource = {resource.data, resource.length},
         .queue_limit = config->queue_limit,
         .batch_limit = config->batch_limit,

@@ -52,7 +52,8 @@ void transfer_trace_begin(const struct exchange *exchange, struct transfer_job *
     const struct http_request *request = exchange->request;
     struct trace_context caller;
     struct slice traceparent = request->headers[HTTP_HEADER_TRACEPARENT];
-    bool has_parent = traceparent.data != NULL && trace_context_parse(traceparent, &caller);
+    bool has_parent = api->config.tracing.reads_traceparent && traceparent.data != NULL &&
+                      trace_context_parse(traceparent, &caller);
     struct trace_context *trace = &transfer->request.trace;
     if (has_parent) {
         trace_context_child(&caller, trace);

@@ -36,10 +36,10 @@ class Span:
 
 
 class Collector:
-    """Listens on a free loopback port. `answers` is a list of (status, headers, body) given out one a request before
+    """Listens on a free loopback port, with TLS if it gets an SSLContext. `answers` is a list of (status, headers, body) given out one a request before
     the usual 200; `hang` makes it take a request and say nothing."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
         self.requests = []  # (path, headers, decoded JSON)
         self.answers = []
         self.hang = threading.Event()
@@ -58,6 +58,9 @@ class Collector:
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+            self.endpoint = f"https://localhost:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def _take(self, request):

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "otlp_json.h"
+#include "otlp_resource.h"
 
 static const struct trace_context context = {
     .trace_id = {0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36},
@@ -57,26 +58,51 @@ static void test_an_envelope(void **state) {
     text_free(&out);
 }
 
+static void assert_resource(const char *service, const char *attributes, const char *expected) {
+    struct text out = {0};
+    assert_true(otlp_resource_append(&out, service, "1", attributes));
+    assert_string_equal(text_terminated(&out), expected);
+    text_free(&out);
+}
+
+#define ATTRIBUTE(key, value) "{\"key\":\"" key "\",\"value\":{\"stringValue\":\"" value "\"}}"
+#define VERSION_ATTRIBUTE ATTRIBUTE("service.version", "1")
+#define RESOURCE(list) "{\"attributes\":[" list "]}"
+
 static void test_a_resource(void **state) {
     (void)state;
-    struct text out = {0};
-    assert_true(otlp_write_resource("bank", "1", "a=b%20%22c,d=", &out));
-    assert_string_equal(text_terminated(&out), "{\"attributes\":["
-                                               "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"bank\"}},"
-                                               "{\"key\":\"service.version\",\"value\":{\"stringValue\":\"1\"}},"
-                                               "{\"key\":\"a\",\"value\":{\"stringValue\":\"b \\\"c\"}},"
-                                               "{\"key\":\"d\",\"value\":{\"stringValue\":\"\"}}]}");
-    text_free(&out);
+    assert_resource(NULL, NULL, RESOURCE(ATTRIBUTE("service.name", "bank-api") "," VERSION_ATTRIBUTE));
+    assert_resource("bank", "a=b%20%22c,d=",
+                    RESOURCE(ATTRIBUTE("service.name", "bank") "," VERSION_ATTRIBUTE
+                                                               "," ATTRIBUTE("a", "b \\\"c") "," ATTRIBUTE("d", "")));
+    // Keys are decoded too, and blanks around a key or a value are no part of it.
+    assert_resource("bank", " a%2Cb%3d =\t1 2 , c = %20 ",
+                    RESOURCE(ATTRIBUTE("service.name", "bank") "," VERSION_ATTRIBUTE
+                                                               "," ATTRIBUTE("a,b=", "1 2") "," ATTRIBUTE("c", " ")));
+}
+
+// OTEL_SERVICE_NAME, then OTEL_RESOURCE_ATTRIBUTES, then the program's own; every key once.
+static void test_which_attribute_counts(void **state) {
+    (void)state;
+    assert_resource(NULL, "service.name=teller", RESOURCE(ATTRIBUTE("service.name", "teller") "," VERSION_ATTRIBUTE));
+    assert_resource("bank", "service.name=teller,service.version=7",
+                    RESOURCE(ATTRIBUTE("service.name", "bank") "," ATTRIBUTE("service.version", "7")));
+    assert_resource(NULL, "a=1,service%2Ename=teller,a=2",
+                    RESOURCE(ATTRIBUTE("service.name", "teller") "," VERSION_ATTRIBUTE "," ATTRIBUTE("a", "2")));
 }
 
 static void test_resources_that_cannot_be_read(void **state) {
     (void)state;
-    const char *const bad[] = {"a", "=b", "a=%2", "a=%zz", "a=b,,c=d", "a=b,c"};
+    const char *const bad[] = {"a",   "=b",  "a=%2",  "a=%zz", "a=b,,c=d", "a=b,c", " =b",
+                               "a=%", "%=b", "%zz=b", "a=%00", "a=\xFF",   "a=%ff", "%ff=b"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct text out = {0};
-        assert_false(otlp_write_resource("bank", "1", bad[i], &out));
+        assert_false(otlp_resource_append(&out, "bank", "1", bad[i]));
         text_free(&out);
     }
+    struct text out = {0};
+    assert_false(otlp_resource_append(&out, "\xFF", "1", NULL));
+    text_free(&out);
 }
 
 static void assert_rejected(const char *answer, uint64_t count, const char *words) {
@@ -97,12 +123,49 @@ static void test_what_a_collector_rejects(void **state) {
     assert_rejected("{\"partialSuccess\":{\"rejectedSpans\":-4}}", 0, "");
 }
 
+// A peer's number is never trusted: at most 1e9, at least 0.
+static void test_counts_that_cannot_be(void **state) {
+    (void)state;
+    static const struct {
+        const char *written;
+        uint64_t count;
+    } cases[] = {
+        {"\"-1\"", 0},
+        {"\"+1\"", 0},
+        {"\" 1\"", 0},
+        {"\"1x\"", 0},
+        {"\"0x10\"", 0},
+        {"\"\"", 0},
+        {"\"1\\u0000\"", 0},
+        {"null", 0},
+        {"true", 0},
+        {"[3]", 0},
+        {"-9223372036854775809", 0},
+        {"0.5", 0},
+        {"3.0", 3},
+        {"\"0000000000000000000000000003\"", 3},
+        {"\"9223372036854775807\"", 1000000000},
+        {"\"18446744073709551617\"", 1000000000},
+        {"\"99999999999999999999999999999999999999\"", 1000000000},
+        {"9223372036854775808", 1000000000},
+        {"1e300", 1000000000},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct text answer = {0};
+        text_append_format(&answer, "{\"partialSuccess\":{\"rejectedSpans\":%s}}", cases[i].written);
+        assert_rejected(text_terminated(&answer), cases[i].count, "");
+        text_free(&answer);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_envelope),
         cmocka_unit_test(test_a_resource),
+        cmocka_unit_test(test_which_attribute_counts),
         cmocka_unit_test(test_resources_that_cannot_be_read),
         cmocka_unit_test(test_what_a_collector_rejects),
+        cmocka_unit_test(test_counts_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,8 @@ static void test_names(void **state) {
     assert_false(trace_sampler_find("parentbased_sometimes", 1, &sampler));
     assert_true(find(NULL, 1).asks_parent);
     assert_false(find("always_on", 1).asks_parent);
+    assert_true(find("PARENTBASED_Always_On", 1).asks_parent);
+    assert_false(trace_sampler_find("parentbased_always_on ", 1, &sampler));
 }
 
 static void test_who_is_followed(void **state) {

@@ -11,11 +11,24 @@
 
 #include <stdlib.h>
 
-static const char *const variables[] = {
-    "DATABASE_URL",    "BANK_API_HOST",  "BANK_API_PORT",        "BANK_API_ALLOWED_HOSTS",
-    "ADMIN_TOKEN",     "WORKER_THREADS", "TRANSFER_QUEUE_LIMIT", "SHUTDOWN_TIMEOUT_MS",
-    "LOG_LEVEL",       "LOG_FORMAT",     "DEBUG_DELAY_ENABLED",  "DEBUG_DELAY_MS",
-    "BARRIER_ENABLED", "BARRIER_COUNT",  "BARRIER_TIMEOUT_MS",   "USE_TRANSACTIONS"};
+static const char *const variables[] = {"DATABASE_URL",
+                                        "BANK_API_HOST",
+                                        "BANK_API_PORT",
+                                        "BANK_API_ALLOWED_HOSTS",
+                                        "ADMIN_TOKEN",
+                                        "WORKER_THREADS",
+                                        "TRANSFER_QUEUE_LIMIT",
+                                        "SHUTDOWN_TIMEOUT_MS",
+                                        "LOG_LEVEL",
+                                        "LOG_FORMAT",
+                                        "DEBUG_DELAY_ENABLED",
+                                        "DEBUG_DELAY_MS",
+                                        "BARRIER_ENABLED",
+                                        "BARRIER_COUNT",
+                                        "BARRIER_TIMEOUT_MS",
+                                        "USE_TRANSACTIONS",
+                                        "OTEL_BSP_MAX_QUEUE_SIZE",
+                                        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"};
 
 static int clear_environment(void **state) {
     (void)state;
@@ -141,6 +154,7 @@ static void test_unusable_values(void **state) {
         {"BARRIER_COUNT", "1", "a whole number from 2 to 28"},
         {"BARRIER_COUNT", "29", "a whole number from 2 to 28"},
         {"BARRIER_TIMEOUT_MS", "0", "a whole number from 1 to 600000"},
+        {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2049", "a whole number from 1 to 2048, which is OTEL_BSP_MAX_QUEUE_SIZE"},
         {"USE_TRANSACTIONS", "tru", "true or false (or 1, 0, on, off, yes, no)"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -174,6 +188,24 @@ static void test_barrier_count_follows_the_pool(void **state) {
         assert_false(config_read(&config, &problem));
         text_free(&problem);
     }
+}
+
+// A batch comes from the queue, so its default follows a smaller one.
+static void test_the_batch_follows_the_queue(void **state) {
+    (void)state;
+    struct config config = read_config();
+    assert_int_equal(config.tracing.queue_limit, 2048);
+    assert_int_equal(config.tracing.batch_limit, 512);
+    set("OTEL_BSP_MAX_QUEUE_SIZE", "4");
+    config = read_config();
+    assert_int_equal(config.tracing.batch_limit, 4);
+    set("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "3");
+    config = read_config();
+    assert_int_equal(config.tracing.batch_limit, 3);
+    set("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "5");
+    struct text problem = {0};
+    assert_false(config_read(&config, &problem));
+    text_free(&problem);
 }
 
 static void test_database_url_is_not_repeated(void **state) {
@@ -210,6 +242,7 @@ int main(void) {
         cmocka_unit_test_setup(test_everything_set, clear_environment),
         cmocka_unit_test_setup(test_unusable_values, clear_environment),
         cmocka_unit_test_setup(test_barrier_count_follows_the_pool, clear_environment),
+        cmocka_unit_test_setup(test_the_batch_follows_the_queue, clear_environment),
         cmocka_unit_test_setup(test_database_url_is_not_repeated, clear_environment),
         cmocka_unit_test_setup(test_help_names_every_variable, clear_environment),
     };
