@@ -23,6 +23,7 @@ static void metrics_finished(struct job *job) {
     } else if (conn != NULL) {
         struct bank_api *api = server_api(conn->server);
         database_watch_heard(&api->watch, job->database);
+        bank_metrics_set_available(api->bank_metrics, api->watch.state == DATABASE_READY);
         process_metrics_set(api->process_metrics, &scrape->process);
         bank_metrics_set_balances(api->bank_metrics, &scrape->accounts);
         bank_metrics_set_money_drift(api->bank_metrics, job->database == DB_OK, scrape->money_drift);

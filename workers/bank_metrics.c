@@ -24,6 +24,7 @@ struct bank_metrics {
     struct metric *barrier_releases;
     struct metric *barrier_timeouts;
     struct metric *barrier_skew;
+    struct metric *available;
     struct metric *sessions_idle;
     struct metric *sessions_in_use;
     struct metric *statement_durations[STATEMENT_COUNT];
@@ -91,6 +92,9 @@ static void add_barrier_families(struct bank_metrics *bank, struct metrics *metr
 }
 
 static void add_database_families(struct bank_metrics *bank, struct metrics *metrics) {
+    bank->available = metric_without_labels(add(metrics, METRIC_GAUGE, "database_available",
+                                                "1 while the database serves transfers, as /health says; else 0.", NULL,
+                                                NULL));
     struct metric_family *sessions = add(metrics, METRIC_GAUGE, "db_connections",
                                          "Database connections held, by state.", "state", NULL);
     bank->sessions_idle = metric_with(sessions, (const char *[]){"idle"});
@@ -207,6 +211,10 @@ void bank_metrics_set_gauges(struct bank_metrics *bank, const struct bank_gauges
     metric_set(bank->barrier_waiting, gauges->barrier_waiting);
     metric_set(bank->sessions_idle, gauges->sessions_idle);
     metric_set(bank->sessions_in_use, gauges->sessions_in_use);
+}
+
+void bank_metrics_set_available(struct bank_metrics *bank, bool available) {
+    metric_set(bank->available, available);
 }
 
 void bank_metrics_set_balances(struct bank_metrics *bank, const struct account_list *accounts) {

@@ -17,6 +17,7 @@ struct bank_gauges {
     unsigned sessions_in_use;
 };
 
+
 MUST_CHECK struct bank_metrics *bank_metrics_add(struct metrics *metrics);
 void bank_metrics_free(struct bank_metrics *bank);
 
@@ -27,6 +28,8 @@ void bank_metrics_publish_statements(struct bank_metrics *bank, const struct sta
 
 // At a scrape.
 void bank_metrics_set_gauges(struct bank_metrics *bank, const struct bank_gauges *gauges);
+// Whether /health says "ok" of the database.
+void bank_metrics_set_available(struct bank_metrics *bank, bool available);
 void bank_metrics_set_balances(struct bank_metrics *bank, const struct account_list *accounts);
 // `known` is false while the database is away: then there is no such series.
 void bank_metrics_set_money_drift(struct bank_metrics *bank, bool known, int64_t cents);

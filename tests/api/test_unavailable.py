@@ -54,8 +54,10 @@ def test_a_read_only_server(bank, cluster):
     assert bank.balance("alice") == 999
     assert len(bank.transactions()) == 1
     assert bank.get("/health").json() == DEGRADED
+    assert bank.metric("database_available") == 0
     promote(cluster)
     bank.until_healthy()
+    assert bank.metric("database_available") == 1
     for strategy in SAFE + WRONG:
         assert bank.transfer("alice", "bob", "1", strategy).status == 200
 
