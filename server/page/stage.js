@@ -19,6 +19,7 @@ const drawings = { race: null, fix: null };
 const replays = { race: null, fix: null };
 let clockOffsetUs = 0; // the server's clock against this one
 let due = false;
+let timer = null; // the next drawing of a race that goes on: there is never more than one
 let measureText = null;
 
 const BOLD = new Set(["bad", "stale", "refused", "blocked"]);
@@ -131,9 +132,8 @@ function draw() {
     box.replaceChildren(...(drawing ? [drawTimeline(drawing, { name: `timeline-${slot}`, title: title(races[slot]) })] : []));
     scrollable(box);
   }
-  if (shown.some((slot) => !races[slot].finished)) {
-    setTimeout(redraw, FRAME_MS);
-  }
+  clearTimeout(timer);
+  timer = shown.some((slot) => !races[slot].finished) ? setTimeout(redraw, FRAME_MS) : null;
 }
 
 // What can be scrolled can be reached with the keyboard.

@@ -92,6 +92,34 @@ def test_a_full_house_is_told_and_waited_out(bank, open_browser):
     page.until_balance("alice", "$900.00")
 
 
+WATCH_TIMERS = """
+    window.pending = new Map(); window.mostPending = new Map();
+    const [set, clear] = [window.setTimeout, window.clearTimeout];
+    window.setTimeout = (call, ms, ...rest) => {
+        const id = set((...all) => { pending.delete(id); call(...all); }, ms, ...rest);
+        pending.set(id, ms);
+        const now = [...pending.values()].filter((each) => each === ms).length;
+        mostPending.set(ms, Math.max(now, mostPending.get(ms) ?? 0));
+        return id;
+    };
+    window.clearTimeout = (id) => { pending.delete(id); clear(id); };
+"""
+
+
+def test_many_events_do_not_draw_a_running_race_more_often(bank, open_browser, background):
+    page = open_browser()
+    page.command("Page.addScriptToEvaluateOnNewDocument", source=WATCH_TIMERS)
+    page.open(bank).until_live()
+    bank.set(barrier_enabled=True, barrier_count=3)
+    parties = [background(bank.transfer, "alice", "bob", "1") for _ in range(2)]  # each event draws the race anew
+    eventually(lambda: page.texts("#panel-race .band.barrier .label") == ["waits at the barrier"] * 2, "both are drawn")
+    assert page.script("return mostPending.get(80)") == 1, "one timer for the next drawing"
+    bank.transfer("alice", "bob", "1")
+    assert all(each.result().status == 200 for each in parties)
+    eventually(lambda: page.all("#panel-race.judged svg .mark.commit"), "it is drawn to its end")
+    eventually(lambda: page.script("return [...pending.values()].filter((ms) => ms === 80).length") == 0, "and it ends")
+
+
 def test_what_is_too_fast_to_draw_is_counted(bank, page):
     with bank.client() as client:
         for _ in range(400):
