@@ -58,6 +58,18 @@ async function request(method, path, body) {
   return answer.json();
 }
 
+// null: the server does not have it, or no longer.
+async function orNone(asking) {
+  try {
+    return await asking;
+  } catch (problem) {
+    if (problem.status === 404) {
+      return null;
+    }
+    throw problem;
+  }
+}
+
 const query = (values) => new URLSearchParams(values).toString();
 
 export const api = {
@@ -65,10 +77,9 @@ export const api = {
   strategies: async () => (await request("GET", "/strategies")).strategies,
   settings: () => request("GET", "/admin/settings"),
   races: (limit) => request("GET", `/races?${query({ limit })}`),
-  race: (id) => request("GET", `/races/${encodeURIComponent(id)}`),
+  // null also for a race that has left the newest 1,000 records: under load that takes less than a second.
+  race: (id) => orNone(request("GET", `/races/${encodeURIComponent(id)}`)),
   transfer: (transfer) => request("POST", "/transfer", transfer),
   reset: () => request("POST", "/reset"),
-  setStrategy: (name) => request("POST", `/admin/strategy?${query({ name })}`),
-  setDelay: (enabled, ms) => request("POST", `/admin/delay?${query({ enabled, ms })}`),
-  setBarrier: (enabled, count) => request("POST", `/admin/barrier?${query({ enabled, count })}`),
+  setSettings: (settings) => request("POST", "/admin/settings", settings),
 };

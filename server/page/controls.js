@@ -1,11 +1,14 @@
 // The switches and buttons. A switch sends what was chosen and shows what the server has: so it follows what others
 // change, and goes back when the server refuses.
+//
+// Requests that are under way at once use several connections, and the server may take them in any order. So a change is
+// sent when the change before it has been answered, and a race when all changes have been: the last click counts.
 
 import { api } from "./api.js";
 import { find, make } from "./dom.js";
 import { attempt, clearProblem } from "./problem.js";
 import { RACERS_MAX, race, raceMany, racersFor } from "./races.js";
-import { count } from "./words.js";
+import { VERDICTS, count } from "./words.js";
 
 const inputs = {
   strategy: () => find("#strategy"), delay: () => find("#delay"), delayMs: () => find("#delay-ms"),
@@ -16,6 +19,8 @@ let state = null;
 let say = () => {};
 let beforeRace = () => {};
 let running = null; // the AbortController of "Run N"
+let changes = Promise.resolve(); // fulfilled when the last change of settings has been answered
+const wanted = []; // the settings of the changes that have not been answered yet
 
 // Switches
 
@@ -51,6 +56,17 @@ function setValue(input, value) {
   }
 }
 
+// With the changes that are under way, or null while nothing is known.
+function wantedSettings() {
+  const settings = state.get("settings");
+  return settings && Object.assign({}, settings, ...wanted);
+}
+
+function tooManyWords(racers) {
+  return `The barrier waits for ${racers}, and a browser can send ${RACERS_MAX} at once: set it to ${RACERS_MAX} or fewer ` +
+    "to race from here.";
+}
+
 function showButtons(settings) {
   const racers = racersFor(settings);
   const tooMany = racers > RACERS_MAX;
@@ -58,15 +74,15 @@ function showButtons(settings) {
   const words = racers === 2 ? "two" : racers === 3 ? "three" : racers === 4 ? "four" : String(racers);
   find("#race").textContent = `Race ${words} transfers`;
   find("#too-many").hidden = !tooMany;
-  find("#too-many").textContent = `The barrier waits for ${racers}, and a browser can send ${RACERS_MAX} at once: set it to ` +
-    `${RACERS_MAX} or fewer to race from here.`;
+  find("#too-many").textContent = tooManyWords(racers);
   for (const id of ["#race", "#race-fix", "#run"]) {
     find(id).disabled = tooMany || busy;
   }
   find("#stop").hidden = running === null;
 }
 
-function showSettings({ strategies, settings }) {
+function showSettings() {
+  const settings = wantedSettings();
   if (!settings) {
     return;
   }
@@ -75,17 +91,41 @@ function showSettings({ strategies, settings }) {
   setValue(inputs.delayMs(), settings.delay_ms);
   inputs.barrier().checked = settings.barrier_enabled;
   setValue(inputs.barrierCount(), settings.barrier_count);
-  sayStrategy({ strategies, settings });
+  sayStrategy({ strategies: state.get("strategies"), settings });
   showButtons(settings);
 }
 
-// Sends a change; whatever comes of it, the switches show what the server has.
-async function change(send) {
+// An event that comes between the question and its answer may be the newer of the two: then the settings are read again.
+async function answered(change) {
+  let before = state.get("settings");
+  let settings = await api.setSettings(change);
+  while (state.get("settings") !== before) {
+    before = state.get("settings");
+    settings = await api.settings();
+  }
+  return settings;
+}
+
+// Sends a change of settings after those before it. Whatever comes of it, the switches show what the server has. A
+// problem is the caller's to show.
+export function changeSettings(change) {
+  wanted.push(change);
+  const done = changes.then(async () => {
+    try {
+      state.set({ settings: await answered(change) });
+    } finally {
+      wanted.splice(wanted.indexOf(change), 1);
+      showSettings();
+    }
+  });
+  changes = done.catch(() => {});
+  showSettings();
+  return done;
+}
+
+function change(settings) {
   clearProblem();
-  const changed = await attempt(send);
-  const settings = changed === undefined ? state.get("settings") : { ...state.get("settings"), ...changed };
-  state.set({ settings: { ...settings } });
-  showSettings({ strategies: state.get("strategies"), settings });
+  attempt(() => changeSettings(settings));
 }
 
 function number(input, fallback) {
@@ -93,9 +133,9 @@ function number(input, fallback) {
 }
 
 function startSwitches() {
-  const delay = () => change(() => api.setDelay(inputs.delay().checked, number(inputs.delayMs(), 100)));
-  const barrier = () => change(() => api.setBarrier(inputs.barrier().checked, number(inputs.barrierCount(), 2)));
-  inputs.strategy().addEventListener("change", (event) => change(() => api.setStrategy(event.target.value)));
+  const delay = () => change({ delay_enabled: inputs.delay().checked, delay_ms: number(inputs.delayMs(), 100) });
+  const barrier = () => change({ barrier_enabled: inputs.barrier().checked, barrier_count: number(inputs.barrierCount(), 2) });
+  inputs.strategy().addEventListener("change", () => change({ strategy: inputs.strategy().value }));
   inputs.delay().addEventListener("change", delay);
   inputs.delayMs().addEventListener("change", delay);
   inputs.barrier().addEventListener("change", barrier);
@@ -105,10 +145,11 @@ function startSwitches() {
 // Buttons
 
 // One thing at a time: the buttons wait until it has ended.
-async function busy(work) {
+export async function busy(work) {
   clearProblem();
   beforeRace();
   state.set({ racing: true });
+  await changes;
   const result = await attempt(work);
   state.set({ racing: false });
   return result;
@@ -116,19 +157,27 @@ async function busy(work) {
 
 function outcome(records) {
   const done = records.filter(({ status }) => status === "success").length;
-  const spent = records.some(({ anomaly }) => anomaly === "double_spend") ? "Double spend"
-    : records.some(({ anomaly }) => anomaly === "lost_update") ? "Lost update" : "No race";
-  say(`${spent}: ${done} of ${records.length} succeeded.`);
+  const worst = ["double_spend", "lost_update", "stale_read"].find((kind) => records.some(({ anomaly }) => anomaly === kind));
+  say(`${VERDICTS[worst ?? "clean"]}: ${done} of ${records.length} succeeded.`);
 }
 
-export async function raceOnce(strategy = null) {
-  const records = await busy(() => race({
-    racers: racersFor(state.get("settings")), strategy, resetFirst: find("#reset-first").checked,
-  }));
+// How many transfers race now. Without the events nobody has reported the settings yet.
+async function racersNow() {
+  if (!state.get("settings")) {
+    state.set({ settings: await api.settings() });
+  }
+  const racers = racersFor(state.get("settings"));
+  if (racers > RACERS_MAX) {
+    throw new Error(tooManyWords(racers)); // somebody has changed it since the buttons were shown
+  }
+  return racers;
+}
+
+async function raceOnce(strategy = null) {
+  const records = await busy(() => race({ racers: racersNow, strategy, resetFirst: find("#reset-first").checked }));
   if (records) {
     outcome(records);
   }
-  return records;
 }
 
 function showProgress(rounds, tally) {
@@ -146,11 +195,11 @@ async function runMany() {
   const { signal } = running;
   showProgress(rounds, { rounds: 0, raced: 0, doubleSpends: 0, lostUpdates: 0 });
   const tally = await busy(() => raceMany({
-    rounds, racers: racersFor(state.get("settings")), resetFirst: find("#reset-first").checked, signal,
+    rounds, racers: racersNow, resetFirst: find("#reset-first").checked, signal,
     onRound: (now) => showProgress(rounds, now),
   }));
   running = null;
-  showButtons(state.get("settings"));
+  showSettings();
   if (tally) {
     say(find("#tally").textContent);
   }

@@ -6,10 +6,9 @@ const NAMES = ["hello", "gap", "admitted", "step", "barrier_arrival", "barrier_r
 const REFUSED_RETRY_MS = 3000;
 
 // onEvent(name, data); onConnection(state): "live", "restarted", "reconnecting", "stopping", "slow" or "refused".
-// onFresh(): what the page knows may be old; it is called after every hello that resumes nothing.
+// onFresh(): what the page knows may be old. It is called after every hello that resumes nothing; a gap comes only there.
 export function openEvents({ onEvent, onConnection, onFresh }) {
   let boot = null;
-  let source = null;
 
   function hello(data) {
     const restarted = boot !== null && boot !== data.boot;
@@ -25,8 +24,6 @@ export function openEvents({ onEvent, onConnection, onFresh }) {
     onEvent(name, data);
     if (name === "hello") {
       hello(data);
-    } else if (name === "gap") {
-      onFresh();
     } else if (name === "dropped") {
       onConnection("slow");
     } else if (name === "bye") {
@@ -35,7 +32,7 @@ export function openEvents({ onEvent, onConnection, onFresh }) {
   }
 
   function connect() {
-    source = new EventSource("/events");
+    const source = new EventSource("/events");
     for (const name of NAMES) {
       source.addEventListener(name, (event) => take(name, event));
     }

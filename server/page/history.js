@@ -9,14 +9,14 @@ export function raceLink(ids) {
   return `/?race=${ids.map(encodeURIComponent).join(",")}`;
 }
 
-function time(at) {
+export function clockTime(at) {
   return new Date(at).toLocaleTimeString("en-GB");
 }
 
 function item(race, open) {
   const good = race.verdict === "clean";
   const link = make("a", { href: raceLink(race.transfer_ids), "data-race": race.id },
-    make("time", { datetime: race.at }, time(race.at)), " ",
+    make("time", { datetime: race.at }, clockTime(race.at)), " ",
     make("span", { class: `verdict ${good ? "good" : "bad"}` },
       make("span", { "aria-hidden": "true" }, good ? "\u2713 " : "\u2715 "), VERDICTS[race.verdict]), " ",
     ...unbroken(`${race.transfer_count} from ${race.account}, lowest ${money(race.lowest_balance)}, `),
@@ -54,10 +54,16 @@ export function showTotals(totals) {
 
 // Fills in the trace links of the listed races, if there is a tracing to link to: one race at a time, each once.
 export async function findTraces(races, detailOf) {
+  const listed = new Set(races.map(({ id }) => id));
+  for (const id of traceLinks.keys()) {
+    if (!listed.has(id)) {
+      traceLinks.delete(id);
+    }
+  }
   for (const { id } of races) {
-    if (!traceLinks.has(id)) {
-      const { transfers } = await detailOf(id);
-      const urls = transfers.map(({ trace_url: url }) => url).filter(Boolean);
+    const detail = traceLinks.has(id) ? null : await detailOf(id);
+    if (detail) { // null: under load a race may be too old by now, and has no links any more
+      const urls = detail.transfers.map(({ trace_url: url }) => url).filter(Boolean);
       traceLinks.set(id, urls);
       if (urls.length === 0) {
         return false;

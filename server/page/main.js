@@ -1,6 +1,7 @@
 // The page's start: binds what the server says to what is shown, and decides which race stands on the stage.
 
 import { api, whenTokenIsWanted } from "./api.js";
+import { settled, turns } from "./asking.js";
 import { showBalances } from "./balances.js";
 import { showConnection } from "./connection.js";
 import { startControls } from "./controls.js";
@@ -8,20 +9,19 @@ import { find } from "./dom.js";
 import { openEvents } from "./events.js";
 import { findTraces, raceLink, showHistory, showTotals } from "./history.js";
 import { LiveRaces } from "./live_races.js";
-import { attempt, startProblems } from "./problem.js";
+import { attempt, clearNoAnswer, startProblems } from "./problem.js";
 import { raceModel } from "./race_model.js";
-import { serverTime, showRace, shownRace, startStage } from "./stage.js";
+import { SLOTS, beganUs, serverTime, showRace, shownRace, startStage } from "./stage.js";
 import { createState } from "./state.js";
 import { startThemeSwitch } from "./theme_switch.js";
 import { askForToken, startToken } from "./token.js";
-import { startTour } from "./tour.js";
+import { refreshTour, startTour } from "./tour.js";
 import { count } from "./words.js";
 
 const RACES_ASKED_FOR = 30; // enough to find one of each kind among them
 const HISTORY_LENGTH = 12;
 
-// Under load there is news all the time. The page asks for what has settled, and not more often than eyes can follow.
-const SETTLE_MS = 150;
+// Under load there is news all the time. The page does not ask more often than eyes can follow.
 const ACCOUNTS_PAUSE_MS = 500;
 const RACES_PAUSE_MS = 1000;
 const RESOLVE_PAUSE_MS = 400;
@@ -30,36 +30,42 @@ const state = createState({
   accounts: [], strategies: [], settings: null, races: [], totals: null, racing: false,
 });
 const live = new LiveRaces();
+const nextQuestion = turns(); // of what the stage shows: an address, a press of "Show the newest"
+const nextList = turns();
 let pinned = false; // the stage shows what the address says, whatever happens elsewhere
 let tracing = true; // until a race without a trace link is seen
+let resets = 0; // how many reset events have come
 const skipped = { transfers: 0, races: 0 };
 
 function say(text) {
   find("#said").textContent = text;
 }
 
-// Calls it soon, but not again within `pause` ms; what is asked for in between is done once, afterwards.
-function settled(pause, call) {
-  let timer = null;
-  let last = -Infinity;
-  return () => {
-    timer ??= setTimeout(() => {
-      last = performance.now();
-      timer = null;
-      attempt(call);
-    }, Math.max(SETTLE_MS, last + pause - performance.now()));
-  };
-}
-
 // What the server knows
 
-const refreshAccounts = settled(ACCOUNTS_PAUSE_MS, async () => state.set({ accounts: await api.accounts() }));
+// An answer that was asked for before a reset event may have been read before the reset: the event is the newer one.
+async function readAccounts() {
+  const before = resets;
+  const accounts = await api.accounts();
+  if (resets === before) {
+    state.set({ accounts });
+  }
+}
 
 async function readRaces() {
+  const isNewest = nextList();
   const { races, totals } = await api.races(RACES_ASKED_FOR);
-  state.set({ races, totals });
+  if (isNewest()) {
+    state.set({ races, totals });
+    refreshTraces();
+  }
+  return races;
+}
+
+async function readTraces() {
+  const races = state.get("races").slice(0, HISTORY_LENGTH);
   if (tracing && races.length > 0) {
-    tracing = await findTraces(races.slice(0, HISTORY_LENGTH), api.race);
+    tracing = await findTraces(races, api.race);
     listRaces();
   }
 }
@@ -68,7 +74,9 @@ function listRaces() {
   showHistory(state.get("races").slice(0, HISTORY_LENGTH), openRaces);
 }
 
-const refreshRaces = settled(RACES_PAUSE_MS, readRaces);
+const refreshAccounts = settled(ACCOUNTS_PAUSE_MS, () => attempt(readAccounts));
+const refreshRaces = settled(RACES_PAUSE_MS, () => attempt(readRaces));
+const refreshTraces = settled(RACES_PAUSE_MS, () => attempt(readTraces));
 
 // Which race stands where
 
@@ -81,32 +89,48 @@ function slotOf(race) {
   return isSafe(race) ? "fix" : "race";
 }
 
-async function showFromServer(id) {
-  const race = raceModel(await api.race(id));
-  showRace(slotOf(race), race);
-  return race;
+function clearStage() {
+  SLOTS.forEach((slot) => showRace(slot, null));
 }
 
-// The newest that went wrong, or could have, and the newest under a fix.
-async function showNewest() {
-  const races = state.get("races");
+function takesPartIn(race, { id }) {
+  return race.lanes.some((lane) => lane.id === id);
+}
+
+// The newest that went wrong, or could have, and the newest under a fix. What the events have brought since is newer
+// than the list.
+async function showNewest(isWanted) {
+  const races = await readRaces();
   for (const safe of [false, true]) {
     const newest = races.find((race) => isSafe(race) === safe);
-    if (newest) {
-      await showFromServer(newest.id);
+    const found = newest ? await api.race(newest.id) : null;
+    if (!isWanted()) {
+      return;
+    }
+    const race = found && raceModel(found);
+    const shown = race && shownRace(slotOf(race));
+    if (race && (!shown || beganUs(shown) <= beganUs(race) || takesPartIn(race, shown.lanes[0]))) {
+      showRace(slotOf(race), race);
     }
   }
 }
 
-async function showIds(ids) {
-  showRace("race", null);
-  showRace("fix", null);
+async function showIds(ids, isWanted) {
   const seen = new Set();
   for (const id of ids) {
-    if (!seen.has(id)) {
-      const race = await showFromServer(id);
+    const found = seen.has(id) ? null : await api.race(id);
+    if (!isWanted()) {
+      return;
+    }
+    if (found) {
+      const race = raceModel(found);
+      showRace(slotOf(race), race);
       race.lanes.forEach((lane) => seen.add(lane.id));
     }
+  }
+  if (seen.size === 0) {
+    find("#pinned-text").textContent = `No race of the transfer "${ids[0]}" is among the newest 1,000 records: it is too old ` +
+      "to be drawn, or there never was one. ";
   }
 }
 
@@ -115,12 +139,34 @@ function idsInAddress() {
   return ids.split(",").filter(Boolean).slice(0, 24);
 }
 
+function setPinned(now) {
+  pinned = now;
+  find("#pinned").hidden = !pinned;
+  find("#pinned-text").textContent = "This is the race of the address, kept still. ";
+  find("#newer").hidden = true;
+}
+
+// Fills the stage with what `read` gives. Answers, and problems, count only until the next question.
+async function fillStage(read) {
+  const isWanted = nextQuestion();
+  await attempt(async () => {
+    try {
+      await read(isWanted);
+    } catch (problem) {
+      if (isWanted()) {
+        throw problem;
+      }
+    }
+  });
+}
+
 async function showAddressed() {
   const ids = idsInAddress();
-  pinned = ids.length > 0;
-  find("#pinned").hidden = !pinned;
-  find("#newer").hidden = true;
-  await attempt(() => pinned ? showIds(ids) : showNewest());
+  if (pinned || ids.length > 0) {
+    clearStage();
+  }
+  setPinned(ids.length > 0);
+  await fillStage((isWanted) => pinned ? showIds(ids, isWanted) : showNewest(isWanted));
 }
 
 function openRaces(ids) {
@@ -129,10 +175,11 @@ function openRaces(ids) {
   find("#stage").scrollIntoView({ block: "start" });
 }
 
+// A race that is started here is to be seen: an answer about the address comes too late.
 function unpin() {
   if (pinned) {
-    pinned = false;
-    find("#pinned").hidden = true;
+    nextQuestion();
+    setPinned(false);
     history.pushState(null, "", "/");
   }
 }
@@ -145,20 +192,34 @@ const resolved = new WeakSet();
 
 // Only the server knows who missed what, and who waited for whom: a race that has ended is asked for once.
 async function resolve(group) {
-  const race = raceModel(await api.race(group.transfers[0].id));
-  const shown = shownRace(slotOf(race));
-  if (!pinned && shown && group.transfers.some(({ id }) => id === shown.lanes[0].id)) {
-    showRace(slotOf(race), race);
+  const found = await api.race(group.transfers[0].id);
+  const isShown = (race) => race !== null && group.transfers.some(({ id }) => id === race.lanes[0].id);
+  const slot = SLOTS.find((each) => isShown(shownRace(each)));
+  if (pinned || !slot) {
+    return;
   }
+  if (!found) {
+    showRace(slot, { ...shownRace(slot), gone: !shownRace(slot).judged });
+    return;
+  }
+  const race = raceModel(found);
+  if (slotOf(race) !== slot) {
+    showRace(slot, null);
+  }
+  showRace(slotOf(race), race);
 }
 
-const resolveEnded = settled(RESOLVE_PAUSE_MS, async () => {
+const resolveEnded = settled(RESOLVE_PAUSE_MS, () => attempt(async () => {
   const groups = [...ended.values()];
   ended.clear();
   await Promise.all(groups.map(resolve));
-});
+}));
 
 function showChanged() {
+  if (pinned) { // since the event came
+    changed.clear();
+    find("#newer").hidden = false;
+  }
   for (const [slot, group] of changed) {
     showRace(slot, raceModel({ transfers: group.transfers }));
     if (group.finished && !resolved.has(group) && group.transfers.every(({ error }) => !error)) {
@@ -198,8 +259,8 @@ function showSkipped() {
 const HANDLERS = {
   hello: ({ settings }) => state.set({ settings }),
   settings: (settings) => state.set({ settings }),
-  gap: () => live.clear(),
   reset: ({ accounts }) => {
+    resets += 1;
     state.set({ accounts });
     refreshRaces();
   },
@@ -227,15 +288,17 @@ function onEvent(name, data) {
 }
 
 async function readEverything() {
-  const [accounts, strategies] = await Promise.all([api.accounts(), api.strategies()]);
-  state.set({ accounts, strategies });
-  await readRaces();
+  const [strategies] = await Promise.all([api.strategies(), readAccounts()]);
+  state.set({ strategies });
   await showAddressed();
   return true;
 }
 
-// What was read before the stream was there may have changed in between; after a gap anything may have.
+// The first reading may be older than the stream. After a gap anything may have changed, and nobody reports how the races
+// went on that were under way.
 async function freshen(reading) {
+  live.clear();
+  SLOTS.filter((slot) => shownRace(slot)?.finished === false).forEach((slot) => showRace(slot, null));
   if (await reading) {
     refreshAccounts();
     refreshRaces();
@@ -253,19 +316,25 @@ function start() {
   state.on(["races"], listRaces);
   state.on(["totals"], ({ totals }) => showTotals(totals));
   startControls(state, { onSay: say, onRace: unpin });
-  startStage();
-  startTour();
+  startStage(refreshTour);
+  startTour(state);
   find("#show-newest").addEventListener("click", () => {
     unpin();
-    attempt(showNewest);
+    clearStage();
+    fillStage(showNewest);
   });
   window.addEventListener("popstate", showAddressed);
-  showRace("race", null);
-  showRace("fix", null);
+  clearStage();
   showConnection("connecting");
   let reading = attempt(readEverything);
   openEvents({
-    onEvent, onConnection: showConnection,
+    onEvent,
+    onConnection: (now) => {
+      showConnection(now);
+      if (now === "live" || now === "restarted") {
+        clearNoAnswer();
+      }
+    },
     onFresh: () => {
       freshen(reading);
       reading = null;

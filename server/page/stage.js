@@ -2,13 +2,14 @@
 // draws again when the room changes or time goes on, and replays.
 
 import { find, make, unbroken } from "./dom.js";
+import { raceLink } from "./history.js";
 import { startReplay } from "./replay.js";
 import { layoutTimelines } from "./timeline.js";
 import { drawTimeline } from "./timeline_svg.js";
 import { VERDICTS, count, money, verdictSentence } from "./words.js";
 import { wordsTable } from "./words_table.js";
 
-const SLOTS = ["race", "fix"];
+export const SLOTS = ["race", "fix"];
 const UPRIGHT_BELOW_EM = 44;
 const UPRIGHT_IF_CROWDED_BELOW_EM = 62;
 const FRAME_MS = 80;
@@ -20,6 +21,7 @@ const replays = { race: null, fix: null };
 let clockOffsetUs = 0; // the server's clock against this one
 let due = false;
 let timer = null; // the next drawing of a race that goes on: there is never more than one
+let onShown = () => {};
 let measureText = null;
 
 const BOLD = new Set(["bad", "stale", "refused", "blocked"]);
@@ -51,14 +53,24 @@ function badge(race) {
 
 function missedList(race) {
   const at = (us) => `${((us - race.startUs) / 1000).toFixed(1)} ms`;
-  return race.missed.map((miss) => make("li", {}, ...unbroken(
+  return race.missed.map((miss) => make("li", { class: "bad" }, ...unbroken(
     `${miss.reader} read ${money(miss.valueRead)} at ${at(miss.readUs)}. It never saw that ${miss.writer} wrote ` +
     `${money(miss.valueWritten)} at ${at(miss.writtenUs)}.`)));
 }
 
 function failures(race) {
-  return race.lanes.filter((lane) => lane.error).map((lane) => make("li", {},
+  return race.lanes.filter((lane) => lane.error).map((lane) => make("li", { class: "bad" },
     `${lane.letter}: ${lane.error.title}. ${lane.error.detail ?? ""}`));
+}
+
+function gone(race) {
+  return race.gone ? [make("li", {}, "This is what the events reported. The race left the newest 1,000 records before the page " +
+    "could ask who missed which write: it is too old to be drawn from there.")] : [];
+}
+
+// When its first transfer was taken on.
+export function beganUs(race) {
+  return Math.min(...race.lanes.map((lane) => lane.startUs));
 }
 
 function traces(race) {
@@ -87,9 +99,9 @@ function showFacts(slot, race) {
   const undrawn = race.undrawn > 0 ? ` ${count(race.undrawn, "more transfer")} of this race ${race.undrawn === 1 ? "is" : "are"} not drawn.` : "";
   facts.replaceChildren(badge(race), ...race.strategies.map((name) => make("code", {}, name)),
     make("span", { class: "sentence" }, ...unbroken(verdictSentence(race) + undrawn)));
-  panel.querySelector(".below").replaceChildren(...missedList(race), ...failures(race));
-  const link = race.finished
-    ? [make("a", { href: `/?race=${race.lanes.map(({ id }) => encodeURIComponent(id)).join(",")}` }, "Link")] : [];
+  panel.querySelector(".below").replaceChildren(...missedList(race), ...failures(race), ...gone(race));
+  const link = race.finished && !race.gone
+    ? [make("a", { href: raceLink(race.lanes.map(({ id }) => id)) }, "Link")] : [];
   panel.querySelector(".links").replaceChildren(...link, ...traces(race));
 }
 
@@ -158,6 +170,7 @@ export function showRace(slot, race) {
   showFacts(slot, race);
   showWords(slot, race);
   redraw();
+  onShown();
 }
 
 export function shownRace(slot) {
@@ -184,7 +197,9 @@ export function replay(slot) {
   });
 }
 
-export function startStage() {
+// onChange(): another race is shown, or none.
+export function startStage(onChange) {
+  onShown = onChange;
   for (const slot of SLOTS) {
     find(`#panel-${slot} .replay`).addEventListener("click", () => replay(slot));
   }

@@ -1,69 +1,53 @@
 // The guided tour: five steps that drive the page and say, in plain sentences, what was seen.
 
 import { api } from "./api.js";
-import { raceOnce } from "./controls.js";
+import { busy, changeSettings } from "./controls.js";
 import { find, make } from "./dom.js";
-import { attempt } from "./problem.js";
-import { single } from "./races.js";
+import { race } from "./races.js";
 import { replay, shownRace } from "./stage.js";
-import { money, milliseconds } from "./words.js";
+import { afterBarrier, afterFix, afterOne, afterTwo, readingOf } from "./tour_words.js";
 
-async function prepare({ delay, barrier }) {
-  await api.setStrategy("vulnerable");
-  await api.setDelay(delay, 200);
-  await api.setBarrier(barrier, 2);
+let state = null;
+
+// Sets what the step needs, all at once, and runs it: from the initial balances and with its own number of transfers,
+// whatever the switches said before. say(records, alice's balance, whether somebody has changed the settings since).
+async function play({ delay, barrier }, send, say) {
+  const settings = {
+    strategy: "vulnerable", delay_enabled: delay, delay_ms: 200, barrier_enabled: barrier, barrier_count: 2,
+  };
+  await changeSettings(settings);
+  const records = await send();
+  const [accounts, now] = await Promise.all([api.accounts(), api.settings()]);
+  const changed = Object.keys(settings).some((name) => now[name] !== settings[name]);
+  return say(records, accounts.find(({ id }) => id === "alice").balance, changed);
 }
 
-async function alice() {
-  const accounts = await api.accounts();
-  return money(accounts.find(({ id }) => id === "alice").balance);
-}
-
-async function raceAndTell(settings, tell) {
-  await prepare(settings);
-  const records = await raceOnce();
-  return records ? tell(records.filter(({ status }) => status === "success").length, await alice()) : "";
-}
-
-function readingOf(race) {
-  const [miss] = race?.missed ?? [];
-  if (!miss) {
-    return "There is no stale read to look at right now. Go back a step and let the barrier make one.";
-  }
-  const later = milliseconds(miss.writtenUs - miss.readUs);
-  return `Here ${miss.reader} read ${money(miss.valueRead)}. ${later} later ${miss.writer} had written ` +
-    `${money(miss.valueWritten)}, and ${miss.reader} did not look again: it checked the number it remembered. ` +
-    `That is the red line, from the read to the write it missed.`;
-}
+const one = () => race({ racers: () => 1, amount: 100, strategy: "vulnerable", resetFirst: true });
+const two = (strategy) => race({ racers: () => 2, strategy, resetFirst: true });
 
 const STEPS = [
   {
     title: "One transfer",
-    text: ["A transfer reads the balance, checks that it is enough, deducts, and adds the money to the other account. " +
+    text: ["The tour sets the strategy, the delay and the barrier above by itself, and resets the balances before each " +
+      "race. The switches stay as its last step has set them.",
+    "A transfer reads the balance, checks that it is enough, deducts, and adds the money to the other account. " +
       "Alone, nothing can go wrong with that."],
     button: "Send $100 from alice to bob",
-    act: async () => {
-      await prepare({ delay: false, barrier: false });
-      await single(100);
-      return `alice had $1000.00 and is at ${await alice()} now, as everybody expects.`;
-    },
+    act: () => play({ delay: false, barrier: false }, one, afterOne),
   },
   {
     title: "Two at once",
     text: ["Now two transfers of $800, at the same moment, out of $1000. One of them has to be refused.",
       "Whether it is depends on microseconds, so try it a few times: that is why such faults live for years."],
     button: "Race two transfers",
-    act: () => raceAndTell({ delay: false, barrier: false }, (done, balance) => done === 2
-      ? `Both succeeded: alice is at ${balance}. Nobody lied to the program, it was only unlucky.`
-      : `One was refused this time, alice is at ${balance}. Try again, or take luck out of it in the next step.`),
+    act: () => play({ delay: false, barrier: false }, () => two("vulnerable"), afterTwo),
   },
   {
     title: "The barrier",
     text: ["A barrier lets nobody go on to the check before both have read. It does not cause the fault: it only makes " +
       "the unlucky moment certain. A delay of 200 ms widens the window, so that you can see it."],
     button: "Race with the barrier",
-    act: () => raceAndTell({ delay: true, barrier: true }, (done, balance) =>
-      `${done === 2 ? "Both" : done} succeeded and alice is at ${balance}. $1600 were spent out of $1000, every time.`),
+    act: () => play({ delay: true, barrier: true }, () => two("vulnerable"), afterBarrier),
   },
   {
     title: "Read the picture",
@@ -71,37 +55,39 @@ const STEPS = [
       "it did. The axis is stretched where much happens."],
     reading: () => readingOf(shownRace("race")),
     button: "Play it slowly",
-    act: async () => {
-      replay("race");
-      return "";
-    },
   },
   {
     title: "The fix",
     text: ["The same two, barrier and delay still on, but each locks the row before it reads it (SELECT ... FOR UPDATE " +
       "in one transaction). The second has to wait until the first has committed: the hatched band."],
     button: "Race them under the fix",
-    act: async () => {
-      await prepare({ delay: true, barrier: true });
-      const records = await raceOnce("for_update");
-      return records ? `One succeeded, the other waited, read $200.00 and was refused: alice is at ${await alice()}. ` +
-        "That is the whole lab. Try the other strategies: seven are safe, and five only look it." : "";
-    },
+    act: () => play({ delay: true, barrier: true }, () => two("for_update"), async (records, balance, changed) =>
+      afterFix(records, balance, changed, await api.strategies())),
   },
 ];
 
 let at = 0;
 
-function show(focus) {
+// Shows the parts of a step that depend on the rest of the page. Another race may be shown while a step is read.
+export function refreshTour() {
   const step = STEPS[at];
   const texts = [...step.text, ...(step.reading ? [step.reading()] : [])];
+  const shown = [...find("#tour-text").children].map((paragraph) => paragraph.textContent);
+  if (texts.join("\n") !== shown.join("\n")) {
+    find("#tour-text").replaceChildren(...texts.map((text) => make("p", {}, text)));
+  }
+  find("#tour-act").disabled = step.act ? state.get("racing") : !shownRace("race")?.finished;
+}
+
+function show(focus) {
+  const step = STEPS[at];
   find("#tour-title").textContent = `${at + 1} of ${STEPS.length}: ${step.title}`;
-  find("#tour-text").replaceChildren(...texts.map((text) => make("p", {}, text)));
   find("#tour-act").textContent = step.button;
   find("#tour-outcome").textContent = "";
   find("#tour-back").disabled = at === 0;
   find("#tour-next").textContent = at + 1 === STEPS.length ? "Finish" : "Next";
   [...find("#tour-dots").children].forEach((dot, index) => dot.classList.toggle("here", index <= at));
+  refreshTour();
   if (focus) {
     find("#tour-title").focus({ preventScroll: true });
     find("#tour").scrollIntoView({ block: "start" });
@@ -121,18 +107,31 @@ function open() {
   show(true);
 }
 
-async function act() {
-  const button = find("#tour-act");
-  const step = STEPS[at];
-  button.disabled = true;
-  const told = await attempt(step.act);
-  button.disabled = false;
-  if (STEPS[at] === step && told) {
-    find("#tour-outcome").textContent = told;
+// The message stands in the tour itself: the page's own is out of sight while one reads here.
+async function outcomeOf(step) {
+  try {
+    return await step.act();
+  } catch (problem) {
+    return `This step did not come to its end. ${problem.detail || problem.message}`;
   }
 }
 
-export function startTour() {
+async function act() {
+  const step = STEPS[at];
+  if (!step.act) {
+    replay("race");
+    return;
+  }
+  find("#tour-outcome").textContent = "";
+  const said = await busy(() => outcomeOf(step));
+  if (STEPS[at] === step) {
+    find("#tour-outcome").textContent = said;
+  }
+}
+
+export function startTour(theState) {
+  state = theState;
+  state.on(["racing"], refreshTour);
   find("#tour-dots").replaceChildren(...STEPS.map(() => make("li")));
   find("#tour-open").addEventListener("click", () => find("#tour").hidden ? open() : close());
   find("#tour-close").addEventListener("click", close);

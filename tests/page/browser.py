@@ -161,6 +161,18 @@ class Browser:
         eventually(lambda: self.all(f"#panel-{slot}.judged svg .mark.commit") and self.address_of(slot),
                    f"the {slot} is drawn to its end")
 
+    def answers(self, path):
+        """How many requests to a path with this beginning the page has had the answer to since it was loaded."""
+        return self.script("""return performance.getEntriesByType("resource").filter((entry) => entry.responseEnd > 0 &&
+            new URL(entry.name).pathname.startsWith(arguments[0])).length""", path)
+
+    def until_taken(self, hold, path):
+        """Releases a held answer, and waits until the page has it."""
+        before = self.answers(path)
+        hold.release()
+        eventually(lambda: self.answers(path) > before, f"the page has the answer of {path}")
+        self.driver.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0]))")
+
     # What a browser logs
 
     def console_errors(self):

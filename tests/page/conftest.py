@@ -9,6 +9,7 @@ import urllib.parse
 import pytest
 
 import bank as bank_module
+from held_proxy import HeldProxy
 
 SKIPPED = 77  # as CMakeLists.txt has it
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -92,6 +93,14 @@ def open_browser():
 def page(bank, open_browser):
     """The module's bank in a browser, live."""
     return open_browser(bank)
+
+
+@pytest.fixture
+def proxy(bank):
+    """Stands between the browser and the module's bank: open_browser(proxy)."""
+    between = HeldProxy(bank)
+    yield between
+    between.stop()
 
 
 @pytest.fixture(scope="session")

@@ -151,3 +151,17 @@ def test_no_sideways_scrolling(bank, open_browser, size):
     page.race_under_the_fix()
     assert page.script("return document.documentElement.scrollWidth") <= size[0]
     assert bool(page.all("svg.upright")) == (size[0] < 1000)
+
+
+def test_rounds_follow_a_barrier_that_is_changed_meanwhile(bank, proxy, open_browser):
+    page = open_browser(proxy)
+    page.set_barrier(bank, 2)
+    hold = proxy.hold_answer("POST", "/reset")
+    page.enter("#rounds", 1)
+    page.click("#run")
+    hold.until_reached()
+    bank.set(barrier_count=3)
+    page.until("#race", "Race three transfers")
+    hold.release()
+    page.until("#tally", "1 of 1 round")
+    assert len(bank.transactions()) == 3

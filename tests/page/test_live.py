@@ -120,6 +120,72 @@ def test_many_events_do_not_draw_a_running_race_more_often(bank, open_browser, b
     eventually(lambda: page.script("return [...pending.values()].filter((ms) => ms === 80).length") == 0, "and it ends")
 
 
+MANY_OTHERS = """
+    INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, from_balance_before, from_balance_after,
+                           to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy, race_detected, steps)
+    SELECT 'other' || number, now() + number * interval '1 second', 'bob', 'charlie', 1, 2, 1, 1, 2, 'success', 'worker-1', 1,
+           'vulnerable', false, '[]'
+    FROM generate_series(1, 1000) AS number"""
+
+
+def test_a_race_that_is_too_old_to_be_asked_for_is_no_problem(bank, proxy, open_browser):
+    page = open_browser(proxy)
+    page.expected_errors = ("404",)
+    page.set_barrier(bank, 2)
+    hold = proxy.hold_request("GET", "/races/*")
+    page.click("#race")
+    hold.until_reached()
+    bank.rows(MANY_OTHERS)
+    page.until_taken(hold, "/races/")
+    page.until("#panel-race .below", "too old to be drawn")
+    assert not page.shown("#problem")
+    assert "Double spend" in page.text("#panel-race .facts")
+    assert len(page.all("#panel-race svg .lane")) == 2, "what the events have shown stays"
+    assert not page.all("#panel-race .links a"), "no link to what cannot be opened"
+
+
+def test_the_address_of_a_race_that_is_too_old_says_so(bank, page, open_browser):
+    page.set_barrier(bank, 2)
+    page.race()
+    address = page.address_of("race")
+    bank.rows(MANY_OTHERS)
+    later = open_browser(bank, address[address.index("/?race="):])
+    later.expected_errors = ("404",)
+    later.until("#pinned-text", "it is too old to be drawn")
+    assert not later.shown("#problem")
+    page.expected_errors = ("404",)
+    page.script("history.replaceState(null, '', arguments[0]); dispatchEvent(new PopStateEvent('popstate'))", address)
+    page.until("#pinned-text", "it is too old to be drawn")
+    page.click("#show-newest")
+    assert not page.shown("#problem")
+
+
+def test_a_race_that_broke_off_is_not_drawn_as_running(cluster, start_bank, open_browser, background, tmp_path):
+    first = start_bank()
+    page = open_browser(first)
+    page.expected_errors = ("ERR_",)
+    page.click("#race")
+    page.until_finished("race")
+    first.set(barrier_enabled=True, barrier_count=2)
+    waiting = background(first.request, "POST", "/transfer",
+                         '{"from_account": "alice", "to_account": "bob", "amount": 1}', {"Content-Type": "application/json"})
+    page.until("#panel-race .facts", "Under way")
+    first.process.kill()
+    assert first.process.wait() != 0
+    first._checked = True  # it was killed: that is no clean end
+    try:
+        waiting.result()
+    except (OSError, http.client.HTTPException):
+        pass
+    second = Bank(cluster, first.database, tmp_path / "second.log", {"BANK_API_PORT": str(first.port)})
+    try:
+        second.until_healthy()
+        page.until("#connection-text", "the server was restarted")
+        eventually(lambda: "Under way" not in page.text("#panel-race .facts"), "nobody knows how it ended")
+    finally:
+        second.stop()
+
+
 def test_what_is_too_fast_to_draw_is_counted(bank, page):
     with bank.client() as client:
         for _ in range(400):

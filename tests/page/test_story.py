@@ -154,8 +154,8 @@ def test_the_history_opens_races_and_the_back_button_returns(played):
 def test_an_address_of_no_race_says_so(bank, open_browser):
     page = open_browser(bank, "/?race=nobody")
     page.expected_errors = ("404",)
-    page.until("#problem-text", "nobody")
-    assert page.shown("#problem")
+    page.until("#pinned-text", 'No race of the transfer "nobody"')
+    assert page.shown("#pinned") and not page.shown("#problem")
 
 
 def test_two_browsers_see_one_bank(bank, page, open_browser):
