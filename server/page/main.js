@@ -215,12 +215,26 @@ const resolveEnded = settled(RESOLVE_PAUSE_MS, () => attempt(async () => {
   await Promise.all(groups.map(resolve));
 }));
 
+// The first button races under the selected strategy. If that is a safe one, the picture stands under the fix, and an
+// older race above it would look like what came of the press.
+function clearSuperseded(group) {
+  const selected = state.get("settings")?.strategy;
+  const shown = shownRace("fix");
+  const isNew = !shown || !group.transfers.some((transfer) => takesPartIn(shown, transfer));
+  if (isNew && group.transfers.every(({ strategy }) => strategy === selected)) {
+    showRace("race", null);
+  }
+}
+
 function showChanged() {
   if (pinned) { // since the event came
     changed.clear();
     find("#newer").hidden = false;
   }
   for (const [slot, group] of changed) {
+    if (slot === "fix") {
+      clearSuperseded(group);
+    }
     showRace(slot, raceModel({ transfers: group.transfers }));
     if (group.finished && !resolved.has(group) && group.transfers.every(({ error }) => !error)) {
       resolved.add(group);
@@ -307,6 +321,14 @@ async function freshen(reading) {
   }
 }
 
+// Says where the result of the first button will be drawn.
+function showHint({ strategies, settings }) {
+  const selected = strategies.find(({ name }) => name === settings?.strategy);
+  find("#hint-safe").hidden = !selected?.safe;
+  find("#hint-wrong").hidden = selected?.safe === true;
+  find("#hint-strategy").textContent = selected?.name ?? "";
+}
+
 function start() {
   whenTokenIsWanted(askForToken);
   startProblems();
@@ -316,6 +338,7 @@ function start() {
   state.on(["races"], listRaces);
   state.on(["totals"], ({ totals }) => showTotals(totals));
   startControls(state, { onSay: say, onRace: unpin });
+  state.on(["settings", "strategies"], showHint);
   startStage(refreshTour);
   startTour(state);
   find("#show-newest").addEventListener("click", () => {

@@ -2,7 +2,7 @@
 // draws again when the room changes or time goes on, and replays.
 
 import { find, make, unbroken } from "./dom.js";
-import { raceLink } from "./history.js";
+import { clockTime, raceLink } from "./history.js";
 import { startReplay } from "./replay.js";
 import { layoutTimelines } from "./timeline.js";
 import { drawTimeline } from "./timeline_svg.js";
@@ -73,6 +73,13 @@ export function beganUs(race) {
   return Math.min(...race.lanes.map((lane) => lane.startUs));
 }
 
+// The time and the name of the race, as the list of the last races has them.
+function which(race) {
+  const began = beganUs(race) / 1000;
+  return make("span", { class: "which" }, make("time", { datetime: new Date(began).toISOString() }, clockTime(began)),
+    race.judged ? `, race ${race.id}` : "");
+}
+
 function traces(race) {
   return race.lanes.filter((lane) => lane.traceUrl).map((lane) =>
     make("a", { href: lane.traceUrl, rel: "noopener" }, `Trace ${lane.letter}`));
@@ -98,17 +105,32 @@ function showFacts(slot, race) {
   }
   const undrawn = race.undrawn > 0 ? ` ${count(race.undrawn, "more transfer")} of this race ${race.undrawn === 1 ? "is" : "are"} not drawn.` : "";
   facts.replaceChildren(badge(race), ...race.strategies.map((name) => make("code", {}, name)),
-    make("span", { class: "sentence" }, ...unbroken(verdictSentence(race) + undrawn)));
+    make("span", { class: "sentence" }, ...unbroken(verdictSentence(race) + undrawn)), which(race));
   panel.querySelector(".below").replaceChildren(...missedList(race), ...failures(race), ...gone(race));
   const link = race.finished && !race.gone
     ? [make("a", { href: raceLink(race.lanes.map(({ id }) => id)) }, "Link")] : [];
   panel.querySelector(".links").replaceChildren(...link, ...traces(race));
 }
 
+// The older of two pictures says that it is, and where the newer one is: it did not come of the last press of a button.
+function markEarlier() {
+  for (const [slot, other, place] of [["race", "fix", "\u201cUnder the fix\u201d, below"], ["fix", "race", "\u201cThe race\u201d, above"]]) {
+    const [race, newer] = [races[slot], races[other]];
+    const earlier = race !== null && newer !== null && beganUs(race) < beganUs(newer);
+    const mark = find(`#panel-${slot} .earlier`);
+    mark.hidden = !earlier;
+    mark.textContent = earlier ? `An earlier race. The newest one ran with ${newer.strategies.join(", ")}: see ${place}.` : "";
+  }
+}
+
+function wordsTitle(slot, race) {
+  return `${slot === "race" ? "The race" : "Under the fix"}: ${race.strategies.join(", ")}, ${clockTime(beganUs(race) / 1000)}`;
+}
+
 function showWords(slot, race) {
   const box = find(`#words-${slot}`);
   box.hidden = race === null;
-  box.replaceChildren(...(race === null ? [] : [wordsTable(race, slot === "race" ? "The race" : "Under the fix")]));
+  box.replaceChildren(...(race === null ? [] : [wordsTable(race, wordsTitle(slot, race))]));
 }
 
 // Lying where there is room, with smaller letters if need be; upright on narrow screens. A wide screen that is still
@@ -169,6 +191,7 @@ export function showRace(slot, race) {
   races[slot] = race;
   showFacts(slot, race);
   showWords(slot, race);
+  markEarlier();
   redraw();
   onShown();
 }

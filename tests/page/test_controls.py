@@ -153,6 +153,43 @@ def test_no_sideways_scrolling(bank, open_browser, size):
     assert bool(page.all("svg.upright")) == (size[0] < 1000)
 
 
+def test_a_safe_strategy_and_the_first_button_leave_no_older_race_as_the_result(bank, page):
+    page.set_barrier(bank, 2)
+    page.race()
+    page.until("#panel-race .facts", "Double spend")
+    page.choose("#strategy", "for_update")
+    before = page.address_of("fix")
+    page.click("#race")
+    eventually(lambda: page.address_of("fix") != before, "its race is drawn")
+    page.until_finished("fix")
+    page.until("#panel-fix .facts", "Clean")
+    assert page.text("#panel-fix .facts code") == "for_update"
+    assert not page.all("#panel-race svg") and "Double spend" not in page.text("#panel-race")
+    assert page.shown("#hint-safe") and "for_update, is safe: its races are drawn below" in page.text("#hint-safe")
+    assert not page.shown("#hint-wrong")
+
+
+def test_every_picture_says_which_race_it_shows_and_the_older_one_that_it_is(bank, page):
+    page.set_barrier(bank, 2)
+    page.race()
+    assert not page.shown("#panel-race .earlier")
+    page.race_under_the_fix()
+    newest = page.texts("#panel-race .earlier")[0]
+    assert newest == "An earlier race. The newest one ran with for_update: see “Under the fix”, below."
+    assert not page.shown("#panel-fix .earlier")
+    page.race()
+    eventually(lambda: page.shown("#panel-fix .earlier") and not page.shown("#panel-race .earlier"), "now it is the other")
+    assert "ran with vulnerable: see “The race”, above" in page.text("#panel-fix .earlier")
+    races = {each["id"]: each for each in bank.get("/races").json()["races"]}
+    for slot in ("race", "fix"):
+        which = page.text(f"#panel-{slot} .which")
+        time, name = which.split(", race ")
+        assert races[name]["strategies"] == [page.text(f"#panel-{slot} .facts code")]
+        eventually(lambda name=name, time=time: page.text(f'[data-race="{name}"] time') == time, "as the list has it")
+        caption = page.text(f"#words-{slot} caption")
+        assert races[name]["strategies"][0] in caption and time in caption
+
+
 def test_rounds_follow_a_barrier_that_is_changed_meanwhile(bank, proxy, open_browser):
     page = open_browser(proxy)
     page.set_barrier(bank, 2)
