@@ -1,15 +1,17 @@
 """openapi.json in itself: it names what the router has, it is whole, its examples are of its schemas, and its ranges are
 the server's."""
 
+import json
 import pathlib
+import random
 import re
 
 import pytest
 
-from client import JSON_TYPE
+from client import JSON_TYPE, transfer_body
 from problem import assert_problem
 
-pytest.importorskip("jsonschema", reason="no jsonschema (apt install python3-jsonschema)")
+jsonschema = pytest.importorskip("jsonschema", reason="no jsonschema (apt install python3-jsonschema)")
 from document import Document, parse  # noqa: E402
 
 ENVIRONMENT = {"WORKER_THREADS": "512"}  # the largest pool, for the largest barrier
@@ -142,12 +144,38 @@ def test_strategies_are_the_servers(bank):
 
 
 @pytest.mark.parametrize("amount, fits", [
-    ("0.01", True), ("1e12", True), ("12.34", True), ("0", False), ("-1", False), ("0.001", False),
+    ("0.01", True), ("1e12", True), ("12.34", True), ("0", False), ("-1", False), ("0.001", False), ("0.009", False),
     ("1000000000000.01", False), ('"1"', False)])
 def test_amounts_that_fit_are_the_servers(bank, amount, fits):
     body = parse(f'{{"from_account": "alice", "to_account": "bob", "amount": {amount}}}')
     assert (document.errors({"$ref": "#/components/schemas/TransferRequest"}, body) == []) is fits
     assert bank.transfer(amount=amount).status == (200 if fits else 422)
+
+
+def amounts():
+    """Every number of cents up to 20.00, and many of each magnitude up to the largest, as their decimal texts."""
+    largest = 10 ** 14
+    spread = random.Random(21)
+    cents = {*range(1, 2001), largest, largest - 1}
+    for digits in range(4, 15):
+        cents |= {spread.randint(10 ** (digits - 1), 10 ** digits) for _ in range(200)}
+    return [f"{each // 100}.{each % 100:02}" for each in sorted(cents)]
+
+
+def test_every_amount_the_server_takes_is_valid_with_binary_floats(bank):
+    """Validators calculate with doubles. Each of these amounts must fit, as an amount and as a balance of an answer."""
+    root = json.loads(document.text)
+    request, money = (jsonschema.Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components":
+                                                       root["components"]}) for name in ("TransferRequest", "Money"))
+    texts = amounts()
+    bodies = [json.loads(transfer_body("alice", "bob", text)) for text in texts]
+    assert all(type(body["amount"]) is float for body in bodies)
+    assert [body["amount"] for body in bodies if not request.is_valid(body)] == []
+    assert [body["amount"] for body in bodies if not money.is_valid(body["amount"]) or
+            not money.is_valid(-body["amount"])] == []
+    with bank.client() as client:
+        for text in [*texts[:100], *texts[100::100], texts[-1]]:
+            assert client.request("POST", "/transfer", transfer_body("alice", "bob", text), JSON_TYPE).status == 200, text
 
 
 def test_it_is_what_the_server_serves(bank):

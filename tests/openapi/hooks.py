@@ -9,6 +9,13 @@ ACCOUNTS = ("alice", "bob", "charlie")
 ID_MAX = 64  # bytes, which JSON Schema cannot count
 
 
+def mend_amount(body):
+    """An amount that is in range has at most two decimals; a larger one has none."""
+    amount = body.get("amount")
+    if isinstance(amount, float) and 0.01 <= amount <= 1e12:
+        body["amount"] = round(amount, 2) if amount < 1e9 else int(amount)
+
+
 def mend_transfer(body):
     """The two accounts differ, and every other transfer is between accounts that are there: the rest ends at 404."""
     names = [body.get("from_account"), body.get("to_account")]
@@ -39,6 +46,7 @@ def before_call(context, case, kwargs):
     if not isinstance(case.body, dict):
         return
     if case.operation.path == "/transfer":
+        mend_amount(case.body)
         mend_transfer(case.body)
     elif case.operation.path == "/admin/settings":
         mend_settings(case.body)
