@@ -18,6 +18,9 @@ function finish_statement() {
     body = ""
 }
 
+# A checkout made on Windows may have CRLF line ends; the program's SQL is the same.
+{ sub(/\r$/, "") }
+
 mode == "script" { body = body c_line($0); next }
 /^-- part: / { finish_statement(); part = $3; next }
 /^-- insert: / {
