@@ -76,6 +76,26 @@ def test_a_server_that_is_read_only_at_the_start(cluster, start_bank):
     assert second.transfer("alice", "bob", "1").status == 200
 
 
+def test_a_writable_server_is_looked_for(cluster, start_bank):
+    """The first host of the URL becomes a standby: target_session_attrs leads to the second."""
+    with running_cluster() as other:
+        database = other.new_database(cluster.new_database("failover"))
+        start_bank(database, DATABASE_URL=other.url(database)).stop()  # as a standby has it
+        bank = start_bank(DATABASE_URL=f"postgresql://postgres@/{database}?host={cluster.folder},{other.folder}"
+                                       f"&port={cluster.port},{other.port}&target_session_attrs=read-write")
+        for strategy in SAFE + WRONG:
+            assert bank.transfer("alice", "bob", "1", strategy).status == 200
+        turn_read_only(cluster)
+        try:
+            bank.until_healthy()
+            eventually(lambda: bank.transfer("alice", "bob", "1").status == 200, "the other server serves")
+            assert other.rows(database, "SELECT count(*) AS count FROM transfers")[0]["count"] == 1
+        finally:
+            promote(cluster)
+            eventually(lambda: cluster.rows("postgres", "SHOW transaction_read_only")[0]["transaction_read_only"] ==
+                       "off", "the cluster takes writes again")
+
+
 def test_a_session_that_idles_too_long_in_a_transaction(bank, cluster):
     """PostgreSQL ends a session that sleeps in its transaction: it is known that nothing was committed."""
     bank.rows("ALTER DATABASE " + bank.database + " SET idle_in_transaction_session_timeout = '200ms'")
