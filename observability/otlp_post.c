@@ -159,6 +159,9 @@ struct otlp_post *otlp_post_new(const struct otlp_destination *destination) {
     (void)curl_easy_setopt(post->curl, CURLOPT_HTTPHEADER, post->headers);
     (void)curl_easy_setopt(post->curl, CURLOPT_USERAGENT, "bank-api");
     (void)curl_easy_setopt(post->curl, CURLOPT_NOSIGNAL, 1L);
+    // curl resolves names in a thread of its own. At the end it would wait for that thread, which waits for a silent
+    // name server as long as the system says.
+    (void)curl_easy_setopt(post->curl, CURLOPT_QUICK_EXIT, 1L);
     (void)curl_easy_setopt(post->curl, CURLOPT_WRITEFUNCTION, take_answer);
     (void)curl_easy_setopt(post->curl, CURLOPT_WRITEDATA, &post->answer);
     (void)curl_easy_setopt(post->curl, CURLOPT_NOPROGRESS, 0L);

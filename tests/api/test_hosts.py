@@ -240,3 +240,16 @@ def test_the_same_complaint_with_growing_pauses(start_bank, cluster):
     assert (said[1] - said[0]) % day >= datetime.timedelta(seconds=1)
     assert (said[2] - said[1]) % day >= datetime.timedelta(seconds=2)
     assert_problem(bank.transfer("alice", "bob", "1"), 503)
+
+
+@pytest.mark.shutdown
+def test_the_end_while_the_collector_has_no_address(start_bank, tmp_path):
+    """A trace is on its way to a collector whose name nobody resolves: the program does not wait for the system to give
+    up on the name."""
+    with silent_name_server() as server:
+        program = program_that_sees(tmp_path, {"resolv.conf": f"nameserver {server}\noptions timeout:30 attempts:5\n"})
+        bank = start_bank(program=program, OTEL_EXPORTER_OTLP_ENDPOINT="http://nobody.test:4318",
+                          OTEL_BSP_SCHEDULE_DELAY=1, SHUTDOWN_TIMEOUT_MS=1000)
+        assert bank.transfer("alice", "bob", "1").status == 200
+        bank.signal()
+        bank.ends_well()
