@@ -10,6 +10,8 @@
 // application/json, whatever its parameters.
 MUST_CHECK bool content_type_is_json(const struct http_request *request);
 // Whether Accept asks for OpenMetrics.
+// No Content-Encoding but identity, which changes nothing.
+MUST_CHECK bool content_is_plain(const struct http_request *request);
 MUST_CHECK bool accepts_openmetrics(const struct http_request *request);
 
 #endif

@@ -3,19 +3,6 @@
 
 #include <string.h>
 
-struct slice guard_host_of(struct slice authority) {
-    size_t end = authority.length;
-    if (end > 0 && authority.data[0] == '[') {
-        const char *bracket = memchr(authority.data, ']', end);
-        size_t behind = bracket == NULL ? end : (size_t)(bracket - authority.data) + 1;
-        end = behind == end || authority.data[behind] == ':' ? behind : end; // "[::1].evil" is all host
-    } else {
-        const char *colon = memchr(authority.data, ':', end);
-        end = colon == NULL ? end : (size_t)(colon - authority.data);
-    }
-    return (struct slice){authority.data, end};
-}
-
 static bool is_loopback(struct slice host) {
     if (slice_equals_ignoring_case(host, slice_of("localhost")) || slice_equals(host, slice_of("[::1]"))) {
         return true;
@@ -77,25 +64,74 @@ bool guard_hosts_are_names(const char *list) {
     return true;
 }
 
+bool guard_origins_are_valid(const char *list) {
+    struct slice item;
+    struct origin origin;
+    while ((item = next_item(&list)).length > 0) {
+        if (!origin_parse(item, &origin)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct origin origin_of(const struct http_request *request) {
+    uint16_t usual = request->is_https ? PORT_HTTPS : PORT_HTTP;
+    return (struct origin){
+        .is_https = request->is_https,
+        .host = request->server.host,
+        .port = request->server.has_port ? request->server.port : usual,
+    };
+}
+
+static bool is_public(const struct guard *guard, const struct origin *origin) {
+    const char *list = guard->public_origins;
+    struct slice item;
+    struct origin listed;
+    while ((item = next_item(&list)).length > 0) {
+        if (origin_parse(item, &listed) && origin_equals(&listed, origin)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_public_host(const struct guard *guard, struct slice host) {
+    const char *list = guard->public_origins;
+    struct slice item;
+    struct origin listed;
+    while ((item = next_item(&list)).length > 0) {
+        if (origin_parse(item, &listed) && slice_equals_ignoring_case(listed.host, host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool guard_allows_host(const struct guard *guard, const struct http_request *request) {
     if (request->authority.data == NULL) {
         return true; // HTTP/1.0: no browser speaks it
     }
-    struct slice host = guard_host_of(request->authority);
-    return is_loopback(host) || is_listed(host, guard->bind_host) || is_listed(host, guard->allowed_hosts);
+    if (request->is_https) {
+        struct origin wanted = origin_of(request);
+        return is_public(guard, &wanted);
+    }
+    struct slice host = request->server.host;
+    return is_loopback(host) || is_listed(host, guard->bind_host) || is_listed(host, guard->allowed_hosts) ||
+           is_public_host(guard, host);
 }
 
-bool guard_allows_origin(const struct http_request *request) {
-    struct slice origin = request->headers[HTTP_HEADER_ORIGIN];
-    if (origin.data == NULL) {
+bool guard_allows_origin(const struct guard *guard, const struct http_request *request) {
+    struct slice sent = request->headers[HTTP_HEADER_ORIGIN];
+    if (sent.data == NULL) {
         return true;
     }
-    static const struct slice scheme = SLICE_INITIALIZER("http://");
-    if (!slice_starts_with(origin, scheme)) {
+    struct origin origin;
+    if (!origin_parse(sent, &origin)) {
         return false;
     }
-    struct slice authority = {origin.data + scheme.length, origin.length - scheme.length};
-    return slice_equals_ignoring_case(authority, request->authority);
+    struct origin own = origin_of(request);
+    return origin_equals(&origin, &own) || is_public(guard, &origin);
 }
 
 // Takes as long for a wrong token as for the right one.
@@ -114,10 +150,14 @@ bool guard_allows_admin(const struct guard *guard, const struct http_request *re
         return true;
     }
     struct slice sent = request->headers[HTTP_HEADER_AUTHORIZATION];
-    static const struct slice scheme = SLICE_INITIALIZER("Bearer ");
-    if (sent.length < scheme.length || !slice_equals_ignoring_case((struct slice){sent.data, scheme.length}, scheme)) {
+    static const struct slice scheme = SLICE_INITIALIZER("Bearer");
+    size_t start = scheme.length;
+    while (start < sent.length && sent.data[start] == ' ') {
+        start++; // 1*SP (RFC 9110 section 11.4)
+    }
+    if (start == scheme.length || sent.length < scheme.length ||
+        !slice_equals_ignoring_case((struct slice){sent.data, scheme.length}, scheme)) {
         return false;
     }
-    return equals_in_constant_time((struct slice){sent.data + scheme.length, sent.length - scheme.length},
-                                   guard->admin_token);
+    return equals_in_constant_time((struct slice){sent.data + start, sent.length - start}, guard->admin_token);
 }

@@ -19,7 +19,8 @@ void handle_events(struct exchange *exchange) {
         conn_respond_problem(conn, 503, "%d readers listen already: close a page that shows the lab",
                              EVENT_READERS_MAX);
     } else if (exchange->request->method == HTTP_METHOD_HEAD) {
-        conn_respond(conn, &(struct http_response){.status = 200, .content_type = "text/event-stream"});
+        conn_respond(conn,
+                     &(struct http_response){.status = 200, .content_type = "text/event-stream", .streams = true});
     } else {
         struct slice last_id = exchange->request->headers[HTTP_HEADER_LAST_EVENT_ID];
         events_subscribe(api->events, conn, last_id, &api->settings);

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "http_limits.h"
+#include "http_target.h"
 
 #include <llhttp.h>
 #include <stdlib.h>
@@ -11,6 +12,10 @@
 #define HEADER_NAME_MAX 24 // longer names are none of ours
 // Memory an idle connection may hold on to, in bytes: enough for small requests to come without an allocation.
 #define KEPT_BETWEEN_REQUESTS 512
+
+// What stands between the request target and the version's digits.
+#define PROTOCOL " HTTP/"
+#define PROTOCOL_LENGTH (sizeof PROTOCOL - 1)
 
 #define BODY_TOO_LONG "The body is longer than 64 KiB"
 
@@ -29,6 +34,10 @@ struct http_parser {
     struct kept_span target;
     struct kept_span headers[HTTP_HEADER_COUNT];
     struct kept_span body;
+    const char *protocol_start; // in the bytes being fed: where the name of the protocol begins, or goes on
+    char protocol[PROTOCOL_LENGTH];
+    size_t protocol_length;
+    bool has_version;
     char header_name[HEADER_NAME_MAX];
     size_t header_name_length;
     struct kept_span *value; // of the header being read; NULL: not one of ours
@@ -93,6 +102,32 @@ static int on_url(llhttp_t *llhttp, const char *data, size_t length) {
         return refuse(parser, 414, "The request target is longer than 8 KiB: shorten it");
     }
     keep(parser, &parser->target, data, length);
+    parser->protocol_start = data + length;
+    return HPE_OK;
+}
+
+// llhttp does not pass the protocol's name on, and takes RTSP and ICE too.
+static void keep_protocol(struct http_parser *parser, const char *end) {
+    for (const char *at = parser->protocol_start; at < end; at++) {
+        if (parser->protocol_length < PROTOCOL_LENGTH) {
+            parser->protocol[parser->protocol_length] = *at;
+        }
+        parser->protocol_length++;
+    }
+    parser->protocol_start = end;
+}
+
+static int on_version(llhttp_t *llhttp, const char *data, size_t length) {
+    struct http_parser *parser = parser_of(llhttp);
+    (void)length;
+    if (parser->has_version) {
+        return HPE_OK; // the rest of its digits
+    }
+    parser->has_version = true;
+    keep_protocol(parser, data);
+    if (parser->protocol_length != PROTOCOL_LENGTH || memcmp(parser->protocol, PROTOCOL, PROTOCOL_LENGTH) != 0) {
+        return refuse(parser, 400, "The protocol must be HTTP: end the request line with HTTP/1.1");
+    }
     return HPE_OK;
 }
 
@@ -115,6 +150,7 @@ static int on_header_field(llhttp_t *llhttp, const char *data, size_t length) {
 static const struct slice header_names[HTTP_HEADER_COUNT] = {
     [HTTP_HEADER_ACCEPT] = SLICE_INITIALIZER("accept"),
     [HTTP_HEADER_AUTHORIZATION] = SLICE_INITIALIZER("authorization"),
+    [HTTP_HEADER_CONTENT_ENCODING] = SLICE_INITIALIZER("content-encoding"),
     [HTTP_HEADER_CONTENT_TYPE] = SLICE_INITIALIZER("content-type"),
     [HTTP_HEADER_EXPECT] = SLICE_INITIALIZER("expect"),
     [HTTP_HEADER_HOST] = SLICE_INITIALIZER("host"),
@@ -127,22 +163,33 @@ static const struct slice header_names[HTTP_HEADER_COUNT] = {
     [HTTP_HEADER_USER_AGENT] = SLICE_INITIALIZER("user-agent"),
 };
 
-// Headers that must stand once: two of them are two readings of one request. Of these the first is heard.
-static bool may_repeat(enum http_header header) {
-    return header == HTTP_HEADER_ACCEPT || header == HTTP_HEADER_IF_NONE_MATCH || header == HTTP_HEADER_LAST_EVENT_ID ||
-           header == HTTP_HEADER_USER_AGENT;
+// Lists, which may come on several lines (RFC 9110 section 5.3).
+static bool is_list(enum http_header header) {
+    return header == HTTP_HEADER_ACCEPT || header == HTTP_HEADER_CONTENT_ENCODING ||
+           header == HTTP_HEADER_IF_NONE_MATCH || header == HTTP_HEADER_TRACESTATE;
 }
 
-// The lines of a list are one value, joined by commas (RFC 9110 section 5.3). A span is contiguous, so it moves to the
-// end; that copies 16 KiB at most, once for each other header that is kept.
-static void keep_next_line(struct http_parser *parser, struct kept_span *span) {
-    if (span->offset + span->length != parser->kept.length) {
+// Headers that decide nothing: the first of several counts. All others must be sent once, because two of them are two
+// readings of one request.
+static bool may_repeat(enum http_header header) {
+    return header == HTTP_HEADER_LAST_EVENT_ID || header == HTTP_HEADER_USER_AGENT;
+}
+
+// Appends the next line to a list. Where another header has come between, the list moves to the end of what is kept;
+// the copy counts as bytes of headers, so that it is bounded. A tracestate only observes, so its copies count nothing:
+// they are as few as the other headers that are kept.
+static int continue_list(struct http_parser *parser, enum http_header header, struct kept_span *value) {
+    size_t copied = 0;
+    if (value->offset + value->length != parser->kept.length) {
+        copied = value->length;
+        text_reserve(&parser->kept, copied); // before the source is looked at, because it moves
         size_t offset = parser->kept.length;
-        text_reserve(&parser->kept, span->length);
-        text_append_slice(&parser->kept, kept_slice(parser, span));
-        span->offset = offset;
+        text_append(&parser->kept, parser->kept.data + value->offset, copied);
+        value->offset = offset;
     }
-    keep(parser, span, ",", 1);
+    keep(parser, value, ", ", 2);
+    parser->value = value;
+    return header == HTTP_HEADER_TRACESTATE ? HPE_OK : count_header_bytes(parser, copied);
 }
 
 static int on_header_field_complete(llhttp_t *llhttp) {
@@ -161,9 +208,8 @@ static int on_header_field_complete(llhttp_t *llhttp) {
         if (!value->present) {
             *value = (struct kept_span){.offset = parser->kept.length, .present = true};
             parser->value = value;
-        } else if (header == HTTP_HEADER_TRACESTATE) {
-            keep_next_line(parser, value);
-            parser->value = value;
+        } else if (is_list(header)) {
+            return continue_list(parser, header, value);
         } else if (header == HTTP_HEADER_TRACEPARENT) {
             value->length = 0; // two contradict each other, so neither counts; tracing never costs a request
         } else if (!may_repeat(header)) {
@@ -191,8 +237,14 @@ static int on_header_value_complete(llhttp_t *llhttp) {
 static int check_framing(struct http_parser *parser) {
     struct slice encoding = header_value(parser, HTTP_HEADER_TRANSFER_ENCODING);
     bool is_http_1_0 = parser->llhttp.http_minor == 0;
+    if (!parser->has_version) {
+        return refuse(parser, 400, "The request line must end with HTTP/1.1");
+    }
     if (parser->llhttp.http_major != 1 || parser->llhttp.http_minor > 1) {
-        return refuse(parser, 400, "Only HTTP/1.0 and HTTP/1.1 are spoken here");
+        return refuse(parser, 505, "Only HTTP/1.0 and HTTP/1.1 are spoken here");
+    }
+    if (parser->llhttp.method == HTTP_CONNECT) {
+        return refuse(parser, 501, "This server builds no tunnels: CONNECT is for proxies");
     }
     if (encoding.data != NULL && (is_http_1_0 || !slice_equals_ignoring_case(encoding, slice_of("chunked")))) {
         return refuse(parser, 400, "The only Transfer-Encoding understood here is \"chunked\", in HTTP/1.1");
@@ -257,42 +309,21 @@ static enum http_method method_of(uint8_t method) {
     }
 }
 
-// "/path?query", or the "http://host/path?query" that a proxy would be sent; its host beats the Host header
-// (RFC 9112 section 3.2.2).
-static void split_target(struct http_request *request, struct slice target) {
-    request->authority = request->headers[HTTP_HEADER_HOST];
-    static const struct slice scheme = SLICE_INITIALIZER("http://");
-    struct slice start = {target.data, target.length < scheme.length ? target.length : scheme.length};
-    if (slice_equals_ignoring_case(start, scheme)) {
-        target = (struct slice){target.data + scheme.length, target.length - scheme.length};
-        size_t end = 0;
-        while (end < target.length && target.data[end] != '/' && target.data[end] != '?') {
-            end++;
-        }
-        request->authority = (struct slice){target.data, end};
-        target = (struct slice){target.data + end, target.length - end};
-        if (target.length == 0) {
-            target = slice_of("/");
-        }
-    }
-    const char *mark = memchr(target.data, '?', target.length);
-    size_t path_length = mark == NULL ? target.length : (size_t)(mark - target.data);
-    request->path = (struct slice){target.data, path_length};
-    request->query = mark == NULL ? (struct slice){NULL, 0} : (struct slice){mark + 1, target.length - path_length - 1};
-}
-
 static int on_message_complete(llhttp_t *llhttp) {
     struct http_parser *parser = parser_of(llhttp);
     struct http_request *request = &parser->request;
     request->method = method_of(llhttp->method);
     request->minor_version = llhttp->http_minor;
-    // What follows a CONNECT would be for the tunnel that is not built.
-    request->keep_alive = llhttp_should_keep_alive(llhttp) == 1 && llhttp->method != HTTP_CONNECT;
+    request->keep_alive = llhttp_should_keep_alive(llhttp) == 1;
     for (enum http_header header = 0; header < HTTP_HEADER_COUNT; header++) {
         request->headers[header] = header_value(parser, header);
     }
     request->body = kept_slice(parser, &parser->body);
-    split_target(request, kept_slice(parser, &parser->target));
+    const char *problem = http_target_read(request, kept_slice(parser, &parser->target),
+                                           llhttp->method == HTTP_OPTIONS);
+    if (problem != NULL) {
+        return refuse(parser, 400, problem);
+    }
     parser->complete = true;
     parser->inside_request = false;
     return HPE_PAUSED; // one request at a time; the rest of the bytes waits
@@ -302,6 +333,7 @@ static const llhttp_settings_t callbacks = {
     .on_message_begin = on_message_begin,
     .on_method_complete = on_method_complete,
     .on_url = on_url,
+    .on_version = on_version,
     .on_header_field = on_header_field,
     .on_header_field_complete = on_header_field_complete,
     .on_header_value = on_header_value,
@@ -328,6 +360,7 @@ void http_parser_free(struct http_parser *parser) {
 enum http_parse_result http_parser_feed(struct http_parser *parser, const char *data, size_t length, size_t *used) {
     const char *at = data;
     const char *end = data + length;
+    parser->protocol_start = data;
     llhttp_errno_t verdict = llhttp_execute(&parser->llhttp, at, length);
     while (verdict == HPE_PAUSED_UPGRADE) {
         // An Upgrade that we do not do: RFC 9110 section 7.8 lets us carry on as if it had not been asked for.
@@ -337,13 +370,16 @@ enum http_parse_result http_parser_feed(struct http_parser *parser, const char *
     }
     *used = verdict == HPE_OK ? length : (size_t)(llhttp_get_error_pos(&parser->llhttp) - data);
     if (verdict == HPE_OK) {
+        if (parser->target.present && !parser->has_version) {
+            keep_protocol(parser, end);
+        }
         return HTTP_PARSE_MORE;
     }
     if (verdict == HPE_PAUSED && parser->complete) {
         return HTTP_PARSE_REQUEST;
     }
     if (verdict == HPE_PAUSED_H2_UPGRADE) {
-        (void)refuse(parser, 400, "HTTP/2 is not spoken here: use HTTP/1.1");
+        (void)refuse(parser, 505, "HTTP/2 is not spoken here: use HTTP/1.1");
     }
     if (parser->error.status == 0) {
         (void)refuse(parser, 400, "The bytes are no well-formed HTTP/1.1 request");
@@ -396,6 +432,8 @@ void http_parser_next(struct http_parser *parser) {
     memset(parser->headers, 0, sizeof parser->headers);
     parser->request = (struct http_request){0};
     parser->header_bytes = 0;
+    parser->protocol_length = 0;
+    parser->has_version = false;
     parser->has_method = false;
     parser->headers_complete = false;
     parser->complete = false;

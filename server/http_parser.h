@@ -19,7 +19,7 @@ enum http_parse_result {
 };
 
 struct http_parse_error {
-    int status;         // 400, 413, 414, 417, 431
+    int status;         // 400, 413, 414, 417, 431, 501, 505
     const char *detail; // lives for ever
 };
 

@@ -3,6 +3,7 @@
 #ifndef SERVER_HTTP_REQUEST_H
 #define SERVER_HTTP_REQUEST_H
 
+#include "authority.h"
 #include "text.h"
 
 #include <stdbool.h>
@@ -14,6 +15,7 @@ enum http_method { HTTP_METHOD_GET, HTTP_METHOD_HEAD, HTTP_METHOD_POST, HTTP_MET
 enum http_header {
     HTTP_HEADER_ACCEPT,
     HTTP_HEADER_AUTHORIZATION,
+    HTTP_HEADER_CONTENT_ENCODING,
     HTTP_HEADER_CONTENT_TYPE,
     HTTP_HEADER_EXPECT,
     HTTP_HEADER_HOST,
@@ -31,7 +33,9 @@ struct http_request {
     enum http_method method;
     uint8_t minor_version;                   // of HTTP/1.x
     bool keep_alive;                         // the client would like the connection to stay
-    struct slice authority;                  // host[:port], from an absolute target or the Host header
+    bool is_https;                           // the scheme of an absolute target; otherwise it is http
+    struct slice authority;                  // host[:port], from an absolute target or the Host header; NULL: neither
+    struct authority server;                 // its parts; the host is empty without an authority
     struct slice path;                       // still percent-encoded
     struct slice query;                      // behind the "?", still encoded; empty if none
     struct slice headers[HTTP_HEADER_COUNT]; // data is NULL: not sent

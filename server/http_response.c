@@ -26,8 +26,10 @@ const char *http_status_reason(int status) {
     case 422: return "Unprocessable Content";
     case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
     case 503: return "Service Unavailable";
     case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
     default: CHECK(false);
     }
 }
@@ -66,7 +68,13 @@ static void write_rare_headers(const struct http_response *response, struct text
         text_append_unsigned(out, response->retry_after);
     }
     if (response->asks_for_token) {
-        write_header(out, "WWW-Authenticate", "Bearer");
+        write_header(out, "WWW-Authenticate", "Bearer realm=\"bank-api\"");
+    }
+    if (response->refuses_coding) {
+        write_header(out, "Accept-Encoding", "identity");
+    }
+    if (response->streams) {
+        write_header(out, "X-Accel-Buffering", "no"); // nginx would keep the events until it has a buffer full
     }
     if (response->page_etag != NULL) {
         write_header(out, "ETag", response->page_etag);

@@ -16,6 +16,7 @@ struct http_response {
     const char *traceparent;  // or NULL
     unsigned retry_after;     // seconds; 0: none
     bool asks_for_token;      // WWW-Authenticate: Bearer
+    bool refuses_coding;      // Accept-Encoding: identity, of a 415
     bool streams;             // what is behind the head has no known end but the connection's
     const char *page_etag;    // of a file of the page, with its quotes: browsers keep it, and ask whether it holds
 };

@@ -5,7 +5,6 @@
 #include "bank_api.h"
 #include "clock.h"
 #include "conn.h"
-#include "guard.h"
 #include "otlp_exporter.h"
 #include "trace_state.h"
 #include "transfer_spans.h"
@@ -74,7 +73,7 @@ void transfer_trace_begin(const struct exchange *exchange, struct transfer_job *
         kept->started_ns = request->started_ns;
         kept->http_minor = request->minor_version;
         conn_client_address(exchange->conn, kept->client_address);
-        keep(kept->server_address, sizeof kept->server_address, guard_host_of(request->authority));
+        keep(kept->server_address, sizeof kept->server_address, request->server.host);
         keep(kept->user_agent, sizeof kept->user_agent, request->headers[HTTP_HEADER_USER_AGENT]);
         transfer->trace = kept;
     }

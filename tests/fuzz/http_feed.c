@@ -26,7 +26,8 @@ static void write_request(struct text *out, const struct http_request *request) 
         const char *name;
     } shown[] = {
         {HTTP_HEADER_ACCEPT, "accept"},           {HTTP_HEADER_AUTHORIZATION, "authorization"},
-        {HTTP_HEADER_CONTENT_TYPE, "type"},       {HTTP_HEADER_ORIGIN, "origin"},
+        {HTTP_HEADER_CONTENT_TYPE, "type"},       {HTTP_HEADER_CONTENT_ENCODING, "coding"},
+        {HTTP_HEADER_IF_NONE_MATCH, "tags"},      {HTTP_HEADER_ORIGIN, "origin"},
         {HTTP_HEADER_TRACEPARENT, "traceparent"}, {HTTP_HEADER_TRACESTATE, "tracestate"},
     };
     CHECK(request->started_ns != 0);
@@ -38,7 +39,7 @@ static void write_request(struct text *out, const struct http_request *request) 
     }
     text_append_format(out, " HTTP/1.%u", request->minor_version);
     if (request->authority.data != NULL) {
-        text_append_string(out, " host=");
+        text_append_string(out, request->is_https ? " https host=" : " host=");
         write_escaped(out, request->authority);
     }
     text_append_string(out, request->keep_alive ? " keep" : " close");
@@ -64,7 +65,7 @@ static int feed_piece(struct http_parser *parser, const char *data, size_t lengt
         CHECK(used <= length);
         if (result == HTTP_PARSE_ERROR) {
             struct http_parse_error error = http_parser_error(parser);
-            CHECK(error.status >= 400 && error.status <= 499 && error.detail[0] != '\0');
+            CHECK(error.status >= 400 && error.status <= 599 && error.detail[0] != '\0');
             return error.status;
         }
         if (result == HTTP_PARSE_REQUEST) {

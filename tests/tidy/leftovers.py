@@ -16,6 +16,7 @@ def check(root):
         if "tidy" in path.parts or "corpus" in path.parts or "vendor" in path.parts:
             continue  # here the marks are quoted, or somebody else's
         for number, line in enumerate(tree.text_of(path).split("\n"), 1):
+            line = line.replace('case 501: return "Not Implemented"', "")  # HTTP's own words
             for match in MARKS.finditer(line):
                 word = match.group(0)
                 if word.lower() not in UPPER_ONLY or word.isupper():

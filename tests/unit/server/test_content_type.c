@@ -48,21 +48,77 @@ static bool wants_openmetrics(const char *accept) {
     return accepts_openmetrics(&request);
 }
 
+// As Prometheus 3 sends it.
+static const char prometheus[] = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+                                 "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;q=0.4,"
+                                 "text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+
 static void test_openmetrics(void **state) {
     (void)state;
-    assert_true(wants_openmetrics("application/openmetrics-text"));
-    assert_true(wants_openmetrics("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"));
-    assert_true(wants_openmetrics("text/plain, Application/OpenMetrics-Text ; q=0.01"));
-    assert_false(wants_openmetrics("application/openmetrics-text;q=0"));
-    assert_false(wants_openmetrics("application/openmetrics-text; version=1.0.0; Q=0.000, text/plain"));
-    assert_false(wants_openmetrics("text/plain; x=application/openmetrics-text"));
-    assert_false(wants_openmetrics("application/openmetrics-textual"));
-    assert_false(wants_openmetrics(",;,=,"));
-    assert_false(wants_openmetrics(NULL));
-    assert_false(wants_openmetrics(""));
-    assert_false(wants_openmetrics("*/*"));
-    assert_false(wants_openmetrics("text/plain"));
-    assert_false(wants_openmetrics("application/openmetrics-tex"));
+    static const char *const wanted[] = {
+        "application/openmetrics-text",
+        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3",
+        prometheus,
+        "text/plain, Application/OpenMetrics-Text",
+        "application/openmetrics-text; version=\"1.0.0\"",
+        "text/plain;q=0.9, application/*",
+        "text/plain;q=0, */*",
+        "text/plain;version=1.0.0, application/openmetrics-text;q=0.1",
+        ", ,application/openmetrics-text",
+        "x/y;z=\"text/plain,\", application/openmetrics-text"};
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        if (!wants_openmetrics(wanted[i])) {
+            fail_msg("%s", wanted[i]);
+        }
+    }
+}
+
+static void test_prometheus_text(void **state) {
+    (void)state;
+    static const char *const others[] = {
+        NULL,
+        "",
+        "*/*",
+        "text/plain",
+        "text/*, application/*",
+        "text/plain, application/openmetrics-text;q=0.01",
+        "application/openmetrics-text;q=0",
+        "application/openmetrics-text;q=0, */*",
+        "application/openmetrics-text; version=1.0.0; Q=0.000, text/plain",
+        "application/openmetrics-text; version=0.0.1",
+        "application/openmetrics-text; version=1.0.0;q=0, application/openmetrics-text;q=1, text/plain;q=0.1",
+        "application/openmetrics-text;q=2",
+        "application/openmetrics-text;q=0.1234",
+        "application/openmetrics-text;q=",
+        "text/plain; x=application/openmetrics-text",
+        "text/plain; x=\"application/openmetrics-text, application/openmetrics-text\"",
+        "\"application/openmetrics-text",
+        "application/openmetrics-textual",
+        "application/openmetrics-tex",
+        "application/json",
+        ",;,=,"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (wants_openmetrics(others[i])) {
+            fail_msg("%s", others[i]);
+        }
+    }
+}
+
+static bool is_plain(const char *codings) {
+    struct http_request request = {0};
+    request.headers[HTTP_HEADER_CONTENT_ENCODING] = codings == NULL ? (struct slice){NULL, 0} : slice_of(codings);
+    return content_is_plain(&request);
+}
+
+static void test_content_encoding(void **state) {
+    (void)state;
+    assert_true(is_plain(NULL));
+    assert_true(is_plain(""));
+    assert_true(is_plain("identity"));
+    assert_true(is_plain("Identity, ,identity"));
+    assert_false(is_plain("gzip"));
+    assert_false(is_plain("identity, gzip"));
+    assert_false(is_plain("identityx"));
 }
 
 int main(void) {
@@ -70,6 +126,8 @@ int main(void) {
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_not_json),
         cmocka_unit_test(test_openmetrics),
+        cmocka_unit_test(test_prometheus_text),
+        cmocka_unit_test(test_content_encoding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,8 +63,8 @@ static void test_rare_headers(void **state) {
                     "HTTP/1.1 503 Service Unavailable" DATE "\r\nContent-Type: x/y\r\nRetry-After: 12" ALWAYS
                     "0\r\n\r\n");
     assert_response(&(struct http_response){.status = 401, .content_type = "x/y", .asks_for_token = true}, framing,
-                    "HTTP/1.1 401 Unauthorized" DATE "\r\nContent-Type: x/y\r\nWWW-Authenticate: Bearer" ALWAYS
-                    "0\r\n\r\n");
+                    "HTTP/1.1 401 Unauthorized" DATE
+                    "\r\nContent-Type: x/y\r\nWWW-Authenticate: Bearer realm=\"bank-api\"" ALWAYS "0\r\n\r\n");
     assert_response(&(struct http_response){.status = 200, .content_type = "x/y", .traceparent = "00-1-2-01"}, framing,
                     "HTTP/1.1 200 OK" DATE "\r\nContent-Type: x/y\r\ntraceparent: 00-1-2-01" ALWAYS "0\r\n\r\n");
 }
@@ -73,7 +73,8 @@ static void test_a_stream_has_no_length(void **state) {
     (void)state;
     struct http_response stream = {.status = 200, .content_type = "text/event-stream", .streams = true};
     assert_response(&stream, (struct http_response_framing){0},
-                    "HTTP/1.1 200 OK" DATE "\r\nContent-Type: text/event-stream\r\nConnection: close"
+                    "HTTP/1.1 200 OK" DATE
+                    "\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\nConnection: close"
                     "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n");
 }
 
