@@ -38,11 +38,17 @@ static bool read_guard(struct config *config, struct text *problem) {
     config->guard = (struct guard){
         .bind_host = config->host,
         .allowed_hosts = variable("BANK_API_ALLOWED_HOSTS"),
+        .public_origins = variable("BANK_API_PUBLIC_ORIGINS"),
         .admin_token = variable("ADMIN_TOKEN"),
     };
-    return guard_hosts_are_names(config->guard.allowed_hosts) ||
-           variable_refuse(problem, "BANK_API_ALLOWED_HOSTS", config->guard.allowed_hosts,
-                           "names separated by commas, without http:// and without a port");
+    if (!guard_hosts_are_names(config->guard.allowed_hosts)) {
+        return variable_refuse(problem, "BANK_API_ALLOWED_HOSTS", config->guard.allowed_hosts,
+                               "names separated by commas, without http:// and without a port");
+    }
+    return guard_origins_are_valid(config->guard.public_origins) ||
+           variable_refuse(problem, "BANK_API_PUBLIC_ORIGINS", config->guard.public_origins,
+                           "origins such as https://bank.example or http://bank.example:8080, separated by commas, "
+                           "without a path or a slash behind");
 }
 
 static bool read_database(struct config *config, struct text *problem) {
@@ -82,6 +88,7 @@ void config_describe(struct text *out) {
              "  BANK_API_HOST            address to listen on (127.0.0.1)\n"
              "  BANK_API_PORT            port to listen on, 0 for any free one (8000)\n"
              "  BANK_API_ALLOWED_HOSTS   further names clients may reach it by, separated by commas\n"
+             "  BANK_API_PUBLIC_ORIGINS  origins of its page behind a proxy, such as https://bank.example\n"
              "  ADMIN_TOKEN              bearer token for /admin/* and /reset; unset: they are open\n"
              "  WORKER_THREADS           4..512 (32), besides one for each other kind of work: 9;\n"
              "                           each has a database session\n"

@@ -16,6 +16,8 @@ from wire import request_bytes
 BAD_VALUES = [
     ("BANK_API_PORT", "http", ["65535"]), ("BANK_API_PORT", "-1", ["65535"]), ("BANK_API_PORT", "65536", ["65535"]),
     ("BANK_API_PORT", "80 80", ["65535"]), ("BANK_API_PORT", "8000x", ["65535"]),
+    ("BANK_API_PUBLIC_ORIGINS", "bank.example", ["origins"]), ("BANK_API_PUBLIC_ORIGINS", "*", ["origins"]),
+    ("BANK_API_PUBLIC_ORIGINS", "https://bank.example/", ["origins", "slash"]),
     ("WORKER_THREADS", "3", ["4", "512"]), ("WORKER_THREADS", "513", ["4", "512"]),
     ("WORKER_THREADS", "0", ["4", "512"]),
     ("WORKER_THREADS", "many", ["4", "512"]), ("WORKER_THREADS", "-8", ["4", "512"]),

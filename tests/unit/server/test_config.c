@@ -15,6 +15,7 @@ static const char *const variables[] = {"DATABASE_URL",
                                         "BANK_API_HOST",
                                         "BANK_API_PORT",
                                         "BANK_API_ALLOWED_HOSTS",
+                                        "BANK_API_PUBLIC_ORIGINS",
                                         "ADMIN_TOKEN",
                                         "WORKER_THREADS",
                                         "TRANSFER_QUEUE_LIMIT",
@@ -63,6 +64,7 @@ static void assert_defaults(const struct config *config) {
     assert_int_equal(config->log_format, LOG_FORMAT_TEXT);
     assert_string_equal(config->guard.bind_host, "127.0.0.1");
     assert_null(config->guard.allowed_hosts);
+    assert_null(config->guard.public_origins);
     assert_null(config->guard.admin_token);
     assert_false(config->settings.delay_enabled);
     assert_int_equal(config->settings.delay_ms, 100);
@@ -94,6 +96,7 @@ static void test_everything_set(void **state) {
     set("BANK_API_HOST", "0.0.0.0");
     set("BANK_API_PORT", "65535");
     set("BANK_API_ALLOWED_HOSTS", "bank.example");
+    set("BANK_API_PUBLIC_ORIGINS", "https://bank.example, http://[::1]:8080");
     set("ADMIN_TOKEN", "secret");
     set("WORKER_THREADS", "512");
     set("TRANSFER_QUEUE_LIMIT", "1");
@@ -137,6 +140,12 @@ static void test_unusable_values(void **state) {
         {"BANK_API_ALLOWED_HOSTS", "bank.example, other:8000",
          "names separated by commas, without http:// and without a port"},
         {"BANK_API_ALLOWED_HOSTS", "[::1]:8000", "names separated by commas, without http:// and without a port"},
+        {"BANK_API_PUBLIC_ORIGINS", "bank.example",
+         "origins such as https://bank.example or http://bank.example:8080, separated by commas, without a path or a "
+         "slash behind"},
+        {"BANK_API_PUBLIC_ORIGINS", "https://bank.example/",
+         "origins such as https://bank.example or http://bank.example:8080, separated by commas, without a path or a "
+         "slash behind"},
         {"BANK_API_PORT", "-1", "a whole number from 0 to 65535"},
         {"BANK_API_PORT", "http", "a whole number from 0 to 65535"},
         {"BANK_API_PORT", "8000 ", "a whole number from 0 to 65535"},
