@@ -198,9 +198,9 @@ void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct trans
     }
 }
 
-void bank_metrics_publish_statements(struct bank_metrics *bank, const struct statement_log *log) {
-    for (size_t i = 0; i < log->count; i++) {
-        const struct statement_run *run = &log->runs[i];
+void bank_metrics_publish_statements(struct bank_metrics *bank, struct statement_log *log) {
+    while (log->published < log->count) {
+        const struct statement_run *run = &log->runs[log->published++];
         metric_observe(bank->statement_durations[run->statement], seconds(run->ended_ns - run->started_ns));
     }
 }

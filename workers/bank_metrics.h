@@ -24,7 +24,8 @@ void bank_metrics_free(struct bank_metrics *bank);
 // Once a transfer, when it is over.
 void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct transfer_request *request,
                                    const struct transfer_result *result);
-void bank_metrics_publish_statements(struct bank_metrics *bank, const struct statement_log *log);
+// Each run once, however often it is called.
+void bank_metrics_publish_statements(struct bank_metrics *bank, struct statement_log *log);
 
 // At a scrape.
 void bank_metrics_set_gauges(struct bank_metrics *bank, const struct bank_gauges *gauges);

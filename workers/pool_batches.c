@@ -221,15 +221,21 @@ static void on_booked(uv_async_t *booked) {
 // --- Writers ---
 
 // Somebody else holds a row of this batch. Each of its accounts is waited for on its own, so that none waits for
-// another's; who came later waits behind.
+// another's; who came later waits behind. Each takes along what the batch has run so far, for its traces.
 static void be_patient(struct pool *pool, struct batch_job *job) {
+    bank_metrics_publish_statements(pool->metrics, &job->statements);
     for (size_t i = 0; i < job->lane_count; i++) {
         struct lane *lane = job->lanes[i];
         struct batch_job *own = new_batch(NULL);
+        own->statements = job->statements;
         own->lanes[own->lane_count++] = lane;
         for (size_t k = 0; k < job->batch.count; k++) {
             if (job->batch.transfers[k]->lane == lane) {
-                own->batch.transfers[own->batch.count++] = job->batch.transfers[k];
+                struct transfer_job *transfer = job->batch.transfers[k];
+                own->batch.transfers[own->batch.count++] = transfer;
+                if (transfer->request.traced) {
+                    transfer->job.statements = job->statements;
+                }
             }
         }
         struct batch_writer *writer = batch_writer_new(own, true, booked_on_worker);

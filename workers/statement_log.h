@@ -23,7 +23,8 @@ struct statement_run {
 struct statement_log {
     char database[DATABASE_NAME_LENGTH]; // that the session is connected to; "": to none
     size_t count;
-    size_t dropped; // runs beyond JOB_STATEMENTS_MAX
+    size_t published; // the first of the runs: already in the metrics
+    size_t dropped;   // runs beyond JOB_STATEMENTS_MAX
     struct statement_run runs[JOB_STATEMENTS_MAX];
 };
 

@@ -145,6 +145,19 @@ def test_a_record_tells_of_the_wait(bank, background, held):
     assert steps["deduct"]["at_us"] >= let_go
 
 
+def test_statements_of_a_batch_that_met_a_held_row_are_measured(bank, background, held):
+    """The batch that gave up on the row has run a statement, and so has the one that waits for it."""
+    name = "db_statement_duration_seconds_count"
+    before = bank.metric(name, statement="book_many_if_covered")
+    with held("alice") as row:
+        sent = background(send, bank, "alice", "bob", 1)
+        eventually(lambda: bank.metric(name, statement="book_many_if_covered") == before + 1, "it is measured")
+        row.let_go()
+        assert sent.result(HANG_GUARD).status == 200
+    assert bank.metric(name, statement="book_many_if_covered") == before + 1
+    assert bank.metric(name, statement="lock_many") >= 1
+
+
 def test_held_rows_stop_nobody_else(bank, background, held):
     """Rows of several accounts are held, as sources and as destinations: everybody else's transfers pass, and those of
     the held accounts are booked in the order of arrival once they are let go."""

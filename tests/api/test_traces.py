@@ -9,7 +9,7 @@ import pytest
 from bank import run_to_the_end
 from client import together
 from collector import Collector
-from pace import eventually
+from pace import HANG_GUARD, eventually
 from wire import request_bytes
 
 pytestmark = pytest.mark.race  # the exporter is a thread of its own: ThreadSanitizer watches it
@@ -631,6 +631,25 @@ def test_without_an_endpoint_nothing_is_sampled(bank):
     assert bank.metric("otel_spans_exported_total") == 0
 
 
+def test_a_batch_that_met_a_held_row_tells_of_it(start_traced, collector, background):
+    """Its trace has the statement that gave up on the row, and those that were run when the row was free."""
+    bank = start_traced()
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        sent = background(bank.transfer, "alice", "bob", 1, "batched")
+        eventually(lambda: bank.rows("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' "
+                                     "AND now() - query_start > interval '100 ms'", bank.database),
+                   "a patient writer waits for the row")
+        session.rollback()
+    spans = collector.until_trace(sent.result(HANG_GUARD).json()["trace_id"])
+    statements = sorted((span for span in spans if span.kind == CLIENT), key=lambda span: span.start)
+    codes = [(span.name, span.attributes.get("db.response.status_code")) for span in statements]
+    assert ("UPDATE accounts", "55P03") in codes
+    assert [code for code in codes if "set_config" not in code][-4:] == [
+        ("BEGIN", None), ("SELECT accounts", None), ("UPDATE accounts", None), ("COMMIT", None)]
+
+
 def test_each_transfer_of_a_batch_has_a_trace_of_its_own(start_traced, collector, background):
     bank = start_traced()
     bank.set(strategy="batched")
@@ -648,4 +667,6 @@ def test_each_transfer_of_a_batch_has_a_trace_of_its_own(start_traced, collector
         transfer = one(spans, "transfer")
         assert transfer.attributes["transfer.id"] == record["id"]
         assert transfer.attributes["transfer.strategy"] == "batched"
-        assert one(spans, "UPDATE accounts").parent == transfer.id  # the one statement that booked all of them
+        booked = [span for span in spans if span.name == "UPDATE accounts"
+                  and "db.response.status_code" not in span.attributes]  # the first transfer gave up on the row before
+        assert [span.parent for span in booked] == [transfer.id]  # the one statement that booked all of them
