@@ -6,9 +6,10 @@ build_program() { printf '%s' "${LAB_PROGRAM:-$lab_root/build/$1/bank-api}"; }
 # build_preset NAME WHAT(program|everything)
 build_preset() {
     local preset=$1
+    mkdir -p "$lab_root/build"
+    exec 8>>"$lab_root/build/lock"
+    locks_take 8 "$lab_root/build/lock"
     build_forget_if_moved "$preset"
-    exec 8>"$lab_state/build.lock"
-    flock -n 8 || { say "Waiting for another build in this checkout to end"; flock 8; }
     progress "Building ($preset)" "$lab_state/build-$preset.log" build_run "$preset" "$2" ||
         fail "the $preset build failed (whole log: $lab_state/build-$preset.log)"
     exec 8>&-

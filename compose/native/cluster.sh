@@ -190,8 +190,8 @@ cluster_launch() {
         cluster_choose_address
         : >"$cluster_log"
         ((EUID != 0)) || chown "$cluster_owner:" "$cluster_log"
-        cluster_as_owner "$cluster_programs/pg_ctl" -D "$cluster_data" -l "$cluster_log" -w -t 60 -s start \
-            >/dev/null 2>&1 </dev/null 9>&- && return 0
+        cluster_as_owner "$cluster_programs/pg_ctl" -D data -l postgres.log -w -t 60 -s start \
+            >/dev/null 2>&1 </dev/null 6>&- 8>&- 9>&- && return 0
         if grep -q 'Address already in use' "$cluster_log"; then
             say "Port $cluster_port was taken meanwhile: PostgreSQL gets another one"
             cluster_port=

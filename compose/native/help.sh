@@ -237,6 +237,7 @@ help_clean() {
 Usage: ./lab clean
 
 Stops the bank API, the private PostgreSQL and Prometheus, deletes the database, and removes .lab/ and build/.
-Packages that were installed stay.
+Packages that were installed stay. While another ./lab or tests/compose/run works in this checkout, nothing is
+removed; the error names it.
 TEXT
 }

@@ -1,14 +1,11 @@
 # The verbs around the lab that stays up: up, down, status, psql, logs, clean. Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
-# One launcher at a time changes what runs in a place. The lock goes with this process.
-# lifecycle_lock PLACE
+# One launcher at a time changes what runs in a place. lifecycle_lock PLACE
 lifecycle_lock() {
     mkdir -p "$1"
-    exec 9>"$1/lock"
-    flock -n 9 && return
-    say "Another ./lab is busy in ${1#"$lab_root"/}: waiting for it"
-    flock -w 300 9 || fail "another ./lab is still busy in $1 after five minutes"
+    exec 9>>"$1/lock"
+    locks_take 9 "$1/lock"
 }
 
 lifecycle_use() {
@@ -176,8 +173,8 @@ lab_clean() {
     (($# == 0)) || fail "clean takes no options"
     [[ $lab_state == "$lab_root/.lab" ]] || fail "clean is for .lab/: './lab down', then remove $lab_state yourself"
     local place
+    locks_own_checkout "$lab_root"
     for place in "$lab_state" "$lab_state/demo" "$lab_state/runbook"; do
-        lifecycle_lock "$place"
         cluster_use "$place"
         server_use "$place"
         observe_use "$place"

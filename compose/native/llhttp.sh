@@ -32,7 +32,8 @@ llhttp_ensure() {
             "If it cannot, run without --no-install"
         return 0
     fi
-    progress "Fetching llhttp from Debian 13, into .lab/llhttp" "$lab_state/llhttp.log" llhttp_fetch ||
+    packages_fetch "$lab_state/llhttp/usr/include/llhttp.h" \
+        "Fetching llhttp from Debian 13, into .lab/llhttp" "$lab_state/llhttp.log" llhttp_fetch ||
         warn "no llhttp from Debian 13: CMake will fetch its source instead"
 }
 

@@ -43,7 +43,7 @@ observe_find_program() {
     ! observe_program=$(command -v prometheus) || return 0
     if [[ ! -x $private/usr/bin/prometheus ]]; then
         $1 || fail "no prometheus here, and --no-install forbids fetching its package"
-        progress "Fetching Prometheus, into .lab/prometheus" "$lab_state/prometheus.log" \
+        packages_fetch "$private/usr/bin/prometheus" "Fetching Prometheus, into .lab/prometheus" "$lab_state/prometheus.log" \
             packages_unpack_privately prometheus "$private" ||
             fail "no Prometheus from the distribution (whole log: $lab_state/prometheus.log)"
     fi
@@ -89,7 +89,7 @@ observe_run() {
     exec setsid sh -c 'echo $$ >"$0.new"; mv "$0.new" "$0"; exec "$@"' "$observe_pid_file" \
         "$observe_program" --config.file=prometheus.yml --web.listen-address="${observe_url#http://}" \
         --storage.tsdb.path=data --storage.tsdb.retention.time=7d --enable-feature=exemplar-storage \
-        --web.local-assets="$observe_assets" >"$observe_log" 2>&1 </dev/null 9>&-
+        --web.local-assets="$observe_assets" >"$observe_log" 2>&1 </dev/null 6>&- 8>&- 9>&-
 }
 
 observe_is_ready() { server_curl -o /dev/null -f --max-time 3 "$observe_url/-/ready" 2>/dev/null; }

@@ -186,9 +186,29 @@ packages_install() {
     fi
     [[ " $1 " != *' postgresql '* ]] || guard=true
     ! $guard || say_dim "(PostgreSQL comes without its default cluster: no service is started on this machine)"
+    packages_lock
     progress "Installing with apt" "$lab_state/apt.log" \
         "${as_root[@]}" sh -c "$packages_root_script" sh "$guard" "${names[@]}" ||
         fail "apt could not install them (whole log: $lab_state/apt.log)"
+    exec 8>&-
+}
+
+# One launcher at a time installs or fetches; the next finds what this one has brought.
+packages_lock() {
+    mkdir -p "$lab_state"
+    exec 8>>"$lab_state/packages.lock"
+    locks_take 8 "$lab_state/packages.lock"
+}
+
+# packages_fetch FILE TITLE LOG COMMAND...: has COMMAND bring FILE, unless it is there.
+packages_fetch() {
+    local file=$1 status=0
+    shift
+    [[ ! -e $file ]] || return 0
+    packages_lock
+    [[ -e $file ]] || progress "$@" || status=$?
+    exec 8>&-
+    return "$status"
 }
 
 # Unpacks one package of the distribution into a private folder, installing nothing: for a

@@ -60,7 +60,7 @@ server_launch() {
     mapfile -d '' database < <(cluster_environment)
     setsid env -u DATABASE_URL "${database[@]}" BANK_API_PORT="$server_port" LOG_FORMAT="${LOG_FORMAT:-text}" \
         sh -c '"$0" & echo $! >"$1.new"; mv "$1.new" "$1"; wait $!; echo $? >"$2"' \
-        "$server_program" "$server_pid_file" "$server_exit_file" >"$server_log" 2>&1 </dev/null 9>&- &
+        "$server_program" "$server_pid_file" "$server_exit_file" >"$server_log" 2>&1 </dev/null 6>&- 8>&- 9>&- &
 }
 
 server_forget() { rm -f "$server_pid_file" "$server_url_file" "$server_program_file"; }

@@ -38,10 +38,18 @@ tests_run_compose() {
     "$lab_root/tests/compose/run" "${install[@]}" -- "$lab_root/lab" runbook --compose --no-install
 }
 
+# Two runs of the same preset take turns: both write the same logs.
+tests_lock_preset() {
+    mkdir -p "$lab_root/build"
+    exec 9>>"$lab_root/build/test-$1.lock"
+    locks_take 9 "$lab_root/build/test-$1.lock"
+}
+
 # Uses presets and regex of lab_test. A preset that fails does not keep the next from being run.
 tests_run_all() {
     local preset results=() failed=false started verdict
     for preset in "${presets[@]}"; do
+        tests_lock_preset "$preset"
         started=$(terminal_now)
         build_preset "$preset" everything
         say ""
@@ -53,6 +61,7 @@ tests_run_all() {
         fi
         results+=("$(printf '%-8s %s  %s (%s s)' "$preset" "$verdict" \
             "$(tests_closing_line "$preset")" "$(terminal_seconds_since "$started")")")
+        exec 9>&-
     done
     printf '\n%sSummary%s\n' "$terminal_bold" "$terminal_plain"
     printf '  %s\n' "${results[@]}"
@@ -103,7 +112,8 @@ tests_axe_sha256=29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95
 tests_find_axe() {
     [[ ! -r $lab_state/axe-core/axe.min.js ]] || return 0
     if $1 && command -v npm >/dev/null; then
-        progress "Fetching axe-core $tests_axe_version, into .lab/axe-core" "$lab_state/axe-core.log" tests_fetch_axe || true
+        packages_fetch "$lab_state/axe-core/axe.min.js" \
+            "Fetching axe-core $tests_axe_version, into .lab/axe-core" "$lab_state/axe-core.log" tests_fetch_axe || true
     fi
     [[ -r $lab_state/axe-core/axe.min.js ]] || warn "no axe-core (npm brings it): the page is not searched for barriers"
 }
@@ -151,8 +161,10 @@ tests_find_openapi() {
     export LAB_OPENAPI_TOOLS=$lab_state/openapi
     local wanted=$lab_root/tests/openapi/requirements.txt mark=$lab_state/openapi/installed
     if ! cmp -s "$wanted" "$mark" && $1; then
-        progress "Fetching schemathesis, into .lab/openapi" "$lab_state/openapi.log" \
+        packages_lock
+        cmp -s "$wanted" "$mark" || progress "Fetching schemathesis, into .lab/openapi" "$lab_state/openapi.log" \
             tests_install_openapi "$wanted" "$mark" || true
+        exec 8>&-
     fi
     cmp -s "$wanted" "$mark" || warn "no schemathesis: the API is not fuzzed from its document"
 }
@@ -173,7 +185,8 @@ tests_find_tool() {
     local folder=$lab_state/$3
     if command -v "$2" >/dev/null || [[ -n $tests_tools && -x $tests_tools/$2 ]]; then return; fi
     if [[ ! -x $folder/usr/bin/$2 ]] && $1; then
-        progress "Fetching $2, into .lab/$3" "$lab_state/$3.log" packages_unpack_privately "$3" "$folder" || true
+        packages_fetch "$folder/usr/bin/$2" "Fetching $2, into .lab/$3" "$lab_state/$3.log" \
+            packages_unpack_privately "$3" "$folder" || true
     fi
     if [[ -x $folder/usr/bin/$2 ]]; then
         tests_tools=${tests_tools:+$tests_tools:}$folder/usr/bin

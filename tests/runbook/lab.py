@@ -28,26 +28,44 @@ def fetch(url, data=None, timeout=10):
         return json.load(answer)
 
 
-class Lab:
-    """One state folder; PostgreSQL's user must be able to enter it."""
+def new_folder():
+    """An empty folder that PostgreSQL's user can enter."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="lab-state-", dir="/tmp"))
+    folder.chmod(0o755)
+    return folder
 
-    def __init__(self):
-        self.state = pathlib.Path(tempfile.mkdtemp(prefix="lab-state-", dir="/tmp"))
-        self.state.chmod(0o755)
+
+class Lab:
+    """A launcher and its state folder; PostgreSQL's user must be able to enter it."""
+
+    def __init__(self, root=ROOT, state=None, program=PROGRAM):
+        self.root = root
+        self.state = state or new_folder()
+        self.program = program
         self.url = None
+
+    def _command(self, program, arguments, environment):
+        kept = {name: value for name, value in os.environ.items()
+                if name in ("PATH", "HOME") or name.endswith("SAN_OPTIONS")}
+        return {"args": [program, *map(str, arguments)], "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True,
+                "env": {**kept, "LAB_STATE": str(self.state), "LAB_PROGRAM": str(self.program), **environment}}
 
     def run(self, *arguments, timeout=600, **environment):
         """The launcher's CompletedProcess; both its outputs in stdout."""
-        kept = {name: value for name, value in os.environ.items()
-                if name in ("PATH", "HOME") or name.endswith("SAN_OPTIONS")}
-        return subprocess.run(
-            [ROOT / "lab", *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, timeout=timeout,
-            env={**kept, "LAB_STATE": str(self.state), "LAB_PROGRAM": str(PROGRAM), **environment})
+        return subprocess.run(**self._command(self.root / "lab", arguments, environment), timeout=timeout)
 
-    def up(self, *options):
+    def start(self, *arguments, **environment):
+        """The launcher as a Popen, in a process group of its own; both its outputs in stdout."""
+        return self.start_program(self.root / "lab", *arguments, **environment)
+
+    def start_program(self, program, *arguments, **environment):
+        """Another program with the launcher's environment, likewise."""
+        return subprocess.Popen(**self._command(program, arguments, environment), start_new_session=True)
+
+    def up(self, *options, **environment):
         port = free_port()
-        outcome = self.run("up", "--no-install", "--port", port, *options)
+        outcome = self.run("up", "--no-install", "--port", port, *options, **environment)
         assert outcome.returncode == 0, outcome.stdout
         self.url = f"http://127.0.0.1:{port}"
         return outcome.stdout
