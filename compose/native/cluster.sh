@@ -206,9 +206,18 @@ cluster_launch() {
 cluster_stop() {
     cluster_is_running || return 0
     cluster_find_programs 14 && cluster_match_version
-    cluster_as_owner "$cluster_programs/pg_ctl" -D "$cluster_data" -w -t 30 -s -m fast stop >/dev/null 2>&1 </dev/null ||
-        cluster_as_owner "$cluster_programs/pg_ctl" -D "$cluster_data" -w -t 10 -s -m immediate stop >/dev/null 2>&1 </dev/null ||
-        { warn "PostgreSQL (pid $(cluster_pid)) does not stop"; return 1; }
+    local name
+    name="PostgreSQL (pid $(cluster_pid))"
+    cluster_signal_stop fast
+    ! process_wait_end "$name, which ends its sessions and writes a checkpoint" 120 cluster_is_running || return 0
+    warn "$name did not stop within 120 s: it ends without a checkpoint, and recovers at the next start"
+    cluster_signal_stop immediate
+    process_wait_end "$name" 30 cluster_is_running || { warn "$name does not stop"; return 1; }
+}
+
+# cluster_signal_stop MODE: does not wait.
+cluster_signal_stop() {
+    cluster_as_owner "$cluster_programs/pg_ctl" -D data -W -s -m "$1" stop >/dev/null 2>&1 </dev/null || true
 }
 
 # Stops the cluster and deletes it.

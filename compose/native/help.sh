@@ -86,7 +86,8 @@ help_down() {
 Usage: ./lab down
 
 Stops the bank API (it finishes the requests it has), the private PostgreSQL, and the Prometheus of
-'./lab up --observe'. The data stay.
+'./lab up --observe'. The data stay. The bank API may take as long as the SHUTDOWN_TIMEOUT_MS that it was started with
+(10 s if it was not set), and 20 s more; then it is killed.
 Exit status: 0 if nothing runs any more and the API ended well.
 TEXT
 }

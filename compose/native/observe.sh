@@ -113,22 +113,14 @@ observe_stop() {
     local status=0
     if observe_is_running; then
         kill -TERM "$(observe_pid)"
-        if ! observe_wait_gone 30; then
-            warn "Prometheus (pid $(observe_pid)) did not stop within 30 s: killed"
+        if ! process_wait_end "Prometheus (pid $(observe_pid)), which writes its data" 60 observe_is_running; then
+            warn "Prometheus (pid $(observe_pid)) did not stop within 60 s: killed"
             kill -KILL "$(observe_pid)" || true
             status=1
         fi
     fi
     rm -f "$observe_pid_file" "$observe_url_file"
     return "$status"
-}
-
-observe_wait_gone() {
-    local deadline=$((SECONDS + $1))
-    while observe_is_running; do
-        ((SECONDS < deadline)) || return 1
-        sleep 0.05
-    done
 }
 
 observe_print() {

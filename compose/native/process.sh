@@ -13,11 +13,18 @@ process_program() {
 # process_is PID PROGRAM
 process_is() { [[ $1 =~ ^[0-9]+$ && $(process_program "$1") == "$2" ]]; }
 
-# process_wait_gone PID PROGRAM SECONDS
-process_wait_gone() {
-    local tries=$(($3 * 50))
-    while process_is "$1" "$2"; do
-        ((tries-- > 0)) || return 1
+# process_wait_end WHAT SECONDS CHECK...: waits until the command CHECK fails. A wait of more than two seconds says
+# what it is for. Status 1 if CHECK still holds after SECONDS.
+process_wait_end() {
+    local what=$1 seconds=$2 started=$SECONDS waited next=2
+    shift 2
+    while "$@"; do
+        waited=$((SECONDS - started))
+        ((waited < seconds)) || return 1
+        if ((waited >= next)); then
+            say "Waiting for $what ($waited s, at most $seconds s)"
+            next=$((waited + 10))
+        fi
         sleep 0.02
     done
 }

@@ -83,10 +83,20 @@ server_wait_healthy() {
     done
 }
 
+# The seconds that the server may take to stop: its own SHUTDOWN_TIMEOUT_MS, and 20 s in which it gives up on what is
+# left, sends its last spans and ends. `./lab down` has another environment, so the running process is asked.
+# server_stop_seconds PID
+server_stop_seconds() {
+    local milliseconds
+    milliseconds=$(tr '\0' '\n' 2>/dev/null <"/proc/$1/environ" | sed -n 's/^SHUTDOWN_TIMEOUT_MS=//p') || true
+    [[ $milliseconds =~ ^0*[0-9]{1,6}$ ]] || milliseconds=10000
+    printf '%s' $(((10#$milliseconds + 999) / 1000 + 20))
+}
+
 # server_stop: SIGTERM, lets it drain, and puts its exit status into server_exit_status
 # (empty if it did not run). Status 1 if it had to be killed or ended badly.
 server_stop() {
-    local pid program tries=100
+    local pid program seconds tries=100
     server_exit_status=''
     # Interrupted between the start and the pid file: the address is there already.
     while [[ -e $server_url_file && ! -e $server_pid_file ]] && ((tries-- > 0)); do sleep 0.02; done
@@ -96,11 +106,13 @@ server_stop() {
         server_forget
         return 0
     fi
-    kill -TERM "$pid"
-    if ! process_wait_gone "$pid" "$program" 30; then
-        warn "bank-api (pid $pid) did not stop within 30 s: killed"
+    seconds=$(server_stop_seconds "$pid")
+    kill -TERM "$pid" || true
+    if ! process_wait_end "bank-api (pid $pid), which finishes the requests it has" "$seconds" \
+        process_is "$pid" "$program"; then
+        warn "bank-api (pid $pid) did not stop within $seconds s: killed"
         kill -KILL "$pid" || true
-        process_wait_gone "$pid" "$program" 5 || return 1
+        process_wait_end "the killed bank-api (pid $pid)" 30 process_is "$pid" "$program" || return 1
     fi
     tries=100
     until [[ -s $server_exit_file ]] || ((tries-- == 0)); do sleep 0.02; done

@@ -72,7 +72,8 @@ def test_the_bank_is_confined_and_has_time_to_stop(services):
     assert bank["read_only"] is True
     assert bank["cap_drop"] == ["ALL"] and "cap_add" not in bank
     assert bank["security_opt"] == ["no-new-privileges:true"]
-    assert bank["stop_grace_period"] == "20s"
+    assert bank["stop_grace_period"] == "10m20s"  # SHUTDOWN_TIMEOUT_MS goes to 600 s
+    assert "SHUTDOWN_TIMEOUT_MS" in bank["environment"]
 
 
 def test_volumes_are_named_and_mounts_read_only(services):
