@@ -42,13 +42,19 @@ def test_a_first_host_that_says_nothing(start_bank, cluster, server, parameters)
         works(start_bank(database=name, DATABASE_URL=url))
 
 
-def test_a_first_address_that_says_nothing(start_bank, cluster, tmp_path):
-    """Both addresses belong to one name."""
-    name = cluster.new_database()
-    program = program_that_sees(tmp_path, {"hosts": "127.0.0.2 twofold.test\n127.0.0.1 twofold.test\n"})
-    with socket_at("127.0.0.2", cluster.port):
-        url = url_of_hosts(f"twofold.test:{cluster.port}", database=name, parameters="?connect_timeout=1")
-        works(start_bank(database=name, DATABASE_URL=url, program=program))
+def test_a_first_address_that_says_nothing(start_bank, tmp_path):
+    """Both addresses belong to one name, and the system puts 127.0.0.1 first (RFC 6724, rule 9)."""
+    program = program_that_sees(tmp_path, {"hosts": "127.0.0.1 twofold.test\n127.0.0.2 twofold.test\n"})
+    with running_cluster() as other:
+        other.rows("postgres", "ALTER SYSTEM SET listen_addresses = '127.0.0.2'")
+        other.stop()
+        other.start()
+        name = other.new_database("bank_of_the_second")
+        with socket_at("127.0.0.1", other.port):
+            url = url_of_hosts(f"twofold.test:{other.port}", database=name, parameters="?connect_timeout=1")
+            bank = start_bank(DATABASE_URL=url, program=program)
+            works(bank)
+            bank.stop()
 
 
 @contextlib.contextmanager
