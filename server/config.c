@@ -51,8 +51,20 @@ static bool read_guard(struct config *config, struct text *problem) {
                            "without a path or a slash behind");
 }
 
+// A name that nobody has to quote at psql, and that PostgreSQL does not keep for itself or cut.
+static bool schema_is_name(const char *name) {
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return name[length] == '\0' && length < DATABASE_NAME_LENGTH && !(name[0] >= '0' && name[0] <= '9') &&
+           strncmp(name, "pg_", 3) != 0 && strcmp(name, "information_schema") != 0;
+}
+
 static bool read_database(struct config *config, struct text *problem) {
     config->database_url = variable("DATABASE_URL");
+    config->schema = variable("BANK_API_SCHEMA");
+    if (config->schema != NULL && !schema_is_name(config->schema)) {
+        return variable_refuse(problem, "BANK_API_SCHEMA", config->schema,
+                               "a schema's name of a-z, 0-9 and _, at most 63, not beginning with a digit or pg_");
+    }
     return db_url_check(config->database_url, problem);
 }
 
@@ -85,6 +97,8 @@ void config_describe(struct text *out) {
         out, "Environment:\n"
              "  DATABASE_URL             postgresql://..., of PostgreSQL itself and not of a connection pooler;\n"
              "                           unset: libpq's own PG* variables\n"
+             "  BANK_API_SCHEMA          schema for the lab's tables, made if it is missing; unset: the\n"
+             "                           first of the search_path, usually public\n"
              "  BANK_API_HOST            address to listen on (127.0.0.1)\n"
              "  BANK_API_PORT            port to listen on, 0 for any free one (8000)\n"
              "  BANK_API_ALLOWED_HOSTS   further names clients may reach it by, separated by commas\n"

@@ -28,6 +28,7 @@ struct tracing_config {
 
 struct config {
     const char *database_url; // or NULL: libpq's PG* variables
+    const char *schema;       // or NULL: the search_path decides
     const char *host;
     uint16_t port; // 0: any free one
     unsigned worker_threads;

@@ -80,6 +80,7 @@ static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
     api->pool = pool_new(&(struct pool_options){
         .loop = loop,
         .database_url = api->config.database_url,
+        .schema = api->config.schema,
         .threads = api->config.worker_threads,
         .queue_limit = api->config.transfer_queue_limit,
         .metrics = api->bank_metrics,

@@ -1,11 +1,6 @@
--- The bank's tables. Applied by the program in one transaction with views.sql, unless everything is there already as
--- these two scripts make it. What is there may be another program's, so every statement is idempotent.
-
--- Somebody's open transaction on a view may be in the way: then not now, and again in a second.
-SET LOCAL lock_timeout = '2s';
-
--- One server at a time. The number is the lab's own and means nothing else.
-SELECT pg_advisory_xact_lock(8000150021);
+-- The bank's tables. The program runs this script twice: in a temporary schema, to compare the tables that are there with
+-- how they must be, and then, if none of them is another program's, where they belong. A change of a table needs a step
+-- in the statement schema_differences, and the script as it was goes into tests/api/schemas/, which tests the step.
 
 CREATE TABLE IF NOT EXISTS accounts (
     -- Byte by byte, as the program compares them: rows are locked in this order, also by a plan that walks the key.
@@ -40,17 +35,6 @@ CREATE TABLE IF NOT EXISTS transfers (
     steps               jsonb         NOT NULL  -- see transfer_steps in views.sql
 );
 
--- A log from before there were anomalies. The ALTER locks the log against everybody, even one that has the column.
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_attribute
-                   WHERE attrelid = 'transfers'::regclass AND attname = 'anomaly' AND NOT attisdropped) THEN
-        ALTER TABLE transfers ADD COLUMN anomaly text
-            CHECK (anomaly IN ('double_spend', 'lost_update', 'stale_read'));
-    END IF;
-END
-$$;
-
 -- What resets have emptied: the newest records of all of them, so that a race can be told after the next one began.
 CREATE TABLE IF NOT EXISTS past_transfers (
     LIKE transfers,
@@ -66,5 +50,5 @@ CREATE TABLE IF NOT EXISTS lab_totals (
     races         bigint        NOT NULL DEFAULT 0, -- transfers with race_detected
     double_spends bigint        NOT NULL DEFAULT 0,
     lost_updates  bigint        NOT NULL DEFAULT 0,
-    money_drift   numeric(17,2) NOT NULL DEFAULT 0
+    money_drift   numeric       NOT NULL DEFAULT 0 -- of any size: a reset must not fail for what it adds up
 );

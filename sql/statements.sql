@@ -54,20 +54,231 @@ ROLLBACK;
 
 -- ---- The schema ----
 
--- The tables and views that the scripts in $1 make, and the comment that says which scripts made them.
--- part: schema_made
-FROM (SELECT found[1] AS kind, found[2] AS name, 'bank-api schema ' || hashtextextended($1, 0) AS mark
-      FROM regexp_matches($1, '^CREATE (?:OR REPLACE )?(TABLE|VIEW) (?:IF NOT EXISTS )?([a-z_]+)', 'gn') AS found) AS made;
+-- The schema of the lab's tables, unless BANK_API_SCHEMA names it: where the search_path finds the accounts; else where it
+-- would put them. Then a relation of one of the lab's names that the search_path finds in another schema: clients of that
+-- relation would meet the lab's, or the lab theirs.
+-- name: schema_home SELECT pg_class
+WITH named AS (
+    SELECT found[1] AS name, c.relnamespace::regnamespace::text AS schema
+    FROM regexp_matches($1, '^CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?([a-z_]+)', 'gn') AS found
+    LEFT JOIN pg_class c ON c.oid = to_regclass(found[1])
+), home AS (
+    SELECT coalesce((SELECT schema FROM named WHERE name = 'accounts'), quote_ident(current_schema())) AS schema
+)
+SELECT (parse_ident(home.schema))[1],
+       (SELECT format('%s.%s', named.schema, name) FROM named WHERE named.schema <> home.schema ORDER BY name LIMIT 1),
+       current_setting('search_path')
+FROM home;
 
--- Of the catalogue alone: whoever has locked the tables is in nobody's way here.
+-- name: schema_path_reset RESET settings
+RESET search_path;
+
+-- Nothing but the lab's schema and the catalogue: no other program's table can stand before one of the lab's. Then
+-- whether the tables that the script $2 makes are there and marked as the lab's.
+-- name: session_schema SELECT pg_class
+SELECT set_config('search_path', quote_ident($1) || ', pg_temp', false),
+       (SELECT bool_and(coalesce(obj_description(to_regclass(format('%I.%I', $1::text, found[1])), 'pg_class'), '')
+                        LIKE 'bank-api schema %')
+        FROM regexp_matches($2, '^CREATE TABLE IF NOT EXISTS ([a-z_]+)', 'gn') AS found);
+
+-- What the scripts in $1 make, and the object that the schema $2 has under each name.
+-- part: lab_object
+WITH object AS (
+    SELECT kind, name, identity, catalogue, id, obj_description(id, catalogue) AS comment,
+           coalesce(obj_description(id, catalogue), '') LIKE 'bank-api schema %' AS is_marked
+    FROM (SELECT *, CASE kind WHEN 'FUNCTION' THEN 'pg_proc' ELSE 'pg_class' END AS catalogue,
+                 CASE kind WHEN 'FUNCTION' THEN to_regprocedure(identity)::oid ELSE to_regclass(identity)::oid END AS id
+          FROM (SELECT found[1] AS kind, found[2] AS name,
+                       format('%I.%I', $2::text, found[2]) ||
+                       regexp_replace(coalesce(found[3], ''), '\s*\w+ (\w+)', '\1', 'g') AS identity
+                FROM regexp_matches($1, '^CREATE (?:OR REPLACE )?(TABLE|VIEW|FUNCTION) (?:IF NOT EXISTS )?'
+                                        '([a-z_]+)(?:(\([^)]*\))\s*RETURNS)?', 'gw') AS found) AS made) AS looked_up
+)
+
+-- The comment an object carries while it is as these scripts made it: their hash, and a hash of the object's own rows of
+-- the catalogue. The rows are compared raw, because the functions that decompile them would lock the tables.
+-- part: lab_mark
+, marked AS (
+    SELECT *, 'bank-api schema ' || hashtextextended($1, 0) || ' ' || md5(
+        CASE catalogue
+            WHEN 'pg_proc' THEN
+                (SELECT concat_ws('|', prosrc, prolang, provolatile, prosecdef, proconfig, prorettype, proallargtypes,
+                                  proargnames)
+                 FROM pg_proc WHERE oid = id)
+            ELSE
+                (SELECT concat_ws('|', relkind, relpersistence, relrowsecurity, relforcerowsecurity)
+                 FROM pg_class WHERE oid = id) ||
+                coalesce((SELECT string_agg(concat_ws(' ', attname, atttypid, atttypmod, attcollation, attnotnull,
+                                                      attidentity, attgenerated, adbin::text), ',' ORDER BY attnum)
+                          FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+                          WHERE attrelid = id AND attnum > 0 AND NOT attisdropped), '') ||
+                coalesce((SELECT string_agg(concat_ws(' ', conname, contype, conkey, convalidated, conbin::text), ','
+                                            ORDER BY conname)
+                          FROM pg_constraint WHERE conrelid = id), '') ||
+                coalesce((SELECT string_agg(concat_ws(' ', rulename, ev_enabled, ev_action::text), ',' ORDER BY rulename)
+                          FROM pg_rewrite WHERE ev_class = id), '') ||
+                coalesce((SELECT string_agg(concat_ws(' ', tgname, tgtype, tgenabled), ',' ORDER BY tgname)
+                          FROM pg_trigger WHERE tgrelid = id AND NOT tgisinternal), '') ||
+                (SELECT count(*) FROM pg_inherits WHERE id IN (inhparent, inhrelid))
+        END) AS mark
+    FROM object
+)
+
+-- Whether all of it is there as these scripts make it, and what the role may not do with it. Of the catalogue alone:
+-- a lock on a table keeps nobody from this.
 -- name: schema_is_there SELECT pg_class
-SELECT bool_and(obj_description(to_regclass(name), 'pg_class') IS NOT DISTINCT FROM mark)
--- insert: schema_made
+-- insert: lab_object
+-- insert: lab_mark
+SELECT bool_and(id IS NOT NULL AND comment IS NOT DISTINCT FROM mark),
+       (SELECT string_agg(privilege || ' on ' || name, ', ' ORDER BY name, privilege)
+        FROM marked, unnest(CASE kind WHEN 'TABLE' THEN '{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'
+                                      WHEN 'VIEW' THEN '{SELECT}' END::text[]) AS privilege
+        WHERE id IS NOT NULL AND NOT has_table_privilege(id, privilege)),
+       current_user
+FROM marked;
 
 -- Statements, a row each: COMMENT takes no parameters.
 -- name: schema_marks SELECT none
-SELECT format('COMMENT ON %s %I IS %L', kind, name, mark)
--- insert: schema_made
+-- insert: lab_object
+-- insert: lab_mark
+SELECT format('COMMENT ON %s %s IS %L', kind, identity, mark) FROM marked;
+
+-- One server at a time. The number is the lab's own and means nothing else. A table or view that is locked by another
+-- transaction is waited for only briefly: the next attempt comes in a second.
+-- name: schema_lock SELECT none
+SELECT set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(8000150021);
+
+-- Between the two schema.sql makes its tables as temporary ones, to compare with: how a table must be is written only there.
+-- name: schema_reference_begin SAVEPOINT none
+SAVEPOINT lab_reference;
+
+-- name: schema_reference_path SELECT none
+SELECT set_config('search_path', 'pg_temp', true);
+
+-- name: schema_reference_end ROLLBACK none
+ROLLBACK TO SAVEPOINT lab_reference;
+
+-- What has to be done before the scripts can run, in order: a statement; or NULL and the reason why the scripts must not
+-- run. No row: nothing.
+-- A column or constraint that differs is either as an older schema.sql made it, and `older` has the step that makes it
+-- anew; or it is not the lab's. A table with the lab's mark may have more: columns that a row can do without, constraints,
+-- triggers that do not change a row.
+-- name: schema_differences SELECT pg_class
+-- insert: lab_object
+, older (name, what, shape, step) AS (VALUES
+    ('accounts', 'column id', 'text NOT NULL', 'ALTER COLUMN id TYPE text COLLATE "C"'),
+    ('accounts', 'check of id', 'CHECK (((length(id) >= 1) AND (length(id) <= 64)))',
+     'DROP CONSTRAINT accounts_id_check, ADD CHECK (octet_length(id) BETWEEN 1 AND 64)'),
+    ('transfers', 'column anomaly', NULL, 'ADD COLUMN anomaly text'),
+    ('transfers', 'check of anomaly', NULL, 'ADD CHECK (anomaly IN (''double_spend'', ''lost_update'', ''stale_read''))'),
+    ('lab_totals', 'column money_drift', 'numeric(17,2) NOT NULL DEFAULT 0', 'ALTER COLUMN money_drift TYPE numeric'),
+    ('lab_totals', 'column money_drift', 'numeric(19,2) NOT NULL DEFAULT 0', 'ALTER COLUMN money_drift TYPE numeric')
+), part AS (
+    SELECT o.name, side.is_wanted, p.*
+    FROM object o
+    CROSS JOIN LATERAL (VALUES (false, o.id), (true, to_regclass(format('pg_temp.%I', o.name))::oid)) AS side (is_wanted, id)
+    CROSS JOIN LATERAL (
+        SELECT 'column ' || a.attname AS what,
+               concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+                         CASE WHEN a.attcollation <> t.typcollation THEN 'COLLATE ' || quote_ident(l.collname) END,
+                         CASE WHEN a.attnotnull THEN 'NOT NULL' END,
+                         CASE a.attidentity WHEN 'a' THEN 'GENERATED ALWAYS AS IDENTITY'
+                                            WHEN 'd' THEN 'GENERATED BY DEFAULT AS IDENTITY' END,
+                         CASE WHEN a.attgenerated <> '' THEN 'GENERATED' WHEN a.atthasdef THEN 'DEFAULT' END,
+                         pg_get_expr(d.adbin, d.adrelid)) AS shape,
+               NOT a.attnotnull OR a.atthasdef OR a.attidentity <> '' AS is_spare
+        FROM pg_attribute a
+        JOIN pg_type t ON t.oid = a.atttypid
+        LEFT JOIN pg_collation l ON l.oid = a.attcollation
+        LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = side.id AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT CASE contype WHEN 'p' THEN 'primary key' WHEN 'c' THEN 'check of ' || columns ELSE conname END,
+               string_agg(pg_get_constraintdef(oid), ', ' ORDER BY pg_get_constraintdef(oid)), contype <> 'p'
+        FROM (SELECT *, (SELECT string_agg(attname, ', ' ORDER BY attnum)
+                         FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey)) AS columns
+              FROM pg_constraint WHERE conrelid = side.id AND contype IN ('c', 'f', 'p', 'u', 'x')) AS c
+        GROUP BY 1, contype
+        UNION ALL
+        SELECT 'storage', CASE relpersistence WHEN 'u' THEN 'unlogged' WHEN 't' THEN 'temporary' ELSE 'permanent' END, false
+        FROM pg_class WHERE oid = side.id AND NOT side.is_wanted AND relpersistence <> 'p'
+        UNION ALL
+        SELECT 'row security', 'enabled', false FROM pg_class WHERE oid = side.id AND relrowsecurity
+        UNION ALL
+        SELECT 'rule ' || rulename, 'ON ' || (ARRAY['SELECT', 'UPDATE', 'INSERT', 'DELETE'])[ev_type::text::integer], false
+        FROM pg_rewrite WHERE ev_class = side.id
+        UNION ALL
+        SELECT 'inheritance with ' || coalesce(nullif(inhrelid, side.id), inhparent)::regclass, 'INHERITS', false
+        FROM pg_inherits WHERE side.id IN (inhrelid, inhparent)
+        UNION ALL
+        SELECT 'trigger ' || tgname, 'BEFORE ... FOR EACH ROW', false
+        FROM pg_trigger WHERE tgrelid = side.id AND NOT tgisinternal AND tgtype & 3 = 3) AS p
+    WHERE o.kind = 'TABLE' AND o.id IS NOT NULL
+), difference AS (
+    SELECT coalesce(f.name, w.name) AS name, coalesce(f.what, w.what) AS what, f.shape, w.shape AS wanted, older.step,
+           coalesce(f.is_spare, false) AS is_spare
+    FROM (SELECT * FROM part WHERE NOT is_wanted) AS f
+    FULL JOIN (SELECT * FROM part WHERE is_wanted) AS w ON w.name = f.name AND w.what = f.what
+    LEFT JOIN older ON older.name = coalesce(f.name, w.name) AND older.what = coalesce(f.what, w.what)
+                       AND older.shape IS NOT DISTINCT FROM f.shape
+    WHERE f.shape IS DISTINCT FROM w.shape
+), reason AS (
+    SELECT o.kind, o.name, o.identity, o.is_marked,
+           CASE
+               WHEN o.comment <> '' AND NOT o.is_marked THEN format('its comment is %L', left(o.comment, 60))
+               WHEN c.relkind <> CASE o.kind WHEN 'TABLE' THEN 'r' WHEN 'VIEW' THEN 'v' END THEN
+                   format('it is %s', CASE c.relkind WHEN 'r' THEN 'a table' WHEN 'v' THEN 'a view' WHEN 'p' THEN
+                                      'a partitioned table' WHEN 'm' THEN 'a materialized view' WHEN 'f' THEN
+                                      'a foreign table' WHEN 'S' THEN 'a sequence' WHEN 'i' THEN 'an index'
+                                      ELSE 'another kind of relation' END)
+               WHEN o.kind = 'VIEW' AND NOT o.is_marked AND NOT coalesce(
+                   (SELECT bool_and(d.refobjid IN (SELECT id FROM object))
+                    FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                    WHERE r.ev_class = o.id AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> o.id), false) THEN
+                   'it does not read the lab''s tables alone'
+               WHEN o.kind = 'FUNCTION' AND NOT o.is_marked AND NOT EXISTS (
+                   SELECT FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                   WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = o.id
+                     AND r.ev_class IN (SELECT id FROM object)) THEN 'no view of the lab calls it'
+           END AS words
+    FROM object o
+    LEFT JOIN pg_class c ON c.oid = o.id AND o.catalogue = 'pg_class'
+    WHERE o.id IS NOT NULL
+    UNION ALL
+    SELECT o.kind, o.name, o.identity, o.is_marked,
+           CASE WHEN d.shape IS NULL THEN format('it has no %s (%s)', d.what, d.wanted)
+                WHEN d.wanted IS NULL THEN format('it has a %s (%s)', d.what, d.shape)
+                ELSE format('its %s is %s instead of %s', d.what, d.shape, d.wanted) END
+    FROM difference d JOIN object o USING (name)
+    WHERE NOT (d.wanted IS NULL AND d.is_spare AND o.is_marked) AND d.step IS NULL
+)
+SELECT step, words
+FROM (SELECT 1 AS place, name, NULL AS step,
+             format('%s %s of database %I %s: %s', lower(kind), identity, current_database(),
+                    CASE WHEN is_marked THEN 'is not as the lab needs it' ELSE 'is not the lab''s' END, words) AS words
+      FROM reason WHERE words IS NOT NULL
+      UNION ALL
+      SELECT 2, NULL, format('CREATE SCHEMA %I', $2), NULL WHERE to_regnamespace(quote_ident($2)) IS NULL
+      UNION ALL -- their views would keep columns from being altered
+      SELECT 3, NULL, format('DROP VIEW %s', string_agg(identity, ', ')), NULL
+      FROM object WHERE kind = 'VIEW' AND id IS NOT NULL AND EXISTS (SELECT FROM difference WHERE step IS NOT NULL)
+      HAVING count(*) > 0
+      UNION ALL
+      SELECT 4, name, format('ALTER TABLE %s %s', o.identity, string_agg(d.step, ', ' ORDER BY d.what DESC)), NULL
+      FROM difference d JOIN object o USING (name) WHERE d.step IS NOT NULL GROUP BY name, o.identity) AS found
+ORDER BY place, name;
+
+-- A view or function whose columns differ cannot be replaced.
+-- name: schema_views_begin SAVEPOINT none
+SAVEPOINT lab_views;
+
+-- name: schema_views_undo ROLLBACK none
+ROLLBACK TO SAVEPOINT lab_views;
+
+-- name: schema_view_drops SELECT pg_class
+-- insert: lab_object
+SELECT format('DROP %s %s', kind, string_agg(identity, ', ')) FROM object
+WHERE kind <> 'TABLE' AND id IS NOT NULL GROUP BY kind ORDER BY kind DESC;
 
 -- ---- What the strategies read ----
 

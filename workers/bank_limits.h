@@ -50,7 +50,8 @@
 #define TRANSFER_TIMEOUT_MS 3600000
 #define DATABASE_WATCH_INTERVAL_MS 1000
 #define DATABASE_WATCH_TIMEOUT_MS 3000
-#define SCRAPE_TIMEOUT_MS 1000 // for the balances on /metrics: a scraper waits a second or two for the whole page
+#define SCHEMA_TIMEOUT_MS 120000 // to make or alter the tables: a long log is read once
+#define SCRAPE_TIMEOUT_MS 1000   // for the balances on /metrics: a scraper waits a second or two for the whole page
 #define SCRAPE_STATEMENT_TIMEOUT_MS                                                                                    \
     450 // a scrape reads twice; PostgreSQL must end a slow statement before we give up on it
 

@@ -40,6 +40,8 @@ struct db_rows {
     struct pg_result *result; // NULL: none
 };
 
+#define DATABASE_NAME_LENGTH 64 // PostgreSQL's NAMEDATALEN: with the NUL
+
 struct db_counts {
     uint32_t idle;   // open, nothing running
     uint32_t in_use; // running a job
@@ -50,13 +52,15 @@ struct db_counts {
 MUST_CHECK bool db_url_check(const char *url, struct text *problem);
 MUST_CHECK struct db *db_new(const char *url, unsigned sessions);
 void db_free(struct db *db); // closes all sessions; no worker may be at work
+// BANK_API_SCHEMA, or NULL: then the search_path decides. Before any session is opened.
+void db_use_schema(struct db *db, const char *schema);
 
 // From now on nobody waits for PostgreSQL: running statements end with DB_AWAY. Any thread.
 void db_abort(struct db *db);
 MUST_CHECK struct db_counts db_count_sessions(struct db *db);
 
 // Appends what makes this database unusable until somebody changes the configuration or the server, as the last session
-// found it (a pooler, a setting that is refused); nothing where there is no such problem. Any thread.
+// found it (a pooler, a setting that is refused, another program's tables); nothing where there is no such problem. Any thread.
 void db_problem(struct db *db, struct text *out);
 // PostgreSQL has lately refused a session for a connection limit, while others are open and work. Any thread.
 MUST_CHECK bool db_is_at_connection_limit(struct db *db);
@@ -74,7 +78,11 @@ void db_session_end_job(struct db_session *session);
 // Opens the session unless it is open. Where PostgreSQL refuses it for a connection limit, it waits for a session that
 // another job gives back. `was_open` says whether the connection is an old one: it may have died unnoticed, and a first
 // statement that fails is worth a second try on a new one.
+// The session works in the schema of db_session_set_schema() only: DB_UNAVAILABLE until that is known, and where the
+// lab's tables are not there.
 MUST_CHECK enum db_status db_session_open(struct db_session *session, bool *was_open);
+// The same without a look at the schema, for bank_ensure_schema().
+MUST_CHECK enum db_status db_session_open_any_schema(struct db_session *session, bool *was_open);
 void db_session_close(struct db_session *session);
 
 // Runs one of the statements with text parameters (a NULL is SQL's NULL). `rows` may be NULL; when the answer is
@@ -106,6 +114,23 @@ MUST_CHECK int db_session_backend(const struct db_session *session);
 // Whether a COMMIT since db_session_begin_job() stands only on this server: its wait for the synchronous standby was
 // cancelled (WARNING 01000), so a failover may lose what was committed.
 MUST_CHECK bool db_session_is_unreplicated(const struct db_session *session);
+
+// Of db_use_schema().
+MUST_CHECK const char *db_session_wanted_schema(const struct db_session *session);
+// Names in the statements mean the objects of this schema from now on. `has_tables`: the lab's tables are there.
+MUST_CHECK enum db_status db_session_work_in(struct db_session *session, const char *schema, bool *has_tables);
+// The schema has all that belongs to it: sessions opened from now on work in it.
+void db_session_set_schema(struct db_session *session, const char *schema);
+// Why the lab must not or cannot use the database: for db_problem(). "": it can.
+void db_session_set_schema_problem(struct db_session *session, const char *words);
+
+// More time for the running job, and for each of its answers, counted from now.
+void db_session_allow(struct db_session *session, unsigned ms);
+
+// The caller reports the errors that remain when the statement is run again; the log does not repeat them.
+void db_session_keep_words(struct db_session *session, bool keep);
+// PostgreSQL's words to the last statement if it ended in such an error, else "". Valid until the next.
+MUST_CHECK const char *db_session_words(const struct db_session *session);
 
 // SQLSTATE of the last statement, "" when it went well. Valid until the next.
 MUST_CHECK const char *db_session_sqlstate(const struct db_session *session);

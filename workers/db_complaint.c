@@ -63,6 +63,7 @@ void db_set_problem(struct db *db, const char *words) {
 
 void db_problem(struct db *db, struct text *out) {
     CHECK(pthread_mutex_lock(&db->mutex) == 0);
-    text_append(out, db->problem.data, db->problem.length);
+    const struct text *problem = db->problem.length > 0 ? &db->problem : &db->schema_problem;
+    text_append(out, problem->data, problem->length);
     CHECK(pthread_mutex_unlock(&db->mutex) == 0);
 }

@@ -46,6 +46,26 @@ bool db_status_wants_new_session(enum db_status status) {
 
 static void session_remember(struct db_session *session, const char *sqlstate) {
     (void)snprintf(session->sqlstate, SQLSTATE_LENGTH, "%.5s", sqlstate);
+    session->words[0] = '\0';
+}
+
+// One line: the message, and the first line of the detail, which names the object in the way.
+static void session_keep_words(struct db_session *session, const char *words, const char *detail) {
+    (void)snprintf(session->words, sizeof session->words, "%s%s%.*s", words == NULL ? "connection lost" : words,
+                   detail == NULL ? "" : ": ", detail == NULL ? 0 : (int)strcspn(detail, "\n"),
+                   detail == NULL ? "" : detail);
+}
+
+static bool is_passing(enum db_status status) {
+    return status == DB_AWAY || status == DB_UNAVAILABLE || status == DB_TIMED_OUT || status == DB_CONFLICT;
+}
+
+void db_session_keep_words(struct db_session *session, bool keep) {
+    session->keeps_words = keep;
+}
+
+const char *db_session_words(const struct db_session *session) {
+    return session->words;
 }
 
 // "ERROR", "FATAL", "WARNING", ..., whatever the server's language is; "" for a result that libpq made itself.
@@ -104,7 +124,9 @@ enum db_status db_classify(struct db_session *session, const PGresult *result, c
     if (is_refused_by_standby(session, status)) {
         status = DB_UNAVAILABLE;
     }
-    if (!is_routine(status)) {
+    if (session->keeps_words && !is_passing(status)) {
+        session_keep_words(session, words, PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
+    } else if (!is_routine(status)) {
         log_write(status == DB_FAILED || status == DB_OUT_OF_RANGE ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, NULL,
                   "Database says %s to %s: %s", session->sqlstate, statement_name,
                   words == NULL ? "connection lost" : words);

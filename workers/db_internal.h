@@ -26,6 +26,9 @@ struct db_session {
     int backend;                      // the process that PostgreSQL gave the connection
     bool prepared[STATEMENT_COUNT];
     char sqlstate[SQLSTATE_LENGTH];
+    bool in_any_schema; // see db_session_open_any_schema()
+    bool keeps_words;   // see db_session_keep_words()
+    char words[256];
     bool unreplicated;               // see db_session_is_unreplicated()
     struct db_session *next_waiting; // guarded by db->mutex: for a connection that is given back
     bool was_woken;                  // guarded by db->mutex
@@ -60,7 +63,8 @@ struct db_complaints {
 struct db_lookup;
 
 struct db {
-    char *url; // or NULL
+    char *url;          // or NULL
+    const char *schema; // or NULL: see db_use_schema()
     struct db_parameters parameters;
     int abort_fd;                       // readable once db_abort() was called
     _Atomic uint64_t limit_met_ns;      // when PostgreSQL last refused a session for a connection limit; 0: never
@@ -77,7 +81,12 @@ struct db {
     struct db_lookup **lookups; // the last of each endpoint, or NULL
     struct db_complaints complaints;
     struct text problem; // see db_problem()
+    struct text schema_problem;
+    char lab_schema[DATABASE_NAME_LENGTH]; // "" until bank_ensure_schema() has seen to it
 };
+
+// Of a new session: see db_session_open().
+MUST_CHECK enum db_status db_session_enter_schema(struct db_session *session);
 
 // When an answer that is waited for from now on must be there.
 MUST_CHECK uint64_t db_deadline(const struct db_session *session);

@@ -54,6 +54,7 @@ void db_free(struct db *db) {
     CHECK(db->open_count + db->closed_count == db->session_count && pthread_mutex_destroy(&db->mutex) == 0);
     db_parameters_free(&db->parameters);
     text_free(&db->problem);
+    text_free(&db->schema_problem);
     free(db->lookups);
     free(db->open);
     free(db->closed);
@@ -236,6 +237,11 @@ void db_session_end_job(struct db_session *session) {
     session_set_state(session, session->connection == NULL ? SESSION_CLOSED : SESSION_IDLE);
 }
 
+void db_session_allow(struct db_session *session, unsigned ms) {
+    session->timeout_ns = ms * NANOSECONDS_PER_MILLISECOND;
+    session->job_deadline_ns = clock_monotonic_ns() + session->timeout_ns;
+}
+
 const char *db_session_sqlstate(const struct db_session *session) {
     return session->sqlstate;
 }
@@ -327,6 +333,9 @@ static bool session_connect(struct db_session *session, uint64_t deadline_ns) {
 static enum db_status session_begin(struct db_session *session) {
     session_set_state(session, SESSION_IN_USE);
     enum db_status status = db_session_setup(session);
+    if (status == DB_OK && !session->in_any_schema) {
+        status = db_session_enter_schema(session);
+    }
     if (status == DB_OK) {
         db_forget_complaints(session->db);
     } else {
@@ -367,6 +376,13 @@ enum db_status db_session_open(struct db_session *session, bool *was_open) {
         *was_open = session_is_alive(session);
     }
     return DB_OK;
+}
+
+enum db_status db_session_open_any_schema(struct db_session *session, bool *was_open) {
+    session->in_any_schema = true;
+    enum db_status status = db_session_open(session, was_open);
+    session->in_any_schema = false;
+    return status;
 }
 
 void db_session_close(struct db_session *session) {

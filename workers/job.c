@@ -7,15 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-void job_query(struct job *job, struct worker *worker,
-               enum db_status (*query)(struct job *job, struct db_session *session)) {
+static void query_with(struct job *job, struct worker *worker,
+                       enum db_status (*open)(struct db_session *session, bool *was_open),
+                       enum db_status (*query)(struct job *job, struct db_session *session)) {
     bool was_open = true;
     do {
-        job->database = db_session_open(worker->session, &was_open);
+        job->database = open(worker->session, &was_open);
         if (job->database == DB_OK) {
             job->database = query(job, worker->session);
         }
     } while (db_status_wants_new_session(job->database) && was_open);
+}
+
+void job_query(struct job *job, struct worker *worker,
+               enum db_status (*query)(struct job *job, struct db_session *session)) {
+    query_with(job, worker, db_session_open, query);
 }
 
 void job_init(struct job *job, enum job_kind kind, void (*run)(struct job *job, struct worker *worker)) {
@@ -215,11 +221,11 @@ static void ping_job_run(struct job *job, struct worker *worker) {
 }
 
 static void schema_job_run(struct job *job, struct worker *worker) {
-    job_query(job, worker, query_schema);
+    query_with(job, worker, db_session_open_any_schema, query_schema);
 }
 
 static void room_job_run(struct job *job, struct worker *worker) {
-    job_query(job, worker, query_schema_and_room);
+    query_with(job, worker, db_session_open_any_schema, query_schema_and_room);
 }
 
 struct job *watch_job_new(enum watch_question question) {

@@ -18,6 +18,7 @@ struct pool *pool_new(const struct pool_options *options) {
     struct pool *pool = memory_allocate_zeroed(sizeof *pool);
     pool->loop = options->loop;
     pool->db = db_new(options->database_url, all_threads);
+    db_use_schema(pool->db, options->schema);
     pool->gate = gate_new();
     pool->metrics = options->metrics;
     pool->threads = options->threads;

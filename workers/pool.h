@@ -16,6 +16,7 @@
 struct pool_options {
     uv_loop_t *loop;
     const char *database_url; // or NULL: libpq's PG* variables
+    const char *schema;       // or NULL: see db_use_schema()
     unsigned threads;         // WORKER_THREADS_MIN .. WORKER_THREADS_MAX
     unsigned queue_limit;     // transfers that may wait for a slot
     struct bank_metrics *metrics;

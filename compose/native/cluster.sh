@@ -234,6 +234,10 @@ cluster_environment() {
 }
 
 # The program itself, not Debian's wrapper of that name, which would look for the system's clusters.
+# Names mean the tables of the schema that the last server of this place was started with (BANK_API_SCHEMA).
 cluster_psql() {
+    local schema=''
+    [[ ! -r ${server_schema_file:-} ]] || schema=$(<"$server_schema_file")
+    [[ -z $schema ]] || local -x PGOPTIONS="-c search_path=$schema,public"
     "$cluster_programs/psql" -h "$cluster_socket" -p "$cluster_port" -U "$cluster_user" -d "$cluster_database" "$@"
 }

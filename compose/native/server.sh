@@ -10,6 +10,7 @@ server_use() {
     server_url_file=$1/bank-api.url
     server_exit_file=$1/bank-api.exit
     server_program_file=$1/bank-api.program
+    server_schema_file=$1/bank-api.schema # of the last start: see cluster_psql
     server_url=''
     [[ ! -r $server_url_file ]] || server_url=$(<"$server_url_file")
     server_port=${server_url##*:}
@@ -58,6 +59,7 @@ server_start() {
 server_launch() {
     local database
     mapfile -d '' database < <(cluster_environment)
+    printf '%s\n' "${BANK_API_SCHEMA:-}" >"$server_schema_file"
     setsid env -u DATABASE_URL "${database[@]}" BANK_API_PORT="$server_port" LOG_FORMAT="${LOG_FORMAT:-text}" \
         sh -c '"$0" & echo $! >"$1.new"; mv "$1.new" "$1"; wait $!; echo $? >"$2"' \
         "$server_program" "$server_pid_file" "$server_exit_file" >"$server_log" 2>&1 </dev/null 6>&- 8>&- 9>&- &

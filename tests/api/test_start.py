@@ -30,6 +30,7 @@ BAD_VALUES = [
     ("BARRIER_ENABLED", "2", ["true", "false"]), ("BARRIER_COUNT", "1", ["2", "28"]),
     ("BARRIER_COUNT", "29", ["2", "28"]),
     ("BARRIER_COUNT", "two", ["2", "28"]), ("BARRIER_TIMEOUT_MS", "soon", ["1"]), ("BARRIER_TIMEOUT_MS", "-5", ["1"]),
+    ("BANK_API_SCHEMA", "Lab", ["a-z", "63"]), ("BANK_API_SCHEMA", "pg_lab", ["a-z", "63"]),
     ("USE_TRANSACTIONS", "perhaps", ["true", "false"]), ("TRANSFER_QUEUE_LIMIT", "none", ["1"]),
     ("TRANSFER_QUEUE_LIMIT", "-1", ["1"]), ("SHUTDOWN_TIMEOUT_MS", "never", ["100"]),
     ("SHUTDOWN_TIMEOUT_MS", "-1", ["100"]),

@@ -1,0 +1,421 @@
+-- schema.sql and views.sql as they are now, an input of test_schema.py.
+
+-- The bank's tables. The program runs this script twice: in a temporary schema, to compare the tables that are there with
+-- how they must be, and then, if none of them is another program's, where they belong. A change of a table needs a step
+-- in the statement schema_differences, and the script as it was goes into tests/api/schemas/, which tests the step.
+
+CREATE TABLE IF NOT EXISTS accounts (
+    -- Byte by byte, as the program compares them: rows are locked in this order, also by a plan that walks the key.
+    id              text COLLATE "C" PRIMARY KEY CHECK (octet_length(id) BETWEEN 1 AND 64),
+    -- No CHECK (balance >= 0), on purpose: the lab shows what the application does,
+    -- and an overdraft stopped here would hide the race, not mend it.
+    balance         numeric(15,2) NOT NULL,
+    version         bigint        NOT NULL DEFAULT 0,
+    initial_balance numeric(15,2) NOT NULL
+) WITH (fillfactor = 50); -- room on the page for heap-only updates of a hot row
+
+-- One row a transfer, in the order they were recorded. No foreign key to accounts: its
+-- FOR KEY SHARE lock on the account row would add a wait to the very experiment.
+CREATE TABLE IF NOT EXISTS transfers (
+    seq                 bigint        GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id                  text          NOT NULL,
+    "timestamp"         timestamptz   NOT NULL,
+    from_account        text          NOT NULL,
+    to_account          text          NOT NULL,
+    amount              numeric(15,2) NOT NULL,
+    from_balance_before numeric(15,2) NOT NULL,
+    from_balance_after  numeric(15,2) NOT NULL,
+    to_balance_before   numeric(15,2) NOT NULL,
+    to_balance_after    numeric(15,2) NOT NULL,
+    status              text          NOT NULL,
+    thread_id           text          NOT NULL,
+    duration_ms         numeric(12,3) NOT NULL, -- until this row was written: a COMMIT comes after
+    strategy            text          NOT NULL,
+    race_detected       boolean       NOT NULL,
+    anomaly             text          CHECK (anomaly IN ('double_spend', 'lost_update', 'stale_read')),
+    trace_id            text,
+    steps               jsonb         NOT NULL  -- see transfer_steps in views.sql
+);
+
+-- What resets have emptied: the newest records of all of them, so that a race can be told after the next one began.
+CREATE TABLE IF NOT EXISTS past_transfers (
+    LIKE transfers,
+    reset bigint NOT NULL, -- lab_totals.resets as it was when the record was made
+    PRIMARY KEY (reset, seq)
+);
+
+-- What was in the logs that resets have emptied, added up. One row, from seed.sql.
+CREATE TABLE IF NOT EXISTS lab_totals (
+    single        boolean       PRIMARY KEY DEFAULT true CHECK (single),
+    resets        bigint        NOT NULL DEFAULT 0,
+    transfers     bigint        NOT NULL DEFAULT 0,
+    races         bigint        NOT NULL DEFAULT 0, -- transfers with race_detected
+    double_spends bigint        NOT NULL DEFAULT 0,
+    lost_updates  bigint        NOT NULL DEFAULT 0,
+    money_drift   numeric       NOT NULL DEFAULT 0 -- of any size: a reset must not fail for what it adds up
+);
+
+-- What a person at psql reads after a race. Applied by the program together with schema.sql.
+
+-- The steps of one record, one row a step. In transfers.steps a step is {"step", "account", "value", "at_us",
+-- "took_us", ...}: at_us is when it ended, microseconds since 1970 by the server's clock; took_us how long it took. What
+-- a step leaves out, because all of a batch or of a statement share it, the record has.
+CREATE OR REPLACE FUNCTION steps_told(steps jsonb, received timestamptz, from_account text, to_account text,
+                                      from_before numeric, from_after numeric, to_after numeric)
+RETURNS TABLE ("position" bigint, step text, account text, value numeric, at_us bigint, took_us bigint, parties integer,
+               outcome text)
+LANGUAGE sql STABLE AS $$
+    SELECT s.place, s.step ->> 'step',
+           coalesce(s.step ->> 'account',
+                    CASE WHEN s.step ->> 'step' IN ('batch', 'check', 'deduct') THEN from_account
+                         WHEN s.step ->> 'step' = 'credit' THEN to_account END),
+           coalesce((s.step ->> 'value')::numeric,
+                    CASE s.step ->> 'step' WHEN 'batch'  THEN from_before
+                                           WHEN 'check'  THEN from_before
+                                           WHEN 'deduct' THEN from_after
+                                           WHEN 'credit' THEN to_after END),
+           (s.step ->> 'at_us')::bigint,
+           coalesce((s.step ->> 'took_us')::bigint,
+                    (s.step ->> 'at_us')::bigint - (extract(epoch FROM received) * 1000000)::bigint),
+           (s.step ->> 'parties')::integer,
+           s.step ->> 'outcome'
+    FROM jsonb_array_elements(steps) WITH ORDINALITY AS s (step, place)
+$$;
+
+-- The timed steps of every transfer, one row a moment. A wait (barrier, lock) is two moments.
+CREATE OR REPLACE VIEW transfer_steps AS
+WITH step AS (
+    SELECT t.id AS transfer_id, t.from_account, t.to_account, t.amount, s.position, s.step, s.account, s.value, s.took_us,
+           s.parties, s.outcome, 'epoch'::timestamptz + s.at_us * interval '1 microsecond' AS ended_at
+    FROM transfers t, steps_told(t.steps, t."timestamp", t.from_account, t.to_account, t.from_balance_before,
+                                 t.from_balance_after, t.to_balance_after) AS s
+)
+SELECT transfer_id, position, 'begin' AS moment, step, account, value,
+       ended_at - took_us * interval '1 microsecond' AS at, took_us,
+       CASE step
+           WHEN 'barrier' THEN 'waits at the barrier'
+           WHEN 'delay'   THEN format('sleeps %s ms (debug delay)', round(took_us / 1000.0))
+           WHEN 'lock'    THEN format('asks for the row locks of %s and %s', from_account, to_account)
+           WHEN 'mutex'   THEN 'asks for the mutex in this process'
+           WHEN 'hold'    THEN format('keeps %s locked until %s more wait for it', from_account, parties)
+           WHEN 'batch'   THEN 'waits for its batch'
+       END AS description
+FROM step
+WHERE step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch')
+UNION ALL
+SELECT transfer_id, position, 'end', step, account, value, ended_at, took_us,
+       CASE step
+           WHEN 'read'    THEN format('reads %s: $%s', account, value)
+           WHEN 'lock'    THEN format('has the locks after %s ms, reads %s: $%s', round(took_us / 1000.0, 1), account, value)
+           WHEN 'mutex'   THEN format('has the mutex after %s ms', round(took_us / 1000.0, 1))
+           WHEN 'batch'   THEN format('is in a batch of %s after %s ms, reads %s: $%s', parties, round(took_us / 1000.0, 1), account, value)
+           WHEN 'retry'   THEN format('lost against another transfer (%s), tries again', outcome)
+           WHEN 'hold'    THEN format('lets go of the row: %s', outcome)
+           WHEN 'barrier' THEN format('leaves the barrier: %s', outcome)
+           WHEN 'check'   THEN format('checks $%s >= $%s: %s', value, amount,
+                                      CASE WHEN value >= amount THEN 'enough' ELSE 'not enough, refused' END)
+           WHEN 'deduct'  THEN format('deducts $%s: %s is $%s', amount, account, value)
+           WHEN 'credit'  THEN format('adds $%s: %s is $%s', amount, account, value)
+           ELSE step
+       END
+FROM step
+WHERE step <> 'delay';
+
+-- Which transfers ran into each other: those that touched one account in overlapping spans of
+-- time (gaps and islands), where at least one acted on a balance of it that had changed.
+CREATE OR REPLACE VIEW races AS
+WITH touch AS (
+    SELECT t.id, t.seq, a.account, t.race_detected AND a.account = t.from_account AS stale,
+           min(s.at) FILTER (WHERE s.moment = 'end') AS first_at, max(s.at) AS last_at
+    FROM transfers t
+    CROSS JOIN LATERAL (VALUES (t.from_account), (t.to_account)) AS a (account)
+    JOIN transfer_steps s ON s.transfer_id = t.id
+    WHERE t.status = 'success'
+    GROUP BY t.id, t.seq, a.account, stale
+), edge AS (
+    SELECT *, first_at > max(last_at) OVER (PARTITION BY account ORDER BY first_at, seq
+                                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS apart
+    FROM touch
+), island AS (
+    SELECT *, count(*) FILTER (WHERE apart) OVER (PARTITION BY account ORDER BY first_at, seq) AS number
+    FROM edge
+), racer AS (
+    SELECT account, number, id, seq, first_at,
+           bool_or(stale) OVER whole  AS raced,
+           min(first_at) OVER whole   AS started_at,
+           min(seq) OVER whole        AS race
+    FROM island
+    WINDOW whole AS (PARTITION BY account, number)
+)
+SELECT race, account, started_at, id AS transfer_id,
+       row_number() OVER (PARTITION BY race, account ORDER BY first_at, seq) AS racer
+FROM racer
+WHERE raced;
+
+-- The steps of the racing transfers in time order, a column a transfer.
+CREATE OR REPLACE VIEW race_timeline AS
+SELECT r.race, r.account,
+       round(extract(epoch FROM s.at - r.started_at) * 1000, 3) AS ms,
+       CASE WHEN r.racer = 1 THEN s.description END AS racer_1,
+       CASE WHEN r.racer = 2 THEN s.description END AS racer_2,
+       CASE WHEN r.racer = 3 THEN s.description END AS racer_3,
+       CASE WHEN r.racer = 4 THEN s.description END AS racer_4,
+       CASE WHEN r.racer > 4 THEN format('%s: %s', r.racer, s.description) END AS other_racers,
+       r.transfer_id
+FROM races r
+JOIN transfer_steps s USING (transfer_id)
+ORDER BY r.race, r.account, s.at, r.racer, s.position;
+
+-- Who overdrew, by how much, on which stale balance, and against whom.
+CREATE OR REPLACE VIEW double_spends AS
+WITH racer AS MATERIALIZED ( -- once for all rows: finding the races reads every step
+    SELECT race, account, transfer_id FROM races
+)
+SELECT t.seq, t."timestamp", t.from_account AS account, t.id AS transfer_id, t.amount,
+       t.from_balance_before AS balance_read,
+       t.from_balance_after + t.amount AS balance_found,
+       t.from_balance_after AS balance_after,
+       -t.from_balance_after AS overdrawn_by,
+       (SELECT string_agg(DISTINCT other.transfer_id, ', ')
+        FROM racer mine JOIN racer other USING (race, account)
+        WHERE mine.transfer_id = t.id AND mine.account = t.from_account
+          AND other.transfer_id <> t.id) AS racers,
+       t.strategy, t.trace_id
+FROM transfers t
+WHERE t.race_detected AND t.from_balance_after < 0
+ORDER BY t.seq;
+
+-- Every account against the log: initial + credits - debits must be the balance.
+CREATE OR REPLACE VIEW account_audit AS
+SELECT a.id, a.initial_balance, coalesce(c.credits, 0.00) AS credits, coalesce(d.debits, 0.00) AS debits,
+       a.initial_balance + coalesce(c.credits, 0) - coalesce(d.debits, 0) AS expected, a.balance,
+       a.balance - (a.initial_balance + coalesce(c.credits, 0) - coalesce(d.debits, 0)) AS drift,
+       a.balance < 0 AS overdrawn
+FROM accounts a
+LEFT JOIN (SELECT to_account AS id, sum(amount) AS credits FROM transfers
+           WHERE status = 'success' GROUP BY to_account) c USING (id)
+LEFT JOIN (SELECT from_account AS id, sum(amount) AS debits FROM transfers
+           WHERE status = 'success' GROUP BY from_account) d USING (id)
+ORDER BY a.id;
+
+-- Money is moved, never made: one row.
+CREATE OR REPLACE VIEW money_supply AS
+SELECT coalesce(sum(initial_balance), 0) AS expected, coalesce(sum(balance), 0) AS actual,
+       coalesce(sum(balance - initial_balance), 0) AS drift
+FROM accounts;
+
+-- Everything that does not add up, each with the transfers involved (at most 20, the newest last). A few passes
+-- over the log, however long it is: so the races, which need every step, are not asked.
+CREATE OR REPLACE VIEW audit_violations AS
+WITH misrecorded AS ( -- records whose own numbers contradict each other
+    SELECT seq, id, from_account, to_account, from_balance_before - amount - from_balance_after AS off_by,
+           CASE
+               WHEN status <> 'success' AND from_balance_before >= amount THEN
+                   format('was refused although %s held $%s', from_account, from_balance_before)
+               WHEN status <> 'success' THEN 'was refused, and yet balances moved'
+               WHEN from_balance_before < amount THEN
+                   format('took $%s from %s, which held $%s', amount, from_account, from_balance_before)
+               WHEN from_balance_before - amount <> from_balance_after THEN
+                   format('read $%s in %s, took $%s and left $%s', from_balance_before, from_account, amount,
+                          from_balance_after)
+               ELSE format('read $%s in %s, added $%s and left $%s', to_balance_before, to_account, amount,
+                           to_balance_after)
+           END AS what
+    FROM transfers
+    WHERE CASE status WHEN 'success' THEN from_balance_before < amount
+                                          OR from_balance_before - amount <> from_balance_after
+                                          OR to_balance_before + amount <> to_balance_after
+                      ELSE from_balance_before >= amount OR from_balance_before <> from_balance_after
+                           OR to_balance_before <> to_balance_after END
+), touch AS (
+    SELECT a.account, t.seq, t.id,
+           t.race_detected OR EXISTS (SELECT FROM misrecorded m WHERE m.seq = t.seq) AS suspicious
+    FROM transfers t
+    CROSS JOIN LATERAL (VALUES (t.from_account), (t.to_account)) AS a (account)
+), suspect AS ( -- by account: who raced, or is misrecorded, and the neighbours in the log: whom they ran into
+    SELECT account, (array_agg(id ORDER BY seq DESC))[1:20] AS newest_first
+    FROM (SELECT *, lag(suspicious) OVER near AS after_one, lead(suspicious) OVER near AS before_one
+          FROM touch WINDOW near AS (PARTITION BY account ORDER BY seq)) AS t
+    WHERE suspicious OR after_one OR before_one
+    GROUP BY account
+), latest AS ( -- for an account that no suspect has touched
+    SELECT account, (array_agg(id ORDER BY seq DESC))[1:20] AS newest_first
+    FROM touch
+    WHERE seq > (SELECT max(seq) - 1000 FROM transfers)
+    GROUP BY account
+), violation AS (
+    SELECT 1 AS rank, 'money_drift' AS kind, NULL AS account, drift AS amount, 0 AS seq,
+           format('there is $%s, $%s %s than at the start', actual, abs(drift),
+                  CASE WHEN drift > 0 THEN 'more' ELSE 'less' END) AS detail,
+           (SELECT array_agg(id ORDER BY seq DESC) FROM (SELECT id, seq FROM transfers WHERE race_detected
+                                                         ORDER BY seq DESC LIMIT 20) AS raced) AS newest_first
+    FROM money_supply
+    WHERE drift <> 0
+    UNION ALL
+    SELECT CASE WHEN problem.kind = 'overdrawn' THEN 2 ELSE 3 END, problem.kind, a.id, problem.amount, 0, problem.detail,
+           coalesce(s.newest_first, l.newest_first)
+    FROM account_audit a
+    CROSS JOIN LATERAL (
+        SELECT 'overdrawn' AS kind, -a.balance AS amount,
+               format('%s has $%s, $%s below zero', a.id, a.balance, -a.balance) AS detail
+        WHERE a.overdrawn
+        UNION ALL
+        SELECT 'account_drift', a.drift,
+               format('%s has $%s, but $%s + $%s received - $%s sent is $%s', a.id, a.balance, a.initial_balance,
+                      a.credits, a.debits, a.expected)
+        WHERE a.drift <> 0) AS problem
+    LEFT JOIN suspect s ON s.account = a.id
+    LEFT JOIN latest l ON l.account = a.id
+    UNION ALL
+    SELECT 4, 'record_arithmetic', from_account, off_by, seq, format('transfer %s %s', id, what), ARRAY[id]
+    FROM misrecorded
+)
+SELECT kind, account, amount, detail,
+       coalesce((SELECT array_agg(id ORDER BY place DESC)
+                 FROM unnest(newest_first) WITH ORDINALITY AS involved (id, place)), '{}') AS transfers,
+       rank, seq
+FROM violation;
+
+-- The newest 1,000 records, those that resets have emptied too. Between two resets `reset` is the same.
+CREATE OR REPLACE VIEW recent_transfers AS
+SELECT * FROM (
+    (SELECT (SELECT resets FROM lab_totals) AS reset, seq, id, "timestamp", from_account, to_account, amount,
+            from_balance_before, from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms,
+            strategy, race_detected, anomaly, trace_id, steps
+     FROM transfers ORDER BY seq DESC LIMIT 1000)
+    UNION ALL
+    (SELECT reset, seq, id, "timestamp", from_account, to_account, amount,
+            from_balance_before, from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms,
+            strategy, race_detected, anomaly, trace_id, steps
+     FROM past_transfers ORDER BY reset DESC, seq DESC LIMIT 1000)
+) AS recent
+ORDER BY reset DESC, seq DESC
+LIMIT 1000;
+
+-- Every recent transfer and the race it was in, whatever came of it: those from one account that overlapped in time, one
+-- behind the other (gaps and islands). A race is called by the id of its first transfer: the one whose first step began
+-- first. Who met nobody is a race of one.
+CREATE OR REPLACE VIEW race_members AS
+WITH span AS (
+    SELECT *, "timestamp" + duration_ms * interval '1 millisecond' AS ended_at,
+           coalesce((steps -> 0 ->> 'at_us')::bigint - (steps -> 0 ->> 'took_us')::bigint,
+                    (extract(epoch FROM "timestamp") * 1000000)::bigint) AS began_us
+    FROM recent_transfers
+), edge AS (
+    SELECT *, "timestamp" > max(ended_at) OVER (PARTITION BY reset, from_account ORDER BY "timestamp", seq
+                                                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS apart
+    FROM span
+), island AS (
+    SELECT *, count(*) FILTER (WHERE apart) OVER (PARTITION BY reset, from_account ORDER BY "timestamp", seq) AS number
+    FROM edge
+)
+SELECT reset, first_value(id) OVER place AS race, row_number() OVER place AS place,
+       seq, id, "timestamp", from_account, to_account, amount, from_balance_before, from_balance_after,
+       to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy, race_detected, anomaly, trace_id,
+       steps, greatest(ended_at, 'epoch'::timestamptz + (steps -> -1 ->> 'at_us')::bigint * interval '1 microsecond')
+           AS ended_at
+FROM island
+WINDOW place AS (PARTITION BY reset, from_account, number ORDER BY began_us, seq);
+
+-- A row a race. transfer_ids are the first twelve.
+CREATE OR REPLACE VIEW race_groups AS
+SELECT race AS id, reset, from_account AS account, min("timestamp") AS started_at, count(*) AS transfer_count,
+       (array_agg(id ORDER BY place))[1:12] AS transfer_ids,
+       array_agg(DISTINCT strategy) AS strategies,
+       CASE min(CASE anomaly WHEN 'double_spend' THEN 1 WHEN 'lost_update' THEN 2 WHEN 'stale_read' THEN 3 END)
+           WHEN 1 THEN 'double_spend' WHEN 2 THEN 'lost_update' WHEN 3 THEN 'stale_read' ELSE 'clean' END AS verdict,
+       min(from_balance_after) AS lowest_balance,
+       count(*) FILTER (WHERE status = 'success') AS succeeded,
+       count(*) FILTER (WHERE status <> 'success') AS refused
+FROM race_members
+GROUP BY reset, race, from_account
+ORDER BY reset DESC, started_at DESC;
+
+-- The steps of the recent transfers, and behind them their end, as a step named commit.
+CREATE OR REPLACE VIEW race_steps AS
+SELECT m.reset, m.race, m.place, m.id AS transfer_id, m.strategy, m.from_account, m.amount, m.from_balance_before,
+       m.from_balance_after, m.race_detected, s.position, s.step, s.account, s.value, s.at_us, s.took_us, s.parties,
+       s.outcome
+FROM race_members m
+CROSS JOIN LATERAL (
+    SELECT * FROM steps_told(m.steps, m."timestamp", m.from_account, m.to_account, m.from_balance_before,
+                             m.from_balance_after, m.to_balance_after)
+    UNION ALL
+    SELECT jsonb_array_length(m.steps) + 1, 'commit', NULL, NULL, ended.us,
+           greatest(0, ended.us - (m.steps -> -1 ->> 'at_us')::bigint), NULL, NULL
+    FROM (SELECT (extract(epoch FROM m.ended_at) * 1000000)::bigint AS us) AS ended
+) AS s;
+
+-- The write that a stale read missed: somebody else's, of the same balance, begun before the reader's own write, and not
+-- in what the reader had read. The row itself said what it held before the own write, so a write of that value is it; a
+-- lost update overwrote the row unseen, and missed the last since its read; or the last before it, if that was not yet
+-- committed. Who read in the statement that wrote has read when that began.
+CREATE OR REPLACE VIEW missed_writes AS
+WITH step AS MATERIALIZED (
+    SELECT * FROM race_steps
+), own AS (
+    SELECT DISTINCT ON (reset, transfer_id) * FROM step WHERE step = 'deduct' AND race_detected
+    ORDER BY reset, transfer_id, position DESC
+)
+SELECT own.reset, own.race, own.from_account AS account, own.transfer_id AS reader,
+       coalesce(seen.at_us, own.at_us - own.took_us) AS read_at_us,
+       coalesce(seen.value, own.from_balance_before) AS value_read,
+       missed.transfer_id AS writer, missed.at_us AS written_at_us, missed.value AS value_written
+FROM own
+LEFT JOIN LATERAL (
+    SELECT at_us, took_us, value FROM step
+    WHERE step.reset = own.reset AND step.transfer_id = own.transfer_id AND step.step IN ('read', 'lock')
+      AND step.account = own.from_account AND step.position < own.position
+    ORDER BY step.position DESC LIMIT 1) AS seen ON true
+CROSS JOIN LATERAL (
+    SELECT w.transfer_id, w.at_us, w.value FROM step w
+    WHERE w.reset = own.reset AND w.transfer_id <> own.transfer_id AND w.step IN ('deduct', 'credit')
+      AND w.account = own.from_account AND w.at_us - w.took_us < own.at_us
+      AND (w.race = own.race OR w.at_us > coalesce(seen.at_us - seen.took_us, own.at_us - own.took_us))
+    ORDER BY (w.value = own.value + own.amount) DESC,
+             (w.at_us > coalesce(seen.at_us - seen.took_us, own.at_us - own.took_us)) DESC,
+             (w.at_us <= own.at_us) DESC, w.at_us DESC
+    LIMIT 1) AS missed;
+
+-- Who waited for whom, as far as the records say: a wait for a lock (lock, mutex, deduct; the read behind an advisory
+-- lock) that ended after another transfer of the race had let go. It lasts until the next in line has what was held. Who
+-- locked before it wrote lets go at its end; a write alone, when it is done: of two such writes the one that left less
+-- came later. A record is written before its COMMIT, which may take a while: so the next in line that waited for more
+-- than a millisecond has waited for it, even if the record ends up to 20 ms before the wait began.
+CREATE OR REPLACE VIEW lock_waits AS
+WITH step AS MATERIALIZED (
+    SELECT *, step IN ('lock', 'mutex') OR (step = 'read' AND strategy = 'advisory_lock') AS takes_lock FROM race_steps
+), party AS (
+    SELECT reset, race, transfer_id, from_balance_after, bool_or(takes_lock) AS locks,
+           min(at_us) FILTER (WHERE takes_lock OR step = 'deduct') AS got_us,
+           min(CASE WHEN takes_lock THEN at_us ELSE at_us - took_us END)
+               FILTER (WHERE takes_lock OR step = 'deduct') AS since_us,
+           max(at_us) FILTER (WHERE step = CASE WHEN locks THEN 'commit' ELSE 'deduct' END) AS let_go_us
+    FROM (SELECT *, bool_or(takes_lock) OVER (PARTITION BY reset, transfer_id) AS locks FROM step) AS s
+    GROUP BY reset, race, transfer_id, from_balance_after
+), holder AS (
+    SELECT *, lead(got_us) OVER (PARTITION BY reset, race ORDER BY got_us, from_balance_after DESC) AS next_us
+    FROM party
+    WHERE got_us IS NOT NULL
+)
+SELECT w.reset, w.race, w.transfer_id AS waiter, w.step, h.transfer_id AS holder,
+       greatest(w.at_us - w.took_us, h.since_us) AS from_us, least(w.at_us, h.next_us) AS to_us
+FROM step w
+JOIN party own ON own.reset = w.reset AND own.transfer_id = w.transfer_id
+JOIN holder h ON h.reset = w.reset AND h.race = w.race AND h.transfer_id <> w.transfer_id
+WHERE (w.takes_lock OR (w.step = 'deduct' AND NOT own.locks
+                        AND (h.locks OR h.from_balance_after > w.from_balance_after
+                             OR (h.from_balance_after = w.from_balance_after AND h.let_go_us < w.at_us))))
+  AND h.let_go_us <= w.at_us
+  AND (h.let_go_us > w.at_us - w.took_us
+       OR (h.next_us = w.at_us AND w.took_us > 1000 AND h.let_go_us > w.at_us - w.took_us - 20000));
+
+-- Everything since the database was made: what resets have added up, and the log as it is. One row.
+CREATE OR REPLACE VIEW running_totals AS
+SELECT t.transfers + l.transfers AS transfers, t.races + l.races AS races,
+       t.double_spends + l.double_spends AS double_spends, t.lost_updates + l.lost_updates AS lost_updates, t.money_drift + m.drift AS money_drift
+FROM lab_totals t, money_supply m, (
+    SELECT count(*) AS transfers, count(*) FILTER (WHERE race_detected) AS races,
+           count(*) FILTER (WHERE anomaly = 'double_spend') AS double_spends,
+           count(*) FILTER (WHERE anomaly = 'lost_update') AS lost_updates
+    FROM transfers) AS l;
