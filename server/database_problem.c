@@ -19,6 +19,7 @@ void respond_database_problem(struct conn *conn, enum db_status status) {
                              server_is_stopping(conn->server) ? "The server is stopping"
                                                               : "Too many requests of this kind are waiting");
         return;
+    case DB_NOT_REPRESENTABLE:
     case DB_OUT_OF_RANGE:
     case DB_CONDITION_FAILED:
     case DB_NULL_REFUSED:

@@ -62,6 +62,24 @@ enum db_status bank_read_accounts_of(struct db_session *session, struct sql_arra
     return read_account_list(session, STATEMENT_READ_ACCOUNTS_OF, values, 1, out);
 }
 
+enum db_status bank_find_account(struct db_session *session, const char *id, bool *found) {
+    struct sql_array ids = {0};
+    struct account_list accounts;
+    sql_array_add(&ids, id);
+    enum db_status status = bank_read_accounts_of(session, &ids, &accounts);
+    text_free(&ids.text);
+    *found = status == DB_OK && accounts.count > 0;
+    account_list_free(&accounts);
+    return status == DB_NOT_REPRESENTABLE ? DB_OK : status;
+}
+
+bool bank_id_is_ascii(const char *id) {
+    while (*id != '\0' && (unsigned char)*id < 0x80) {
+        id++;
+    }
+    return *id == '\0';
+}
+
 enum db_status bank_read_first_accounts(struct db_session *session, unsigned most, struct account_list *out) {
     char limit[16];
     (void)snprintf(limit, sizeof limit, "%u", most);

@@ -61,6 +61,10 @@ MUST_CHECK enum db_status bank_read_accounts(struct db_session *session, struct 
 // Those of the accounts that there are.
 MUST_CHECK enum db_status bank_read_accounts_of(struct db_session *session, struct sql_array *ids,
                                                 struct account_list *out);
+// Whether the database has this account. No account has a name that the database's encoding cannot write.
+MUST_CHECK enum db_status bank_find_account(struct db_session *session, const char *id, bool *found);
+// Whether every encoding that a database may have can write the id.
+MUST_CHECK bool bank_id_is_ascii(const char *id);
 MUST_CHECK enum db_status bank_read_first_accounts(struct db_session *session, unsigned most, struct account_list *out);
 // How much more money there is than there was at the start, in cents.
 MUST_CHECK enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents);

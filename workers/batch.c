@@ -1,6 +1,7 @@
 // Runs a batch: its accounts, the attempts, and every transfer's end. Worker threads.
 #include "batch.h"
 
+#include "batch_internal.h"
 #include "clock.h"
 #include "strategy.h"
 #include "transfer_internal.h"
@@ -90,6 +91,56 @@ static enum transfer_outcome batch_try_until_decided(struct batch *batch) {
     }
 }
 
+// Whether a name of other than ASCII characters is that of an account. The others are judged in the batch.
+static enum db_status find_if_not_ascii(struct batch *batch, const char *id, bool *found) {
+    *found = true;
+    return bank_id_is_ascii(id) ? DB_OK : bank_find_account(batch->session, id, found);
+}
+
+// The database's encoding cannot write an id of the batch, so the statement failed for all of its transfers. Those that
+// name an account that is not there go to the end of the list, and out of the batch; the others keep their order.
+static enum db_status set_aside_unknown(struct batch *batch) {
+    struct transfer_job *aside[BATCH_TRANSFERS_MAX];
+    size_t aside_count = 0;
+    size_t kept = 0;
+    enum db_status status = DB_OK;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct transfer_job *transfer = batch->transfers[i];
+        bool found_from = true;
+        bool found_to = true;
+        if (status == DB_OK) {
+            status = find_if_not_ascii(batch, transfer->request.from_account, &found_from);
+        }
+        if (status == DB_OK) {
+            status = find_if_not_ascii(batch, transfer->request.to_account, &found_to);
+        }
+        if (status == DB_OK && !(found_from && found_to)) {
+            transfer->result.outcome = found_from ? TRANSFER_UNKNOWN_TO_ACCOUNT : TRANSFER_UNKNOWN_FROM_ACCOUNT;
+            aside[aside_count++] = transfer;
+        } else {
+            batch->transfers[kept++] = transfer;
+        }
+    }
+    for (size_t i = 0; i < aside_count; i++) {
+        batch->transfers[kept + i] = aside[i];
+    }
+    batch->count = kept;
+    return status;
+}
+
+static enum transfer_outcome run_without_unknown(struct batch *batch) {
+    enum db_status status = set_aside_unknown(batch);
+    if (status != DB_OK) {
+        return batch_outcome_of(batch, status);
+    }
+    if (batch->count == 0) {
+        batch->database = DB_OK;
+        return TRANSFER_SUCCESS;
+    }
+    batch_list_accounts(batch);
+    return batch_try_until_decided(batch);
+}
+
 // How one transfer ended. A COMMIT that nobody knows of leaves in doubt only what it was to commit.
 static void set_outcome(const struct batch *batch, struct transfer_result *result, enum transfer_outcome of_batch) {
     bool booked = !batch->judged || result->outcome == TRANSFER_SUCCESS;
@@ -106,13 +157,18 @@ static void set_outcome(const struct batch *batch, struct transfer_result *resul
     }
 }
 
-static void end_transfers(struct batch_job *job, enum transfer_outcome outcome) {
+// The first `run` of the transfers were in the batch to its end; the others have their outcome.
+static void end_transfers(struct batch_job *job, enum transfer_outcome outcome, size_t run) {
     struct batch *batch = &job->batch;
     for (size_t i = 0; i < batch->count; i++) {
         struct transfer_job *transfer = batch->transfers[i];
         struct transfer_result *result = &transfer->result;
         result->thread_id = batch->thread_id;
-        set_outcome(batch, result, outcome);
+        if (i < run) {
+            set_outcome(batch, result, outcome);
+        } else {
+            result->database = DB_OK;
+        }
         transfer->job.database = result->database;
         if (transfer->request.traced) {
             transfer->job.statements = job->statements;
@@ -129,11 +185,17 @@ bool batch_job_run(struct batch_job *job, struct worker *worker, bool is_patient
     batch->is_patient = is_patient;
     batch->started_ns = clock_monotonic_ns();
     batch_list_accounts(batch);
+    size_t all = batch->count;
     enum transfer_outcome outcome = batch_try_until_decided(batch);
+    if (outcome == TRANSFER_FAILED && batch->database == DB_NOT_REPRESENTABLE) {
+        outcome = run_without_unknown(batch);
+    }
+    size_t run = batch->count;
+    batch->count = all;
     if (outcome == TRANSFER_LOCK_TIMED_OUT && !is_patient) {
         return false;
     }
-    end_transfers(job, outcome);
+    end_transfers(job, outcome, run);
     return true;
 }
 

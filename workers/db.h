@@ -15,17 +15,18 @@
 
 enum db_status {
     DB_OK,
-    DB_AWAY,             // no connection, or it broke: whether the statement took effect is not known
-    DB_UNAVAILABLE,      // the server cannot do this now (read-only, disk full): no effect, the session is closed
-    DB_STALE,            // a prepared statement no longer fits the tables: no effect, the session is closed
-    DB_CONFLICT,         // 40001 or 40P01: the transaction lost against another and may be tried again
-    DB_TIMED_OUT,        // 55P03 or 57014: waited too long, the statement had no effect
-    DB_OUT_OF_RANGE,     // 22003: a number does not fit its column
-    DB_CONDITION_FAILED, // 22012: a statement's own condition did not hold; it divides by zero to undo itself
-    DB_NULL_REFUSED,     // 23502: likewise, where an account was deleted since it was read
-    DB_NOT_ASKED,        // the pool did not run the job: its queue was full, or the program is stopping
-    DB_ROLLED_BACK,      // COMMIT answered ROLLBACK: the transaction had failed before
-    DB_FAILED,           // anything else; the log has PostgreSQL's words
+    DB_AWAY,              // no connection, or it broke: whether the statement took effect is not known
+    DB_UNAVAILABLE,       // the server cannot do this now (read-only, disk full): no effect, the session is closed
+    DB_STALE,             // a prepared statement no longer fits the tables: no effect, the session is closed
+    DB_CONFLICT,          // 40001 or 40P01: the transaction lost against another and may be tried again
+    DB_TIMED_OUT,         // 55P03 or 57014: waited too long, the statement had no effect
+    DB_OUT_OF_RANGE,      // 22003: a number does not fit its column
+    DB_CONDITION_FAILED,  // 22012: a statement's own condition did not hold; it divides by zero to undo itself
+    DB_NULL_REFUSED,      // 23502: likewise, where an account was deleted since it was read
+    DB_NOT_REPRESENTABLE, // 22021 or 22P05: the database's encoding has no character for what was sent
+    DB_NOT_ASKED,         // the pool did not run the job: its queue was full, or the program is stopping
+    DB_ROLLED_BACK,       // COMMIT answered ROLLBACK: the transaction had failed before
+    DB_FAILED,            // anything else; the log has PostgreSQL's words
 };
 
 struct db; // what all sessions share

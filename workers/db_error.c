@@ -14,20 +14,22 @@ struct sqlstate_meaning {
 // The first that fits. They are the meanings of an ERROR, after which the session goes on and the statement had no
 // effect. A FATAL or a PANIC ends the session, and then its SQLSTATE does not say what became of a COMMIT.
 static const struct sqlstate_meaning meanings[] = {
-    {"40001", DB_CONFLICT},         // serialization_failure
-    {"40P01", DB_CONFLICT},         // deadlock_detected
-    {"55P03", DB_TIMED_OUT},        // lock_not_available: lock_timeout
-    {"57014", DB_TIMED_OUT},        // query_canceled: statement_timeout, or somebody cancelled it
-    {"22003", DB_OUT_OF_RANGE},     // numeric_value_out_of_range
-    {"22012", DB_CONDITION_FAILED}, // division_by_zero
-    {"23502", DB_NULL_REFUSED},     // not_null_violation
-    {"25006", DB_UNAVAILABLE},      // read_only_sql_transaction: a standby, or a primary that was demoted
-    {"53400", DB_FAILED},           // configuration_limit_exceeded: this statement wanted too much
-    {"53", DB_UNAVAILABLE},         // insufficient_resources: disk_full, out_of_memory, too_many_connections
-    {"58", DB_UNAVAILABLE},         // system_error: io_error and the like
-    {"0A000", DB_STALE},            // feature_not_supported: "cached plan must not change result type"
-    {"26000", DB_STALE},            // invalid_sql_statement_name: somebody deallocated it
-    {"42501", DB_FAILED},           // insufficient_privilege
+    {"40001", DB_CONFLICT},          // serialization_failure
+    {"40P01", DB_CONFLICT},          // deadlock_detected
+    {"55P03", DB_TIMED_OUT},         // lock_not_available: lock_timeout
+    {"57014", DB_TIMED_OUT},         // query_canceled: statement_timeout, or somebody cancelled it
+    {"22021", DB_NOT_REPRESENTABLE}, // character_not_in_repertoire
+    {"22P05", DB_NOT_REPRESENTABLE}, // untranslatable_character
+    {"22003", DB_OUT_OF_RANGE},      // numeric_value_out_of_range
+    {"22012", DB_CONDITION_FAILED},  // division_by_zero
+    {"23502", DB_NULL_REFUSED},      // not_null_violation
+    {"25006", DB_UNAVAILABLE},       // read_only_sql_transaction: a standby, or a primary that was demoted
+    {"53400", DB_FAILED},            // configuration_limit_exceeded: this statement wanted too much
+    {"53", DB_UNAVAILABLE},          // insufficient_resources: disk_full, out_of_memory, too_many_connections
+    {"58", DB_UNAVAILABLE},          // system_error: io_error and the like
+    {"0A000", DB_STALE},             // feature_not_supported: "cached plan must not change result type"
+    {"26000", DB_STALE},             // invalid_sql_statement_name: somebody deallocated it
+    {"42501", DB_FAILED},            // insufficient_privilege
     {"42", DB_STALE}, // a name or a type that was there when the statement was prepared, or is a duplicate
 };
 

@@ -13,43 +13,74 @@
 
 struct reads_job {
     struct job job;
-    struct job *readers;       // accounts_jobs, in arrival order
-    struct account_list found; // out, in any order
+    struct job *readers; // accounts_jobs, in arrival order; each gets its account and its status on the worker
+    size_t count;
 };
 
 static struct accounts_job *request_of(struct job *job) {
     return CONTAINER_OF(job, struct accounts_job, job);
 }
 
-static enum db_status query_reads(struct job *job, struct db_session *session) {
-    struct reads_job *reads = CONTAINER_OF(job, struct reads_job, job);
-    account_list_free(&reads->found); // of a first try on a connection that had died
-    struct sql_array ids = {0};
-    for (struct job *reader = reads->readers; reader != NULL; reader = reader->next) {
-        const char *id = request_of(reader)->id;
-        if (reader == reads->readers || strcmp(id, request_of(reads->readers)->id) != 0) { // most ask for the same one
-            sql_array_add(&ids, id);
+static void answer(struct job *reader, enum db_status status, const struct account_list *found) {
+    struct accounts_job *request = request_of(reader);
+    reader->database = status;
+    account_list_free(&request->accounts); // of a first try on a connection that had died
+    for (size_t i = 0; i < found->count; i++) {
+        if (strcmp(found->accounts[i].id, request->id) == 0) {
+            request->accounts.accounts = memory_allocate_zeroed(sizeof *request->accounts.accounts);
+            request->accounts.accounts[0] = found->accounts[i];
+            request->accounts.count = 1;
+            return;
         }
     }
-    enum db_status status = bank_read_accounts_of(session, &ids, &reads->found);
+}
+
+// An id that is that of the first reader is asked for once: most ask for the same one.
+static enum db_status read_all(struct db_session *session, struct job *first, size_t count,
+                               struct account_list *found) {
+    struct sql_array ids = {0};
+    struct job *reader = first;
+    for (size_t i = 0; i < count; i++, reader = reader->next) {
+        if (i == 0 || strcmp(request_of(reader)->id, request_of(first)->id) != 0) {
+            sql_array_add(&ids, request_of(reader)->id);
+        }
+    }
+    enum db_status status = bank_read_accounts_of(session, &ids, found);
     text_free(&ids.text);
     return status;
 }
 
-static void reads_job_run(struct job *job, struct worker *worker) {
-    job_query(job, worker, query_reads);
+// Reads for `count` readers. An id that the database's encoding cannot write, or a balance that is no money, fails the
+// statement for all of them: then each half is read on its own, until only the one has no answer.
+static enum db_status read_for(struct db_session *session, struct job *first, size_t count) {
+    struct account_list found;
+    enum db_status status = read_all(session, first, count, &found);
+    if (count > 1 && (status == DB_NOT_REPRESENTABLE || status == DB_FAILED)) {
+        size_t half = count / 2;
+        struct job *second = first;
+        for (size_t i = 0; i < half; i++) {
+            second = second->next;
+        }
+        status = read_for(session, first, half);
+        return status == DB_OK ? read_for(session, second, count - half) : status;
+    }
+    bool is_of_one = count == 1 && (status == DB_NOT_REPRESENTABLE || status == DB_FAILED);
+    enum db_status of_each = status == DB_NOT_REPRESENTABLE ? DB_OK : status; // there is no such account
+    struct job *reader = first;
+    for (size_t i = 0; i < count; i++, reader = reader->next) {
+        answer(reader, of_each, &found);
+    }
+    account_list_free(&found);
+    return is_of_one ? DB_OK : status;
 }
 
-static void answer(struct reads_job *reads, struct accounts_job *reader) {
-    reader->job.database = reads->job.database;
-    for (size_t i = 0; i < reads->found.count; i++) {
-        if (strcmp(reads->found.accounts[i].id, reader->id) == 0) {
-            reader->accounts.accounts = memory_allocate_zeroed(sizeof *reader->accounts.accounts);
-            reader->accounts.accounts[0] = reads->found.accounts[i];
-            reader->accounts.count = 1;
-            return;
-        }
-    }
+static enum db_status query_reads(struct job *job, struct db_session *session) {
+    struct reads_job *reads = CONTAINER_OF(job, struct reads_job, job);
+    return read_for(session, reads->readers, reads->count);
+}
+
+static void reads_job_run(struct job *job, struct worker *worker) {
+    job_query(job, worker, query_reads);
 }
 
 static void reads_done(uv_work_t *work, int status) {
@@ -61,10 +92,11 @@ static void reads_done(uv_work_t *work, int status) {
     struct job *next;
     for (struct job *reader = reads->readers; reader != NULL; reader = next) {
         next = reader->next;
-        answer(reads, request_of(reader));
+        if (reads->job.database != DB_OK) { // of all: the database is not there, or too slow
+            reader->database = reads->job.database;
+        }
         pool_finish(pool, reader);
     }
-    account_list_free(&reads->found);
     free(reads);
 }
 
@@ -79,6 +111,7 @@ void pool_start_read(struct pool *pool) {
     struct reads_job *reads = memory_allocate_zeroed(sizeof *reads);
     job_init(&reads->job, JOB_ACCOUNT, reads_job_run);
     reads->job.pool = pool;
+    reads->count = pool->queues[JOB_ACCOUNT].waiting;
     reads->readers = job_queue_take_all(&pool->queues[JOB_ACCOUNT]);
     pool->reads_started_ms = uv_now(pool->loop);
     pool_start(pool, &reads->job, reads_done);

@@ -27,7 +27,8 @@ void races_job_free(struct races_job *job) {
 
 static enum db_status query_race(struct job *job, struct db_session *session) {
     struct race_job *race = CONTAINER_OF(job, struct race_job, job);
-    return bank_read_race(session, race->transfer_id, &race->detail);
+    enum db_status status = bank_read_race(session, race->transfer_id, &race->detail);
+    return status == DB_NOT_REPRESENTABLE ? DB_OK : status; // no transfer has such an id: none was found
 }
 
 static void race_job_run(struct job *job, struct worker *worker) {

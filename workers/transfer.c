@@ -1,6 +1,7 @@
 // A transfer from its request to its outcome: the attempts, the pauses between them, and the end. Worker threads.
 #include "transfer.h"
 
+#include "bank.h"
 #include "clock.h"
 #include "log.h"
 #include "strategy.h"
@@ -92,6 +93,25 @@ static void transfer_roll_back(struct transfer *transfer) {
     }
 }
 
+// The database's encoding cannot write one of the ids, so there is no such account.
+static enum transfer_outcome transfer_find_unknown(struct transfer *transfer) {
+    const struct transfer_request *request = transfer->request;
+    const char *ids[] = {request->from_account, request->to_account};
+    static const enum transfer_outcome unknown[] = {TRANSFER_UNKNOWN_FROM_ACCOUNT, TRANSFER_UNKNOWN_TO_ACCOUNT};
+    for (size_t i = 0; i < 2; i++) {
+        bool found = false;
+        enum db_status status = bank_find_account(transfer->session, ids[i], &found);
+        if (status != DB_OK) {
+            return transfer_outcome_of(transfer, status);
+        }
+        if (!found) {
+            transfer->result->database = DB_OK;
+            return unknown[i];
+        }
+    }
+    return TRANSFER_FAILED; // a trigger, or a rule, wrote what cannot be written
+}
+
 static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
     transfer->in_transaction = false;
     transfer->pending_count = 0;
@@ -107,7 +127,8 @@ static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
     enum transfer_outcome outcome = transfer->request->settings.strategy->attempt(transfer);
     (void)snprintf(transfer->conflict, sizeof transfer->conflict, "%s", db_session_sqlstate(transfer->session));
     transfer_roll_back(transfer);
-    return outcome;
+    bool is_unknown = outcome == TRANSFER_FAILED && result->database == DB_NOT_REPRESENTABLE;
+    return is_unknown ? transfer_find_unknown(transfer) : outcome;
 }
 
 static enum transfer_outcome transfer_try_until_decided(struct transfer *transfer) {

@@ -33,6 +33,7 @@ enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_sta
     case DB_CONDITION_FAILED:
         transfer_log(transfer, LOG_LEVEL_ERROR, "The database did not keep all that was written: a trigger or a rule?");
         return TRANSFER_FAILED;
+    case DB_NOT_REPRESENTABLE: // transfer.c looks for the account that has this name
     case DB_NOT_ASKED:
     case DB_ROLLED_BACK:
     case DB_FAILED: return TRANSFER_FAILED;

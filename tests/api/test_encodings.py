@@ -1,0 +1,168 @@
+"""Account ids that the database's encoding cannot write. No such account can be there, so the answer is 404, and whoever
+is read or booked together with such a request has the answer of their own."""
+
+import contextlib
+import urllib.parse
+
+import pytest
+
+from bank import Bank
+from client import transfer_body
+from pace import eventually
+from problem import assert_problem
+from strategies import SAFE, WRONG
+from wire import request_bytes
+
+STRATEGIES = SAFE + WRONG
+EURO, JAPANESE, EMOJI, NONCHARACTER = "\u20ac", "\u65e5\u672c", "\U0001f600", "\uffff"
+
+# Of each encoding: a name that an account can have, and names that none can have.
+ENCODINGS = {
+    "UTF8": ("\u00e9t\u00e9", []),
+    "LATIN1": ("\u00e9t\u00e9", [EURO, JAPANESE, EMOJI, NONCHARACTER]),
+    "WIN1252": (EURO, [JAPANESE, EMOJI, NONCHARACTER]),
+    "EUC_JP": (JAPANESE, [EMOJI, NONCHARACTER]),
+    "SQL_ASCII": (JAPANESE, []),
+}
+FOREIGN = [JAPANESE, EURO, EMOJI, NONCHARACTER, "\ufdd0", "x" * 60 + EMOJI]
+
+
+@pytest.fixture(scope="module", params=ENCODINGS)
+def encoded(request, cluster, tmp_path_factory):
+    """A bank on a database of that encoding, with an account that has a name beyond ASCII."""
+    name = cluster.unused_database_name()
+    cluster.rows("postgres", f"CREATE DATABASE {name} ENCODING '{request.param}' TEMPLATE template0 "
+                             "LC_COLLATE 'C' LC_CTYPE 'C'")
+    bank = Bank(cluster, name, tmp_path_factory.mktemp("encoded") / "log", {})
+    try:
+        bank.until_healthy()
+        local, unknown = ENCODINGS[request.param]
+        with cluster.session(name) as session:
+            cursor = session.cursor()
+            cursor.execute("SET client_encoding = 'UTF8'")
+            cursor.execute(b"INSERT INTO accounts (id, balance, initial_balance) VALUES ('" + local.encode() +
+                           b"', 100, 100)")
+        bank.local, bank.unknown = local, unknown
+        yield bank
+    finally:
+        bank.stop()
+
+
+@pytest.fixture(autouse=True)
+def reset(encoded):
+    encoded.back_to_the_initial_state()
+
+
+def account(name):
+    return "/accounts/" + urllib.parse.quote(name, safe="")
+
+
+@contextlib.contextmanager
+def everything_waits(bank):
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
+        yield
+        session.rollback()
+
+
+def test_an_account_of_the_database_s_own_letters(encoded):
+    assert encoded.get(account(encoded.local)).json() == {"id": encoded.local, "balance": 100}
+    for strategy in STRATEGIES:
+        assert encoded.transfer(encoded.local, "alice", 1, strategy).status == 200, strategy
+        assert encoded.transfer("alice", encoded.local, 1, strategy).status == 200, strategy
+    assert encoded.get(account(encoded.local)).json()["balance"] == 100
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_one_read(encoded, name):
+    if name != encoded.local:
+        assert_problem(encoded.get(account(name)), 404)
+
+
+def test_reads_that_go_together(encoded):
+    """While one read waits for the table, the others gather."""
+    names = ["alice", *[name for name in FOREIGN if name != encoded.local], encoded.local, "bob", "nobody"]
+    with contextlib.ExitStack() as stack:
+        with everything_waits(encoded):
+            wires = []
+            for name in ["alice", *names]:
+                wires.append(stack.enter_context(encoded.wire()))
+                wires[-1].send(request_bytes("GET", account(name)))
+                if len(wires) == 1:
+                    encoded.until_waiting_for_locks(1)
+            assert encoded.get("/health").status == 200
+        answers = dict(zip(names, [wire.answer() for wire in wires][1:]))
+    assert {name for name, answer in answers.items() if answer.status == 200} == {"alice", "bob", encoded.local}
+    assert {answer.status for answer in answers.values()} == {200, 404}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_one_transfer(encoded, strategy):
+    before = encoded.balances()
+    for name in FOREIGN:
+        if name == encoded.local:
+            continue
+        for source, target, role in (name, "bob", "take from"), ("alice", name, "give to"), (name, EMOJI * 2, "take from"):
+            answer = encoded.transfer(source, target, 1, strategy)
+            assert_problem(answer, 404)
+            assert f'"{target if role == "give to" else source}" to {role}' in answer.json()["detail"]
+    assert encoded.balances() == before
+    assert encoded.recorded() == []
+
+
+def test_transfers_that_go_together(encoded):
+    """While one batch waits for the table, the others gather in the next."""
+    foreign = [name for name in FOREIGN if name != encoded.local]
+    pairs = [("alice", "bob"), ("charlie", encoded.local), (encoded.local, "bob")]
+    pairs += [(name, "bob") for name in foreign] + [("alice", name) for name in foreign] + [("bob", "alice")]
+    with contextlib.ExitStack() as stack:
+        with everything_waits(encoded):
+            wires = []
+            for source, target in [("bob", "charlie"), *pairs]:
+                wires.append(stack.enter_context(encoded.wire()))
+                wires[-1].send(request_bytes("POST", "/transfer", "Content-Type: application/json",
+                                             body=transfer_body(source, target, "1", "batched").encode()))
+                if len(wires) == 1:
+                    encoded.until_waiting_for_locks(1)
+            eventually(lambda: encoded.get("/health").status == 200, "all have come")
+        answers = [wire.answer() for wire in wires][1:]
+    for (source, target), answer in zip(pairs, answers):
+        known = {source, target} <= {"alice", "bob", "charlie", encoded.local}
+        assert answer.status == (200 if known else 404), (source, target, answer)
+        if not known:
+            role = "give to" if source in ("alice", "bob") else "take from"
+            assert f"to {role}" in answer.json()["detail"]
+    assert len(encoded.recorded()) == 5
+    assert encoded.get("/audit").json()["consistent"] is True
+
+
+@pytest.mark.parametrize("transfer_id", ["\u65e5\u672cab", EMOJI * 2, "\uffff\uffffzz"])
+def test_one_race(encoded, transfer_id):
+    assert len(transfer_id.encode()) == 8
+    assert_problem(encoded.get("/races/" + urllib.parse.quote(transfer_id)), 404)
+
+
+def test_bytes_that_are_no_character(encoded):
+    for path in "/accounts/alice%00", "/accounts/%00", "/accounts/%FF", "/accounts/%C3", "/accounts/%ED%A0%80", "/accounts/%F4%90%80%80", "/races/%FF%FFabcdef":
+        assert_problem(encoded.get(path), 400)
+    for name in "\\u0000", "alice\\u0000", "\\ud800", "\\udc00\\ud800":
+        body = '{"from_account": "alice", "to_account": "%s", "amount": 1}' % name
+        answer = encoded.request("POST", "/transfer", body, {"Content-Type": "application/json"})
+        assert answer.status in (400, 404, 422), (name, answer)
+
+
+def test_a_balance_that_is_no_money_fails_only_its_own_read(encoded):
+    encoded.rows("UPDATE accounts SET balance = 'NaN' WHERE id = 'bob'")
+    names = ["alice", "bob", "charlie", "nobody", "bob"]
+    with contextlib.ExitStack() as stack:
+        with everything_waits(encoded):
+            wires = []
+            for name in ["alice", *names]:
+                wires.append(stack.enter_context(encoded.wire()))
+                wires[-1].send(request_bytes("GET", account(name)))
+                if len(wires) == 1:
+                    encoded.until_waiting_for_locks(1)
+            assert encoded.get("/health").status == 200
+        statuses = [wire.answer().status for wire in wires][1:]
+    assert statuses == [200, 500, 200, 404, 500]
