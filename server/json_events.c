@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static void write_string(struct text *out, const char *key, const char *value) {
     text_append_string(out, key);
@@ -68,11 +69,13 @@ static void write_steps(struct text *out, const struct transfer_job *transfer, b
         text_append_string(out, "}");
     }
     if (recorded) {
+        bool is_one_commit = strcmp(request->settings.strategy->isolation, STRATEGY_NO_TRANSACTION) != 0;
         step = (struct told_step){
             .name = "commit",
             .at_us = request->received_us + (int64_t)(transfer->result.duration_ns / NANOSECONDS_PER_MICROSECOND),
         };
         step.took_us = step.at_us > last_us ? step.at_us - last_us : 0;
+        (void)snprintf(step.outcome, sizeof step.outcome, "%s", is_one_commit ? "committed" : "recorded");
         text_append_string(out, list->count == 0 ? "{" : ",{");
         json_write_step_keys(out, &step);
         text_append_string(out, "}");

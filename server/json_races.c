@@ -48,6 +48,9 @@ void json_write_step_keys(struct text *out, const struct told_step *step) {
     if (step->outcome[0] != '\0') {
         write_string(out, ",\"outcome\":", step->outcome);
     }
+    if (step->committed_at_us != 0) {
+        write_integer(out, ",\"committed_at_us\":", step->committed_at_us);
+    }
 }
 
 static void write_race(struct text *out, const struct race *race) {
@@ -72,7 +75,8 @@ void json_write_races(struct text *out, const struct race_list *races) {
     }
     const struct race_totals *totals = &races->totals;
     write_integer(out, "],\"totals\":{\"transfers\":", (int64_t)totals->transfers);
-    write_integer(out, ",\"races\":", (int64_t)totals->races);
+    write_integer(out, ",\"races\":", (int64_t)totals->raced_transfers); // the older name, which clients know
+    write_integer(out, ",\"raced_transfers\":", (int64_t)totals->raced_transfers);
     write_integer(out, ",\"double_spends\":", (int64_t)totals->double_spends);
     write_integer(out, ",\"lost_updates\":", (int64_t)totals->lost_updates);
     write_money(out, ",\"money_drift\":", totals->money_drift);
@@ -133,6 +137,10 @@ static void write_missed(struct text *out, const struct missed_write *missed) {
     write_string(out, ",\"writer\":", missed->writer);
     write_integer(out, ",\"written_at_us\":", missed->written_at_us);
     write_money(out, ",\"value_written\":", missed->value_written);
+    write_string(out, ",\"account\":", missed->account);
+    write_integer(out, ",\"committed_by_us\":", missed->committed_by_us);
+    text_append_string(out, ",\"uncommitted_at_read\":");
+    text_append_string(out, missed->uncommitted_at_read ? "true" : "false");
     text_append_string(out, "}");
 }
 

@@ -13,9 +13,9 @@ SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2
         JOIN pg_settings present USING (name)
         WHERE present.setting = needed.instead_of OR needed.instead_of IS NULL);
 
--- "on": a standby, or a primary that was demoted.
+-- "on": a standby, or a primary that was demoted. And the database's clock, in microseconds since 1970.
 -- name: ping SELECT settings
-SELECT current_setting('transaction_read_only');
+SELECT current_setting('transaction_read_only'), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 
 -- A sort of about 1 MB with 64 kB of memory goes to a temporary file.
 -- name: probe_memory SELECT settings
@@ -283,8 +283,10 @@ WHERE kind <> 'TABLE' AND id IS NOT NULL GROUP BY kind ORDER BY kind DESC;
 -- ---- What the strategies read ----
 
 -- It takes no lock, so what it saw may be old before it is used.
+-- The moment by the database's clock is one just after the snapshot was taken.
 -- name: read_balances SELECT accounts
-SELECT id, balance, version FROM accounts WHERE id IN ($1, $2);
+SELECT id, balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+FROM accounts WHERE id IN ($1, $2);
 
 -- Rows are locked in the order of their ids, byte by byte as the program compares them, so two transfers in opposite directions queue up
 -- instead of deadlocking.
@@ -351,7 +353,8 @@ SELECT 1 / count(*) FROM recorded;
 -- ---- All writes of a transfer in one statement: deduct, credit, record ----
 -- Each names a way to deduct. `seen` is the balance that the decision to deduct was made on, `lost` whether
 -- somebody else's write was overwritten; who deducts no row credits nobody and records nothing. In the steps a @ stands
--- for the moment of the deduct, and for how long it took since $11; views.sql has the balances from the record.
+-- for the moment of the deduct, and for how long it took since the statement came here; views.sql has the balances from
+-- the record. The program sent the statement at $11 by its own clock; the database's clock is $12 microseconds ahead.
 
 -- part: credit_and_record
 credited AS (
@@ -364,11 +367,12 @@ credited AS (
        CASE WHEN d.lost THEN 'lost_update' WHEN d.seen - $5::numeric = d.balance THEN NULL
             WHEN d.balance < 0 THEN 'double_spend' ELSE 'stale_read' END,
        replace(replace($10, 'at_us":@', 'at_us":' || moment.us),
-               'took_us":@', 'took_us":' || greatest(0, moment.us - $11::bigint))::jsonb
+               'took_us":@', 'took_us":' || moment.us - least(moment.us, moment.began_us))::jsonb
 -- Who cannot be credited is not dropped but NULL, which the record refuses: then nothing is deducted either.
 FROM deducted d LEFT JOIN credited c ON true,
-     LATERAL (SELECT (extract(epoch FROM d.at) * 1000000)::bigint AS us) AS moment
-RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly
+     LATERAL (SELECT greatest($11::bigint, (extract(epoch FROM d.at) * 1000000)::bigint - $12::bigint) AS us,
+                     greatest($11::bigint, (extract(epoch FROM now()) * 1000000)::bigint - $12::bigint) AS began_us) AS moment
+RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly, steps -> -1 ->> 'at_us'
 )
 SELECT * FROM recorded
 LIMIT 1000000 / (SELECT ((SELECT count(*) FROM deducted) = (SELECT count(*) FROM recorded))::integer);
@@ -378,7 +382,7 @@ LIMIT 1000000 / (SELECT ((SELECT count(*) FROM deducted) = (SELECT count(*) FROM
 WITH deducted AS (
     UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
     WHERE id = $3
-    RETURNING balance, $12::numeric AS seen, false AS lost, clock_timestamp() AS at
+    RETURNING balance, $13::numeric AS seen, false AS lost, clock_timestamp() AS at
 ),
 -- insert: credit_and_record
 
@@ -386,8 +390,8 @@ WITH deducted AS (
 -- name: book_if_unchanged UPDATE accounts
 WITH deducted AS (
     UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
-    WHERE id = $3 AND version = $13::bigint
-    RETURNING balance, $12::numeric AS seen, false AS lost, clock_timestamp() AS at
+    WHERE id = $3 AND version = $14::bigint
+    RETURNING balance, $13::numeric AS seen, false AS lost, clock_timestamp() AS at
 ),
 -- insert: credit_and_record
 
@@ -435,7 +439,9 @@ WITH judged AS (
            from_balance, from_balance, to_balance, to_balance, 'failed_insufficient_funds', false, NULL,
            $10::jsonb || jsonb_build_array(
                jsonb_build_object('step', 'check', 'account', $3::text, 'value', from_balance,
-                                  'at_us', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 'took_us', 0))
+                                  'at_us', greatest($11::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+                                                                 - $12::bigint),
+                                  'took_us', 0))
     FROM judged
     RETURNING from_balance_before, to_balance_before
 )
@@ -447,7 +453,8 @@ LIMIT 1000000 / (SELECT ((SELECT count(*) FROM judged) = (SELECT count(*) FROM r
 -- All of them or none, in one statement. `least` is the balance an account must hold for each of its transfers to be
 -- covered when its turn comes; the offsets say how the balance stands then. If one account does not hold that (or is
 -- not there), the LIMIT divides by zero and undoes it all: then each has to be judged on its own, below.
--- The steps are the same for all of them; views.sql takes the balances from the record. $17: how long to wait for rows.
+-- The steps are the same for all of them, but for the moment of booking, for which a @ stands; views.sql takes the
+-- balances from the record. $17: how long to wait for rows.
 -- name: book_many_if_covered UPDATE accounts
 WITH moved AS (
     UPDATE accounts SET balance = accounts.balance + change.amount, version = version + change.writes
@@ -461,10 +468,11 @@ INSERT INTO transfers (id, "timestamp", from_account, to_account, amount,
                        status, duration_ms, trace_id, steps, thread_id, strategy, race_detected)
 SELECT t.id, 'epoch'::timestamptz + t.received_us * interval '1 microsecond', t.from_account, t.to_account, t.amount,
        f.base + t.from_offset, f.base + t.from_offset - t.amount, c.base + t.to_offset, c.base + t.to_offset + t.amount,
-       'success', ($13::bigint - t.received_us) * 0.001, t.trace_id, $14::jsonb, $15, $16, false
-FROM unnest($5::text[], $6::bigint[], $7::text[], $8::text[], $9::numeric[], $10::numeric[], $11::numeric[],
-            $12::text[])
-     WITH ORDINALITY AS t (id, received_us, from_account, to_account, amount, from_offset, to_offset, trace_id, place)
+       'success', t.waited_us * 0.001, t.trace_id, replace($14, '@', (t.received_us + t.waited_us)::text)::jsonb, $15, $16,
+       false
+FROM unnest($5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::numeric[], $11::numeric[],
+            $12::numeric[], $13::text[])
+     WITH ORDINALITY AS t (id, received_us, waited_us, from_account, to_account, amount, from_offset, to_offset, trace_id, place)
 JOIN moved f ON f.id = t.from_account
 JOIN moved c ON c.id = t.to_account
 ORDER BY t.place
@@ -491,11 +499,12 @@ INSERT INTO transfers (id, "timestamp", from_account, to_account, amount,
                        status, duration_ms, trace_id, steps, thread_id, strategy, race_detected)
 SELECT t.id, 'epoch'::timestamptz + t.received_us * interval '1 microsecond', t.from_account, t.to_account, t.amount,
        t.from_balance_before, t.from_balance_after, t.to_balance_before, t.to_balance_after,
-       t.status, ($15::bigint - t.received_us) * 0.001, t.trace_id,
-       CASE t.status WHEN 'success' THEN $16::jsonb ELSE $17::jsonb END, $18, $19, false
-FROM unnest($4::text[], $5::bigint[], $6::text[], $7::text[], $8::numeric[],
-            $9::numeric[], $10::numeric[], $11::numeric[], $12::numeric[], $13::text[], $14::text[])
-     WITH ORDINALITY AS t (id, received_us, from_account, to_account, amount,
+       t.status, t.waited_us * 0.001, t.trace_id,
+       replace(CASE t.status WHEN 'success' THEN $16 ELSE $17 END, '@', (t.received_us + t.waited_us)::text)::jsonb,
+       $18, $19, false
+FROM unnest($4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::numeric[],
+            $10::numeric[], $11::numeric[], $12::numeric[], $13::numeric[], $14::text[], $15::text[])
+     WITH ORDINALITY AS t (id, received_us, waited_us, from_account, to_account, amount,
                            from_balance_before, from_balance_after, to_balance_before, to_balance_after,
                            status, trace_id, place)
 ORDER BY t.place
@@ -551,7 +560,7 @@ SELECT g.id, array_to_string(g.transfer_ids, ' '), g.transfer_count, g.account,
 -- The newest $1, and the totals in every row: one row at least.
 -- name: read_races SELECT race_groups
 -- insert: race_columns
-       , t.transfers, t.races, t.double_spends, t.lost_updates, t.money_drift
+       , t.transfers, t.raced_transfers, t.double_spends, t.lost_updates, t.money_drift
 FROM running_totals t
 LEFT JOIN (SELECT * FROM race_groups WHERE transfer_count > 1
            ORDER BY reset DESC, started_at DESC LIMIT $1::integer) AS g ON true
@@ -577,13 +586,13 @@ FROM race_groups g
 WHERE g.reset = $1::bigint AND g.id = $2;
 
 -- name: read_race_steps SELECT race_steps
-SELECT transfer_id, step, account, value, at_us, took_us, parties, outcome
+SELECT transfer_id, step, account, value, at_us, took_us, parties, outcome, committed_at_us
 FROM race_steps
 WHERE reset = $1::bigint AND transfer_id = ANY ($2::text[])
 ORDER BY place, position;
 
 -- name: read_missed_writes SELECT missed_writes
-SELECT reader, read_at_us, value_read, writer, written_at_us, value_written
+SELECT reader, read_at_us, value_read, writer, written_at_us, value_written, account, committed_by_us, uncommitted_at_read
 FROM missed_writes
 WHERE reset = $1::bigint AND reader = ANY ($2::text[])
 ORDER BY written_at_us;

@@ -1,8 +1,10 @@
 -- What a person at psql reads after a race. Applied by the program together with schema.sql.
 
 -- The steps of one record, one row a step. In transfers.steps a step is {"step", "account", "value", "at_us",
--- "took_us", ...}: at_us is when it ended, microseconds since 1970 by the server's clock; took_us how long it took. What
--- a step leaves out, because all of a batch or of a statement share it, the record has.
+-- "took_us", ...}: at_us is when it ended, microseconds since 1970 by the server's clock; took_us how long it took. A write
+-- that was committed before the record was made has "committed_at_us" too: when the answer to its commit was here, so it
+-- was visible to others at that moment at the latest. The record has what a step leaves out because all of a batch or of
+-- a statement share it.
 CREATE OR REPLACE FUNCTION steps_told(steps jsonb, received timestamptz, from_account text, to_account text,
                                       from_before numeric, from_after numeric, to_after numeric)
 RETURNS TABLE ("position" bigint, step text, account text, value numeric, at_us bigint, took_us bigint, parties integer,
@@ -18,8 +20,8 @@ LANGUAGE sql STABLE AS $$
                                            WHEN 'deduct' THEN from_after
                                            WHEN 'credit' THEN to_after END),
            (s.step ->> 'at_us')::bigint,
-           coalesce((s.step ->> 'took_us')::bigint,
-                    (s.step ->> 'at_us')::bigint - (extract(epoch FROM received) * 1000000)::bigint),
+           greatest(0, coalesce((s.step ->> 'took_us')::bigint,
+                                (s.step ->> 'at_us')::bigint - (extract(epoch FROM received) * 1000000)::bigint)),
            (s.step ->> 'parties')::integer,
            s.step ->> 'outcome'
     FROM jsonb_array_elements(steps) WITH ORDINALITY AS s (step, place)
@@ -29,7 +31,9 @@ $$;
 CREATE OR REPLACE VIEW transfer_steps AS
 WITH step AS (
     SELECT t.id AS transfer_id, t.from_account, t.to_account, t.amount, s.position, s.step, s.account, s.value, s.took_us,
-           s.parties, s.outcome, 'epoch'::timestamptz + s.at_us * interval '1 microsecond' AS ended_at
+           s.parties, s.outcome, 'epoch'::timestamptz + s.at_us * interval '1 microsecond' AS ended_at,
+           ', committed within ' || round(greatest(0, (t.steps -> (s.position - 1)::integer ->> 'committed_at_us')::bigint
+                                                      - s.at_us) / 1000.0, 1) || ' ms' AS committed
     FROM transfers t, steps_told(t.steps, t."timestamp", t.from_account, t.to_account, t.from_balance_before,
                                  t.from_balance_after, t.to_balance_after) AS s
 )
@@ -57,15 +61,17 @@ SELECT transfer_id, position, 'end', step, account, value, ended_at, took_us,
            WHEN 'barrier' THEN format('leaves the barrier: %s', outcome)
            WHEN 'check'   THEN format('checks $%s >= $%s: %s', value, amount,
                                       CASE WHEN value >= amount THEN 'enough' ELSE 'not enough, refused' END)
-           WHEN 'deduct'  THEN format('deducts $%s: %s is $%s', amount, account, value)
-           WHEN 'credit'  THEN format('adds $%s: %s is $%s', amount, account, value)
+           WHEN 'deduct'  THEN format('deducts $%s: %s is $%s%s', amount, account, value, committed)
+           WHEN 'credit'  THEN format('adds $%s: %s is $%s%s', amount, account, value, committed)
            ELSE step
        END
 FROM step
 WHERE step <> 'delay';
 
--- Which transfers ran into each other: those that touched one account in overlapping spans of
--- time (gaps and islands), where at least one acted on a balance of it that had changed.
+-- The racing transfers for race_timeline and double_spends: the successful ones that touched one account, on either side,
+-- in overlapping spans of time (gaps and islands), where at least one deducted from a balance that had changed. That is not
+-- the definition of a race that GET /races and race_groups use: here a clean race is left out, and a transfer to the
+-- account belongs to it.
 CREATE OR REPLACE VIEW races AS
 WITH touch AS (
     SELECT t.id, t.seq, a.account, t.race_detected AND a.account = t.from_account AS stale,
@@ -94,20 +100,6 @@ SELECT race, account, started_at, id AS transfer_id,
        row_number() OVER (PARTITION BY race, account ORDER BY first_at, seq) AS racer
 FROM racer
 WHERE raced;
-
--- The steps of the racing transfers in time order, a column a transfer.
-CREATE OR REPLACE VIEW race_timeline AS
-SELECT r.race, r.account,
-       round(extract(epoch FROM s.at - r.started_at) * 1000, 3) AS ms,
-       CASE WHEN r.racer = 1 THEN s.description END AS racer_1,
-       CASE WHEN r.racer = 2 THEN s.description END AS racer_2,
-       CASE WHEN r.racer = 3 THEN s.description END AS racer_3,
-       CASE WHEN r.racer = 4 THEN s.description END AS racer_4,
-       CASE WHEN r.racer > 4 THEN format('%s: %s', r.racer, s.description) END AS other_racers,
-       r.transfer_id
-FROM races r
-JOIN transfer_steps s USING (transfer_id)
-ORDER BY r.race, r.account, s.at, r.racer, s.position;
 
 -- Who overdrew, by how much, on which stale balance, and against whom.
 CREATE OR REPLACE VIEW double_spends AS
@@ -235,12 +227,13 @@ SELECT * FROM (
 ORDER BY reset DESC, seq DESC
 LIMIT 1000;
 
--- Every recent transfer and the race it was in, whatever came of it: those from one account that overlapped in time, one
--- behind the other (gaps and islands). A race is called by the id of its first transfer: the one whose first step began
--- first. Who met nobody is a race of one.
+-- A race: two or more transfers from one account that overlapped in time, whatever came of them. This is the definition
+-- that GET /races and the page use as well. Here is every recent transfer with the race it was in (gaps and islands); a
+-- transfer that met no other stands alone, as a group of one. A race has the id of its first transfer: the one whose first
+-- step began first. A transfer that acted on a changed balance has race_detected: that counts transfers, not races.
 CREATE OR REPLACE VIEW race_members AS
 WITH span AS (
-    SELECT *, "timestamp" + duration_ms * interval '1 millisecond' AS ended_at,
+    SELECT *, "timestamp" + greatest(0, duration_ms) * interval '1 millisecond' AS ended_at,
            coalesce((steps -> 0 ->> 'at_us')::bigint - (steps -> 0 ->> 'took_us')::bigint,
                     (extract(epoch FROM "timestamp") * 1000000)::bigint) AS began_us
     FROM recent_transfers
@@ -274,51 +267,101 @@ FROM race_members
 GROUP BY reset, race, from_account
 ORDER BY reset DESC, started_at DESC;
 
--- The steps of the recent transfers, and behind them their end, as a step named commit.
+-- The steps of the recent transfers, and behind them their end, as a step named commit. Its outcome is "committed" where
+-- one commit ends the transfer, "recorded" where each statement has committed on its own and the record is the last.
 CREATE OR REPLACE VIEW race_steps AS
 SELECT m.reset, m.race, m.place, m.id AS transfer_id, m.strategy, m.from_account, m.amount, m.from_balance_before,
        m.from_balance_after, m.race_detected, s.position, s.step, s.account, s.value, s.at_us, s.took_us, s.parties,
-       s.outcome
+       s.outcome, (m.steps -> (s.position - 1)::integer ->> 'committed_at_us')::bigint AS committed_at_us, m.anomaly,
+       m.to_balance_before
 FROM race_members m
 CROSS JOIN LATERAL (
     SELECT * FROM steps_told(m.steps, m."timestamp", m.from_account, m.to_account, m.from_balance_before,
                              m.from_balance_after, m.to_balance_after)
     UNION ALL
     SELECT jsonb_array_length(m.steps) + 1, 'commit', NULL, NULL, ended.us,
-           greatest(0, ended.us - (m.steps -> -1 ->> 'at_us')::bigint), NULL, NULL
+           greatest(0, ended.us - (m.steps -> -1 ->> 'at_us')::bigint), NULL,
+           CASE WHEN m.strategy IN ('vulnerable', 'absolute_update', 'process_mutex') THEN 'recorded' ELSE 'committed' END
     FROM (SELECT (extract(epoch FROM m.ended_at) * 1000000)::bigint AS us) AS ended
 ) AS s;
 
--- The write that a stale read missed: somebody else's, of the same balance, begun before the reader's own write, and not
--- in what the reader had read. The row itself said what it held before the own write, so a write of that value is it; a
--- lost update overwrote the row unseen, and missed the last since its read; or the last before it, if that was not yet
--- committed. Who read in the statement that wrote has read when that began.
+-- The write that a stale read missed, one a reader: somebody else's, of the same balance, the last before the reader's own
+-- write. The row itself said what it held before the own write, so a write that left that value is it; a lost update
+-- overwrote the row unseen, so there only the order of the writes says which. A write whose commit was known before the
+-- read was sent is none: the read saw it. If the write is not among the records (somebody wrote at psql), there is no row.
+--
+-- What a read sees was committed before it, so the missed write was committed after the read: committed_by_us is the
+-- earliest moment by which it certainly was, because the answer to its commit was here, or because the reader's own write,
+-- which waits for the row until the other's commit, was made. The moment of a read is taken just after its snapshot, so
+-- it cannot lie behind that. uncommitted_at_read: the write was made before the read, but not yet committed, so no other
+-- session could see it. A transfer that reads in the statement that writes has read when that statement began.
 CREATE OR REPLACE VIEW missed_writes AS
 WITH step AS MATERIALIZED (
-    SELECT * FROM race_steps
+    SELECT * FROM race_steps WHERE step IN ('read', 'lock', 'deduct', 'credit')
+), write AS MATERIALIZED ( -- narrow: it is read once for every reader
+    SELECT reset, race, transfer_id, account, value, at_us, at_us - took_us AS sent_us, committed_at_us
+    FROM step WHERE step IN ('deduct', 'credit')
 ), own AS (
-    SELECT DISTINCT ON (reset, transfer_id) * FROM step WHERE step = 'deduct' AND race_detected
-    ORDER BY reset, transfer_id, position DESC
+    SELECT DISTINCT ON (reset, transfer_id) *
+    FROM (SELECT *, bool_or(outcome = 'overwrote') OVER (PARTITION BY reset, transfer_id) AS is_named
+          FROM step WHERE step IN ('deduct', 'credit') AND race_detected) AS writes
+    WHERE CASE WHEN is_named THEN outcome = 'overwrote' ELSE step = 'deduct' END
+    ORDER BY reset, transfer_id, step = 'deduct' DESC, position DESC
+), reading AS (
+    SELECT DISTINCT ON (own.reset, own.transfer_id)
+           own.*, coalesce(seen.at_us, own.at_us - own.took_us) AS read_us,
+           coalesce(seen.at_us - seen.took_us, own.at_us - own.took_us) AS sent_us,
+           CASE own.step WHEN 'credit' THEN own.to_balance_before ELSE coalesce(seen.value, own.from_balance_before) END
+               AS value_read
+    FROM own
+    LEFT JOIN step seen ON seen.reset = own.reset AND seen.transfer_id = own.transfer_id AND seen.step IN ('read', 'lock')
+                           AND seen.account = own.from_account AND seen.position < own.position
+    ORDER BY own.reset, own.transfer_id, seen.position DESC
 )
-SELECT own.reset, own.race, own.from_account AS account, own.transfer_id AS reader,
-       coalesce(seen.at_us, own.at_us - own.took_us) AS read_at_us,
-       coalesce(seen.value, own.from_balance_before) AS value_read,
-       missed.transfer_id AS writer, missed.at_us AS written_at_us, missed.value AS value_written
-FROM own
-LEFT JOIN LATERAL (
-    SELECT at_us, took_us, value FROM step
-    WHERE step.reset = own.reset AND step.transfer_id = own.transfer_id AND step.step IN ('read', 'lock')
-      AND step.account = own.from_account AND step.position < own.position
-    ORDER BY step.position DESC LIMIT 1) AS seen ON true
+SELECT r.reset, r.race, r.account, r.transfer_id AS reader, moment.read_at_us, r.value_read, missed.transfer_id AS writer,
+       missed.at_us AS written_at_us, missed.value AS value_written, committed.by_us AS committed_by_us,
+       missed.at_us <= moment.read_at_us AS uncommitted_at_read
+FROM reading r
 CROSS JOIN LATERAL (
-    SELECT w.transfer_id, w.at_us, w.value FROM step w
-    WHERE w.reset = own.reset AND w.transfer_id <> own.transfer_id AND w.step IN ('deduct', 'credit')
-      AND w.account = own.from_account AND w.at_us - w.took_us < own.at_us
-      AND (w.race = own.race OR w.at_us > coalesce(seen.at_us - seen.took_us, own.at_us - own.took_us))
-    ORDER BY (w.value = own.value + own.amount) DESC,
-             (w.at_us > coalesce(seen.at_us - seen.took_us, own.at_us - own.took_us)) DESC,
-             (w.at_us <= own.at_us) DESC, w.at_us DESC
-    LIMIT 1) AS missed;
+    SELECT w.transfer_id, w.at_us, w.value, w.committed_at_us FROM write w
+    WHERE w.reset = r.reset AND w.transfer_id <> r.transfer_id AND w.account = r.account AND w.sent_us < r.at_us
+      AND (w.race = r.race OR w.at_us > r.sent_us - 1000000) -- its commit may have taken so long
+      AND (w.committed_at_us IS NULL OR w.committed_at_us > r.sent_us)
+      AND CASE r.anomaly WHEN 'lost_update' THEN w.at_us <= r.at_us ELSE w.value = r.value + r.amount END
+    ORDER BY (w.at_us <= r.at_us) DESC, w.at_us DESC
+    LIMIT 1) AS missed
+CROSS JOIN LATERAL (
+    SELECT greatest(missed.at_us, least(missed.committed_at_us, r.at_us)) AS by_us) AS committed
+CROSS JOIN LATERAL (SELECT least(r.read_us, committed.by_us - 1) AS read_at_us) AS moment;
+
+-- The steps of the racing transfers in time order, a column a transfer; and which write a stale read missed, and why.
+CREATE OR REPLACE VIEW race_timeline AS
+WITH racer AS MATERIALIZED ( -- once for all rows: finding the races reads every step
+    SELECT * FROM races
+), missed AS MATERIALIZED (
+    SELECT reader, account, writer,
+           CASE WHEN uncommitted_at_read
+                THEN format('had written $%s but not committed when this one read, so it could not be seen', value_written)
+                ELSE format('wrote $%s after this one had read', value_written) END AS why
+    FROM missed_writes
+    WHERE reset = (SELECT resets FROM lab_totals)
+)
+SELECT r.race, r.account,
+       round(extract(epoch FROM s.at - r.started_at) * 1000, 3) AS ms,
+       CASE WHEN r.racer = 1 THEN told.text END AS racer_1,
+       CASE WHEN r.racer = 2 THEN told.text END AS racer_2,
+       CASE WHEN r.racer = 3 THEN told.text END AS racer_3,
+       CASE WHEN r.racer = 4 THEN told.text END AS racer_4,
+       CASE WHEN r.racer > 4 THEN format('%s: %s', r.racer, told.text) END AS other_racers,
+       r.transfer_id
+FROM racer r
+JOIN transfer_steps s USING (transfer_id)
+LEFT JOIN missed m ON m.reader = r.transfer_id AND m.account = s.account AND s.step IN ('deduct', 'credit')
+LEFT JOIN racer w ON w.race = r.race AND w.account = r.account AND w.transfer_id = m.writer
+CROSS JOIN LATERAL (
+    SELECT s.description || CASE WHEN m.why IS NULL THEN ''
+           ELSE format(' (%s %s)', coalesce('racer ' || w.racer, 'transfer ' || m.writer), m.why) END AS text) AS told
+ORDER BY r.race, r.account, s.at, r.racer, s.position;
 
 -- Who waited for whom, as far as the records say: a wait for a lock (lock, mutex, deduct; the read behind an advisory
 -- lock) that ended after another transfer of the race had let go. It lasts until the next in line has what was held. Who
@@ -353,10 +396,12 @@ WHERE (w.takes_lock OR (w.step = 'deduct' AND NOT own.locks
   AND (h.let_go_us > w.at_us - w.took_us
        OR (h.next_us = w.at_us AND w.took_us > 1000 AND h.let_go_us > w.at_us - w.took_us - 20000));
 
--- Everything since the database was made: what resets have added up, and the log as it is. One row.
+-- Everything since the database was made: what resets have added up, and the log as it is. One row. raced_transfers counts
+-- the transfers with race_detected; `races` is an older name for the same number, and counts no races.
 CREATE OR REPLACE VIEW running_totals AS
 SELECT t.transfers + l.transfers AS transfers, t.races + l.races AS races,
-       t.double_spends + l.double_spends AS double_spends, t.lost_updates + l.lost_updates AS lost_updates, t.money_drift + m.drift AS money_drift
+       t.double_spends + l.double_spends AS double_spends, t.lost_updates + l.lost_updates AS lost_updates,
+       t.money_drift + m.drift AS money_drift, t.races + l.races AS raced_transfers
 FROM lab_totals t, money_supply m, (
     SELECT count(*) AS transfers, count(*) FILTER (WHERE race_detected) AS races,
            count(*) FILTER (WHERE anomaly = 'double_spend') AS double_spends,

@@ -98,8 +98,12 @@ enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents)
     return status;
 }
 
-// "12.345" milliseconds, as numeric(12,3) is printed, to microseconds.
+// "12.345" milliseconds, as numeric(12,3) is printed, to microseconds. A record of an older version, made while a clock
+// was set back, may hold a negative number: that is no duration, so it reads as 0.
 static uint64_t microseconds_of(const char *milliseconds) {
+    if (milliseconds[0] == '-') {
+        return 0;
+    }
     char *point = NULL;
     uint64_t whole = strtoull(milliseconds, &point, 10);
     uint64_t fraction = *point == '.' ? strtoull(point + 1, NULL, 10) : 0;

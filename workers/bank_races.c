@@ -18,7 +18,7 @@ enum race_column {
     RACE_SUCCEEDED,
     RACE_REFUSED,
     TOTAL_TRANSFERS,
-    TOTAL_RACES,
+    TOTAL_RACED_TRANSFERS,
     TOTAL_DOUBLE_SPENDS,
     TOTAL_LOST_UPDATES,
     TOTAL_DRIFT
@@ -77,7 +77,7 @@ enum db_status bank_read_races(struct db_session *session, unsigned limit, struc
     bool good = db_rows_count(&rows) > 0 && bank_sum_of(&rows, 0, TOTAL_DRIFT, &out->totals.money_drift);
     if (good) {
         out->totals.transfers = count_of(&rows, 0, TOTAL_TRANSFERS);
-        out->totals.races = count_of(&rows, 0, TOTAL_RACES);
+        out->totals.raced_transfers = count_of(&rows, 0, TOTAL_RACED_TRANSFERS);
         out->totals.double_spends = count_of(&rows, 0, TOTAL_DOUBLE_SPENDS);
         out->totals.lost_updates = count_of(&rows, 0, TOTAL_LOST_UPDATES);
         out->count = db_rows_is_null(&rows, 0, RACE_ID) ? 0 : (size_t)db_rows_count(&rows);
@@ -109,6 +109,7 @@ static bool take_steps(const struct db_rows *rows, struct race_detail *out) {
         step->took_us = integer_of(rows, row, 5);
         step->parties = (uint32_t)integer_of(rows, row, 6);
         copy(step->outcome, sizeof step->outcome, rows, row, 7);
+        step->committed_at_us = integer_of(rows, row, 8); // SQL's NULL reads as 0
         if (step->has_value && !bank_money_of(rows, row, 3, &step->value)) {
             return false;
         }
@@ -126,6 +127,9 @@ static bool take_missed(const struct db_rows *rows, struct race_detail *out) {
         missed->read_at_us = integer_of(rows, row, 1);
         copy(missed->writer, sizeof missed->writer, rows, row, 3);
         missed->written_at_us = integer_of(rows, row, 4);
+        copy(missed->account, sizeof missed->account, rows, row, 6);
+        missed->committed_by_us = integer_of(rows, row, 7);
+        missed->uncommitted_at_read = db_rows_value(rows, row, 8)[0] == 't';
         good = bank_money_of(rows, row, 2, &missed->value_read) && bank_money_of(rows, row, 5, &missed->value_written);
     }
     return good;

@@ -21,7 +21,7 @@ struct race {
 };
 
 struct race_totals { // since the database was made
-    uint64_t transfers, races, double_spends, lost_updates;
+    uint64_t transfers, raced_transfers, double_spends, lost_updates;
     int64_t money_drift; // cents
 };
 
@@ -40,6 +40,9 @@ struct missed_write {
     char reader[TRANSFER_ID_LENGTH + 1], writer[TRANSFER_ID_LENGTH + 1];
     int64_t read_at_us, written_at_us; // since 1970
     int64_t value_read, value_written; // cents
+    char account[ACCOUNT_ID_MAX + 1];
+    int64_t committed_by_us;  // the earliest moment by which the write certainly was committed
+    bool uncommitted_at_read; // made before the read, and not yet committed
 };
 
 struct lock_wait {

@@ -22,6 +22,7 @@ enum bet_column {
     BET_LEAST,
     BET_ID,
     BET_RECEIVED,
+    BET_WAITED,
     BET_FROM,
     BET_TO,
     BET_AMOUNT,
@@ -31,17 +32,15 @@ enum bet_column {
     BET_COLUMN_COUNT
 };
 
-static void add_transfer(struct batch *batch, const struct transfer_request *request,
+static void add_transfer(struct batch *batch, const struct batch_moment *moment, const struct transfer_request *request,
                          struct sql_array columns[static BET_COLUMN_COUNT]) {
     struct batch_account *from = batch_account_of(batch, request->from_account);
     struct batch_account *to = batch_account_of(batch, request->to_account);
     CHECK(from != NULL && to != NULL); // each was listed before
-    char received_us[24];
     char trace_id[TRACE_ID_HEX];
-    (void)snprintf(received_us, sizeof received_us, "%" PRId64, request->received_us);
     trace_context_trace_id(&request->trace, trace_id);
     sql_array_add(&columns[BET_ID], request->id);
-    sql_array_add(&columns[BET_RECEIVED], received_us);
+    batch_add_arrival(moment, request, &columns[BET_RECEIVED], &columns[BET_WAITED]);
     sql_array_add(&columns[BET_FROM], request->from_account);
     sql_array_add(&columns[BET_TO], request->to_account);
     sql_array_add_money(&columns[BET_AMOUNT], request->amount);
@@ -104,16 +103,15 @@ enum transfer_outcome batch_book_if_all_covered(struct batch *batch) {
     batch_moment_take(&moment, batch);
     forget_offsets(batch);
     for (size_t i = 0; i < batch->count; i++) {
-        add_transfer(batch, &batch->transfers[i]->request, columns);
+        add_transfer(batch, &moment, &batch->transfers[i]->request, columns);
     }
     add_accounts(batch, columns);
-    const char *values[BET_COLUMN_COUNT + 5];
+    const char *values[BET_COLUMN_COUNT + 4];
     size_t count = 0;
     while (count < BET_COLUMN_COUNT) {
         values[count] = sql_array_end(&columns[count]);
         count++;
     }
-    values[count++] = moment.now_us;
     values[count++] = moment.steps_booked;
     values[count++] = batch->thread_id;
     values[count++] = batch->transfers[0]->request.settings.strategy->name;

@@ -34,16 +34,24 @@ enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status statu
 }
 
 void batch_moment_take(struct batch_moment *moment, const struct batch *batch) {
-    int64_t now_us = clock_realtime_us();
-    (void)snprintf(moment->now_us, sizeof moment->now_us, "%" PRId64, now_us);
+    moment->now_ns = clock_monotonic_ns();
     (void)snprintf(moment->steps_refused, sizeof moment->steps_refused,
-                   "[{\"step\":\"batch\",\"parties\":%zu,\"at_us\":%" PRId64 "},"
-                   "{\"step\":\"check\",\"at_us\":%" PRId64 ",\"took_us\":0}]",
-                   batch->count, now_us, now_us);
+                   "[{\"step\":\"batch\",\"parties\":%zu,\"at_us\":@},{\"step\":\"check\",\"at_us\":@,\"took_us\":0}]",
+                   batch->count);
     (void)snprintf(moment->steps_booked, sizeof moment->steps_booked,
-                   "%.*s,{\"step\":\"deduct\",\"at_us\":%" PRId64 ",\"took_us\":0},"
-                   "{\"step\":\"credit\",\"at_us\":%" PRId64 ",\"took_us\":0}]",
-                   (int)strlen(moment->steps_refused) - 1, moment->steps_refused, now_us, now_us);
+                   "%.*s,{\"step\":\"deduct\",\"at_us\":@,\"took_us\":0},"
+                   "{\"step\":\"credit\",\"at_us\":@,\"took_us\":0}]",
+                   (int)strlen(moment->steps_refused) - 1, moment->steps_refused);
+}
+
+void batch_add_arrival(const struct batch_moment *moment, const struct transfer_request *request,
+                       struct sql_array *received, struct sql_array *waited) {
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRId64, request->received_us);
+    sql_array_add(received, text);
+    uint64_t waited_us = (moment->now_ns - request->received_ns) / NANOSECONDS_PER_MICROSECOND;
+    (void)snprintf(text, sizeof text, "%" PRIu64, waited_us);
+    sql_array_add(waited, text);
 }
 
 // The columns of book_many's parameters, in their order.
@@ -53,6 +61,7 @@ enum column {
     COLUMN_WRITES,
     COLUMN_ID,
     COLUMN_RECEIVED,
+    COLUMN_WAITED,
     COLUMN_FROM,
     COLUMN_TO,
     COLUMN_AMOUNT,
@@ -78,15 +87,14 @@ static void add_changes(const struct batch *batch, struct sql_array columns[stat
     }
 }
 
-static void add_record(const struct transfer_job *transfer, struct sql_array columns[static COLUMN_COUNT]) {
+static void add_record(const struct batch_moment *moment, const struct transfer_job *transfer,
+                       struct sql_array columns[static COLUMN_COUNT]) {
     const struct transfer_request *request = &transfer->request;
     const struct transfer_result *result = &transfer->result;
-    char received_us[24];
     char trace_id[TRACE_ID_HEX];
-    (void)snprintf(received_us, sizeof received_us, "%" PRId64, request->received_us);
     trace_context_trace_id(&request->trace, trace_id);
     sql_array_add(&columns[COLUMN_ID], request->id);
-    sql_array_add(&columns[COLUMN_RECEIVED], received_us);
+    batch_add_arrival(moment, request, &columns[COLUMN_RECEIVED], &columns[COLUMN_WAITED]);
     sql_array_add(&columns[COLUMN_FROM], request->from_account);
     sql_array_add(&columns[COLUMN_TO], request->to_account);
     sql_array_add_money(&columns[COLUMN_AMOUNT], request->amount);
@@ -111,23 +119,21 @@ static void note_steps(const struct batch *batch, uint64_t booked_ns) {
 
 enum transfer_outcome batch_book_and_commit(struct batch *batch) {
     struct sql_array columns[COLUMN_COUNT] = {0};
+    struct batch_moment moment;
+    batch_moment_take(&moment, batch);
     add_changes(batch, columns);
     for (size_t i = 0; i < batch->count; i++) {
         enum transfer_outcome outcome = batch->transfers[i]->result.outcome;
         if (outcome == TRANSFER_SUCCESS || outcome == TRANSFER_INSUFFICIENT_FUNDS) {
-            add_record(batch->transfers[i], columns);
+            add_record(&moment, batch->transfers[i], columns);
         }
     }
-    struct batch_moment moment;
-    batch_moment_take(&moment, batch);
-    uint64_t booked_ns = clock_monotonic_ns();
-    const char *values[COLUMN_COUNT + 5];
+    const char *values[COLUMN_COUNT + 4];
     size_t count = 0;
     while (count < COLUMN_COUNT) {
         values[count] = sql_array_end(&columns[count]);
         count++;
     }
-    values[count++] = moment.now_us;
     values[count++] = moment.steps_booked;
     values[count++] = moment.steps_refused;
     values[count++] = batch->thread_id;
@@ -145,6 +151,6 @@ enum transfer_outcome batch_book_and_commit(struct batch *batch) {
     if (status != DB_OK) {
         return batch_outcome_of(batch, status);
     }
-    note_steps(batch, booked_ns);
+    note_steps(batch, moment.now_ns);
     return TRANSFER_SUCCESS;
 }

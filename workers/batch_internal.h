@@ -11,14 +11,17 @@ MUST_CHECK struct batch_account *batch_account_of(struct batch *batch, const cha
 MUST_CHECK const char *batch_patience(const struct batch *batch);
 // What the failure of a statement means for all of the batch.
 MUST_CHECK enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status status);
-// The moment of booking, and the steps of all transfers as JSON: they are the same but for accounts and balances,
-// which the record has, and the wait, which ends now (views.sql puts them together).
+// The steps of all transfers as JSON, with a @ for the moment of booking: they are the same but for that, and for accounts
+// and balances, which the record has (views.sql puts them together).
 struct batch_moment {
-    char now_us[24];
+    uint64_t now_ns;
     char steps_booked[256];
     char steps_refused[128];
 };
 void batch_moment_take(struct batch_moment *moment, const struct batch *batch);
+// When the transfer arrived, by the clock, and how long ago that was: a clock may be set while it waits.
+void batch_add_arrival(const struct batch_moment *moment, const struct transfer_request *request,
+                       struct sql_array *received, struct sql_array *waited);
 
 // A transfer whose balances are known: its steps and its log lines.
 void batch_note_read(const struct batch *batch, struct transfer_job *transfer, uint64_t now_ns);

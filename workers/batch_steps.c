@@ -102,6 +102,7 @@ static void add_step(struct transfer_result *result, enum step_kind kind, const 
     struct step *step = step_add(&result->steps, kind, now_ns);
     step->account = account;
     step->value = value;
+    step->committed_ns = kind == STEP_CHECK ? 0 : clock_monotonic_ns(); // it is noted when the batch has committed
 }
 
 void batch_note_read(const struct batch *batch, struct transfer_job *transfer, uint64_t now_ns) {

@@ -2,6 +2,8 @@
 #include "job.h"
 
 #include "bank_schema.h"
+#include "clock.h"
+#include "database_clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,11 +185,15 @@ void scrape_job_free(struct scrape_job *job) {
 static enum db_status query_ping(struct job *job, struct db_session *session) {
     (void)job;
     struct db_rows rows;
+    uint64_t sent_ns = clock_monotonic_ns();
     enum db_status status = db_execute(session, STATEMENT_PING, NULL, 0, &rows);
     if (status != DB_OK) {
         return status;
     }
     bool writable = db_rows_count(&rows) == 1 && strcmp(db_rows_value(&rows, 0, 0), "off") == 0;
+    if (db_rows_count(&rows) == 1) {
+        database_clock_observe(strtoll(db_rows_value(&rows, 0, 1), NULL, 10), sent_ns, clock_monotonic_ns());
+    }
     db_rows_free(&rows);
     if (!writable) {
         db_session_close(session); // of several hosts another may be the primary by now

@@ -34,17 +34,18 @@ struct step *step_add(struct step_list *list, enum step_kind kind, uint64_t star
     return &list->steps[place];
 }
 
-static int64_t ended_us(const struct step *step, int64_t moment_us, uint64_t moment_ns) {
-    return moment_us + (int64_t)(step->ended_ns - moment_ns) / (int64_t)NANOSECONDS_PER_MICROSECOND;
+static int64_t realtime_us(uint64_t monotonic_ns, int64_t moment_us, uint64_t moment_ns) {
+    return moment_us + (int64_t)(monotonic_ns - moment_ns) / (int64_t)NANOSECONDS_PER_MICROSECOND;
 }
 
 void step_tell(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct told_step *out) {
     *out = (struct told_step){
         .has_value = step->account != NULL,
         .value = step->account != NULL ? step->value : 0,
-        .at_us = ended_us(step, moment_us, moment_ns),
+        .at_us = realtime_us(step->ended_ns, moment_us, moment_ns),
         .took_us = (int64_t)((step->ended_ns - step->started_ns) / NANOSECONDS_PER_MICROSECOND),
         .parties = step->parties,
+        .committed_at_us = step->committed_ns == 0 ? 0 : realtime_us(step->committed_ns, moment_us, moment_ns),
     };
     (void)snprintf(out->name, sizeof out->name, "%s", step_name(step->kind));
     (void)snprintf(out->account, sizeof out->account, "%s", step->account == NULL ? "" : step->account);
@@ -67,9 +68,13 @@ static void append_step(const struct step *step, int64_t moment_us, uint64_t mom
         text_append_format(out, ",\"parties\":%u", step->parties);
     }
     text_append_string(out, ",\"at_us\":");
-    text_append_signed(out, ended_us(step, moment_us, moment_ns));
+    text_append_signed(out, realtime_us(step->ended_ns, moment_us, moment_ns));
     text_append_string(out, ",\"took_us\":");
     text_append_unsigned(out, (step->ended_ns - step->started_ns) / NANOSECONDS_PER_MICROSECOND);
+    if (step->committed_ns != 0) {
+        text_append_string(out, ",\"committed_at_us\":");
+        text_append_signed(out, realtime_us(step->committed_ns, moment_us, moment_ns));
+    }
     text_append_string(out, "}");
 }
 

@@ -16,8 +16,8 @@ enum step_kind {
     STEP_BARRIER, // stood at the barrier; `outcome` says how it left
     STEP_DELAY,   // slept; `outcome` says how it woke
     STEP_CHECK,   // held `value` against the amount
-    STEP_DEDUCT,  // left `value` in `account`
-    STEP_CREDIT,  // left `value` in `account`
+    STEP_DEDUCT,  // left `value` in `account`; `outcome` "overwrote": a write it had not seen is lost
+    STEP_CREDIT,  // as STEP_DEDUCT
     STEP_MUTEX,   // waited for the lock inside this process
     STEP_HOLD,    // kept the row locked until its rivals stood behind it; `outcome` says how that ended
     STEP_BATCH,   // waited until its account's batch was booked; `parties` is how many were in it
@@ -32,6 +32,7 @@ struct step {
     uint32_t parties;    // barrier, hold: how many it waited for; batch: how many it held
     uint64_t started_ns; // monotonic
     uint64_t ended_ns;
+    uint64_t committed_ns; // of a write: when the answer to its commit was here; 0: no such answer yet
 };
 
 struct step_list {

@@ -19,6 +19,7 @@ struct told_step {
     int64_t took_us;                   // how long it took
     uint32_t parties;                  // 0: none
     char outcome[STEP_OUTCOME_LENGTH]; // "": nothing to say
+    int64_t committed_at_us;           // of a write: when the answer to its commit was here; 0: not known
 };
 
 #endif

@@ -7,9 +7,20 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-// What the statement answered: from_balance_before, from_balance_after, to_balance_after, anomaly.
+// The moment that the record has, on the monotonic clock.
+static uint64_t recorded_ns(const struct transfer_request *request, const char *recorded_us, uint64_t sent_ns,
+                            uint64_t answered_ns) {
+    int64_t since_us = strtoll(recorded_us, NULL, 10) - request->received_us;
+    uint64_t moment_ns = since_us <= 0 ? sent_ns
+                                       : request->received_ns + (uint64_t)since_us * NANOSECONDS_PER_MICROSECOND;
+    return moment_ns < sent_ns ? sent_ns : moment_ns > answered_ns ? answered_ns : moment_ns;
+}
+
+// What the statement answered: from_balance_before, from_balance_after, to_balance_after, anomaly, and the moment of the
+// deduct as the record has it.
 static enum transfer_outcome take_booking(struct transfer *transfer, const struct db_rows *rows, uint64_t started_ns) {
     const struct transfer_request *request = transfer->request;
     struct transfer_result *result = transfer->result;
@@ -30,8 +41,11 @@ static enum transfer_outcome take_booking(struct transfer *transfer, const struc
     struct step *deduct = step_add(&result->steps, STEP_DEDUCT, started_ns);
     deduct->account = request->from_account;
     deduct->value = result->from_balance_after;
-    deduct->ended_ns = clock_monotonic_ns();
+    uint64_t answered_ns = clock_monotonic_ns();
+    deduct->ended_ns = recorded_ns(request, db_rows_value(rows, 0, 4), started_ns, answered_ns);
+    deduct->committed_ns = transfer->in_transaction ? 0 : answered_ns;
     struct step *credit = step_add(&result->steps, STEP_CREDIT, deduct->ended_ns);
+    credit->committed_ns = deduct->committed_ns;
     credit->account = request->to_account;
     credit->value = result->to_balance_after;
     transfer_tell_steps(request, result);
@@ -57,13 +71,11 @@ static enum transfer_outcome book(struct transfer *transfer, enum statement stat
     struct record_values record;
     record_values_take(&record, request, transfer->result);
     announce_writes(&record);
-    char sent_us[24];
     char version[24];
     struct amount_text read = amount_text_of(transfer->result->from_balance_before);
-    (void)snprintf(sent_us, sizeof sent_us, "%" PRId64, clock_realtime_us());
     (void)snprintf(version, sizeof version, "%" PRId64, transfer->from_version);
-    int count = RECORD_VALUES;
-    record.values[count++] = sent_us;
+    record_values_take_clock(&record, request);
+    int count = RECORD_VALUES + RECORD_CLOCK_VALUES;
     if (statement == STATEMENT_BOOK || statement == STATEMENT_BOOK_IF_UNCHANGED) {
         record.values[count++] = read.text;
     }
@@ -106,9 +118,10 @@ enum transfer_outcome transfer_refuse(struct transfer *transfer) {
     struct transfer_result *result = transfer->result;
     struct record_values record;
     record_values_take(&record, transfer->request, result);
+    record_values_take_clock(&record, transfer->request);
     struct db_rows rows;
-    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_REFUSE, record.values, RECORD_VALUES, &rows,
-                                                        DOUBT_REFUSAL);
+    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_REFUSE, record.values,
+                                                        RECORD_VALUES + RECORD_CLOCK_VALUES, &rows, DOUBT_REFUSAL);
     text_free(&record.steps);
     if (status != DB_OK) {
         return transfer_outcome_of(transfer, status);
@@ -125,9 +138,23 @@ enum transfer_outcome transfer_refuse(struct transfer *transfer) {
     return good && !transfer_check(transfer) ? TRANSFER_INSUFFICIENT_FUNDS : TRANSFER_FAILED;
 }
 
+// The writes of the attempt that has been committed; those before a retry were rolled back.
+static void note_commit(struct step_list *list) {
+    uint64_t now_ns = clock_monotonic_ns();
+    for (size_t i = list->count; i > 0 && list->steps[i - 1].kind != STEP_RETRY; i--) {
+        struct step *step = &list->steps[i - 1];
+        if (step->kind == STEP_DEDUCT || step->kind == STEP_CREDIT) {
+            step->committed_ns = now_ns;
+        }
+    }
+}
+
 enum transfer_outcome transfer_commit(struct transfer *transfer, enum transfer_outcome outcome) {
     enum db_status status = db_execute(transfer->session, STATEMENT_COMMIT, NULL, 0, NULL);
     transfer->in_transaction = false;
+    if (status == DB_OK) {
+        note_commit(&transfer->result->steps);
+    }
     if (status == DB_AWAY) { // once COMMIT is on its way, silence may mean that it was done
         transfer->result->doubt = DOUBT_WHOLE;
     }

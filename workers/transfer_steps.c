@@ -14,6 +14,11 @@ struct amount_text amount_text_of(int64_t cents) {
     return amount;
 }
 
+uint64_t transfer_moment_ns(const struct transfer *transfer, const char *database_us, const struct step *step) {
+    return database_clock_moment_ns(transfer_anchor(transfer->request), strtoll(database_us, NULL, 10),
+                                    step->started_ns, step->ended_ns);
+}
+
 static enum transfer_outcome take_balances(struct transfer *transfer, const struct db_rows *rows) {
     struct transfer_result *result = transfer->result;
     bool found_from = false;
@@ -48,6 +53,10 @@ static enum transfer_outcome read_balances(struct transfer *transfer, enum state
         return transfer_outcome_of(transfer, status);
     }
     enum transfer_outcome outcome = take_balances(transfer, &rows);
+    if (kind == STEP_READ &&
+        outcome == TRANSFER_GOES_ON) { // under a lock the moment of the answer counts: the wait is over
+        step->ended_ns = transfer_moment_ns(transfer, db_rows_value(&rows, 0, 3), step);
+    }
     db_rows_free(&rows);
     if (outcome != TRANSFER_GOES_ON) {
         return outcome;

@@ -7,7 +7,9 @@
 #include <stdio.h>
 
 static struct feed_event event_of(const struct transfer_request *request, enum feed_kind kind) {
-    struct feed_event event = {.kind = kind, .at_us = clock_realtime_us()};
+    // By the clock of the transfer's steps, so that a clock that is set meanwhile moves none against the others.
+    int64_t since_us = (int64_t)((clock_monotonic_ns() - request->received_ns) / NANOSECONDS_PER_MICROSECOND);
+    struct feed_event event = {.kind = kind, .at_us = request->received_us + since_us};
     (void)snprintf(event.id, sizeof event.id, "%s", request->id);
     return event;
 }

@@ -10,26 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CHANGE_IS_RELATIVE INT64_C(-1)
+
 // One balance to be changed: by an amount, or to one.
 struct change {
     enum statement statement;
     enum step_kind kind;
     const char *account;
-    int64_t value;   // cents: $2 of the statement
-    int64_t *after;  // out: what it left, as the UPDATE itself returned it
-    int64_t version; // out
+    int64_t value;        // cents: $2 of the statement
+    int64_t *after;       // out: what it left, as the UPDATE itself returned it
+    int64_t version_read; // that the value was computed from; CHANGE_IS_RELATIVE
+    bool overwrote;       // out: the version had changed since then
 };
-
-// The moment of the write by PostgreSQL's clock, within what we saw of it: two answers may be read in another order than
-// the writes were made in, and the clocks of two machines differ.
-static uint64_t written_ns(const struct transfer_request *request, const char *written_us, const struct step *step) {
-    int64_t since_us = strtoll(written_us, NULL, 10) - request->received_us;
-    int64_t since_ns = since_us * (int64_t)NANOSECONDS_PER_MICROSECOND;
-    int64_t earliest_ns = (int64_t)(step->started_ns - request->received_ns);
-    int64_t latest_ns = (int64_t)(step->ended_ns - request->received_ns);
-    since_ns = since_ns < earliest_ns ? earliest_ns : since_ns > latest_ns ? latest_ns : since_ns;
-    return request->received_ns + (uint64_t)since_ns;
-}
 
 // Outside a transaction the write stands at once; one whose answer never came may stand as well.
 static void note_standing(struct transfer *transfer, enum step_kind kind, enum db_status status, bool found) {
@@ -57,8 +49,15 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
         return transfer_outcome_of(transfer, status);
     }
     bool good = found && bank_money_of(&rows, 0, 0, change->after);
-    change->version = found ? strtoll(db_rows_value(&rows, 0, 1), NULL, 10) : 0;
-    step->ended_ns = found ? written_ns(transfer->request, db_rows_value(&rows, 0, 2), step) : step->ended_ns;
+    if (found) {
+        // Every write moves the version by one: more than one since the read, and somebody else's is overwritten.
+        int64_t version = strtoll(db_rows_value(&rows, 0, 1), NULL, 10);
+        change->overwrote = change->version_read != CHANGE_IS_RELATIVE && version != change->version_read + 1;
+        step->outcome = change->overwrote ? "overwrote" : NULL;
+        step->committed_ns = transfer->in_transaction ? 0 : step->ended_ns;
+        // The answers to two writes may arrive in another order than the writes were made in.
+        step->ended_ns = transfer_moment_ns(transfer, db_rows_value(&rows, 0, 2), step);
+    }
     db_rows_free(&rows);
     if (!good) {
         return transfer_outcome_of(transfer, DB_FAILED);
@@ -94,7 +93,8 @@ enum transfer_outcome transfer_deduct(struct transfer *transfer) {
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", amount_text_of(request->amount).text,
                  request->from_account);
     struct change change = {
-        STATEMENT_DEDUCT, STEP_DEDUCT, request->from_account, request->amount, &result->from_balance_after, 0};
+        STATEMENT_DEDUCT,   STEP_DEDUCT, request->from_account, request->amount, &result->from_balance_after,
+        CHANGE_IS_RELATIVE, false};
     enum transfer_outcome outcome = change_balance(transfer, &change);
     if (outcome == TRANSFER_GOES_ON) {
         // Exact, not a guess: the row itself said what it held when it was changed.
@@ -110,15 +110,15 @@ enum transfer_outcome transfer_credit(struct transfer *transfer) {
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", amount_text_of(request->amount).text,
                  request->to_account);
     struct change change = {
-        STATEMENT_CREDIT, STEP_CREDIT, request->to_account, request->amount, &transfer->result->to_balance_after, 0};
+        STATEMENT_CREDIT,   STEP_CREDIT, request->to_account, request->amount, &transfer->result->to_balance_after,
+        CHANGE_IS_RELATIVE, false};
     return change_balance(transfer, &change);
 }
 
-// Every write moves the version by one: more than one since the read, and somebody else's is overwritten.
-static enum transfer_outcome set_balance(struct transfer *transfer, struct change *change, int64_t version_read) {
+static enum transfer_outcome set_balance(struct transfer *transfer, struct change *change) {
     struct transfer_result *result = transfer->result;
     enum transfer_outcome outcome = change_balance(transfer, change);
-    if (outcome == TRANSFER_GOES_ON && change->version != version_read + 1 && !result->lost_update) {
+    if (outcome == TRANSFER_GOES_ON && change->overwrote && !result->lost_update) {
         result->race_detected = true;
         result->lost_update = true;
         transfer_log_race(transfer->request, result);
@@ -133,8 +133,9 @@ enum transfer_outcome transfer_set_from_balance(struct transfer *transfer) {
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Setting %s to $%s", request->from_account,
                  amount_text_of(balance).text);
     struct change change = {
-        STATEMENT_SET_BALANCE, STEP_DEDUCT, request->from_account, balance, &result->from_balance_after, 0};
-    return set_balance(transfer, &change, transfer->from_version);
+        STATEMENT_SET_BALANCE,  STEP_DEDUCT, request->from_account, balance, &result->from_balance_after,
+        transfer->from_version, false};
+    return set_balance(transfer, &change);
 }
 
 enum transfer_outcome transfer_set_to_balance(struct transfer *transfer) {
@@ -143,9 +144,9 @@ enum transfer_outcome transfer_set_to_balance(struct transfer *transfer) {
     int64_t balance = result->to_balance_before + request->amount;
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Setting %s to $%s", request->to_account,
                  amount_text_of(balance).text);
-    struct change change = {
-        STATEMENT_SET_BALANCE, STEP_CREDIT, request->to_account, balance, &result->to_balance_after, 0};
-    return set_balance(transfer, &change, transfer->to_version);
+    struct change change = {STATEMENT_SET_BALANCE, STEP_CREDIT, request->to_account, balance, &result->to_balance_after,
+                            transfer->to_version,  false};
+    return set_balance(transfer, &change);
 }
 
 void record_values_take(struct record_values *record, const struct transfer_request *request,
@@ -165,6 +166,15 @@ void record_values_take(struct record_values *record, const struct transfer_requ
         record->trace_id,      text_terminated(&record->steps),
     };
     memcpy(record->values, values, sizeof values);
+}
+
+void record_values_take_clock(struct record_values *record, const struct transfer_request *request) {
+    int64_t since_us = (int64_t)((clock_monotonic_ns() - request->received_ns) / NANOSECONDS_PER_MICROSECOND);
+    (void)snprintf(record->sent_us, sizeof record->sent_us, "%" PRId64, request->received_us + since_us);
+    (void)snprintf(record->ahead_us, sizeof record->ahead_us, "%" PRId64,
+                   database_clock_ahead_us(transfer_anchor(request)));
+    record->values[RECORD_VALUES] = record->sent_us;
+    record->values[RECORD_VALUES + 1] = record->ahead_us;
 }
 
 enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_outcome outcome) {

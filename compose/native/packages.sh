@@ -33,6 +33,7 @@ python3-jsonschema|python|jsonschema
 python3-venv|python|ensurepip
 shellcheck|command|shellcheck
 pgbouncer|file|/usr/sbin/pgbouncer
+faketime|command|faketime
 '
 # A browser for the live page, its driver, and node for the page's modules. Ubuntu has its Chromium as a snap only,
 # which apt cannot bring: there, the tests that want them are skipped.

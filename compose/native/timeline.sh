@@ -10,14 +10,18 @@ timeline_query="
 SELECT round(extract(epoch FROM s.at - min(s.at) OVER ()) * 1000, 1),
        s.transfer_id,
        format('\$%s %s -> %s', trim_scale(t.amount), t.from_account, t.to_account),
-       s.description || CASE WHEN s.step = 'deduct' AND t.race_detected
-                             THEN format(' (it had read \$%s, but found \$%s)', t.from_balance_before, s.value + t.amount)
-                             ELSE '' END,
+       s.description || CASE WHEN s.step <> 'deduct' OR NOT t.race_detected THEN ''
+                             WHEN m.uncommitted_at_read
+                             THEN format(' (it had read \$%s: the other had written \$%s but not committed)',
+                                         t.from_balance_before, m.value_written)
+                             ELSE format(' (it had read \$%s, but found \$%s)', t.from_balance_before,
+                                         s.value + t.amount) END,
        CASE WHEN s.step IN ('deduct', 'credit') AND s.value < 0  THEN 'negative'
             WHEN s.step IN ('read', 'check') AND t.race_detected THEN 'stale'
             WHEN s.step IN ('barrier', 'delay', 'lock') AND s.moment = 'begin' THEN 'waiting'
             ELSE 'plain' END
 FROM transfer_steps s JOIN transfers t ON t.id = s.transfer_id
+LEFT JOIN missed_writes m ON m.reader = t.id AND m.account = t.from_account
 ORDER BY s.at, t.seq, s.position, s.moment"
 
 timeline_draw() {

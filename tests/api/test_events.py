@@ -153,7 +153,9 @@ def test_every_strategy_tells_what_it_records(bank, stream):
         race_id = next(iter(records))
         from_records = {each["id"]: each for each in bank.get(f"/races/{race_id}").json()["transfers"]}
         for ended in of(events, "transfer"):
-            assert steps_of(events, ended["id"]) == ended["steps"][:-1], strategy
+            at_the_end = [step if strategy != "cte_snapshot" and strategy != "subselect_predicate" else
+                          {key: step[key] for key in step if key != "committed_at_us"} for step in ended["steps"]]
+            assert steps_of(events, ended["id"]) == at_the_end[:-1], strategy  # their commit comes after the steps
             names = [step["step"] for step in ended["steps"] if step["step"] not in ("hold", "barrier")]
             recorded = from_records[ended["id"]]["steps"]
             assert names == [step["step"] for step in recorded if step["step"] not in ("hold", "barrier")], strategy

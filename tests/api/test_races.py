@@ -12,7 +12,7 @@ from problem import assert_problem
 from wire import request_bytes
 
 ENVIRONMENT = {"BANK_API_TRACE_URL": "http://localhost:16686/trace/{trace_id}"}
-NOTHING = {"transfers": 0, "races": 0, "double_spends": 0, "lost_updates": 0, "money_drift": 0}
+NOTHING = {"transfers": 0, "races": 0, "raced_transfers": 0, "double_spends": 0, "lost_updates": 0, "money_drift": 0}
 
 
 def race(bank, strategy, amounts=("800", "800")):
@@ -69,7 +69,8 @@ def test_the_steps(bank):
         assert (barrier["outcome"], barrier["parties"]) == ("released", 2)
         assert (deduct["account"], deduct["value"]) == ("alice", transfer["from_balance_after"])
         assert (credit["account"], credit["value"]) == (transfer["to_account"], transfer["to_balance_after"])
-        assert set(commit) == {"step", "at_us", "took_us"}
+        assert set(commit) == {"step", "at_us", "took_us", "outcome"}
+        assert [step["at_us"] <= step["committed_at_us"] <= commit["at_us"] for step in (deduct, credit)] == [True, True]
         assert all(isinstance(step[key], int) for step in steps for key in ("at_us", "took_us"))
         assert commit["at_us"] - steps[0]["at_us"] < transfer["duration_ms"] * 1000 + 1000
 
@@ -162,7 +163,7 @@ def test_it_outlives_a_reset_and_a_restart(start_bank):
     before = start_bank(**ENVIRONMENT)
     record = race(before, "vulnerable")[0]
     story, told = detail(before, record["id"]), races(before)
-    assert told["totals"] == {**NOTHING, "transfers": 2, "races": 1, "double_spends": 1}
+    assert told["totals"] == {**NOTHING, "transfers": 2, "races": 1, "raced_transfers": 1, "double_spends": 1}
     before.post("/reset")
     assert (detail(before, record["id"]), races(before)) == (story, told)
     before.stop()
@@ -172,8 +173,8 @@ def test_it_outlives_a_reset_and_a_restart(start_bank):
     race(after, "for_update")
     assert detail(after, record["id"]) == story
     assert [each["verdict"] for each in races(after)["races"]] == ["clean", "lost_update", "double_spend"]
-    assert races(after)["totals"] == {"transfers": 6, "races": 2, "double_spends": 1, "lost_updates": 1,
-                                      "money_drift": 800}
+    assert races(after)["totals"] == {"transfers": 6, "races": 2, "raced_transfers": 2, "double_spends": 1,
+                                      "lost_updates": 1, "money_drift": 800}
     assert [each["verdict"] for each in races(after, limit=1)["races"]] == ["clean"]
 
 
@@ -184,7 +185,7 @@ def test_a_database_from_before_there_were_races(start_bank):
     before.stop()
     before.rows("DROP FUNCTION steps_told CASCADE; DROP TABLE lab_totals, past_transfers CASCADE")
     after = start_bank(database=before.database)
-    assert races(after)["totals"] == {**NOTHING, "transfers": 2, "races": 1, "double_spends": 1}
+    assert races(after)["totals"] == {**NOTHING, "transfers": 2, "races": 1, "raced_transfers": 1, "double_spends": 1}
     assert detail(after, record["id"])["race"]["verdict"] == "double_spend"
     assert after.rows("SELECT count(*) AS n FROM race_timeline")[0]["n"] > 0
 
@@ -239,7 +240,8 @@ def test_the_newest_thousand_are_looked_at(bank):
     assert_problem(bank.get(f"/races/{old['id']}"), 404)
     assert_problem(bank.get("/races/f0002000"), 404)
     assert detail(bank, "f0002500")["transfers"][0]["steps"] == [
-        {"step": "commit", "at_us": detail(bank, "f0002500")["transfers"][0]["steps"][0]["at_us"], "took_us": 0}]
+        {"step": "commit", "at_us": detail(bank, "f0002500")["transfers"][0]["steps"][0]["at_us"], "took_us": 0,
+         "outcome": "recorded"}]
     assert races(bank)["totals"]["transfers"] == before + 3000
     bank.post("/reset")
     assert detail(bank, "f0002500")["race"]["id"] == "f0002500"
