@@ -41,7 +41,7 @@ export function showTotals(totals) {
   const drift = totals.money_drift;
   const parts = [
     ["transfers", count(totals.transfers, "transfer"), false],
-    ["races", count(totals.races, "race"), false],
+    ["raced", count(totals.raced_transfers, "raced transfer"), false],
     ["double-spends", count(totals.double_spends, "double spend"), totals.double_spends > 0],
     ["lost-updates", count(totals.lost_updates, "lost update"), totals.lost_updates > 0],
     ["drift", `${money(drift)} money drift`, drift !== 0],

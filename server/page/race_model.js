@@ -1,7 +1,7 @@
 // A race as the page understands it: lanes with letters, each with the pieces to draw (bands that last, marks that
 // are moments) and the words for them. Made from GET /races/{id}, or from events while it runs. Pure.
 
-import { list, milliseconds, shortMoney, stepWords } from "./words.js";
+import { isCommit, list, milliseconds, shortMoney, stepWords } from "./words.js";
 
 export const LANES_MAX = 12;
 
@@ -31,9 +31,18 @@ function last(steps, name) {
   return steps.findLast((step) => step.step === name);
 }
 
+// The write that a stale read led to: the one that the server says has overwritten another, else the last deduct.
+function staleWriteOf(transfer) {
+  const steps = transfer.steps ?? [];
+  return last(steps.filter(({ outcome }) => outcome === "overwrote"), "deduct") ??
+    steps.findLast(({ outcome }) => outcome === "overwrote") ?? last(steps, "deduct") ?? null;
+}
+
 function laneOf(transfer, index, letters) {
+  const stale = transfer.race_detected ? staleWriteOf(transfer) : null;
   const steps = (transfer.steps ?? []).map((step) => ({
     ...step,
+    isStale: step === stale,
     blockedBy: (transfer.blocked_by ?? [])
       .filter((wait) => wait.step === step.step && Math.abs(wait.to_us - step.at_us) <= MICROSECONDS)
       .map((wait) => letters.get(wait.transfer_id)).filter(Boolean),
@@ -51,8 +60,8 @@ function laneOf(transfer, index, letters) {
     outcome: outcomeOf(transfer),
     anomaly,
     stale: transfer.race_detected === true,
-    staleDeduct: transfer.race_detected ? last(steps, "deduct") ?? null : null,
-    valueRead: transfer.from_balance_before ?? null,
+    staleWrite: steps.find(({ isStale }) => isStale) ?? null,
+    valueRead: (stale?.step === "credit" ? transfer.to_balance_before : transfer.from_balance_before) ?? null,
     startUs: transfer.admitted_us ?? microseconds(transfer.timestamp),
     waitsAtBarrierSince: transfer.waiting_since_us ?? null,
     steps,
@@ -88,14 +97,19 @@ function blocked(step) {
   return step.blockedBy.length > 0 ? [waitFor(step, "")] : [];
 }
 
-function deduct(lane, step) {
-  const after = shortMoney(step.value);
-  if (lane.staleDeduct !== step) {
-    return mark(step, "did", `deducts \u2192 ${after}`);
+// A write, and the time until others could see it: it is visible when it is committed, not when it is made.
+function write(lane, step, does) {
+  const tone = lane.staleWrite !== step ? "plain" : lane.anomaly === "stale_read" ? "stale" : "bad";
+  const overwrites = step.step === "credit" ? `overwrites ${step.account}` : "overwrites";
+  const verb = lane.staleWrite === step && lane.anomaly === "lost_update" ? overwrites : does;
+  const made = mark(step, "did", `${verb} \u2192 ${shortMoney(step.value)}`, tone);
+  if (!(step.committed_at_us > step.at_us)) {
+    return [made];
   }
-  const bad = lane.anomaly === "double_spend" || lane.anomaly === "lost_update";
-  return mark(step, "did", `${lane.anomaly === "lost_update" ? "overwrites" : "deducts"} \u2192 ${after}`,
-    bad ? "bad" : "stale");
+  return [made, {
+    type: "band", kind: "committing", tone: "plain", label: "", spare: "commits", fromUs: step.at_us,
+    toUs: step.committed_at_us,
+  }];
 }
 
 const PIECES = {
@@ -109,10 +123,10 @@ const PIECES = {
   check: (lane, step) => step.value >= lane.amount
     ? [mark(step, "saw", `check: ${shortMoney(step.value)} \u2265 ${shortMoney(lane.amount)}`)]
     : [mark(step, "saw", `check: ${shortMoney(step.value)} < ${shortMoney(lane.amount)}, refused`, "refused")],
-  deduct: (lane, step) => [...blocked(step), deduct(lane, step)],
-  credit: (lane, step) => [mark(step, "did", `${step.account} \u2192 ${shortMoney(step.value)}`)],
+  deduct: (lane, step) => [...blocked(step), ...write(lane, step, "deducts")],
+  credit: (lane, step) => write(lane, step, step.account),
   retry: (lane, step) => [mark(step, "did", `lost (${step.outcome}), again`, "refused")],
-  commit: (lane, step) => [mark(step, "did", lane.outcome === "refused" ? "ends" : "commit")],
+  commit: (lane, step) => [mark(step, "did", lane.outcome === "refused" ? "ends" : isCommit(step) ? "commit" : "recorded")],
 };
 
 // Where the lane stands now: a wait that has begun and whose end nobody knows.
@@ -145,7 +159,7 @@ function piecesOf(lane) {
 function rowsOf(lanes) {
   return lanes.flatMap((lane) => lane.steps.flatMap((step) => stepWords(lane, step).map((moment) => ({
     ...moment, letter: lane.letter,
-    tone: step === lane.staleDeduct ? (lane.anomaly === "stale_read" ? "stale" : "bad") : "plain",
+    tone: step === lane.staleWrite ? (lane.anomaly === "stale_read" ? "stale" : "bad") : "plain",
   })))).sort((one, other) => one.us - other.us);
 }
 
@@ -164,9 +178,8 @@ function firstWrite(transfer) {
   return transfer.steps?.find(({ step }) => step === "deduct")?.at_us ?? Infinity;
 }
 
-// Who wrote first is A, and stands on top; then the others in that order; then those that wrote nothing. A moment is
-// taken when the answer of the database is here, so two close ones may be the wrong way round: who missed a write came
-// after it, whatever the clock says.
+// The transfer that wrote first is A, and stands on top; then the others in that order; then those that wrote nothing.
+// Two close moments may be the wrong way round where clocks differ: a transfer that missed a write wrote after it.
 function inOrderOfWriting(transfers, missed) {
   const ordered = transfers.map((transfer, index) => ({ transfer, index, wrote: firstWrite(transfer) }))
     .sort((one, other) => one.wrote === other.wrote ? one.index - other.index : one.wrote - other.wrote)
@@ -206,7 +219,9 @@ export function raceModel({ race, transfers, missed_writes: missed = [] }) {
     rows: rowsOf(lanes),
     missed: missed.filter((miss) => letters.has(miss.reader) && letters.has(miss.writer)).map((miss) => ({
       reader: letters.get(miss.reader), writer: letters.get(miss.writer),
-      readUs: miss.read_at_us, writtenUs: miss.written_at_us,
+      readUs: miss.read_at_us, writtenUs: miss.written_at_us, account: miss.account ?? account,
+      elsewhere: (miss.account ?? account) !== account,
+      uncommitted: miss.uncommitted_at_read ?? miss.written_at_us <= miss.read_at_us,
       valueRead: miss.value_read, valueWritten: miss.value_written,
     })),
   };

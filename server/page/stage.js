@@ -6,7 +6,7 @@ import { clockTime, raceLink } from "./history.js";
 import { startReplay } from "./replay.js";
 import { layoutTimelines } from "./timeline.js";
 import { drawTimeline } from "./timeline_svg.js";
-import { VERDICTS, count, money, verdictSentence } from "./words.js";
+import { VERDICTS, count, missedSentence, money, verdictSentence } from "./words.js";
 import { wordsTable } from "./words_table.js";
 
 export const SLOTS = ["race", "fix"];
@@ -53,9 +53,7 @@ function badge(race) {
 
 function missedList(race) {
   const at = (us) => `${((us - race.startUs) / 1000).toFixed(1)} ms`;
-  return race.missed.map((miss) => make("li", { class: "bad" }, ...unbroken(
-    `${miss.reader} read ${money(miss.valueRead)} at ${at(miss.readUs)}. It never saw that ${miss.writer} wrote ` +
-    `${money(miss.valueWritten)} at ${at(miss.writtenUs)}.`)));
+  return race.missed.map((miss) => make("li", { class: "bad" }, ...unbroken(missedSentence(miss, at))));
 }
 
 function failures(race) {

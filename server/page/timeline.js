@@ -6,7 +6,7 @@
 // bar stands what it saw, below what it did. Upright (narrow screens), time runs down and a lane is a column.
 
 import { interpolate, placeMoments, ticks } from "./axis.js";
-import { OUTCOMES, shortMoney } from "./words.js";
+import { OUTCOMES, missedLabel, shortMoney } from "./words.js";
 
 // All in em of the page's root, so that the picture grows with the text around it.
 const LYING = { edge: 0.6, label: 1.6, bar: 1.7, gap: 0.7, link: 1.8, ruler: 2.2, mark: 1.1, badge: 2.3, end: 1.6 };
@@ -108,15 +108,12 @@ function uprightRooms(pieces, at, { em }) {
   return rooms;
 }
 
-function linkLabel(miss) {
-  return `stale: ${miss.writer} wrote ${shortMoney(miss.valueWritten)} since`;
-}
-
 function linkRooms(model, at, { em, measure }) {
-  return model.missed.map((miss) => ({
-    from: at(clock(model, miss.readUs)), to: at(clock(model, miss.writtenUs)),
-    length: measure(linkLabel(miss), "stale") + 2 * em,
-  }));
+  return model.missed.map((miss) => {
+    const ends = [miss.readUs, miss.writtenUs].sort((one, other) => one - other); // a write may come before the read
+    const [from, to] = ends.map((us) => at(clock(model, us)));
+    return { from, to, length: measure(missedLabel(miss), "stale") + 2 * em };
+  });
 }
 
 // The index of the known moment nearest to a time.
@@ -214,9 +211,9 @@ function lyingLinks(model, rows, place, em) {
     const read = place(clock(model, miss.readUs));
     const write = place(clock(model, miss.writtenUs));
     return {
-      ...miss, reveal: write,
+      ...miss, reveal: Math.max(read, write),
       points: [[read, beside(lane(miss.reader).bar, y)], [read, y], [write, y], [write, beside(lane(miss.writer).bar, y)]],
-      text: { x: (read + write) / 2, y, anchor: "middle", lines: [linkLabel(miss)] },
+      text: { x: (read + write) / 2, y, anchor: "middle", lines: [missedLabel(miss)] },
     };
   }));
 }
@@ -280,7 +277,7 @@ function uprightLinks(model, spines, drawn, place, { em, measure }) {
     };
     const [read, written] = [clock(model, miss.readUs), clock(model, miss.writtenUs)];
     return {
-      ...miss, reveal: place(written), text: null,
+      ...miss, reveal: Math.max(place(read), place(written)), text: null,
       points: [[end(reader, writer, read), place(read)], [channel, place(read)], [channel, place(written)],
         [end(writer, reader, written), place(written)]],
     };

@@ -1,7 +1,7 @@
 // The sentences of the guided tour about its own transfers, from their records and alice's balance afterwards. A step's
 // expected sentence is said only when the records show it: other people may use the same server. Pure.
 
-import { milliseconds, money } from "./words.js";
+import { missedStory, money } from "./words.js";
 
 const START = 1000; // alice's balance after a reset
 const SPENT = 1600; // what two transfers of $800 take
@@ -64,8 +64,5 @@ export function readingOf(race) {
   if (!miss) {
     return "There is no stale read to look at right now. Go back a step and let the barrier make one.";
   }
-  const later = milliseconds(miss.writtenUs - miss.readUs);
-  return `Here ${miss.reader} read ${money(miss.valueRead)}. ${later} later ${miss.writer} had written ` +
-    `${money(miss.valueWritten)}, and ${miss.reader} did not look again: it went on with the number it remembered. ` +
-    "That is the red line, from the read to the write it missed.";
+  return missedStory(miss);
 }

@@ -58,13 +58,49 @@ function checkWords(lane, step) {
   return `checks ${money(step.value)} >= ${money(lane.amount)}: ${enough ? "enough" : "not enough, refused"}`;
 }
 
-function deductWords(lane, step) {
+// Without a transaction each statement has committed on its own, and the record is only the last of them.
+export function isCommit(step) {
+  return step.outcome !== "recorded";
+}
+
+// A commit ends before its answer is here, so the time until the answer is an upper bound.
+function committed(step) {
+  return step.committed_at_us > step.at_us ? `, committed within ${milliseconds(step.committed_at_us - step.at_us)}` : "";
+}
+
+function writeWords(lane, step, does) {
   const found = step.value + lane.amount;
-  const stale = lane.staleDeduct === step && lane.valueRead !== null;
+  const stale = lane.staleWrite === step && lane.valueRead !== null;
   const missed = !stale ? "" : lane.anomaly === "lost_update"
     ? ` (computed from the ${money(lane.valueRead)} it had read: another write is lost)`
     : ` (it had read ${money(lane.valueRead)}, but found ${money(found)})`;
-  return `deducts ${money(lane.amount)}: ${step.account} is ${money(step.value)}${missed}${waited(step)}`;
+  return `${does} ${money(lane.amount)}: ${step.account} is ${money(step.value)}${missed}${waited(step)}${committed(step)}`;
+}
+
+// Why a reader did not see a write, in the order in which the read and the write were made. at: says a moment.
+export function missedSentence(miss, at) {
+  const wrote = `${money(miss.valueWritten)}${miss.elsewhere ? ` to ${miss.account}` : ""}`;
+  return miss.uncommitted
+    ? `${miss.writer} had written ${wrote} at ${at(miss.writtenUs)} but not committed it when ${miss.reader} read ` +
+      `${money(miss.valueRead)} at ${at(miss.readUs)}: ${miss.reader} could not see it.`
+    : `${miss.reader} read ${money(miss.valueRead)} at ${at(miss.readUs)}. It never saw that ${miss.writer} wrote ` +
+      `${wrote} at ${at(miss.writtenUs)}.`;
+}
+
+// The same as a label at the line between the two.
+export function missedLabel(miss) {
+  const wrote = `${shortMoney(miss.valueWritten)}${miss.elsewhere ? ` to ${miss.account}` : ""}`;
+  return miss.uncommitted ? `stale: ${miss.writer} had written ${wrote}, not committed` : `stale: ${miss.writer} wrote ${wrote} since`;
+}
+
+// The same for the guided tour.
+export function missedStory(miss) {
+  const story = miss.uncommitted
+    ? `Here ${miss.writer} had already written ${money(miss.valueWritten)}, but not committed it: so ${miss.reader} ` +
+      `could not see it, and read ${money(miss.valueRead)}. It did not look again: it went on with the number it remembered.`
+    : `Here ${miss.reader} read ${money(miss.valueRead)}. ${milliseconds(miss.writtenUs - miss.readUs)} later ${miss.writer} ` +
+      `had written ${money(miss.valueWritten)}, and ${miss.reader} did not look again: it went on with the number it remembered.`;
+  return `${story} That is the red line, from the read to the write it missed.`;
 }
 
 // What a wait is called when it begins.
@@ -87,9 +123,10 @@ const ENDS = {
   hold: (lane, step) => `lets go of the row: ${step.outcome}`,
   barrier: (lane, step) => `leaves the barrier: ${step.outcome}`,
   check: checkWords,
-  deduct: deductWords,
-  credit: (lane, step) => `adds ${money(lane.amount)}: ${step.account} is ${money(step.value)}`,
-  commit: (lane) => lane.outcome === "refused" ? "ends: refused" : "ends: all is written",
+  deduct: (lane, step) => writeWords(lane, step, "deducts"),
+  credit: (lane, step) => writeWords(lane, step, "adds"),
+  commit: (lane, step) => lane.outcome === "refused" ? "ends: refused"
+    : isCommit(step) ? "ends: all is committed" : "ends: all is written, each statement committed on its own",
 };
 
 // The moments of one step: [{us, text}], a wait being two.

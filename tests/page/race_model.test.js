@@ -5,8 +5,8 @@ import { test } from "node:test";
 
 import { LiveRaces } from "../../server/page/live_races.js";
 import { LANES_MAX, microseconds, raceModel } from "../../server/page/race_model.js";
-import { money, shortMoney, verdictSentence } from "../../server/page/words.js";
-import { START_US, doubleSpend, step, underTheFix } from "./unit_race.js";
+import { missedLabel, missedSentence, missedStory, money, shortMoney, verdictSentence } from "../../server/page/words.js";
+import { START_US, doubleSpend, step, uncommittedWrite, underTheFix } from "./unit_race.js";
 
 test("money has its sign before the currency, and cents only where there are any", () => {
   assert.equal(money(-600), "\u2212$600.00");
@@ -52,6 +52,60 @@ test("the words say every moment, in order, and why the last deduct is wrong", (
     text === "deducts $800.00: alice is \u2212$600.00 (it had read $1000.00, but found $200.00)"));
   assert.ok(rows.some(({ text }) => text === "checks $1000.00 >= $800.00: enough"));
   assert.ok(raceModel(underTheFix()).rows.some(({ text }) => text === "has the row locks after 205 ms (held by A), reads alice: $200.00"));
+});
+
+const said = (race) => race.missed.map((miss) => [
+  missedSentence(miss, (us) => `${((us - START_US) / 1000).toFixed(1)} ms`), missedLabel(miss), missedStory(miss),
+]);
+
+test("a write after the read is said to come after it", () => {
+  const [[sentence, label, story]] = said(raceModel(doubleSpend()));
+  assert.equal(sentence, "B read $1000.00 at 0.5 ms. It never saw that A wrote $200.00 at 202.9 ms.");
+  assert.equal(label, "stale: A wrote $200 since");
+  assert.match(story, /^Here B read \$1000\.00\. 202 ms later A had written \$200\.00, /);
+});
+
+test("a write before the read was not committed, and nothing is said to be later", () => {
+  const [[sentence, label, story]] = said(raceModel(uncommittedWrite()));
+  assert.equal(sentence, "A had written $200.00 at 1.0 ms but not committed it when B read $1000.00 at 1.7 ms: B could not see it.");
+  assert.equal(label, "stale: A had written $200, not committed");
+  assert.match(story, /^Here A had already written \$200\.00, but not committed it: so B could not see it, /);
+  for (const text of [sentence, label, story]) {
+    assert.doesNotMatch(text, /later|since|never saw|-\d/);
+  }
+});
+
+test("a write of another account is named as one", () => {
+  const detail = uncommittedWrite();
+  Object.assign(detail.missed_writes[0], { account: "bob" });
+  assert.match(said(raceModel(detail))[0][0], /^A had written \$200\.00 to bob at 1\.0 ms/);
+});
+
+test("a write is a bar until its commit is known", () => {
+  const [first] = raceModel(uncommittedWrite()).lanes;
+  const bars = first.pieces.filter(({ kind }) => kind === "committing");
+  assert.deepEqual(bars.map(({ fromUs, toUs }) => [fromUs - START_US, toUs - START_US]), [[1000, 5000], [5400, 9000]]);
+  assert.ok(raceModel(uncommittedWrite()).rows.some(({ text }) =>
+    text === "deducts $800.00: alice is $200.00, committed within 4.0 ms"));
+});
+
+test("there is a commit only where one commit ends the transfer", () => {
+  const ends = (detail) => raceModel(detail).lanes.flatMap((lane) => lane.pieces.filter(({ kind }) => kind === "commit")
+    .map(({ label }) => label));
+  assert.deepEqual(ends(doubleSpend()), ["recorded", "recorded"]);
+  assert.deepEqual(ends(underTheFix()), ["commit", "ends"]);
+  const words = (detail) => raceModel(detail).rows.map(({ text }) => text).filter((text) => text.startsWith("ends"));
+  assert.deepEqual(words(doubleSpend()), Array(2).fill("ends: all is written, each statement committed on its own"));
+  assert.deepEqual(words(underTheFix()).sort(), ["ends: all is committed", "ends: refused"]);
+});
+
+test("the write that overwrote another is the one that stands out", () => {
+  const detail = doubleSpend();
+  const [second] = detail.transfers;
+  second.anomaly = "lost_update";
+  second.steps.find(({ step: name }) => name === "credit").outcome = "overwrote";
+  const marked = raceModel(detail).lanes[1].pieces.filter(({ tone }) => tone === "bad").map(({ label }) => label);
+  assert.deepEqual(marked, ["overwrites charlie \u2192 $1000"]);
 });
 
 test("a race is told in one sentence", () => {

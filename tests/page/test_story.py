@@ -35,7 +35,7 @@ def test_a_race_with_the_barrier(bank, page):
     assert marks(page, "race", "check") == ["check: $1000 ≥ $800"] * 2
     assert sorted(marks(page, "race", "deduct")) == ["deducts → $200", "deducts → −$600"]
     assert sorted(marks(page, "race", "credit")) == ["bob → $1300", "charlie → $1000"]
-    assert marks(page, "race", "commit") == ["commit", "commit"]
+    assert marks(page, "race", "commit") == ["recorded", "recorded"]
     assert page.texts("#panel-race .band.barrier .label") == ["barrier", "barrier"]
     assert all(label.startswith("delay 20") for label in page.texts("#panel-race .band.delay .label"))
     assert page.texts("#panel-race .mark.tone-bad .label") == ["deducts → −$600"]
@@ -103,7 +103,7 @@ def test_the_same_race_under_the_fix(bank, played):
 def test_the_words_say_what_the_picture_shows(played):
     race = " | ".join(played.texts("#words-race tbody tr"))
     for words in ("reads alice: $1000.00", "waits at the barrier", "leaves the barrier: released",
-                  "checks $1000.00 >= $800.00: enough", "deducts $800.00: alice is $200.00",
+                  "checks $1000.00 >= $800.00: enough", "deducts $800.00: alice is $200.00, committed within",
                   "deducts $800.00: alice is −$600.00 (it had read $1000.00, but found $200.00)"):
         assert words in race, words
     fix = " | ".join(played.texts("#words-fix tbody tr"))

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { interpolate, placeMoments, ticks } from "../../server/page/axis.js";
 import { raceModel } from "../../server/page/race_model.js";
 import { layoutTimelines, wrap } from "../../server/page/timeline.js";
-import { doubleSpend, underTheFix } from "./unit_race.js";
+import { doubleSpend, uncommittedWrite, underTheFix } from "./unit_race.js";
 
 const EM = 16;
 const measure = (text, tone = "plain") => text.length * EM * (tone === "plain" ? 0.55 : 0.6);
@@ -34,7 +34,7 @@ function assertApart(boxes) {
 for (const upright of [false, true]) {
   for (const width of [320, 700, 1200, 2000]) {
     test(`no label lies on another: ${upright ? "upright" : "lying"}, ${width} px`, () => {
-      for (const drawing of layout({ upright, width }, doubleSpend(), underTheFix())) {
+      for (const drawing of layout({ upright, width }, doubleSpend(), underTheFix(), uncommittedWrite())) {
         assertApart(boxesOfText(drawing));
       }
     });
@@ -79,6 +79,15 @@ test("the line joins the stale read to the write it missed", () => {
   assert.ok(Math.abs(link.points[0][0] - read.x) < 1);
   assert.ok(Math.abs(link.points.at(-1)[0] - write.x) < 1);
   assert.notEqual(read.y, write.y);
+});
+
+test("the line to a write before the read is as long, and has room for its label", () => {
+  const [drawing] = layout({}, uncommittedWrite());
+  const [link] = drawing.links;
+  const [read, write] = [link.points[0][0], link.points.at(-1)[0]];
+  assert.ok(write < read);
+  assert.ok(read - write >= measure(link.text.lines[0], "stale"));
+  assert.ok(link.reveal >= read);
 });
 
 test("the picture fills its room and keeps within it", () => {

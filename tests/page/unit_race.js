@@ -27,23 +27,46 @@ export function doubleSpend() {
           step("read", 0.5, 0.5, { account: "alice", value: 1000 }), step("barrier", 1.3, 0.8, { parties: 2, outcome: "released" }),
           step("delay", 201.3, 200), step("check", 201.4, 0, { account: "alice", value: 1000 }),
           step("deduct", 204, 1, { account: "alice", value: -600 }), step("credit", 204.6, 0.5, { account: "charlie", value: 1000 }),
-          step("commit", 204.6),
+          step("commit", 204.6, 0, { outcome: "recorded" }),
         ],
       }),
       transfer("first", "bob", {
         steps: [
           step("read", 1.2, 0.4, { account: "alice", value: 1000 }), step("barrier", 1.3, 0.1, { parties: 2, outcome: "released" }),
           step("delay", 201.2, 200), step("check", 201.2, 0, { account: "alice", value: 1000 }),
-          step("deduct", 202.9, 1, { account: "alice", value: 200 }), step("credit", 203.9, 0.5, { account: "bob", value: 1300 }),
-          step("commit", 203.9),
+          step("deduct", 202.9, 1, { account: "alice", value: 200, committed_at_us: START_US + 203300 }), step("credit", 203.9, 0.5, { account: "bob", value: 1300 }),
+          step("commit", 203.9, 0, { outcome: "recorded" }),
         ],
       }),
     ],
     missed_writes: [{
       reader: "second", read_at_us: START_US + 500, value_read: 1000, writer: "first", written_at_us: START_US + 202900,
-      value_written: 200,
+      value_written: 200, account: "alice", committed_by_us: START_US + 203300, uncommitted_at_read: false,
     }],
   };
+}
+
+// No barrier: the second reads after the first has written $200, and before that is committed.
+export function uncommittedWrite() {
+  const race = doubleSpend();
+  const [second, first] = race.transfers;
+  first.steps = [
+    step("read", 0.5, 0.4, { account: "alice", value: 1000 }), step("check", 0.6, 0, { account: "alice", value: 1000 }),
+    step("deduct", 1, 0.3, { account: "alice", value: 200, committed_at_us: START_US + 5000 }),
+    step("credit", 5.4, 0.3, { account: "bob", value: 1300, committed_at_us: START_US + 9000 }),
+    step("commit", 9.1, 0.1, { outcome: "recorded" }),
+  ];
+  second.steps = [
+    step("read", 1.7, 0.2, { account: "alice", value: 1000 }), step("check", 1.8, 0, { account: "alice", value: 1000 }),
+    step("deduct", 5.1, 3.2, { account: "alice", value: -600, committed_at_us: START_US + 9200 }),
+    step("credit", 9.5, 0.3, { account: "charlie", value: 1000, committed_at_us: START_US + 13000 }),
+    step("commit", 13.1, 0.1, { outcome: "recorded" }),
+  ];
+  race.missed_writes = [{
+    reader: "second", read_at_us: START_US + 1700, value_read: 1000, writer: "first", written_at_us: START_US + 1000,
+    value_written: 200, account: "alice", committed_by_us: START_US + 5000, uncommitted_at_read: true,
+  }];
+  return race;
 }
 
 export function underTheFix() {
@@ -58,7 +81,7 @@ export function underTheFix() {
         steps: [
           step("barrier", 0.4, 0.4, { parties: 2, outcome: "released" }),
           step("lock", 205.5, 205, { account: "alice", value: 200 }), step("delay", 405.6, 200),
-          step("check", 405.6, 0, { account: "alice", value: 200 }), step("commit", 405.7),
+          step("check", 405.6, 0, { account: "alice", value: 200 }), step("commit", 405.7, 0, { outcome: "committed" }),
         ],
         blocked_by: [{ step: "lock", transfer_id: "winner", from_us: START_US + 500, to_us: START_US + 205500 }],
       }),
@@ -68,7 +91,7 @@ export function underTheFix() {
           step("barrier", 0.4, 0.1, { parties: 2, outcome: "released" }),
           step("lock", 1, 0.5, { account: "alice", value: 1000 }), step("delay", 201, 200),
           step("check", 201, 0, { account: "alice", value: 1000 }), step("deduct", 203, 1, { account: "alice", value: 200 }),
-          step("credit", 203, 0, { account: "bob", value: 1300 }), step("commit", 204),
+          step("credit", 203, 0, { account: "bob", value: 1300 }), step("commit", 204, 0, { outcome: "committed" }),
         ],
       }),
     ],
