@@ -55,7 +55,8 @@ static bool all_zero(const uint8_t *bytes, size_t count) {
     return any == 0;
 }
 
-// A higher version may be longer, but only behind a further dash.
+// A higher version may be longer, but only behind a further dash. A comma joins two headers into one (RFC 9110 section
+// 5.3), and two contradict each other.
 static bool length_fits_version(struct slice text, uint8_t version) {
     if (version == VERSION_FORBIDDEN) {
         return false;
@@ -63,7 +64,7 @@ static bool length_fits_version(struct slice text, uint8_t version) {
     if (version == 0 || text.length == VERSION_0_LENGTH) {
         return text.length == VERSION_0_LENGTH;
     }
-    return text.data[VERSION_0_LENGTH] == '-';
+    return text.data[VERSION_0_LENGTH] == '-' && memchr(text.data, ',', text.length) == NULL;
 }
 
 bool trace_context_parse(struct slice traceparent, struct trace_context *out) {

@@ -97,3 +97,8 @@ class Collector:
 
     def until_trace(self, trace_id):
         return eventually(lambda: self.trace(trace_id), f"trace {trace_id} arrives")
+
+
+def exported(bank):
+    """The spans that the bank counts as taken, and those it counts as dropped."""
+    return bank.metric("otel_spans_exported_total"), bank.metric("otel_spans_dropped_total")

@@ -7,6 +7,7 @@ import pytest
 
 from bank import PROGRAM, Bank
 from cluster import running_cluster
+from collector import Collector
 
 
 def pytest_configure(config):
@@ -72,3 +73,18 @@ def background():
     """Runs calls beside the test: background(call, ...) gives a future."""
     with concurrent.futures.ThreadPoolExecutor(64) as threads:
         yield threads.submit
+
+
+@pytest.fixture
+def collector():
+    """An OTLP receiver."""
+    collector = Collector()
+    yield collector
+    collector.stop()
+
+
+@pytest.fixture
+def start_traced(start_bank, collector):
+    """A bank that exports to the collector, quickly."""
+    return lambda **settings: start_bank(**{"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
+                                            "OTEL_BSP_SCHEDULE_DELAY": 20, **settings})
