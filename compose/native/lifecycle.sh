@@ -182,7 +182,7 @@ lab_clean() {
         server_stop || warn "bank-api ended with exit status ${server_exit_status:-unknown}"
         cluster_remove || fail "nothing was removed"
     done
-    exec 9>&-
+    postgres_remove
     rm -rf "${lab_root:?}/.lab" "${lab_root:?}/build"
     say "Stopped everything; removed the database, .lab/ and build/. Installed packages stay."
 }

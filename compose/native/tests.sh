@@ -4,13 +4,15 @@
 tests_tools=''
 
 lab_test() {
-    local install=true compose=false presets=(release asan tsan) regex=() preset
+    local install=true compose=false postgres='' presets=() regex=() preset
     while (($#)); do
         case $1 in
             --no-install) install=false ;;
             --preset)     lab_needs_value "$@"; presets=("$2"); shift ;;
             --preset=*)   presets=("${1#*=}") ;;
             --compose)    compose=true ;;
+            --postgres)   lab_needs_value "$@"; postgres=$2; shift ;;
+            --postgres=*) postgres=${1#*=} ;;
             -R)           lab_needs_value "$@"; regex=(-R "$2"); shift ;;
             *)            fail "test: no option '$1': './lab test --help' lists them" ;;
         esac
@@ -19,11 +21,18 @@ lab_test() {
     for preset in "${presets[@]}"; do
         [[ $preset =~ ^(release|debug|asan|tsan)$ ]] || fail "test: no preset '$preset': release, asan, tsan or debug"
     done
+    [[ -z $postgres || " $(postgres_majors) all " == *" $postgres "* ]] ||
+        fail "test: no PostgreSQL '$postgres': $(postgres_majors) or all"
+    [[ -z $postgres || ${#presets[@]} == 0 ]] || fail "test: --postgres is for the release build: leave --preset out"
     mkdir -p "$lab_state"
     if $compose; then
         tests_run_compose "$install"
         return
+    elif [[ -n $postgres ]]; then
+        postgres_test "$install" "$postgres"
+        return
     fi
+    ((${#presets[@]} > 0)) || presets=(release asan tsan)
     build_prepare_tools "$install" "$packages_to_run" "$packages_to_play" "$packages_to_test" \
         "$packages_to_compare" "$(tests_browser_packages)"
     tests_find_tools "$install"
@@ -63,9 +72,14 @@ tests_run_all() {
             "$(tests_closing_line "$preset")" "$(terminal_seconds_since "$started")")")
         exec 9>&-
     done
+    tests_print_summary "$failed" "${results[@]}"
+}
+
+# tests_print_summary FAILED(true|false) LINE...
+tests_print_summary() {
     printf '\n%sSummary%s\n' "$terminal_bold" "$terminal_plain"
-    printf '  %s\n' "${results[@]}"
-    ! $failed || fail "not every test passed (whole output: $lab_state/ctest-*.log)"
+    printf '  %s\n' "${@:2}"
+    ! $1 || fail "not every test passed (whole output: $lab_state/ctest-*.log)"
 }
 
 tests_run_preset() (

@@ -28,7 +28,12 @@ def free_port():
 
 
 def server_programs():
-    """The folder of initdb and pg_ctl: on PATH, or where Debian and Ubuntu keep the newest."""
+    """The folder of initdb and pg_ctl: the one in LAB_POSTGRES_BIN, or on PATH, or where Debian and Ubuntu keep the
+    newest."""
+    chosen = os.environ.get("LAB_POSTGRES_BIN")
+    if chosen:
+        assert (pathlib.Path(chosen) / "pg_ctl").is_file(), f"LAB_POSTGRES_BIN: there is no pg_ctl in {chosen}"
+        return pathlib.Path(chosen).resolve()
     found = shutil.which("pg_ctl")
     if found:
         return pathlib.Path(os.path.realpath(found)).parent
