@@ -33,7 +33,8 @@ cluster_program_version() {
     printf '%s' "${version%%[!0-9]*}"
 }
 
-# Runs a command as the user the cluster belongs to, in a folder that user can be in.
+# Runs a command as the user the cluster belongs to, in the cluster's folder. Paths below it are given relative to it:
+# pg_ctl hands them to a shell between double quotes, and a checkout's path may hold any character.
 cluster_as_owner() {
     if ((EUID == 0)); then
         (cd "$cluster_home" && exec setpriv --reuid="$cluster_owner" --regid="$cluster_owner" --init-groups \
@@ -78,17 +79,16 @@ cluster_make_home() {
 # Made under another name and renamed when whole: an interrupted initdb leaves nothing that
 # looks like a cluster. It need not reach the disk at once (--no-sync): a fresh one is soon made.
 cluster_make() {
-    local half=$cluster_home/half-made
-    rm -rf "$half"
+    rm -rf "$cluster_home/half-made"
     head -c 18 /dev/urandom | base64 | tr '+/' '-_' >"$cluster_home/password"
     chmod 600 "$cluster_home/password"
     ((EUID != 0)) || chown "$cluster_owner:" "$cluster_home/password"
-    cluster_as_owner "$cluster_programs/initdb" -D "$half" --no-sync --no-instructions -U "$cluster_user" \
-        -E UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256 --pwfile="$cluster_home/password" &&
-        cluster_settings | cluster_as_owner tee -a "$half/postgresql.conf" >/dev/null &&
+    cluster_as_owner "$cluster_programs/initdb" -D half-made --no-sync --no-instructions -U "$cluster_user" \
+        -E UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256 --pwfile=password &&
+        cluster_settings | cluster_as_owner tee -a half-made/postgresql.conf >/dev/null &&
         echo "CREATE DATABASE $cluster_database" |
-        cluster_as_owner "$cluster_programs/postgres" --single -F -D "$half" postgres &&
-        mv "$half" "$cluster_data"
+        cluster_as_owner "$cluster_programs/postgres" --single -F -D half-made postgres &&
+        mv "$cluster_home/half-made" "$cluster_data"
 }
 
 # What an address adds is in address.conf, rewritten at every start.
@@ -105,21 +105,27 @@ cluster_settings() {
 	SETTINGS
 }
 
-# Where the name of a socket would not fit into the 107 bytes the kernel has for it, the socket
-# gets a short folder of its own below /tmp.
+# The socket's name must fit into the 107 bytes that the kernel has for it. Its folder is written into PostgreSQL's
+# settings, where it is quoted twice, and into PGHOST and psql's -h, where a comma separates two hosts.
+cluster_socket_fits_home() {
+    local LC_ALL=C longest="$cluster_home/socket/.s.PGSQL.65535"
+    ((${#longest} <= 107)) && [[ $cluster_home =~ ^[A-Za-z0-9/._\ -]+$ ]]
+}
+
+# Where it does not fit, the socket gets a short folder of its own below /tmp, a new one at each start.
 cluster_choose_address() {
-    local longest="$cluster_home/socket/.s.PGSQL.65535"
     [[ -n $cluster_port ]] && ! port_is_busy "$cluster_port" || cluster_port=$(port_find_free)
-    if ((${#longest} <= 107)); then
+    if cluster_socket_fits_home; then
         cluster_socket=$cluster_home/socket
         mkdir -p "$cluster_socket"
-    elif [[ ! -d $cluster_socket ]]; then
+    else
+        cluster_remove_socket
         cluster_socket=$(mktemp -d /tmp/race-lab.XXXXXX)
     fi
     chmod 700 "$cluster_socket"
     ((EUID != 0)) || chown "$cluster_owner:" "$cluster_socket"
     printf '%s\n%s\n' "$cluster_port" "$cluster_socket" >"$cluster_home/address"
-    printf "port = %s\nunix_socket_directories = '\"%s\"'\n" "$cluster_port" "${cluster_socket//\'/\'\'}" \
+    printf "port = %s\nunix_socket_directories = '\"%s\"'\n" "$cluster_port" "$cluster_socket" \
         >"$cluster_home/address.conf"
 }
 
@@ -209,11 +215,16 @@ cluster_stop() {
     local name
     name="PostgreSQL (pid $(cluster_pid))"
     cluster_signal_stop fast
-    ! process_wait_end "$name, which ends its sessions and writes a checkpoint" 120 cluster_is_running || return 0
-    warn "$name did not stop within 120 s: it ends without a checkpoint, and recovers at the next start"
-    cluster_signal_stop immediate
-    process_wait_end "$name" 30 cluster_is_running || { warn "$name does not stop"; return 1; }
+    if ! process_wait_end "$name, which ends its sessions and writes a checkpoint" 120 cluster_is_running; then
+        warn "$name did not stop within 120 s: it ends without a checkpoint, and recovers at the next start"
+        cluster_signal_stop immediate
+        process_wait_end "$name" 30 cluster_is_running || { warn "$name does not stop"; return 1; }
+    fi
+    cluster_remove_socket
 }
+
+# The folder below /tmp, where there is one.
+cluster_remove_socket() { [[ $cluster_socket != /tmp/race-lab.* ]] || rm -rf "$cluster_socket" 2>/dev/null || true; }
 
 # cluster_signal_stop MODE: does not wait.
 cluster_signal_stop() {
@@ -223,7 +234,7 @@ cluster_signal_stop() {
 # Stops the cluster and deletes it.
 cluster_remove() {
     cluster_stop || return
-    [[ $cluster_socket != /tmp/race-lab.* ]] || rm -rf "$cluster_socket"
+    cluster_remove_socket
     rm -rf "$cluster_home"
     rmdir /var/lib/race-lab 2>/dev/null || true
 }

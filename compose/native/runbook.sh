@@ -18,6 +18,7 @@ lab_runbook() {
     done
     [[ -z $port ]] || port_check runbook "$port"
     [[ -r $file ]] || fail "runbook: cannot read $file"
+    file=$(realpath -- "$file") # awk reads NAME=VALUE as an assignment
     started=$(terminal_now)
     if $compose; then
         [[ -z $port ]] || fail "runbook: --port is for the native lab; the compose lab has port 8000"
@@ -105,13 +106,14 @@ runbook_run_block() (
 runbook_unpack() {
     rm -rf "${runbook_place:?}"/{blocks,expected,output,names}
     mkdir -p "$runbook_place"/{blocks,expected,output}
-    awk -v place="$runbook_place" "$runbook_unpack_program" "$1" >&2 || fail "nothing was played: $1 is not in order"
+    runbook_unpack_place=$runbook_place awk "$runbook_unpack_program" "$1" >&2 || fail "nothing was played: $1 is not in order"
     [[ -s $runbook_place/names ]] || fail "no named block in $1"
 }
 
 # A block: ```bash {"name": "NAME"}. What it must show: ```text {"expect": "NAME"}. Each name has one of either.
 # shellcheck disable=SC2016 # awk's own variables
 runbook_unpack_program='
+BEGIN { place = ENVIRON["runbook_unpack_place"] } # -v would read a backslash as an escape
 function name_in(line) {
     sub(/"[^"]*$/, "", line)
     sub(/^.*"/, "", line)

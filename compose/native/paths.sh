@@ -1,0 +1,44 @@
+# Which paths the lab can live in. Sourced by lab.
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
+
+# PostgreSQL keeps paths in buffers of 1,024 bytes; what the lab adds to its folder is shorter than the rest.
+paths_longest=900
+
+# paths_resolve: sets lab_state, and makes LAB_PROGRAM absolute: for tests and second labs, the folder of the state and
+# a built program to run instead of building one. Stops with one line if a path cannot be used.
+paths_resolve() {
+    paths_check "the checkout's folder" "$lab_root"
+    paths_check LAB_STATE "${LAB_STATE:-}"
+    paths_check LAB_PROGRAM "${LAB_PROGRAM:-}"
+    lab_state=$(realpath -m -- "${LAB_STATE:-$lab_root/.lab}")
+    [[ -z ${LAB_PROGRAM:-} ]] || LAB_PROGRAM=$(realpath -m -- "$LAB_PROGRAM")
+    paths_check LAB_STATE "$lab_state"
+    paths_check LAB_PROGRAM "${LAB_PROGRAM:-}"
+}
+
+# Files of the lab hold one path a line. paths_check NAME PATH
+paths_check() {
+    local LC_ALL=C
+    [[ $2 != *$'\n'* ]] || fail "$1 has a line break in its path, which the lab cannot use: rename that folder"
+    ((${#2} <= paths_longest)) ||
+        fail "$1 has a path of ${#2} bytes, and PostgreSQL has room for $paths_longest: use a shorter one"
+}
+
+# Characters that CMake or the assembler's .incbin treats specially, wherever they are in the path of a build.
+paths_refused_by_cmake='[][;#"\\|<>]|\$\{'
+
+# paths_check_build VERB [OPTION...]: stops with one line, before anything is done, if VERB would build where CMake cannot.
+paths_check_build() {
+    local path
+    case $1 in
+        demo | up | bench | compare | runbook) [[ -z ${LAB_PROGRAM:-} && " $* " != *' --compose '* ]] || return 0 ;;
+        test) ;;
+        *) return 0 ;;
+    esac
+    for path in "$lab_root" "$lab_state"; do
+        [[ ! $path =~ $paths_refused_by_cmake ]] ||
+            fail "CMake cannot build where a path has the character '${BASH_REMATCH[0]}': move $path, or name a built program in LAB_PROGRAM"
+        # Tools of .lab come into PATH, where a colon separates two folders.
+        [[ $1 != @(test|bench) || $path != *:* ]] || fail "$1 cannot use tools in a path with the character ':': move $path"
+    done
+}
