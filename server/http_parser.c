@@ -187,7 +187,7 @@ static int continue_list(struct http_parser *parser, enum http_header header, st
         text_append(&parser->kept, parser->kept.data + value->offset, copied);
         value->offset = offset;
     }
-    keep(parser, value, ", ", 2);
+    keep(parser, value, ",", 1);
     parser->value = value;
     return header == HTTP_HEADER_TRACESTATE ? HPE_OK : count_header_bytes(parser, copied);
 }

@@ -259,7 +259,7 @@ FROM (SELECT 1 AS place, name, NULL AS step,
       FROM reason WHERE words IS NOT NULL
       UNION ALL
       SELECT 2, NULL, format('CREATE SCHEMA %I', $2), NULL WHERE to_regnamespace(quote_ident($2)) IS NULL
-      UNION ALL -- their views would keep columns from being altered
+      UNION ALL
       SELECT 3, NULL, format('DROP VIEW %s', string_agg(identity, ', ')), NULL
       FROM object WHERE kind = 'VIEW' AND id IS NOT NULL AND EXISTS (SELECT FROM difference WHERE step IS NOT NULL)
       HAVING count(*) > 0
