@@ -13,6 +13,11 @@ SET default_transaction_isolation = 'read committed';
 SET default_transaction_read_only = off;
 SET default_transaction_deferrable = off;
 
+-- How the server speaks: an error does not end the session, and a warning comes (01000 behind a COMMIT that no standby
+-- has confirmed).
+SET exit_on_error = off;
+SET client_min_messages = notice;
+
 -- How values travel as text.
 SET client_encoding = 'UTF8';
 SET standard_conforming_strings = on;

@@ -355,14 +355,13 @@ static uint64_t connect_deadline(const struct db_session *session) {
     return connect_by_ns < deadline_ns ? connect_by_ns : deadline_ns;
 }
 
-enum db_status db_session_open(struct db_session *session, bool *was_open) {
+static enum db_status session_reopen(struct db_session *session, bool *was_open) {
     uint64_t deadline_ns = connect_deadline(session);
     bool may_connect = !limit_was_met_within(session->db, NANOSECONDS_PER_SECOND);
-    *was_open = session_is_alive(session);
-    while (!*was_open) {
+    for (;;) {
         db_session_close(session);
-        if (db_is_aborted(
-                session->db)) { // the jobs that are left would ask PostgreSQL for a connection each, and leave
+        // After an abort, the jobs that are left would ask PostgreSQL for a connection each, and leave.
+        if (db_is_aborted(session->db)) {
             return DB_AWAY;
         }
         if (may_connect && session_connect(session, deadline_ns)) {
@@ -372,10 +371,17 @@ enum db_status db_session_open(struct db_session *session, bool *was_open) {
         if (!is_limited || !session_take_over(session, deadline_ns)) {
             return DB_AWAY;
         }
-        may_connect = true; // if the session that was given back is closed
         *was_open = session_is_alive(session);
+        if (*was_open) {
+            return DB_OK;
+        }
+        may_connect = true; // the session that was given back is closed
     }
-    return DB_OK;
+}
+
+enum db_status db_session_open(struct db_session *session, bool *was_open) {
+    *was_open = session_is_alive(session);
+    return *was_open ? DB_OK : session_reopen(session, was_open);
 }
 
 enum db_status db_session_open_any_schema(struct db_session *session, bool *was_open) {

@@ -7,6 +7,7 @@ import urllib.parse
 import pytest
 
 from client import together
+from pace import HANG_GUARD, eventually
 
 DEFAULTS = {
     "serializable": {"default_transaction_isolation": "serializable"},
@@ -22,6 +23,7 @@ DEFAULTS = {
     "text": {"array_nulls": "off", "standard_conforming_strings": "off", "DateStyle": "SQL, DMY",
              "IntervalStyle": "sql_standard", "TimeZone": "Asia/Kathmandu", "extra_float_digits": "-15",
              "bytea_output": "escape", "client_encoding": "LATIN1"},
+    "errors": {"exit_on_error": "on", "client_min_messages": "error"},
     "no_index": {"enable_indexscan": "off", "enable_bitmapscan": "off", "enable_indexonlyscan": "off"},
 }
 # Each way at its worst; each default by one way.
@@ -71,7 +73,7 @@ def start_with_defaults(cluster, start_bank):
 def test_the_race_and_its_fix_under_foreign_defaults(start_with_defaults, way, name):
     """The forced vulnerable race ends at -600, and the fix at 200, with a delay longer than any of the timeouts."""
     bank = start_with_defaults(way, DEFAULTS[name], BARRIER_ENABLED="true", DEBUG_DELAY_ENABLED="true", DEBUG_DELAY_MS=300)
-    for strategy, balance in (("vulnerable", -600), ("for_update", 200), ("atomic_update", 200)):
+    for strategy, balance in (("vulnerable", -600), ("for_update", 200), ("repeatable_read", 200)):
         bank.set(strategy=strategy)
         answers = together(lambda: bank.transfer("alice", "bob"), lambda: bank.transfer("alice", "charlie"))
         assert [answer.status for answer in answers] == [200, 200], answers
@@ -81,3 +83,26 @@ def test_the_race_and_its_fix_under_foreign_defaults(start_with_defaults, way, n
     bank.set(strategy="batched", barrier_enabled=False, delay_enabled=False)
     assert bank.transfer("alice", "bob", "1").status == 200
     assert "ERROR" not in bank.log()
+
+
+def test_the_warning_behind_a_commit_under_foreign_defaults(start_with_defaults, cluster, background):
+    """The role hides warnings, and the wait for a synchronous standby is cancelled: the outcome is unknown all the
+    same."""
+    bank = start_with_defaults("role", DEFAULTS["errors"])
+
+    def standby(name):
+        cluster.rows("postgres", "ALTER SYSTEM SET synchronous_standby_names = %s", name)
+        cluster.rows("postgres", "SELECT pg_reload_conf()")
+        eventually(lambda: bank.rows("SHOW synchronous_standby_names")[0]["synchronous_standby_names"] == name, "set")
+
+    standby("nobody")
+    try:
+        answer = background(bank.transfer, "alice", "bob", "1", "for_update")
+
+        def cancelled():
+            bank.rows("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+            return answer.done()
+        eventually(cancelled, "the transfer is answered")
+        assert answer.result(HANG_GUARD).status == 504
+    finally:
+        standby("")
