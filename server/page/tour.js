@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { busy, changeSettings } from "./controls.js";
-import { find, make } from "./dom.js";
+import { find, make, unbroken } from "./dom.js";
 import { race } from "./races.js";
 import { replay, shownRace } from "./stage.js";
 import { afterBarrier, afterFix, afterOne, afterTwo, readingOf } from "./tour_words.js";
@@ -125,7 +125,7 @@ async function act() {
   find("#tour-outcome").textContent = "";
   const said = await busy(() => outcomeOf(step));
   if (STEPS[at] === step) {
-    find("#tour-outcome").textContent = said;
+    find("#tour-outcome").replaceChildren(...unbroken(said));
   }
 }
 

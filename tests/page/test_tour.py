@@ -35,6 +35,7 @@ def test_it_begins_at_the_initial_balances_whatever_the_box_says(bank, page):
     page.click("#tour-act")
     page.until("#tour-outcome", "Both succeeded and alice is at −$600.00. $1600 were spent out of $1000, every time.")
     assert bank.balance("alice") == -600
+    assert page.texts("#tour-outcome .amount-in-text") == ["−$600.00."], "not broken behind its sign"
 
 
 def test_it_races_under_its_own_strategy(bank, page):
