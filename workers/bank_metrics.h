@@ -17,7 +17,6 @@ struct bank_gauges {
     unsigned sessions_in_use;
 };
 
-
 MUST_CHECK struct bank_metrics *bank_metrics_add(struct metrics *metrics);
 void bank_metrics_free(struct bank_metrics *bank);
 
