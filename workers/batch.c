@@ -157,15 +157,14 @@ static void set_outcome(const struct batch *batch, struct transfer_result *resul
     }
 }
 
-// The first `run` of the transfers were in the batch to its end; the others have their outcome.
-static void end_transfers(struct batch_job *job, enum transfer_outcome outcome, size_t run) {
-    struct batch *batch = &job->batch;
-    for (size_t i = 0; i < batch->count; i++) {
-        struct transfer_job *transfer = batch->transfers[i];
+// `run` has the same transfers in another order: the first `run->count` were booked together, the others have an outcome.
+static void end_transfers(struct batch_job *job, const struct batch *run, enum transfer_outcome outcome) {
+    for (size_t i = 0; i < job->batch.count; i++) {
+        struct transfer_job *transfer = run->transfers[i];
         struct transfer_result *result = &transfer->result;
-        result->thread_id = batch->thread_id;
-        if (i < run) {
-            set_outcome(batch, result, outcome);
+        result->thread_id = run->thread_id;
+        if (i < run->count) {
+            set_outcome(run, result, outcome);
         } else {
             result->database = DB_OK;
         }
@@ -185,18 +184,20 @@ bool batch_job_run(struct batch_job *job, struct worker *worker, bool is_patient
     batch->is_patient = is_patient;
     batch->started_ns = clock_monotonic_ns();
     batch_list_accounts(batch);
-    size_t all = batch->count;
     enum transfer_outcome outcome = batch_try_until_decided(batch);
+    struct batch_job *copy = NULL;
     if (outcome == TRANSFER_FAILED && batch->database == DB_NOT_REPRESENTABLE) {
+        copy = batch_job_new(); // the loop may read the count of the original meanwhile
+        copy->batch = *batch;
+        batch = &copy->batch;
         outcome = run_without_unknown(batch);
     }
-    size_t run = batch->count;
-    batch->count = all;
-    if (outcome == TRANSFER_LOCK_TIMED_OUT && !is_patient) {
-        return false;
+    bool booked = outcome != TRANSFER_LOCK_TIMED_OUT || is_patient;
+    if (booked) {
+        end_transfers(job, batch, outcome);
     }
-    end_transfers(job, outcome, run);
-    return true;
+    batch_job_free(copy);
+    return booked;
 }
 
 struct batch_job *batch_job_new(void) {
