@@ -175,21 +175,30 @@ static bool may_repeat(enum http_header header) {
     return header == HTTP_HEADER_LAST_EVENT_ID || header == HTTP_HEADER_USER_AGENT;
 }
 
-// Appends the next line to a list. Where another header has come between, the list moves to the end of what is kept;
-// the copy counts as bytes of headers, so that it is bounded. A tracestate only observes, so its copies count nothing:
-// they are as few as the other headers that are kept.
-static int continue_list(struct http_parser *parser, enum http_header header, struct kept_span *value) {
-    size_t copied = 0;
+// Moves a value behind all that is kept, and the values behind it down, so that nothing grows: a client can let two
+// lists take turns for as many lines as fit the limit.
+static void move_to_end(struct http_parser *parser, struct kept_span *value) {
+    struct text *kept = &parser->kept;
+    size_t offset = value->offset;
+    text_reserve(kept, value->length); // before the source is looked at, because it moves
+    text_append(kept, kept->data + offset, value->length);
+    kept->length -= value->length;
+    memmove(kept->data + offset, kept->data + offset + value->length, kept->length - offset);
+    for (enum http_header header = 0; header < HTTP_HEADER_COUNT; header++) {
+        if (parser->headers[header].present && parser->headers[header].offset > offset) {
+            parser->headers[header].offset -= value->length;
+        }
+    }
+    value->offset = kept->length - value->length;
+}
+
+// Appends the next line to a list.
+static void continue_list(struct http_parser *parser, struct kept_span *value) {
     if (value->offset + value->length != parser->kept.length) {
-        copied = value->length;
-        text_reserve(&parser->kept, copied); // before the source is looked at, because it moves
-        size_t offset = parser->kept.length;
-        text_append(&parser->kept, parser->kept.data + value->offset, copied);
-        value->offset = offset;
+        move_to_end(parser, value);
     }
     keep(parser, value, ",", 1);
     parser->value = value;
-    return header == HTTP_HEADER_TRACESTATE ? HPE_OK : count_header_bytes(parser, copied);
 }
 
 static int on_header_field_complete(llhttp_t *llhttp) {
@@ -209,7 +218,7 @@ static int on_header_field_complete(llhttp_t *llhttp) {
             *value = (struct kept_span){.offset = parser->kept.length, .present = true};
             parser->value = value;
         } else if (is_list(header)) {
-            return continue_list(parser, header, value);
+            continue_list(parser, value);
         } else if (header == HTTP_HEADER_TRACEPARENT) {
             value->length = 0; // two contradict each other, so neither counts; tracing never costs a request
         } else if (!may_repeat(header)) {
