@@ -64,7 +64,7 @@ def send(bank, told, method, path, data=None, **parts):
     """A request on a connection of its own, and its answer."""
     with bank.wire() as wire:
         wire.send_what_is_taken(data or good_request(method, path, **parts))
-        return told.hear(method, path, wire.answer())
+        return told.hear(method, path, wire.answer(method))
 
 
 def on_every_path(bank, told, paths=None, **parts):
@@ -171,8 +171,8 @@ def hear_a_database_that_refuses(bank, told):
     """First a credit that does not fit, then every statement: its tables are gone. The last thing this bank does."""
     bank.set(strategy="vulnerable")
     bank.post("/reset")
-    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('full', 9999999999999.99, 0)")
-    told.hear("POST", "/transfer", bank.transfer(target="full"))
+    bank.rows("UPDATE accounts SET balance = 9999999999999.99 WHERE id = 'bob'")
+    told.hear("POST", "/transfer", bank.transfer(target="bob"))
     bank.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     on_every_path(bank, told, DATABASE)
 
@@ -276,13 +276,8 @@ def told(cluster, tmp_path_factory):
     banks = []
 
     def start(program=None, **settings):
-        original = bank_module.PROGRAM
-        bank_module.PROGRAM = program or original
-        try:
-            log = tmp_path_factory.mktemp("bank") / "log"
-            banks.append(bank_module.Bank(cluster, cluster.new_database(), log, settings))
-        finally:
-            bank_module.PROGRAM = original
+        log = tmp_path_factory.mktemp("bank") / "log"
+        banks.append(bank_module.Bank(cluster, cluster.new_database(), log, settings, program or bank_module.PROGRAM))
         return banks[-1].until_healthy()
 
     try:
