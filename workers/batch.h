@@ -17,6 +17,7 @@ struct batch_account {
     int64_t least;   // of a bet: the balance it must hold for all of them to be covered
     uint32_t writes; // how many of them moved it
     bool found;      // there is such an account
+    bool is_money;   // and its balance is an amount of money, not a NaN that somebody stored
 };
 
 struct batch {

@@ -68,7 +68,7 @@ static void add_accounts(const struct batch *batch, struct sql_array columns[sta
     }
 }
 
-// The rows are the balances that each transfer found: from's, to's.
+// The rows are the balances that each transfer found: from's, to's. All of them are committed. False: nobody knows as what.
 static bool take_bookings(struct batch *batch, const struct db_rows *rows) {
     uint64_t now_ns = clock_monotonic_ns();
     if ((size_t)db_rows_count(rows) != batch->count) {
@@ -81,7 +81,9 @@ static bool take_bookings(struct batch *batch, const struct db_rows *rows) {
         struct transfer_result *result = &batch->transfers[i]->result;
         if (!bank_money_of(rows, (int)i, 0, &result->from_balance_before) ||
             !bank_money_of(rows, (int)i, 1, &result->to_balance_before)) {
-            return false;
+            result->outcome = TRANSFER_OUTCOME_UNKNOWN;
+            result->doubt = DOUBT_BALANCES;
+            continue;
         }
         result->outcome = TRANSFER_SUCCESS;
         result->from_balance_after = result->from_balance_before - request->amount;
@@ -131,6 +133,6 @@ enum transfer_outcome batch_book_if_all_covered(struct batch *batch) {
     }
     bool good = take_bookings(batch, &rows);
     db_rows_free(&rows);
-    batch->doubt = good ? DOUBT_NONE : DOUBT_BALANCES; // it stands, and nobody knows as what
+    batch->doubt = good ? DOUBT_NONE : DOUBT_BALANCES;
     return good ? TRANSFER_SUCCESS : batch_outcome_of(batch, DB_FAILED);
 }

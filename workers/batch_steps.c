@@ -54,9 +54,10 @@ enum transfer_outcome batch_lock_and_read(struct batch *batch) {
     bool good = true;
     for (int row = 0; row < db_rows_count(rows) && good; row++) {
         struct batch_account *account = batch_account_of(batch, db_rows_value(rows, row, 0));
-        good = account != NULL && bank_money_of(rows, row, 1, &account->balance);
+        good = account != NULL;
         if (good) {
             account->found = true;
+            account->is_money = bank_money_of(rows, row, 1, &account->balance);
         }
     }
     db_rows_free(&calls[1].rows);
@@ -140,6 +141,9 @@ static enum transfer_outcome judge(const struct transfer_request *request, const
     }
     if (!to->found) {
         return TRANSFER_UNKNOWN_TO_ACCOUNT;
+    }
+    if (!from->is_money || !to->is_money) {
+        return TRANSFER_FAILED;
     }
     if (from->balance < request->amount) {
         return TRANSFER_INSUFFICIENT_FUNDS;

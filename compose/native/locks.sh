@@ -42,7 +42,7 @@ locks_take() {
 
 # locks_holders FILE: "COMMAND (pid N)" of each process that has a lock on FILE and whose parent has not.
 locks_holders() {
-    local fd pid parent list names=()
+    local fd pid parent command list names=()
     local -A has_lock=()
     for fd in /proc/[0-9]*/fd/*; do
         [[ $fd -ef $1 ]] || continue
@@ -51,7 +51,9 @@ locks_holders() {
     done
     for pid in "${!has_lock[@]}"; do
         parent=$(locks_parent "$pid")
-        [[ -n ${has_lock[${parent:-0}]:-} ]] || names+=("$(locks_command "$pid") (pid $pid)")
+        command=$(locks_command "$pid")
+        # A process without a command line has ended since.
+        [[ -z $command || -n ${has_lock[${parent:-0}]:-} ]] || names+=("$command (pid $pid)")
     done
     ((${#names[@]} > 0)) || names=("another ./lab")
     printf -v list '%s, ' "${names[@]}"
@@ -63,7 +65,7 @@ locks_parent() { sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null 
 # As it was typed, without the shell that runs it.
 locks_command() {
     local words=()
-    mapfile -d '' words <"/proc/$1/cmdline" || true
+    { mapfile -d '' words <"/proc/$1/cmdline"; } 2>/dev/null || true
     [[ ${words[0]:-} != *bash ]] || words=("${words[@]:1}")
     [[ ${words[0]:-} != */lab ]] || words[0]=./lab
     printf '%.120s' "${words[*]}"

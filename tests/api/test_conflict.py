@@ -115,6 +115,25 @@ def test_a_batch_with_a_balance_that_is_no_number(start_bank):
     assert bank.balance("bob") == 501
 
 
+@pytest.mark.parametrize("delay_ms", [0, 1])
+def test_a_balance_that_is_no_number_harms_nobody_else(start_bank, background, delay_ms):
+    """Ten transfers of one batch, by one statement or judged one by one (after a delay): one has the bad account."""
+    bank = start_bank()
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('odd', 'NaN', 0)")
+    bank.set(strategy="batched", delay_enabled=delay_ms > 0, delay_ms=max(delay_ms, 1))
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT 1 FROM accounts WHERE id = 'alice' FOR UPDATE")
+        first = background(bank.transfer, "alice", "bob", "1")  # the others gather behind it
+        bank.until_waiting(1)
+        good = [background(bank.transfer, "alice", "charlie", "1") for _ in range(9)]
+        bad = background(bank.transfer, "alice", "odd", "1")
+        bank.until_waiting(11)
+        session.rollback()
+    assert [each.result(HANG_GUARD).status for each in (first, *good)] == [200] * 10
+    assert_problem(bad.result(HANG_GUARD), 500, 504)
+
+
 @pytest.fixture
 def refusing_commits(bank):
     """PostgreSQL refuses every transfer, but only when it is about to be committed."""
