@@ -1,4 +1,4 @@
-// What a connection answers: whole answers, refusals, and streams of events. Loop thread.
+// The answers of a connection: whole answers, refusals, and streams of events. Loop thread.
 #include "bank_api.h"
 #include "clock.h"
 #include "conn_internal.h"

@@ -1,4 +1,4 @@
-// What conn.c and conn_answer.c share. Loop thread.
+// Shared by conn.c and conn_answer.c. Loop thread.
 #ifndef SERVER_CONN_INTERNAL_H
 #define SERVER_CONN_INTERNAL_H
 

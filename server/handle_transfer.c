@@ -29,7 +29,7 @@ static bool respond_record(struct conn *conn, const struct transfer_job *transfe
     return taken;
 }
 
-// What is known, and what is not, of a transfer whose outcome is unknown.
+// Says which parts of a transfer with an unknown outcome are certain, and which are not.
 static void describe_doubt(const struct transfer_job *transfer, struct text *detail) {
     const struct transfer_request *request = &transfer->request;
     const char *id = request->id;

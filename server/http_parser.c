@@ -13,7 +13,7 @@
 // Memory an idle connection may hold on to, in bytes: enough for small requests to come without an allocation.
 #define KEPT_BETWEEN_REQUESTS 512
 
-// What stands between the request target and the version's digits.
+// The bytes between the request target and the version's digits.
 #define PROTOCOL " HTTP/"
 #define PROTOCOL_LENGTH (sizeof PROTOCOL - 1)
 

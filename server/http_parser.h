@@ -37,7 +37,7 @@ MUST_CHECK struct http_parse_error http_parser_error(const struct http_parser *p
 MUST_CHECK bool http_parser_is_inside_request(const struct http_parser *parser);
 // The head of the request is complete, its body is not.
 MUST_CHECK bool http_parser_has_head(const struct http_parser *parser);
-// Of the request that has begun, or was refused; HTTP_METHOD_OTHER while it is not known.
+// The method of the request that has begun, or was refused; HTTP_METHOD_OTHER while it is not known.
 MUST_CHECK enum http_method http_parser_method(const struct http_parser *parser);
 // True once for a request whose client waits for "100 Continue" before it sends the body.
 MUST_CHECK bool http_parser_take_expectation(struct http_parser *parser);

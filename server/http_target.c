@@ -8,7 +8,7 @@ static bool starts_with_ignoring_case(struct slice text, struct slice prefix) {
 }
 
 // "http://host/path?query", as a proxy would be sent it; its authority beats the Host header (RFC 9112 section 3.2.2).
-// What is behind the authority is left in `target`.
+// Leaves the bytes behind the authority in `target`.
 static const char *read_absolute(struct http_request *request, struct slice *target) {
     static const struct slice http = SLICE_INITIALIZER("http://");
     static const struct slice https = SLICE_INITIALIZER("https://");

@@ -1,4 +1,4 @@
--- What the strategies and the statements need of a session, whatever the role, the database, PGOPTIONS or the
+-- The settings that the strategies and the statements need in a session, whatever the role, the database, PGOPTIONS or the
 -- connection string has set. The program sends it as one simple query when it opens a session. SET needs no snapshot:
 -- under "serializable, read only, deferrable" a SELECT would wait for one. Every setting here exists since
 -- PostgreSQL 14 and may be set by any role; session_setup in statements.sql sets the others.

@@ -81,7 +81,7 @@ SELECT set_config('search_path', quote_ident($1) || ', pg_temp', false),
                         LIKE 'bank-api schema %')
         FROM regexp_matches($2, '^CREATE TABLE IF NOT EXISTS ([a-z_]+)', 'gn') AS found);
 
--- What the scripts in $1 make, and the object that the schema $2 has under each name.
+-- The objects that the scripts in $1 make, and the object that the schema $2 has under each name.
 -- part: lab_object
 WITH object AS (
     SELECT kind, name, identity, catalogue, id, obj_description(id, catalogue) AS comment,
@@ -158,7 +158,7 @@ SELECT set_config('search_path', 'pg_temp', true);
 -- name: schema_reference_end ROLLBACK none
 ROLLBACK TO SAVEPOINT lab_reference;
 
--- What has to be done before the scripts can run, in order: a statement; or NULL and the reason why the scripts must not
+-- The steps before the scripts can run, in order: a statement; or NULL and the reason why the scripts must not
 -- run. No row: nothing.
 -- A column or constraint that differs is either as an older schema.sql made it, and `older` has the step that makes it
 -- anew; or it is not the lab's. A table with the lab's mark may have more: columns that a row can do without, constraints,

@@ -290,7 +290,7 @@ CROSS JOIN LATERAL (
 -- overwrote the row unseen, so there only the order of the writes says which. A write whose commit was known before the
 -- read was sent is none: the read saw it. If the write is not among the records (somebody wrote at psql), there is no row.
 --
--- What a read sees was committed before it, so the missed write was committed after the read: committed_by_us is the
+-- A read sees only what was committed before it, so the missed write was committed after the read: committed_by_us is the
 -- earliest moment by which it certainly was, because the answer to its commit was here, or because the reader's own write,
 -- which waits for the row until the other's commit, was made. The moment of a read is taken just after its snapshot, so
 -- it cannot lie behind that. uncommitted_at_read: the write was made before the read, but not yet committed, so no other

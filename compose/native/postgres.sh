@@ -115,5 +115,5 @@ postgres_unpack() (
         chmod -R a+rX native && rm -rf "$postgres_folder" && mkdir -p "${postgres_folder%/*}" && mv native "$postgres_folder"
 )
 
-# What lies outside .lab.
+# The files outside .lab.
 postgres_remove() { rm -rf "/var/lib/race-lab/$(printf '%s' "$lab_state" | md5sum | cut -c 1-12)".postgres-*; }

@@ -27,7 +27,7 @@ from crowd import Crowd
 from pace import eventually
 from small_disk import small_disk_cluster
 
-# Those whose balances are sums of their transfers, so that every cent can be accounted for.
+# Strategies whose balances are sums of their transfers, so that every cent can be accounted for.
 STRATEGIES = ["vulnerable", "for_update", "atomic_update", "optimistic", "repeatable_read", "serializable",
               "advisory_lock", "batched"]
 AMOUNT = decimal.Decimal("0.01")
