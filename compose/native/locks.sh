@@ -15,7 +15,10 @@ locks_use_checkout() {
     local file=$1/.lab/checkout.lock
     while true; do
         mkdir -p "$1/.lab"
-        { exec 6>>"$file"; } 2>/dev/null || continue
+        if ! { exec 6>>"$file"; } 2>/dev/null; then
+            [[ ! -d $1/.lab ]] || fail "$file cannot be written: give it to $(id -un), or remove it"
+            continue # clean has just removed the folder
+        fi
         if ! flock -s -n 6; then
             say "Waiting for $(locks_holders "$file") to end"
             flock -s 6
@@ -31,6 +34,7 @@ locks_own_checkout() {
     mkdir -p "$1/.lab"
     exec 6>>"$file"
     flock -n 6 || fail "this checkout is in use by $(locks_holders "$file"): end it first, or wait for it"
+    [[ /dev/fd/6 -ef $file ]] || fail "another ./lab clean has just ended: run this one again"
 }
 
 # locks_take DESCRIPTOR FILE: FILE is open as DESCRIPTOR. Waits for the launcher that has the lock.

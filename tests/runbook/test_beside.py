@@ -112,6 +112,15 @@ def test_a_killed_launcher_leaves_no_lock_and_no_server(checkout):
     assert not os.path.exists(f"/proc/{server}") and not checkout.state.exists()
 
 
+def test_a_lock_that_cannot_be_opened_is_one_line(checkout):
+    """A folder of that name stands for every reason, another owner's file above all."""
+    (checkout.state / "checkout.lock").mkdir(parents=True)
+    outcome = checkout.run("demo", "--no-install", timeout=60)
+    shutil.rmtree(checkout.state)
+    assert outcome.returncode == 1, outcome.stdout
+    assert "checkout.lock cannot be written" in outcome.stdout and outcome.stdout.count("\n") == 1
+
+
 def test_clean_stops_a_lab_that_is_up(checkout):
     checkout.up()
     server = int((checkout.state / "bank-api.pid").read_text())
