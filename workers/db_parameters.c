@@ -193,6 +193,14 @@ static char *copy_element(const char *list, size_t place) {
     return copy;
 }
 
+// libpq's own default. An empty element must name it: without a port of its own the host would get the whole list.
+static char *compiled_port(const PQconninfoOption *options) {
+    while (strcmp(options->keyword, "port") != 0) {
+        options++;
+    }
+    return strdup(options->compiled);
+}
+
 static const char *wrong_with_lists(size_t hosts, size_t addresses, size_t ports, size_t count) {
     if (hosts > 0 && addresses > 0 && hosts != addresses) {
         return "host and hostaddr must list equally many";
@@ -216,6 +224,10 @@ static bool read_endpoints(const char *url, const PQconninfoOption *options, str
         endpoint->host = copy_element(hosts, i);
         endpoint->hostaddr = copy_element(addresses, i);
         endpoint->port = copy_element(ports, count_elements(ports) > 1 ? i : 0);
+        if (endpoint->port == NULL && count_elements(ports) > 1) {
+            endpoint->port = compiled_port(options);
+            CHECK(endpoint->port != NULL);
+        }
         if (endpoint->port != NULL && !is_integer(endpoint->port, 1, UINT16_MAX)) {
             wrong = "port must be a number from 1 to 65535";
         } else if (count > 1 && endpoint->host == NULL && endpoint->hostaddr == NULL) {

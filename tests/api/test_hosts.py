@@ -263,3 +263,12 @@ def test_the_end_while_the_collector_has_no_address(start_bank, tmp_path):
         assert bank.transfer("alice", "bob", "1").status == 200
         bank.signal()
         bank.ends_well()
+
+
+@pytest.mark.parametrize("hosts, second", [("127.0.0.1:1,127.0.0.2", "127.0.0.2 port 5432"),
+                                           ("127.0.0.1,127.0.0.2:1", "127.0.0.2 port 1")])
+def test_a_host_without_a_port_has_the_usual_one(start_bank, hosts, second):
+    """libpq makes a list of ports with an empty element; each host is asked at a port of its own."""
+    bank = start_bank(DATABASE_URL=f"postgresql://nobody@{hosts}/bank", ready=False).until_serving()
+    eventually(lambda: "Database unreachable:" in bank.log(), "the log says why")
+    assert second in bank.log() and "could not match" not in bank.log()
