@@ -1,5 +1,5 @@
 // A blocking GET /health. Main thread of a process of its own.
-#include "healthcheck.h"
+#include "server/healthcheck.h"
 
 #include <netdb.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #ifndef SERVER_HEALTHCHECK_H
 #define SERVER_HEALTHCHECK_H
 
-#include "check.h"
-#include "text.h"
+#include "observability/base/check.h"
+#include "observability/base/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>

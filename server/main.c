@@ -1,10 +1,10 @@
 // bank-api: puts the parts together, runs the loop, takes the parts apart. Main thread, which is the loop thread.
-#include "bank_api.h"
-#include "events.h"
-#include "healthcheck.h"
-#include "log.h"
-#include "otlp_resource.h"
-#include "server.h"
+#include "observability/log/log.h"
+#include "observability/otlp/otlp_resource.h"
+#include "server/api/bank_api.h"
+#include "server/events/events.h"
+#include "server/healthcheck.h"
+#include "server/server.h"
 
 #include <fcntl.h>
 #include <malloc.h>

@@ -1,11 +1,11 @@
 // Accepts connections and watches over their deadlines. Loop thread.
-#include "server_internal.h"
+#include "server/server_internal.h"
 
-#include "clock.h"
-#include "conn.h"
-#include "events.h"
-#include "listen_socket.h"
-#include "log.h"
+#include "observability/base/clock.h"
+#include "observability/log/log.h"
+#include "server/events/events.h"
+#include "server/http/conn.h"
+#include "server/http/listen_socket.h"
 
 #include <netdb.h>
 #include <signal.h>

@@ -2,9 +2,9 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
-#include "bank_api.h"
-#include "check.h"
-#include "text.h"
+#include "observability/base/check.h"
+#include "observability/base/text.h"
+#include "server/api/bank_api.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
 #ifndef SERVER_SERVER_INTERNAL_H
 #define SERVER_SERVER_INTERNAL_H
 
-#include "http_limits.h"
-#include "server.h"
+#include "server/http/http_limits.h"
+#include "server/server.h"
 
 enum stop_stage {
     STOP_NOT,      // serving

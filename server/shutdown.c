@@ -5,10 +5,10 @@
 //   draining        readers of events are told; idle connections close as they fall idle; the others end with their answer
 //   forced          the time is over: jobs stop waiting for the database, and their clients get a last answer
 //   closing         no connection, no job: the last handles close, and the loop ends by itself
-#include "conn.h"
-#include "events.h"
-#include "log.h"
-#include "server_internal.h"
+#include "observability/log/log.h"
+#include "server/events/events.h"
+#include "server/http/conn.h"
+#include "server/server_internal.h"
 
 static void stop_after(struct server *server, uint64_t delay_ms, uv_timer_cb next) {
     CHECK(uv_timer_start(&server->stop_timer, next, delay_ms, 0) == 0);

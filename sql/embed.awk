@@ -55,7 +55,7 @@ END {
         print "extern const char sql_session[];\nextern const char sql_views[];\n"
         print "#endif"
     } else {
-        print "#include \"statements.h\"\n"
+        print "#include \"sql/statements.h\"\n"
         print "const struct statement_text statement_texts[STATEMENT_COUNT] = {\n" texts "};"
     }
 }

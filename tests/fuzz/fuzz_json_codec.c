@@ -1,7 +1,7 @@
 // A body is understood or refused with a reason, never both; what was understood can be written and read again.
-#include "json_codec.h"
-#include "money.h"
-#include "problem.h"
+#include "server/http/problem.h"
+#include "server/json/json_codec.h"
+#include "workers/money/money.h"
 
 #include <stdint.h>
 

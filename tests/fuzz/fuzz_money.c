@@ -1,5 +1,5 @@
 // Whatever parses is in range and survives being printed and parsed again.
-#include "money.h"
+#include "workers/money/money.h"
 
 #include <stdint.h>
 

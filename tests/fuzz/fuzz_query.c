@@ -1,5 +1,5 @@
 // A query is taken or has one problem to tell; what was encoded decodes to itself.
-#include "query.h"
+#include "server/http/query.h"
 
 #include <stdint.h>
 

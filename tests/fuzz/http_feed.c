@@ -2,7 +2,7 @@
 // size, so that a sanitizer sees a parser that reads beyond it or keeps a pointer into it.
 #include "http_feed.h"
 
-#include "http_parser.h"
+#include "server/http/http_parser.h"
 
 #include <stdlib.h>
 

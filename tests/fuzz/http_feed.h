@@ -3,8 +3,8 @@
 #ifndef TESTS_FUZZ_HTTP_FEED_H
 #define TESTS_FUZZ_HTTP_FEED_H
 
-#include "check.h"
-#include "text.h"
+#include "observability/base/check.h"
+#include "observability/base/text.h"
 
 #include <stddef.h>
 

@@ -3,7 +3,7 @@
 #ifndef TESTS_OBSERVABILITY_CAPTURE_H
 #define TESTS_OBSERVABILITY_CAPTURE_H
 
-#include "text.h"
+#include "observability/base/text.h"
 
 #include <stdbool.h>
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "capture.h"
-#include "check.h"
+#include "observability/base/check.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "clock.h"
+#include "observability/base/clock.h"
 
 #include <stdio.h>
 #include <time.h>

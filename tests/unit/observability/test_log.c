@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "capture.h"
-#include "log.h"
+#include "observability/log/log.h"
 
 #include <ctype.h>
 #include <errno.h>

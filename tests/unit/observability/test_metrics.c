@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "capture.h"
-#include "metrics.h"
+#include "observability/metrics/metrics.h"
 
 #include <float.h>
 #include <locale.h>

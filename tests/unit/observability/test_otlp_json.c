@@ -6,8 +6,8 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "otlp_json.h"
-#include "otlp_resource.h"
+#include "observability/otlp/otlp_json.h"
+#include "observability/otlp/otlp_resource.h"
 
 static const struct trace_context context = {
     .trace_id = {0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36},

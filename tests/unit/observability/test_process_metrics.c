@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "process_metrics.h"
+#include "observability/metrics/process_metrics.h"
 
 #include <fcntl.h>
 #include <pthread.h>

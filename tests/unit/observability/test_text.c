@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "text.h"
+#include "observability/base/text.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "trace_context.h"
+#include "observability/trace/trace_context.h"
 
 #include <pthread.h>
 #include <stdlib.h>

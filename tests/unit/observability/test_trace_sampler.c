@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "trace_sampler.h"
+#include "observability/trace/trace_sampler.h"
 
 #define TRACES 20000
 

@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "authority.h"
+#include "server/http/authority.h"
 
 static void test_authorities(void **state) {
     (void)state;

@@ -6,8 +6,8 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "config.h"
-#include "strategy.h"
+#include "server/config/config.h"
+#include "workers/transfer/strategy.h"
 
 #include <stdlib.h>
 

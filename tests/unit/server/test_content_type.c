@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "content_type.h"
+#include "server/http/content_type.h"
 
 static bool is_json(const char *type) {
     struct http_request request = {0};

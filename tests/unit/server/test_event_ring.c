@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "event_ring.h"
+#include "server/events/event_ring.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "guard.h"
+#include "server/http/guard.h"
 
 static struct slice slice_or_none(const char *text) {
     return text == NULL ? (struct slice){NULL, 0} : slice_of(text);

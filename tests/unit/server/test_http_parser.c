@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "http_feed.h"
-#include "http_limits.h"
-#include "http_parser.h"
+#include "server/http/http_limits.h"
+#include "server/http/http_parser.h"
 
 #include <dirent.h>
 #include <stdio.h>

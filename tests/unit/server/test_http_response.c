@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "http_response.h"
+#include "server/http/http_response.h"
 
 // 2026-01-31T12:34:56Z
 #define NOW INT64_C(1769862896)

@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "json_codec.h"
+#include "server/json/json_codec.h"
 
 static void assert_transfer(const char *body, const char *from, const char *to, int64_t amount) {
     struct transfer_request request = {0};

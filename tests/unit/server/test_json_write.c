@@ -6,8 +6,8 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "json_codec.h"
-#include "strategy.h"
+#include "server/json/json_codec.h"
+#include "workers/transfer/strategy.h"
 
 #include <jansson.h>
 

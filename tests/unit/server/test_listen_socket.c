@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "listen_socket.h"
+#include "server/http/listen_socket.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "problem.h"
+#include "server/http/problem.h"
 
 static void assert_problem(int status, struct slice detail, const char *expected) {
     struct text out = {0};

@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "query.h"
+#include "server/http/query.h"
 
 #include <stdio.h>
 

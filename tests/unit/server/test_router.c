@@ -6,8 +6,8 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "handlers.h"
-#include "router.h"
+#include "server/api/handlers.h"
+#include "server/api/router.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "batch_writer.h"
+#include "workers/batch/batch_writer.h"
 
 static void booked(struct batch_writer *writer, struct batch_job *batch) {
     (void)writer;

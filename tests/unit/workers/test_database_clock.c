@@ -1,6 +1,6 @@
 // Moments of the database's clock on the program's: clocks that agree, that differ, and that are set.
-#include "clock.h"
-#include "database_clock.h"
+#include "observability/base/clock.h"
+#include "workers/database/database_clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,8 +6,8 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "db.h"
-#include "statement_log.h"
+#include "workers/database/database.h"
+#include "workers/database/statement_log.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -6,8 +6,8 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "bank_limits.h"
-#include "feed.h"
+#include "workers/limits.h"
+#include "workers/transfer/feed.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "clock.h"
-#include "gate.h"
+#include "observability/base/clock.h"
+#include "workers/gate/gate.h"
 
 #include <pthread.h>
 #include <stdio.h>

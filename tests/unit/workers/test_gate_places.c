@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "gate.h"
+#include "workers/gate/gate.h"
 
 #include <malloc.h>
 

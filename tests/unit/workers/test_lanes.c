@@ -6,8 +6,8 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "lanes.h"
-#include "strategy.h"
+#include "workers/pool/lanes.h"
+#include "workers/transfer/strategy.h"
 
 #include <stdio.h>
 

@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "money.h"
+#include "workers/money/money.h"
 
 #define LARGEST INT64_C(999999999999999)         // cents: numeric(15,2)
 #define LARGEST_SUM INT64_C(4611686018427387903) // half of what an int64_t holds

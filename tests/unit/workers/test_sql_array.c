@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "sql_array.h"
+#include "workers/database/sql_array.h"
 
 static void expect(const char *const *values, const char *text) {
     struct sql_array array = {0};

@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "statements.h"
+#include "sql/statements.h"
 
 #include <stdbool.h>
 #include <string.h>

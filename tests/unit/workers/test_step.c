@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "step.h"
+#include "workers/transfer/step.h"
 
 #define MOMENT_US INT64_C(1769862896000000)
 #define MOMENT_NS UINT64_C(5000000000)

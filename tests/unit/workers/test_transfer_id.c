@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "transfer.h"
+#include "workers/transfer/transfer.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,0 +1,75 @@
+// A text that grows: what answers, log lines, metrics pages and JSON are written into.
+// Owned by whoever holds the struct; no locking; any thread.
+#ifndef OBSERVABILITY_BASE_TEXT_H
+#define OBSERVABILITY_BASE_TEXT_H
+
+#include "observability/base/check.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+struct text {
+    char *data;      // NULL until the first append; not NUL-terminated unless text_terminated() is called
+    size_t length;   // bytes used
+    size_t capacity; // bytes allocated
+};
+
+// A piece of somebody else's text; valid as long as its owner says.
+struct slice {
+    const char *data;
+    size_t length;
+};
+
+// clang-format off
+#define SLICE_INITIALIZER(literal) {(literal), sizeof(literal) - 1} // of a static
+// clang-format on
+#define SLICE_LITERAL(literal) ((struct slice)SLICE_INITIALIZER(literal))
+
+MUST_CHECK struct slice slice_of(const char *terminated);
+MUST_CHECK bool slice_equals(struct slice a, struct slice b);
+MUST_CHECK bool slice_equals_ignoring_case(struct slice a, struct slice b); // ASCII only
+MUST_CHECK bool slice_starts_with(struct slice text, struct slice prefix);
+MUST_CHECK bool slice_ends_with(struct slice text, struct slice suffix);
+
+// Makes room for `room` bytes more; never needed before an append, which does it itself.
+void text_reserve(struct text *text, size_t room);
+
+// Inline: an answer is a dozen of these, and of a literal the compiler knows the length.
+static inline void text_append(struct text *text, const char *data, size_t length) {
+    if (length == 0) {
+        return;
+    }
+    if (text->capacity - text->length < length) {
+        text_reserve(text, length);
+    }
+    memcpy(text->data + text->length, data, length);
+    text->length += length;
+}
+
+static inline void text_append_slice(struct text *text, struct slice slice) {
+    text_append(text, slice.data, slice.length);
+}
+
+static inline void text_append_string(struct text *text, const char *terminated) {
+    text_append(text, terminated, strlen(terminated));
+}
+
+void text_append_format(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
+void text_append_format_list(struct text *text, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
+void text_append_unsigned(struct text *text, uint64_t value);
+void text_append_signed(struct text *text, int64_t value);
+MUST_CHECK const char *text_terminated(struct text *text); // adds a NUL behind the text, not counted
+void text_clear(struct text *text);                        // forgets the content, keeps the memory
+void text_free(struct text *text);                         // gives the memory back; the text is empty again
+
+// Bytes of the UTF-8 character at the start of `text` (RFC 3629): 1..4, or 0 when it is empty or not valid UTF-8.
+MUST_CHECK size_t utf8_character_length(struct slice text);
+MUST_CHECK bool slice_is_utf8(struct slice text);
+
+// JSON: a string with its quotes, escaped (RFC 8259 section 7). UTF-8 passes through; a byte that is no part of
+// valid UTF-8 becomes U+FFFD, so that what a client sent can be quoted back to it and stays JSON.
+void text_append_json_string(struct text *text, struct slice value);
+
+#endif

@@ -1,0 +1,79 @@
+// Merges the resource's attributes. Main thread.
+#include "observability/otlp/otlp_resource.h"
+
+#include "observability/base/pair_list.h"
+
+#include <stdlib.h>
+
+#define SERVICE_DEFAULT "bank-api"
+
+struct attribute {
+    struct text key;
+    struct text value;
+};
+
+struct attributes {
+    struct attribute *list;
+    size_t count;
+};
+
+static void set(struct attributes *attributes, struct slice key, struct slice value) {
+    size_t at = 0;
+    while (at < attributes->count &&
+           !slice_equals((struct slice){attributes->list[at].key.data, attributes->list[at].key.length}, key)) {
+        at++;
+    }
+    if (at == attributes->count) {
+        attributes->list = memory_resize(attributes->list, (at + 1) * sizeof attributes->list[0]);
+        attributes->list[at] = (struct attribute){0};
+        text_append_slice(&attributes->list[at].key, key);
+        attributes->count++;
+    }
+    text_clear(&attributes->list[at].value);
+    text_append_slice(&attributes->list[at].value, value);
+}
+
+static bool set_all(struct attributes *attributes, struct slice list) {
+    struct text key = {0};
+    struct text value = {0};
+    bool good = true;
+    while (good && list.length > 0) {
+        good = pair_list_take(&list, &key, &value);
+        if (good) {
+            set(attributes, (struct slice){key.data, key.length}, (struct slice){value.data, value.length});
+        }
+    }
+    text_free(&key);
+    text_free(&value);
+    return good;
+}
+
+static void append_attribute(struct text *out, const struct attribute *attribute) {
+    text_append_string(out, "{\"key\":");
+    text_append_json_string(out, (struct slice){attribute->key.data, attribute->key.length});
+    text_append_string(out, ",\"value\":{\"stringValue\":");
+    text_append_json_string(out, (struct slice){attribute->value.data, attribute->value.length});
+    text_append_string(out, "}}");
+}
+
+bool otlp_resource_append(struct text *out, const char *service, const char *version, const char *attributes) {
+    static const struct slice service_name = SLICE_INITIALIZER("service.name");
+    struct attributes merged = {0};
+    set(&merged, service_name, SLICE_LITERAL(SERVICE_DEFAULT));
+    set(&merged, SLICE_LITERAL("service.version"), slice_of(version));
+    bool good = attributes == NULL || set_all(&merged, slice_of(attributes));
+    if (service != NULL) {
+        set(&merged, service_name, slice_of(service));
+        good = good && slice_is_utf8(slice_of(service));
+    }
+    text_append_string(out, "{\"attributes\":[");
+    for (size_t i = 0; i < merged.count; i++) {
+        text_append_string(out, i == 0 ? "" : ",");
+        append_attribute(out, &merged.list[i]);
+        text_free(&merged.list[i].key);
+        text_free(&merged.list[i].value);
+    }
+    text_append_string(out, "]}");
+    free(merged.list);
+    return good;
+}

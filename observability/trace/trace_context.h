@@ -1,0 +1,39 @@
+// W3C Trace Context (https://www.w3.org/TR/trace-context/, level 1): who a piece of work belongs to.
+// Plain values; any thread.
+#ifndef OBSERVABILITY_TRACE_TRACE_CONTEXT_H
+#define OBSERVABILITY_TRACE_TRACE_CONTEXT_H
+
+#include "observability/base/check.h"
+#include "observability/base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TRACE_ID_BYTES 16
+#define SPAN_ID_BYTES 8
+#define TRACE_ID_HEX (2 * TRACE_ID_BYTES + 1) // with its NUL
+#define SPAN_ID_HEX (2 * SPAN_ID_BYTES + 1)   // with its NUL
+#define TRACEPARENT_LENGTH 56                 // "00-<32 hex>-<16 hex>-<2 hex>" with its NUL
+
+struct trace_context {
+    uint8_t trace_id[TRACE_ID_BYTES];
+    uint8_t span_id[SPAN_ID_BYTES];
+    bool sampled;
+};
+
+// Reads a traceparent header. False, and `out` untouched, for one that must be ignored: version ff, an
+// all-zero or upper-case id, a version 00 that is not exactly 55 characters.
+MUST_CHECK bool trace_context_parse(struct slice traceparent, struct trace_context *out);
+
+// A new trace with random ids (not all zero), and a new span inside the trace of `parent`.
+void trace_context_start(struct trace_context *out, bool sampled);
+void trace_context_child(const struct trace_context *parent, struct trace_context *out);
+
+void trace_context_trace_id(const struct trace_context *context, char out[static TRACE_ID_HEX]);
+void trace_context_span_id(const struct trace_context *context, char out[static SPAN_ID_HEX]);
+void trace_context_traceparent(const struct trace_context *context, char out[static TRACEPARENT_LENGTH]);
+
+// Random bits for ids, unpredictable to nobody's harm: a generator a thread, seeded by the kernel.
+uint64_t random_bits(void);
+
+#endif

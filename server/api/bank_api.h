@@ -1,0 +1,34 @@
+// Everything a handler may need: the program's parts, put together by main.c. Loop thread.
+#ifndef SERVER_API_BANK_API_H
+#define SERVER_API_BANK_API_H
+
+#include "observability/metrics/metrics.h"
+#include "observability/metrics/process_metrics.h"
+#include "observability/otlp/otlp_exporter.h"
+#include "server/api/http_metrics.h"
+#include "server/config/config.h"
+#include "workers/bank/bank_metrics.h"
+#include "workers/pool/database_watch.h"
+#include "workers/pool/pool.h"
+#include "workers/transfer/settings.h"
+
+struct events;
+
+#define BANK_API_VERSION "0.1.0"
+
+struct bank_api {
+    struct config config;
+    struct settings settings; // the one that counts; changed by the admin handlers
+    struct pool *pool;
+    struct events *events;
+    struct database_watch watch;
+    struct metrics *metrics;
+    struct bank_metrics *bank_metrics;
+    struct http_metrics *http_metrics;
+    struct process_metrics *process_metrics;
+    struct otlp_exporter *exporter; // or NULL: traces go nowhere
+    struct metric *spans_exported;
+    struct metric *spans_dropped;
+};
+
+#endif

@@ -1,0 +1,33 @@
+// 503 while it is away, 504 while it is too slow, 500 for what we did not foresee. Loop thread.
+#include "server/api/database_problem.h"
+
+#include "server/api/bank_api.h"
+#include "server/server.h"
+
+void respond_database_problem(struct conn *conn, enum db_status status) {
+    database_watch_heard(&server_api(conn->server)->watch, status);
+    switch (status) {
+    case DB_AWAY:
+    case DB_UNAVAILABLE:
+    case DB_STALE: conn_respond_problem(conn, 503, "The database is unavailable: try again in a moment"); return;
+    case DB_TIMED_OUT:
+        conn_respond_problem(conn, 504, "The database took too long: try again when it is less busy");
+        return;
+    case DB_CONFLICT: conn_respond_problem(conn, 503, "Others were changing the same rows: try again"); return;
+    case DB_NOT_ASKED:
+        conn_respond_problem(conn, 503, "%s, so this request was not run: try again in a moment",
+                             server_is_stopping(conn->server) ? "The server is stopping"
+                                                              : "Too many requests of this kind are waiting");
+        return;
+    case DB_NOT_REPRESENTABLE:
+    case DB_OUT_OF_RANGE:
+    case DB_CONDITION_FAILED:
+    case DB_NULL_REFUSED:
+    case DB_ROLLED_BACK:
+    case DB_FAILED:
+        conn_respond_problem(conn, 500, "The database refused the statement: the server's log has its words");
+        return;
+    case DB_OK: break;
+    }
+    CHECK(false);
+}

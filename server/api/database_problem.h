@@ -1,0 +1,10 @@
+// What a client is told when the database is the trouble. Loop thread.
+#ifndef SERVER_API_DATABASE_PROBLEM_H
+#define SERVER_API_DATABASE_PROBLEM_H
+
+#include "server/http/conn.h"
+#include "workers/database/database.h"
+
+void respond_database_problem(struct conn *conn, enum db_status status);
+
+#endif

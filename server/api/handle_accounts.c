@@ -1,0 +1,142 @@
+// GET /accounts, GET /accounts/{id}, GET /transactions, POST /reset: a job reads or resets, the loop answers.
+#include "server/api/bank_api.h"
+#include "server/api/database_problem.h"
+#include "server/api/handlers.h"
+#include "server/api/parameters.h"
+#include "server/events/events.h"
+#include "server/http/conn.h"
+#include "server/json/json_codec.h"
+
+static void respond_json(struct conn *conn, struct text *body) {
+    conn_respond(conn, &(struct http_response){.status = 200, .body = {body->data, body->length}});
+    text_free(body);
+}
+
+// The connection that waits for a job that has dealt with the database, answered already if that went wrong.
+static struct conn *conn_to_answer(struct job *job) {
+    struct conn *conn = conn_of_job(job);
+    if (conn != NULL && job->database != DB_OK) {
+        respond_database_problem(conn, job->database);
+        conn = NULL;
+    }
+    return conn;
+}
+
+static void submit(struct exchange *exchange, struct job *job, void (*finished)(struct job *job)) {
+    job->finished = finished;
+    conn_expect(exchange->conn, job);
+    pool_submit(exchange->api->pool, job);
+}
+
+static void accounts_finished(struct job *job) {
+    struct accounts_job *accounts = CONTAINER_OF(job, struct accounts_job, job);
+    struct conn *conn = conn_to_answer(job);
+    if (conn != NULL) {
+        struct text body = {0};
+        text_append_string(&body, "{\"accounts\":");
+        json_write_accounts(&body, &accounts->accounts);
+        text_append_string(&body, "}");
+        respond_json(conn, &body);
+    }
+    accounts_job_free(accounts);
+}
+
+void handle_accounts(struct exchange *exchange) {
+    if (parameters_are_absent(exchange)) {
+        submit(exchange, &accounts_job_new(NULL)->job, accounts_finished);
+    }
+}
+
+static void respond_no_account(struct conn *conn, const char *id) {
+    conn_respond_problem(conn, 404, "There is no account \"%s\": GET /accounts lists them", id);
+}
+
+static void account_finished(struct job *job) {
+    struct accounts_job *accounts = CONTAINER_OF(job, struct accounts_job, job);
+    struct conn *conn = conn_to_answer(job);
+    if (conn != NULL && accounts->accounts.count == 0) {
+        respond_no_account(conn, accounts->id);
+    } else if (conn != NULL) {
+        struct text body = {0};
+        json_write_account(&body, &accounts->accounts.accounts[0]);
+        respond_json(conn, &body);
+    }
+    accounts_job_free(accounts);
+}
+
+void handle_account(struct exchange *exchange) {
+    if (!parameters_are_absent(exchange)) {
+        return;
+    }
+    struct text id = {0};
+    bool good = percent_decode(exchange->parameter, false, &id) && slice_is_utf8((struct slice){id.data, id.length});
+    if (!good) {
+        conn_respond_problem(exchange->conn, 400, "The account id in the path is not percent-encoded UTF-8");
+    } else if (id.length > ACCOUNT_ID_MAX) {
+        conn_respond_problem(exchange->conn, 404, "There is no account with an id longer than %d bytes",
+                             ACCOUNT_ID_MAX);
+    } else {
+        struct accounts_job *read = accounts_job_new(text_terminated(&id));
+        read->job.finished = account_finished;
+        conn_expect(exchange->conn, &read->job);
+        pool_submit(exchange->api->pool, &read->job);
+    }
+    text_free(&id);
+}
+
+static void transactions_finished(struct job *job) {
+    struct transactions_job *transactions = CONTAINER_OF(job, struct transactions_job, job);
+    struct conn *conn = conn_to_answer(job);
+    if (conn != NULL) {
+        struct text body = {0};
+        text_append_string(&body, "{\"transactions\":[");
+        for (size_t i = 0; i < transactions->records.count; i++) {
+            text_append_string(&body, i == 0 ? "" : ",");
+            json_write_record(&body, &transactions->records.records[i]);
+        }
+        text_append_string(&body, "]}");
+        respond_json(conn, &body);
+    }
+    transactions_job_free(transactions);
+}
+
+void handle_transactions(struct exchange *exchange) {
+    int64_t limit = TRANSACTIONS_LIMIT_DEFAULT;
+    struct query query;
+    query_parse(&query, exchange->request->query);
+    query_take_integer(&query, "limit", &limit);
+    if (!parameters_are_usable(exchange, &query)) {
+        return;
+    }
+    if (limit < 1 || limit > TRANSACTIONS_LIMIT_MAX) {
+        conn_respond_problem(exchange->conn, 422, "limit must be a whole number from 1 to %d", TRANSACTIONS_LIMIT_MAX);
+        return;
+    }
+    submit(exchange, &transactions_job_new((unsigned)limit)->job, transactions_finished);
+}
+
+static void reset_finished(struct job *job) {
+    struct accounts_job *reset = CONTAINER_OF(job, struct accounts_job, job);
+    struct conn *conn = conn_to_answer(job);
+    if (job->database == DB_OK && !job->ran_in_another) {
+        events_reset(reset->events, &reset->accounts);
+    }
+    if (conn != NULL) {
+        struct text body = {0};
+        text_append_string(&body, "{\"status\":\"reset\",\"accounts\":");
+        json_write_accounts(&body, &reset->accounts);
+        text_append_string(&body, "}");
+        respond_json(conn, &body);
+    }
+    accounts_job_free(reset);
+}
+
+void handle_reset(struct exchange *exchange) {
+    if (parameters_are_absent(exchange)) {
+        struct accounts_job *reset = reset_job_new();
+        reset->events = exchange->api->events;
+        reset->job.finished = reset_finished;
+        conn_expect(exchange->conn, &reset->job);
+        pool_submit(exchange->api->pool, &reset->job);
+    }
+}

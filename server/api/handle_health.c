@@ -1,0 +1,23 @@
+// GET /health: what is known, without asking the database. Loop thread.
+#include "server/api/bank_api.h"
+#include "server/api/handlers.h"
+#include "server/http/conn.h"
+#include "server/http/http_limits.h"
+
+void handle_health(struct exchange *exchange) {
+    static const struct slice ok =
+        SLICE_INITIALIZER("{\"status\":\"ok\",\"service\":\"bank-api\",\"database\":\"ok\"}");
+    static const struct slice unavailable =
+        SLICE_INITIALIZER("{\"status\":\"degraded\",\"service\":\"bank-api\",\"database\":\"unavailable\"}");
+    static const struct slice unreachable =
+        SLICE_INITIALIZER("{\"status\":\"degraded\",\"service\":\"bank-api\",\"database\":\"unreachable\"}");
+    enum database_state state = exchange->api->watch.state;
+    bool ready = state == DATABASE_READY;
+    conn_respond(exchange->conn, &(struct http_response){
+                                     .status = ready ? 200 : 503,
+                                     .body = ready                           ? ok
+                                             : state == DATABASE_UNAVAILABLE ? unavailable
+                                                                             : unreachable,
+                                     .retry_after = ready ? 0 : RETRY_AFTER_SECONDS,
+                                 });
+}

@@ -1,0 +1,67 @@
+// GET /, /docs, /openapi.json and /page/{name}: the files of server/page/, from the program itself. Loop thread.
+#include "observability/base/percent.h"
+#include "server/api/handlers.h"
+#include "server/api/page_assets.h"
+#include "server/api/parameters.h"
+#include "server/http/conn.h"
+
+static const struct page_asset *find_asset(struct slice name) {
+    for (size_t i = 0; i < page_asset_count; i++) {
+        if (slice_equals(name, slice_of(page_assets[i].name))) {
+            return &page_assets[i];
+        }
+    }
+    return NULL;
+}
+
+// Whether the client's copy is this one: If-None-Match is "*" or a list, and a tag in it may be marked as weak.
+static bool client_has(const struct page_asset *asset, struct slice none_match) {
+    if (slice_equals(none_match, slice_of("*"))) {
+        return true;
+    }
+    struct slice tag = slice_of(asset->etag);
+    for (size_t i = 0; i + tag.length <= none_match.length; i++) {
+        if (slice_equals((struct slice){none_match.data + i, tag.length}, tag)) {
+            return true; // the quotes are part of the tag, so it is no part of a longer one
+        }
+    }
+    return false;
+}
+
+static void respond_asset(struct exchange *exchange, struct slice name) {
+    const struct page_asset *asset = find_asset(name);
+    if (asset == NULL) {
+        conn_respond_problem(exchange->conn, 404, "The page has no file \"%.*s\"", (int)name.length, name.data);
+        return;
+    }
+    bool known = client_has(asset, exchange->request->headers[HTTP_HEADER_IF_NONE_MATCH]);
+    conn_respond(exchange->conn, &(struct http_response){
+                                     .status = known ? 304 : 200,
+                                     .content_type = asset->content_type,
+                                     .body = asset->content,
+                                     .page_etag = asset->etag,
+                                 });
+}
+
+// The page reads its own query (a race that was linked to), so none is refused here.
+void handle_page(struct exchange *exchange) {
+    respond_asset(exchange, slice_of("index.html"));
+}
+
+void handle_docs(struct exchange *exchange) {
+    respond_asset(exchange, slice_of("docs.html"));
+}
+
+void handle_openapi(struct exchange *exchange) {
+    respond_asset(exchange, slice_of("openapi.json"));
+}
+
+void handle_page_file(struct exchange *exchange) {
+    struct text name = {0};
+    if (percent_decode(exchange->parameter, false, &name) && slice_is_utf8((struct slice){name.data, name.length})) {
+        respond_asset(exchange, (struct slice){name.data, name.length});
+    } else {
+        conn_respond_problem(exchange->conn, 400, "The name in the path is not percent-encoded UTF-8");
+    }
+    text_free(&name);
+}

@@ -1,0 +1,22 @@
+// GET /strategies: every way to run a transfer, and which one is selected. Loop thread.
+#include "server/api/bank_api.h"
+#include "server/api/handlers.h"
+#include "server/api/parameters.h"
+#include "server/http/conn.h"
+#include "server/json/json_codec.h"
+#include "workers/transfer/strategy.h"
+
+void handle_strategies(struct exchange *exchange) {
+    if (!parameters_are_absent(exchange)) {
+        return;
+    }
+    struct text body = {0};
+    text_append_string(&body, "{\"strategies\":[");
+    for (size_t i = 0; strategies[i] != NULL; i++) {
+        text_append_string(&body, i == 0 ? "" : ",");
+        json_write_strategy(&body, strategies[i], strategies[i] == exchange->api->settings.strategy);
+    }
+    text_append_string(&body, "]}");
+    conn_respond(exchange->conn, &(struct http_response){.status = 200, .body = {body.data, body.length}});
+    text_free(&body);
+}

@@ -1,0 +1,239 @@
+// POST /transfer: from the body to a job, and from the job's outcome to the answer. Loop thread.
+#include "observability/base/clock.h"
+#include "server/api/bank_api.h"
+#include "server/api/handlers.h"
+#include "server/api/parameters.h"
+#include "server/api/transfer_trace.h"
+#include "server/events/events.h"
+#include "server/http/conn.h"
+#include "server/http/content_type.h"
+#include "server/json/json_codec.h"
+#include "server/server.h"
+#include "workers/limits.h"
+#include "workers/transfer/strategy.h"
+
+// False: the client had left.
+static bool respond_record(struct conn *conn, const struct transfer_job *transfer) {
+    struct transfer_record record;
+    struct text body = {0};
+    char traceparent[TRACEPARENT_LENGTH];
+    transfer_record_of(&transfer->request, &transfer->result, &record);
+    json_write_record(&body, &record);
+    trace_context_traceparent(&transfer->request.trace, traceparent);
+    bool taken = conn_respond(conn, &(struct http_response){
+                                        .status = 200,
+                                        .body = {body.data, body.length},
+                                        .traceparent = traceparent,
+                                    });
+    text_free(&body);
+    return taken;
+}
+
+// Says which parts of a transfer with an unknown outcome are certain, and which are not.
+static void describe_doubt(const struct transfer_job *transfer, struct text *detail) {
+    const struct transfer_request *request = &transfer->request;
+    const char *id = request->id;
+    const char *broke = "The connection to the database broke while transfer";
+    switch (transfer->result.doubt) {
+    case DOUBT_WHOLE:
+        text_append_format(detail,
+                           "%s %s was being written, so it may or may not have happened: look for it in GET "
+                           "/transactions before you send it again",
+                           broke, id);
+        return;
+    case DOUBT_DEDUCT:
+        text_append_format(detail,
+                           "%s %s was taking the money from \"%s\", so that may or may not have happened; \"%s\" has "
+                           "not received it. Without a transaction nothing undoes a part: look at the balances before "
+                           "you send it again, and use safe mode",
+                           broke, id, request->from_account, request->to_account);
+        return;
+    case DOUBT_CREDIT:
+        text_append_format(detail,
+                           "%s %s was giving the money to \"%s\", so that may or may not have happened; it was taken "
+                           "from \"%s\". Without a transaction nothing undoes a part: look at the balances before you "
+                           "send it again, and use safe mode",
+                           broke, id, request->to_account, request->from_account);
+        return;
+    case DOUBT_RECORD:
+        text_append_format(
+            detail,
+            "%s %s was being recorded. Both balances have changed, but GET /transactions may lack it: do "
+            "not send it again",
+            broke, id);
+        return;
+    case DOUBT_REFUSAL:
+        text_append_format(detail,
+                           "\"%s\" does not cover the amount, so nothing was transferred. %s %s was being recorded, so "
+                           "GET /transactions may lack the refusal",
+                           request->from_account, broke, id);
+        return;
+    case DOUBT_REPLICATION:
+        text_append_format(detail,
+                           "Transfer %s is committed on this database server, but its wait for the synchronous standby "
+                           "was cancelled, so a failover may lose it: look for it in GET /transactions before you send "
+                           "it again",
+                           id);
+        return;
+    case DOUBT_BALANCES:
+        text_append_format(detail,
+                           "Transfer %s is committed, but the database answered balances that are no amounts of money: "
+                           "look at the balances, and do not send it again",
+                           id);
+        return;
+    case DOUBT_NONE: break;
+    }
+    CHECK(false);
+}
+
+// The writes that stand of a transfer that failed without a transaction.
+static void describe_standing(const struct transfer_job *transfer, struct text *detail) {
+    const struct transfer_request *request = &transfer->request;
+    if (transfer->result.standing == STANDING_BOTH_BALANCES) {
+        text_append_format(
+            detail,
+            "Transfer %s was left half done: the money was moved from \"%s\" to \"%s\", and then the "
+            "database refused its record, so GET /transactions lacks it. Do not send it again. Without a "
+            "transaction nothing undoes a part: use safe mode",
+            request->id, request->from_account, request->to_account);
+        return;
+    }
+    text_append_format(
+        detail,
+        "Transfer %s was left half done: the money was taken from \"%s\" and has not reached \"%s\", "
+        "because the database refused a statement. Without a transaction nothing undoes a part: use safe "
+        "mode",
+        request->id, request->from_account, request->to_account);
+}
+
+// Which balance would leave its range. A step without an account is the write that failed; a safe strategy that writes
+// both balances in one statement has checked that the first one covers the amount.
+static void describe_range(const struct transfer_job *transfer, struct text *detail) {
+    const struct transfer_request *request = &transfer->request;
+    const struct step_list *steps = &transfer->result.steps;
+    const struct step *last = steps->count > 0 ? &steps->steps[steps->count - 1] : NULL;
+    bool failed = last != NULL && last->account == NULL;
+    if (failed && last->kind == STEP_DEDUCT) {
+        text_append_format(detail, "The balance of \"%s\" is too low to take that much from it: send a smaller amount",
+                           request->from_account);
+    } else if ((failed && last->kind == STEP_CREDIT) || request->settings.strategy->safe) {
+        text_append_format(detail, "The balance of \"%s\" cannot hold that much more: send a smaller amount",
+                           request->to_account);
+    } else {
+        text_append_format(detail, "The balance of \"%s\" or of \"%s\" would be out of range: send a smaller amount",
+                           request->from_account, request->to_account);
+    }
+}
+
+// The one place where an outcome becomes a status. `detail` stays empty for those that have a record.
+static int status_of(const struct transfer_job *transfer, struct text *detail) {
+    const struct transfer_request *request = &transfer->request;
+    switch (transfer->result.outcome) {
+    case TRANSFER_SUCCESS:
+    case TRANSFER_INSUFFICIENT_FUNDS: return 200;
+    case TRANSFER_UNKNOWN_FROM_ACCOUNT:
+        text_append_format(detail, "There is no account \"%s\" to take from: GET /accounts lists them",
+                           request->from_account);
+        return 404;
+    case TRANSFER_UNKNOWN_TO_ACCOUNT:
+        text_append_format(detail, "There is no account \"%s\" to give to: GET /accounts lists them",
+                           request->to_account);
+        return 404;
+    case TRANSFER_BALANCE_OUT_OF_RANGE: describe_range(transfer, detail); return 422;
+    case TRANSFER_DATABASE_AWAY:
+        text_append_string(detail, "The database is unavailable; nothing was transferred: try again in a moment");
+        return 503;
+    case TRANSFER_OUTCOME_UNKNOWN: describe_doubt(transfer, detail); return 504;
+    case TRANSFER_HALF_DONE: describe_standing(transfer, detail); return 500;
+    case TRANSFER_LOCK_TIMED_OUT:
+        text_append_format(detail,
+                           "Transfer %s waited too long for a lock, or was cancelled; nothing was transferred: lower "
+                           "the delay, or send fewer at once",
+                           request->id);
+        return 504;
+    case TRANSFER_CONFLICT:
+        text_append_format(detail, "Transfer %s lost against others %d times; nothing was transferred: try again",
+                           request->id, TRANSFER_ATTEMPTS_MAX);
+        return 503;
+    case TRANSFER_QUEUE_FULL:
+        text_append_string(detail, "Too many transfers are waiting; nothing was transferred: try again in a moment");
+        return 503;
+    case TRANSFER_CANCELLED:
+        text_append_string(detail, "The server is stopping; nothing was transferred: try again in a moment");
+        return 503;
+    case TRANSFER_FAILED:
+        text_append_format(detail,
+                           "The database refused transfer %s; nothing was transferred: the server's log has its words",
+                           request->id);
+        return 500;
+    case TRANSFER_GOES_ON: break;
+    }
+    CHECK(false);
+}
+
+// Answers whoever still waits, tells those who follow it, hands the trace on, and lets go of the job.
+static void end_transfer(struct transfer_job *transfer) {
+    struct conn *conn = conn_of_job(&transfer->job);
+    struct text detail = {0};
+    int status = status_of(transfer, &detail);
+    struct slice told = {detail.data, detail.length};
+    bool taken = false;
+    if (conn != NULL) {
+        database_watch_heard(&server_api(conn->server)->watch, transfer->job.database);
+        if (status == 200) {
+            taken = respond_record(conn, transfer);
+        } else {
+            taken = conn_respond_problem_of(conn, status, told, &transfer->request.trace);
+        }
+    }
+    events_transfer_ended(transfer, status, told);
+    text_free(&detail);
+    transfer_trace_end(transfer, taken ? status : 0);
+}
+
+static void transfer_finished(struct job *job) {
+    end_transfer(CONTAINER_OF(job, struct transfer_job, job));
+}
+
+// Who this transfer is, and what it was admitted with.
+static void begin_transfer(const struct exchange *exchange, struct transfer_job *transfer) {
+    struct transfer_request *request = &transfer->request;
+    transfer_new_id(request->id);
+    const struct strategy *named = request->settings.strategy;
+    request->settings = exchange->api->settings;
+    if (named != NULL) {
+        request->settings.strategy = named;
+    }
+    request->received_us = clock_realtime_us();
+    request->received_ns = clock_monotonic_ns();
+    transfer_trace_begin(exchange, transfer);
+    transfer->job.finished = transfer_finished;
+    conn_expect(exchange->conn, &transfer->job);
+    events_admit(exchange->api->events, transfer);
+}
+
+void handle_transfer(struct exchange *exchange) {
+    if (!parameters_are_absent(exchange)) {
+        return;
+    }
+    if (!content_type_is_json(exchange->request)) {
+        conn_respond_problem(exchange->conn, 415, "Send the transfer with Content-Type: application/json");
+        return;
+    }
+    struct transfer_job *transfer = transfer_job_new();
+    struct text problem = {0};
+    int status = json_read_transfer(exchange->request->body, &transfer->request, &problem);
+    if (status != 200) {
+        conn_respond_problem(exchange->conn, status, "%s", text_terminated(&problem));
+        transfer_job_free(transfer);
+        text_free(&problem);
+        return;
+    }
+    begin_transfer(exchange, transfer);
+    switch (pool_submit_transfer(exchange->api->pool, transfer)) {
+    case POOL_ADMITTED: return;
+    case POOL_QUEUE_FULL: transfer->result.outcome = TRANSFER_QUEUE_FULL; break;
+    case POOL_CLOSED: transfer->result.outcome = TRANSFER_CANCELLED; break;
+    }
+    end_transfer(transfer);
+}

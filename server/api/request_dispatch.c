@@ -1,0 +1,94 @@
+// Everything that is asked of a request before its handler sees it. Loop thread.
+#include "server/api/request_dispatch.h"
+
+#include "server/api/router.h"
+#include "server/http/content_type.h"
+#include "server/http/guard.h"
+#include "server/http/problem.h"
+
+#include <stdarg.h>
+
+static void refuse(struct conn *conn, struct http_response response, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static void refuse(struct conn *conn, struct http_response response, const char *format, ...) {
+    struct text body = {0};
+    struct text detail = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    text_append_format_list(&detail, format, arguments);
+    va_end(arguments);
+    problem_write(&body, response.status, (struct slice){detail.data, detail.length}, NULL);
+    response.content_type = PROBLEM_CONTENT_TYPE;
+    response.body = (struct slice){body.data, body.length};
+    (void)conn_respond(conn, &response);
+    text_free(&detail);
+    text_free(&body);
+}
+
+static void refuse_host(struct conn *conn, const struct http_request *request) {
+    if (request->is_https) {
+        conn_respond_problem(conn, 421,
+                             "The request is for https://%.*s, but this connection is not secured: use http://, or add "
+                             "the origin to BANK_API_PUBLIC_ORIGINS",
+                             (int)request->authority.length, request->authority.data);
+        return;
+    }
+    conn_respond_problem(conn, 421,
+                         "The Host \"%.*s\" is not this server's: use localhost, or add the name to "
+                         "BANK_API_ALLOWED_HOSTS",
+                         (int)request->authority.length, request->authority.data);
+}
+
+static void refuse_origin(struct conn *conn, const struct http_request *request) {
+    struct slice origin = request->headers[HTTP_HEADER_ORIGIN];
+    conn_respond_problem(conn, 403,
+                         "The page's origin \"%.*s\" is not the one that the request was sent to, \"%s://%.*s\": use "
+                         "this server's own page, or curl; if the page is behind a proxy, add its origin to "
+                         "BANK_API_PUBLIC_ORIGINS",
+                         (int)origin.length, origin.data, request->is_https ? "https" : "http",
+                         (int)request->authority.length, request->authority.data);
+}
+
+void request_dispatch(struct bank_api *api, struct conn *conn, const struct http_request *request) {
+    const struct guard *guard = &api->config.guard;
+    if (!guard_allows_host(guard, request)) {
+        refuse_host(conn, request);
+        return;
+    }
+    if (slice_equals(request->path, slice_of("*"))) {
+        refuse(conn, (struct http_response){.status = 405, .allow = "GET, HEAD, POST"},
+               "OPTIONS is not answered here: /docs says what is");
+        return;
+    }
+    struct route_match match = router_find(request->method, request->path);
+    conn->route = match.route;
+    if (match.route == NULL) {
+        conn_respond_problem(conn, 404, "There is nothing at %.*s: /docs says what there is", (int)request->path.length,
+                             request->path.data);
+        return;
+    }
+    if (!match.method_allowed) {
+        refuse(conn, (struct http_response){.status = 405, .allow = match.allow}, "%s takes %s", match.route->template,
+               match.allow);
+        return;
+    }
+    if (match.route->method == HTTP_METHOD_POST && !guard_allows_origin(guard, request)) {
+        refuse_origin(conn, request);
+        return;
+    }
+    if (!content_is_plain(request)) {
+        refuse(conn, (struct http_response){.status = 415, .refuses_coding = true},
+               "Send the body as it is, without a Content-Encoding");
+        return;
+    }
+    if (match.route->needs_admin && !guard_allows_admin(guard, request)) {
+        conn_respond_problem(conn, 401, "Send \"Authorization: Bearer <ADMIN_TOKEN>\"");
+        return;
+    }
+    match.route->handle(&(struct exchange){
+        .api = api,
+        .conn = conn,
+        .request = request,
+        .parameter = match.parameter,
+    });
+}

@@ -1,0 +1,224 @@
+// From what happens to events: who is followed, what is told of it, and to whom. Loop thread.
+#include "server/events/events.h"
+
+#include "server/api/bank_api.h"
+#include "server/events/event_ring.h"
+#include "server/events/event_stream.h"
+#include "server/http/conn.h"
+#include "server/http/http_limits.h"
+#include "server/json/json_codec.h"
+#include "server/json/json_events.h"
+#include "workers/transfer/feed.h"
+#include "workers/transfer/transfer_tell.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define TOKEN 1000 // a transfer costs so much of what a millisecond adds one a second of
+
+struct events {
+    uv_loop_t *loop;
+    struct event_ring *ring;
+    struct event_stream *stream;
+    struct feed *feed;
+    const char *trace_url;
+    uint64_t tokens;
+    uint64_t tokens_ms; // loop time at which they were counted
+    uint64_t skipped_transfers;
+    uint64_t skipped_races;
+    uint64_t skipped_ms; // loop time of the last that was skipped
+    struct text data;    // of the event being written
+};
+
+static void on_feed(void *owner);
+
+struct events *events_new(uv_loop_t *loop, struct metrics *metrics, const char *trace_url) {
+    struct events *events = memory_allocate_zeroed(sizeof *events);
+    events->loop = loop;
+    events->ring = event_ring_new();
+    events->stream = event_stream_new(loop, events->ring, metrics);
+    events->feed = feed_new(loop, on_feed, events);
+    events->trace_url = trace_url;
+    events->tokens = (uint64_t)FOLLOWED_AT_ONCE * TOKEN;
+    return events;
+}
+
+void events_leave_loop(struct events *events) {
+    event_stream_leave_loop(events->stream);
+    feed_leave_loop(events->feed);
+}
+
+void events_free(struct events *events) {
+    feed_free(events->feed);
+    event_stream_free(events->stream);
+    event_ring_free(events->ring);
+    text_free(&events->data);
+    free(events);
+}
+
+static struct text *begin(struct events *events) {
+    text_clear(&events->data);
+    return &events->data;
+}
+
+static void tell(struct events *events, const char *name) {
+    struct slice data = {events->data.data, events->data.length};
+    bool under_load = events->skipped_ms != 0 && uv_now(events->loop) - events->skipped_ms < EVENT_LOAD_MEMORY_MS;
+    event_stream_make_room(events->stream, event_ring_threatens(events->ring, data));
+    event_ring_append(events->ring, name, data);
+    event_stream_wake(events->stream, under_load);
+}
+
+// --- What the workers posted ---
+
+static void tell_posted(struct events *events, const struct feed_event *event) {
+    struct text *out = begin(events);
+    switch (event->kind) {
+    case FEED_STEP:
+        json_write_step_event(out, event);
+        tell(events, "step");
+        return;
+    case FEED_BARRIER_ARRIVAL:
+        json_write_barrier_arrival(out, event);
+        tell(events, "barrier_arrival");
+        return;
+    case FEED_BARRIER_RELEASE:
+        json_write_barrier_release(out, event);
+        tell(events, "barrier_release");
+        return;
+    }
+    CHECK(false);
+}
+
+// In the order in which it was posted, and before anything that came later.
+static void drain(struct events *events) {
+    struct feed_event *next;
+    for (struct feed_event *event = feed_take(events->feed); event != NULL; event = next) {
+        next = event->next;
+        tell_posted(events, event);
+        free(event);
+    }
+}
+
+static void on_feed(void *owner) {
+    drain(owner);
+}
+
+// --- Transfers ---
+
+static bool take_token(struct events *events) {
+    uint64_t now = uv_now(events->loop);
+    uint64_t most = (uint64_t)FOLLOWED_AT_ONCE * TOKEN;
+    events->tokens += (now - events->tokens_ms) * FOLLOWED_A_SECOND;
+    events->tokens = events->tokens < most ? events->tokens : most;
+    events->tokens_ms = now;
+    if (events->tokens < TOKEN) {
+        return false;
+    }
+    events->tokens -= TOKEN;
+    return true;
+}
+
+void events_admit(struct events *events, struct transfer_job *transfer) {
+    transfer->events = events;
+    if (event_stream_is_heard(events->stream) && take_token(events)) {
+        transfer->request.feed = events->feed;
+        drain(events);
+        json_write_admitted(begin(events), &transfer->request);
+        tell(events, "admitted");
+    }
+}
+
+void events_transfer_ended(struct transfer_job *transfer, int status, struct slice detail) {
+    struct events *events = transfer->events;
+    if (transfer->request.feed == NULL) {
+        events->skipped_transfers++;
+        events->skipped_races += transfer->result.race_detected;
+        events->skipped_ms = uv_now(events->loop);
+        return;
+    }
+    transfer_tell_steps(&transfer->request, &transfer->result); // those of a batch, and what found no room
+    drain(events);
+    json_write_transfer_event(begin(events), transfer, status, detail, events->trace_url);
+    tell(events, "transfer");
+}
+
+static void tell_skipped(struct events *events) {
+    if (events->skipped_transfers > 0 && event_stream_is_heard(events->stream)) {
+        text_append_format(begin(events), "{\"transfers\":%" PRIu64 ",\"races\":%" PRIu64 "}",
+                           events->skipped_transfers, events->skipped_races);
+        events->skipped_transfers = events->skipped_races = 0;
+        tell(events, "skipped");
+    }
+}
+
+// --- Everything else ---
+
+void events_settings_changed(struct events *events, const struct settings *settings) {
+    drain(events);
+    json_write_settings(begin(events), settings);
+    tell(events, "settings");
+}
+
+void events_reset(struct events *events, const struct account_list *accounts) {
+    struct account_list first = *accounts;
+    first.count = first.count < ACCOUNT_GAUGES_MAX ? first.count : ACCOUNT_GAUGES_MAX;
+    drain(events);
+    struct text *out = begin(events);
+    text_append_string(out, "{\"accounts\":");
+    json_write_accounts(out, &first);
+    text_append_string(out, "}");
+    tell(events, "reset");
+}
+
+void events_sweep(struct events *events) {
+    tell_skipped(events);
+    event_stream_sweep(events->stream);
+}
+
+void events_end(struct events *events) {
+    drain(events);
+    tell_skipped(events);
+    event_stream_end(events->stream);
+}
+
+// --- Readers ---
+
+bool events_are_full(const struct events *events) {
+    return event_stream_is_full(events->stream);
+}
+
+// `id` is where the stream goes on from: for one that resumes, what it had last; so it finds the rest even if this is all
+// it hears.
+static void write_hello(struct text *out, const struct events *events, struct slice id, bool resumed,
+                        const struct settings *settings) {
+    text_append_string(out, "retry: 1000\n\nid: ");
+    text_append_slice(out, id);
+    text_append_format(out, "\nevent: hello\ndata: {\"boot\":\"%s\",\"resumed\":%s,\"heartbeat_ms\":%d,\"settings\":",
+                       event_ring_boot(events->ring), resumed ? "true" : "false", EVENT_HEARTBEAT_MS);
+    json_write_settings(out, settings);
+    text_append_string(out, ",\"version\":\"" BANK_API_VERSION "\"}\n\n");
+}
+
+void events_subscribe(struct events *events, struct conn *conn, struct slice last_id, const struct settings *settings) {
+    struct text first = {0};
+    char newest[EVENT_ID_LENGTH];
+    drain(events);
+    event_ring_newest_id(events->ring, newest);
+    uint64_t position = event_ring_end(events->ring);
+    enum event_resume resume = EVENT_TOO_OLD;
+    if (last_id.length > 0) {
+        resume = event_ring_find(events->ring, last_id, &position);
+    }
+    bool resumes = resume == EVENT_RESUMES;
+    if (!resumes && !event_stream_is_heard(events->stream)) {
+        events->skipped_transfers = events->skipped_races = 0; // while nobody listened: who comes back is told of them
+    }
+    write_hello(&first, events, resumes ? last_id : slice_of(newest), resumes, settings);
+    if (last_id.length > 0 && !resumes) {
+        text_append_format(&first, "event: gap\ndata: {\"reason\":\"%s\"}\n\n",
+                           resume == EVENT_TOO_OLD ? "too_old" : "restarted");
+    }
+    event_stream_add(events->stream, conn, (struct slice){first.data, first.length}, position);
+    text_free(&first);
+}

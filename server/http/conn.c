@@ -1,0 +1,391 @@
+// The life of a connection, from accept to the last close callback. Loop thread.
+#include "server/http/conn_internal.h"
+
+#include "observability/base/clock.h"
+#include "server/api/bank_api.h"
+#include "server/api/http_metrics.h"
+#include "server/api/request_dispatch.h"
+#include "server/events/event_stream.h"
+#include "server/http/http_limits.h"
+#include "server/server.h"
+#include "workers/jobs/job.h"
+
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+// What uv_try_write() left over; its memory lives until the write's callback.
+struct pending_write {
+    uv_write_t write;
+    struct conn *conn;
+    struct text bytes;
+};
+
+static struct conn *conn_of(uv_handle_t *handle) {
+    return CONTAINER_OF(handle, struct conn, tcp);
+}
+
+static void conn_closed(uv_handle_t *handle) {
+    struct conn *conn = conn_of(handle);
+    struct server *server = conn->server;
+    server_remove(server, conn);
+    http_parser_free(conn->parser);
+    text_free(&conn->unparsed);
+    free(conn);
+    server_continue_stopping(server);
+}
+
+void conn_leave_stream(struct conn *conn) {
+    if (conn->reader != NULL) {
+        event_stream_remove(conn->reader);
+        conn->reader = NULL;
+    }
+}
+
+void conn_count_answer(struct conn *conn, int status) {
+    if (conn->is_uncounted) {
+        conn->is_uncounted = false;
+        http_metrics_publish(server_api(conn->server)->http_metrics, conn->route, conn->method, status,
+                             clock_monotonic_ns() - conn->started_ns);
+    }
+}
+
+void conn_close(struct conn *conn) {
+    if (conn->state == CONN_CLOSING) {
+        return;
+    }
+    conn->state = CONN_CLOSING;
+    conn_count_answer(conn, 0);
+    if (conn->job != NULL) {
+        conn->job->owner = NULL; // it ends by itself: a committed transfer stays
+        conn->job = NULL;
+    }
+    conn_leave_stream(conn);
+    uv_close((uv_handle_t *)&conn->tcp, conn_closed);
+}
+
+bool conn_is_reading(const struct conn *conn) {
+    return conn->state == CONN_READING;
+}
+
+bool conn_is_idle(const struct conn *conn) {
+    return conn->state == CONN_READING && !http_parser_is_inside_request(conn->parser);
+}
+
+void conn_enter(struct conn *conn, enum conn_state state, uint64_t allowed_ms) {
+    conn->state = state;
+    conn->deadline_ms = uv_now(conn->tcp.loop) + allowed_ms;
+    conn->received = 0;
+}
+
+static int conn_descriptor(const struct conn *conn) {
+    uv_os_fd_t descriptor = -1;
+    (void)uv_fileno((const uv_handle_t *)&conn->tcp, &descriptor);
+    return descriptor;
+}
+
+// Bytes that the client's system has not acknowledged. libuv's queue alone would stand still for many seconds while
+// megabytes leave the kernel's buffer slowly.
+static size_t conn_unsent(const struct conn *conn) {
+    int queued = 0;
+    (void)ioctl(conn_descriptor(conn), SIOCOUTQ, &queued);
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp) + (size_t)queued;
+}
+
+// Whether enough bytes have left since the last call, in a state that lasts `period_ms` at a time.
+static bool conn_is_taken(struct conn *conn, uint64_t period_ms) {
+    size_t before = conn->unsent;
+    conn->unsent = conn_unsent(conn);
+    return before >= conn->unsent + RATE_MIN * period_ms / 1000;
+}
+
+// A client that sent its FIN may still read. One that has closed its socket answers bytes with a reset, which is here
+// already if it is on this machine.
+static bool conn_was_reset(const struct conn *conn) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    return conn->read_ended && getsockopt(conn_descriptor(conn), SOL_SOCKET, SO_ERROR, &error, &size) == 0 &&
+           error != 0;
+}
+
+static void conn_parse(struct conn *conn, const char *data, size_t length);
+
+static bool conn_is_answering(const struct conn *conn) {
+    return conn->state == CONN_WORKING || conn->state == CONN_WRITING;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
+    (void)suggested;
+    struct conn *conn = conn_of(handle);
+    *buffer = server_read_buffer(conn->server); // what is read is parsed, or copied, before the next read
+    if (conn_is_answering(conn)) {
+        buffer->len -= conn->unparsed.length; // conn_keep() has stopped reading before that is nothing
+    }
+}
+
+// Whether bytes hold more than the empty lines that some clients send behind a body (RFC 9112 section 2.2).
+static bool hold_a_request(const char *data, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (data[i] != '\r' && data[i] != '\n') {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Bytes that come before the answer is out wait for it, unless it is the connection's last.
+static void conn_keep(struct conn *conn, const char *data, size_t length) {
+    bool is_last = !conn->keep_alive ||
+                   (conn->state == CONN_WORKING && !conn->has_more && server_is_stopping(conn->server));
+    if (is_last) {
+        return;
+    }
+    text_append(&conn->unparsed, data, length);
+    conn->has_more = conn->has_more || hold_a_request(data, length);
+    if (conn->unparsed.length >= HTTP_READ_BUFFER) {
+        CHECK(uv_read_stop((uv_stream_t *)&conn->tcp) == 0);
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer) {
+    struct conn *conn = conn_of((uv_handle_t *)stream);
+    if (length == UV_EOF && conn_is_answering(conn)) {
+        conn->read_ended = true; // it sends no more, but may still read its answer
+    } else if (length < 0) {
+        conn_close(conn); // the client is done, or gone
+    } else if (length > 0 && conn->state == CONN_READING) {
+        conn->received += (size_t)length;
+        conn_parse(conn, buffer->base, (size_t)length);
+    } else if (length > 0 && conn_is_answering(conn)) {
+        conn_keep(conn, buffer->base, (size_t)length);
+    }
+}
+
+void conn_read(struct conn *conn) {
+    int status = uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
+    CHECK(status == 0 || status == UV_EALREADY);
+}
+
+// Says that we are done, and lets the client take the answer and leave first: closing at once, with bytes of its
+// still unread, would reset the connection and take the answer with it (RFC 9112 section 9.6).
+static void conn_linger(struct conn *conn) {
+    if (conn->read_ended || shutdown(conn_descriptor(conn), SHUT_WR) != 0) {
+        conn_close(conn);
+        return;
+    }
+    conn_enter(conn, CONN_LINGERING, LINGER_DEADLINE_MS);
+    conn->unsent = conn_unsent(conn);
+    conn_read(conn);
+}
+
+// All bytes that have come are parsed, and no request is complete.
+static void conn_await(struct conn *conn) {
+    if (conn->read_ended) {
+        conn_close(conn);
+    } else if (conn_is_idle(conn) && server_is_draining(conn->server)) {
+        conn_linger(conn);
+    } else {
+        conn_read(conn);
+    }
+}
+
+// The answer is with the client: on to its next request, which may have come already.
+static void conn_answered(struct conn *conn) {
+    if (!conn->keep_alive) {
+        conn_linger(conn);
+        return;
+    }
+    http_parser_next(conn->parser);
+    conn_enter(conn, CONN_READING, IDLE_DEADLINE_MS);
+    if (conn->parsing) {
+        return; // the loop in conn_parse() goes on
+    }
+    struct text unparsed = conn->unparsed;
+    conn->unparsed = (struct text){0};
+    conn_parse(conn, unparsed.data, unparsed.length);
+    text_free(&unparsed);
+}
+
+// The kernel has all of the answer. False: the client is known to have left.
+static bool conn_written(struct conn *conn) {
+    if (conn_was_reset(conn)) {
+        conn_close(conn);
+        return false;
+    }
+    conn_count_answer(conn, conn->status);
+    conn_answered(conn);
+    return true;
+}
+
+static void on_written(uv_write_t *write, int status) {
+    struct pending_write *pending = CONTAINER_OF(write, struct pending_write, write);
+    struct conn *conn = pending->conn;
+    text_free(&pending->bytes);
+    free(pending);
+    if (conn->state == CONN_CLOSING) {
+        return;
+    }
+    if (status == 0) {
+        (void)conn_written(conn);
+    } else {
+        conn_close(conn);
+    }
+}
+
+bool conn_write(struct conn *conn, const char *data, size_t length) {
+    uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)data, (unsigned)length); // libuv only reads it
+    int written = uv_try_write((uv_stream_t *)&conn->tcp, &buffer, 1);
+    if (written == (int)length) {
+        return conn_written(conn);
+    }
+    if (written < 0 && written != UV_EAGAIN) {
+        conn_close(conn);
+        return false;
+    }
+    size_t done = written < 0 ? 0 : (size_t)written;
+    struct pending_write *pending = memory_allocate_zeroed(sizeof *pending);
+    pending->conn = conn;
+    text_append(&pending->bytes, data + done, length - done);
+    conn_enter(conn, CONN_WRITING, WRITE_DEADLINE_MS);
+    buffer = uv_buf_init(pending->bytes.data, (unsigned)pending->bytes.length);
+    CHECK(uv_write(&pending->write, (uv_stream_t *)&conn->tcp, &buffer, 1, on_written) == 0);
+    conn->unsent = conn_unsent(conn);
+    return true;
+}
+
+void conn_client_address(const struct conn *conn, char out[static CLIENT_ADDRESS_LENGTH]) {
+    struct sockaddr_storage address;
+    int size = sizeof address;
+    out[0] = '\0';
+    if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&address, &size) == 0) {
+        (void)uv_ip_name((struct sockaddr *)&address, out, CLIENT_ADDRESS_LENGTH);
+    }
+}
+
+void conn_expect(struct conn *conn, struct job *job) {
+    conn->job = job;
+    job->owner = conn;
+}
+
+struct conn *conn_of_job(struct job *job) {
+    struct conn *conn = job->owner;
+    if (conn != NULL) {
+        conn->job = NULL;
+        job->owner = NULL;
+    }
+    return conn;
+}
+
+static void conn_start_request(struct conn *conn) {
+    const struct http_request *request = http_parser_request(conn->parser);
+    conn_enter(conn, CONN_WORKING, 0); // as long as the work takes
+    conn->keep_alive = request->keep_alive;
+    conn->method = request->method;
+    conn->started_ns = request->started_ns;
+    conn->is_uncounted = true;
+    conn->route = NULL;
+    request_dispatch(server_api(conn->server), conn, request);
+}
+
+static void conn_send_continue(struct conn *conn) {
+    static char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    uv_buf_t buffer = uv_buf_init(line, sizeof line - 1);
+    // An empty send buffer takes 25 bytes; a client that does not get them sends its body after a while anyway.
+    (void)uv_try_write((uv_stream_t *)&conn->tcp, &buffer, 1);
+}
+
+static void conn_parse(struct conn *conn, const char *data, size_t length) {
+    conn->parsing = true;
+    while (length > 0 && conn->state == CONN_READING) {
+        bool was_idle = conn_is_idle(conn);
+        bool had_head = http_parser_has_head(conn->parser);
+        size_t used = 0;
+        switch (http_parser_feed(conn->parser, data, length, &used)) {
+        case HTTP_PARSE_MORE:
+            if ((was_idle && !conn_is_idle(conn)) || had_head != http_parser_has_head(conn->parser)) {
+                conn_enter(conn, CONN_READING, REQUEST_DEADLINE_MS);
+            }
+            if (http_parser_take_expectation(conn->parser)) {
+                conn_send_continue(conn);
+            }
+            break;
+        case HTTP_PARSE_REQUEST:
+            conn->has_more = hold_a_request(data + used, length - used);
+            conn_start_request(conn);
+            break;
+        case HTTP_PARSE_ERROR: {
+            struct http_parse_error error = http_parser_error(conn->parser);
+            used = length;
+            conn_refuse(conn, error.status, error.detail);
+            break;
+        }
+        }
+        data += used;
+        length -= used;
+    }
+    conn->parsing = false;
+    if (conn_is_answering(conn)) {
+        text_append(&conn->unparsed, data, length);
+        if (conn->unparsed.length >= HTTP_READ_BUFFER) {
+            CHECK(uv_read_stop((uv_stream_t *)&conn->tcp) == 0);
+        }
+    } else if (conn->state == CONN_READING) {
+        conn_await(conn);
+    }
+}
+
+void conn_check_deadline(struct conn *conn, uint64_t now_ms) {
+    if (now_ms < conn->deadline_ms) {
+        return;
+    }
+    switch (conn->state) {
+    case CONN_WORKING:
+    case CONN_STREAMING:
+    case CONN_CLOSING: return; // the work is bounded by itself
+    case CONN_READING:
+        if (!http_parser_is_inside_request(conn->parser)) {
+            break;
+        }
+        if (http_parser_has_head(conn->parser) && conn->received >= RATE_MIN * REQUEST_DEADLINE_MS / 1000) {
+            conn_enter(conn, CONN_READING, REQUEST_DEADLINE_MS);
+        } else {
+            conn_refuse(conn, 408,
+                        "The request came too slowly: send its head within 10 seconds, and at least 1 KiB of its body "
+                        "a second");
+        }
+        return;
+    case CONN_WRITING:
+        if (conn_is_taken(conn, WRITE_DEADLINE_MS)) {
+            conn_enter(conn, CONN_WRITING, WRITE_DEADLINE_MS);
+            return;
+        }
+        break;
+    case CONN_LINGERING:
+        if (!server_is_stopping(conn->server) && conn_is_taken(conn, LINGER_DEADLINE_MS)) {
+            conn_enter(conn, CONN_LINGERING, LINGER_DEADLINE_MS);
+            return;
+        }
+        break;
+    }
+    conn_close(conn);
+}
+
+void conn_accept(struct server *server, uv_stream_t *listener) {
+    struct conn *conn = memory_allocate_zeroed(sizeof *conn);
+    conn->server = server;
+    CHECK(uv_tcp_init(listener->loop, &conn->tcp) == 0);
+    conn->parser = http_parser_new();
+    server_add(server, conn);
+    if (uv_accept(listener, (uv_stream_t *)&conn->tcp) != 0) {
+        conn_close(conn);
+        return;
+    }
+    (void)uv_tcp_nodelay(&conn->tcp, 1);
+    conn_enter(conn, CONN_READING, IDLE_DEADLINE_MS);
+    if (server_is_full(server)) {
+        conn_refuse(conn, 503, "All connections are taken: try again in a moment");
+        return;
+    }
+    conn_read(conn);
+}

@@ -1,0 +1,125 @@
+// The answers of a connection: whole answers, refusals, and streams of events. Loop thread.
+#include "observability/base/clock.h"
+#include "server/api/bank_api.h"
+#include "server/http/conn_internal.h"
+#include "server/http/http_limits.h"
+#include "server/http/problem.h"
+#include "server/server.h"
+
+#include <stdarg.h>
+
+bool conn_respond(struct conn *conn, const struct http_response *response) {
+    CHECK(conn->state == CONN_WORKING);
+    struct server *server = conn->server;
+    const struct http_request *request = http_parser_request(conn->parser);
+    // The last answer says so when the program stops; requests that are here already are answered first.
+    conn->keep_alive = conn->keep_alive && (conn->has_more || !server_is_stopping(server));
+    struct http_response_framing framing = {
+        .head_only = conn->method == HTTP_METHOD_HEAD,
+        .keep_alive = conn->keep_alive,
+        .http_1_0 = request->minor_version == 0,
+        .now_s = server_now_s(server),
+    };
+    conn->status = response->status;
+    struct text *out = server_write_buffer(server);
+    http_response_write(response, &framing, out);
+    return conn_write(conn, out->data, out->length);
+}
+
+void conn_respond_problem(struct conn *conn, int status, const char *format, ...) {
+    struct text detail = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    text_append_format_list(&detail, format, arguments);
+    va_end(arguments);
+    (void)conn_respond_problem_of(conn, status, (struct slice){detail.data, detail.length}, NULL);
+    text_free(&detail);
+}
+
+bool conn_respond_problem_of(struct conn *conn, int status, struct slice detail, const struct trace_context *trace) {
+    struct text body = {0};
+    char traceparent[TRACEPARENT_LENGTH];
+    if (trace != NULL) {
+        trace_context_traceparent(trace, traceparent);
+    }
+    problem_write(&body, status, detail, trace);
+    bool taken = conn_respond(conn, &(struct http_response){
+                                        .status = status,
+                                        .content_type = PROBLEM_CONTENT_TYPE,
+                                        .body = {body.data, body.length},
+                                        .traceparent = trace == NULL ? NULL : traceparent,
+                                        .retry_after = status == 503 ? RETRY_AFTER_SECONDS : 0,
+                                        .asks_for_token = status == 401,
+                                    });
+    text_free(&body);
+    return taken;
+}
+
+bool conn_stream(struct conn *conn, struct event_reader *reader, struct slice first) {
+    CHECK(conn->state == CONN_WORKING);
+    struct server *server = conn->server;
+    struct text *out = server_write_buffer(server);
+    http_response_write(&(struct http_response){.status = 200, .content_type = "text/event-stream", .streams = true},
+                        &(struct http_response_framing){.now_s = server_now_s(server)}, out);
+    text_append_slice(out, first);
+    http_parser_next(conn->parser);
+    conn->reader = reader;
+    conn_enter(conn, CONN_STREAMING, 0);
+    int buffer = EVENT_SOCKET_BUFFER;
+    (void)uv_send_buffer_size((uv_handle_t *)&conn->tcp, &buffer); // what a slow reader may hold of the kernel's memory
+    conn_read(conn);                                               // to notice that it leaves
+    size_t taken;
+    if (!conn_stream_write(conn, &(struct slice){out->data, out->length}, 1, &taken)) {
+        return false;
+    }
+    if (taken < out->length) {
+        conn_close(conn); // an empty socket takes more than this
+        return false;
+    }
+    conn_count_answer(conn, 200);
+    return true;
+}
+
+bool conn_stream_write(struct conn *conn, const struct slice *pieces, size_t count, size_t *taken) {
+    uv_buf_t buffers[2];
+    CHECK(count <= 2);
+    for (size_t i = 0; i < count; i++) {
+        buffers[i] = uv_buf_init((char *)(uintptr_t)pieces[i].data, (unsigned)pieces[i].length);
+    }
+    int written = uv_try_write((uv_stream_t *)&conn->tcp, buffers, (unsigned)count);
+    *taken = written < 0 ? 0 : (size_t)written;
+    if (written < 0 && written != UV_EAGAIN) {
+        conn_close(conn);
+        return false;
+    }
+    return true;
+}
+
+void conn_stream_end(struct conn *conn, struct slice last) {
+    conn_leave_stream(conn);
+    conn->keep_alive = false;
+    (void)conn_write(conn, last.data, last.length);
+}
+
+void conn_refuse(struct conn *conn, int status, const char *detail) {
+    struct text body = {0};
+    problem_write(&body, status, slice_of(detail), NULL);
+    struct http_response response = {.status = status,
+                                     .content_type = PROBLEM_CONTENT_TYPE,
+                                     .body = {body.data, body.length},
+                                     .retry_after = status == 503 ? RETRY_AFTER_SECONDS : 0};
+    conn->method = http_parser_method(conn->parser);
+    struct http_response_framing framing = {
+        .head_only = conn->method == HTTP_METHOD_HEAD,
+        .now_s = server_now_s(conn->server),
+    };
+    conn->route = NULL;
+    conn->started_ns = clock_monotonic_ns();
+    conn->is_uncounted = true;
+    conn->status = status;
+    struct text *out = server_write_buffer(conn->server);
+    http_response_write(&response, &framing, out);
+    text_free(&body);
+    conn->keep_alive = false;
+    (void)conn_write(conn, out->data, out->length);
+}

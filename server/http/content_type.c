@@ -1,0 +1,124 @@
+// Media types, as far as they matter here. Loop thread.
+#include "server/http/content_type.h"
+
+static struct slice trim(struct slice text) {
+    while (text.length > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
+        text = (struct slice){text.data + 1, text.length - 1};
+    }
+    while (text.length > 0 && (text.data[text.length - 1] == ' ' || text.data[text.length - 1] == '\t')) {
+        text.length--;
+    }
+    return text;
+}
+
+// Cuts the part before the next `separator` off the front of `rest`. A separator between quotes is none.
+static struct slice next_part(struct slice *rest, char separator) {
+    bool quoted = false;
+    size_t end = 0;
+    while (end < rest->length && (quoted || rest->data[end] != separator)) {
+        if (rest->data[end] == '"') {
+            quoted = !quoted;
+        } else if (quoted && rest->data[end] == '\\') {
+            end++;
+        }
+        end++;
+    }
+    end = end < rest->length ? end : rest->length;
+    struct slice part = {rest->data, end};
+    size_t taken = end < rest->length ? end + 1 : end;
+    *rest = (struct slice){rest->data + taken, rest->length - taken};
+    return trim(part);
+}
+
+bool content_type_is_json(const struct http_request *request) {
+    struct slice type = request->headers[HTTP_HEADER_CONTENT_TYPE];
+    return type.data != NULL && slice_equals_ignoring_case(next_part(&type, ';'), slice_of("application/json"));
+}
+
+bool content_is_plain(const struct http_request *request) {
+    struct slice codings = request->headers[HTTP_HEADER_CONTENT_ENCODING];
+    while (codings.length > 0) {
+        struct slice coding = next_part(&codings, ',');
+        if (coding.length > 0 && !slice_equals_ignoring_case(coding, slice_of("identity"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+#define WEIGHT_FULL 1000
+
+// "0", "0.25", "1.000" in thousandths (RFC 9110 section 12.4.2); another text counts as 0.
+static int weight_of(struct slice text) {
+    if (text.length == 0 || text.length > 5 || (text.data[0] != '0' && text.data[0] != '1') ||
+        (text.length > 1 && text.data[1] != '.')) {
+        return 0;
+    }
+    int weight = (text.data[0] - '0') * WEIGHT_FULL;
+    int unit = WEIGHT_FULL / 10;
+    for (size_t i = 2; i < text.length; i++, unit /= 10) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return 0;
+        }
+        weight += (text.data[i] - '0') * unit;
+    }
+    return weight <= WEIGHT_FULL ? weight : 0;
+}
+
+// A format of the metrics, as it is offered.
+struct offer {
+    struct slice type;
+    struct slice family; // the range of all its subtypes
+    struct slice version;
+};
+
+// How closely a media range names the offer: 0, not at all; 1, as anything; 2, by its family; 3, by its type; 4, and its
+// version.
+static int closeness_of(struct slice range, const struct offer *offer, int *weight) {
+    struct slice type = next_part(&range, ';');
+    int closeness = slice_equals_ignoring_case(type, offer->type)     ? 3
+                    : slice_equals_ignoring_case(type, offer->family) ? 2
+                    : slice_equals(type, slice_of("*/*"))             ? 1
+                                                                      : 0;
+    *weight = WEIGHT_FULL;
+    while (range.length > 0) {
+        struct slice value = next_part(&range, ';');
+        struct slice name = next_part(&value, '=');
+        if (value.length >= 2 && value.data[0] == '"' && value.data[value.length - 1] == '"') {
+            value = (struct slice){value.data + 1, value.length - 2};
+        }
+        if (slice_equals_ignoring_case(name, slice_of("q"))) {
+            *weight = weight_of(value);
+        } else if (closeness == 3 && slice_equals_ignoring_case(name, slice_of("version"))) {
+            closeness = slice_equals(value, offer->version) ? 4 : 0;
+        }
+    }
+    return closeness;
+}
+
+// The weight of the closest range.
+static int accepted_weight(struct slice accept, const struct offer *offer, int *closeness) {
+    int best = 0;
+    *closeness = 0;
+    while (accept.length > 0) {
+        int weight;
+        int close = closeness_of(next_part(&accept, ','), offer, &weight);
+        if (close > *closeness || (close > 0 && close == *closeness && weight > best)) {
+            *closeness = close;
+            best = weight;
+        }
+    }
+    return best;
+}
+
+bool accepts_openmetrics(const struct http_request *request) {
+    static const struct offer openmetrics = {SLICE_INITIALIZER("application/openmetrics-text"),
+                                             SLICE_INITIALIZER("application/*"), SLICE_INITIALIZER("1.0.0")};
+    static const struct offer text = {SLICE_INITIALIZER("text/plain"), SLICE_INITIALIZER("text/*"),
+                                      SLICE_INITIALIZER("0.0.4")};
+    struct slice accept = request->headers[HTTP_HEADER_ACCEPT];
+    int how;
+    int wanted_text = accepted_weight(accept, &text, &how);
+    int wanted = accepted_weight(accept, &openmetrics, &how);
+    return wanted > wanted_text || (wanted > 0 && wanted == wanted_text && how >= 3);
+}

@@ -1,0 +1,450 @@
+// llhttp's callbacks, which may be handed a span in pieces, and the limits they count. Loop thread.
+#include "server/http/http_parser.h"
+
+#include "observability/base/clock.h"
+#include "server/http/http_limits.h"
+#include "server/http/http_target.h"
+
+#include <llhttp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER_NAME_MAX 24 // longer names are none of ours
+// Memory an idle connection may hold on to, in bytes: enough for small requests to come without an allocation.
+#define KEPT_BETWEEN_REQUESTS 512
+
+// The bytes between the request target and the version's digits.
+#define PROTOCOL " HTTP/"
+#define PROTOCOL_LENGTH (sizeof PROTOCOL - 1)
+
+#define BODY_TOO_LONG "The body is longer than 64 KiB"
+
+// A piece of parser->kept; an offset, because the text moves while it grows.
+struct kept_span {
+    size_t offset;
+    size_t length;
+    bool present;
+};
+
+struct http_parser {
+    llhttp_t llhttp; // first: its callbacks recover the parser from it
+    struct http_request request;
+    struct http_parse_error error;
+    struct text kept; // target, values of known headers, body: empty between requests
+    struct kept_span target;
+    struct kept_span headers[HTTP_HEADER_COUNT];
+    struct kept_span body;
+    const char *protocol_start; // in the bytes being fed: where the name of the protocol begins, or goes on
+    char protocol[PROTOCOL_LENGTH];
+    size_t protocol_length;
+    bool has_version;
+    char header_name[HEADER_NAME_MAX];
+    size_t header_name_length;
+    struct kept_span *value; // of the header being read; NULL: not one of ours
+    size_t header_bytes;
+    bool inside_request;
+    bool has_method;
+    bool headers_complete;
+    bool complete;
+    bool expects_continue;
+};
+
+static_assert(offsetof(struct http_parser, llhttp) == 0, "parser_of() casts");
+
+static struct http_parser *parser_of(llhttp_t *llhttp) {
+    return (struct http_parser *)llhttp;
+}
+
+static int refuse(struct http_parser *parser, int status, const char *detail) {
+    parser->error = (struct http_parse_error){status, detail};
+    return HPE_USER;
+}
+
+static void keep(struct http_parser *parser, struct kept_span *span, const char *data, size_t length) {
+    if (!span->present) {
+        *span = (struct kept_span){.offset = parser->kept.length, .present = true};
+    }
+    text_append(&parser->kept, data, length);
+    span->length += length;
+}
+
+static struct slice kept_slice(const struct http_parser *parser, const struct kept_span *span) {
+    if (!span->present) {
+        return (struct slice){NULL, 0};
+    }
+    return (struct slice){parser->kept.data + span->offset, span->length};
+}
+
+// Without the white space behind it, which is no part of a value (RFC 9112 section 5); llhttp takes that before it.
+static struct slice header_value(const struct http_parser *parser, enum http_header header) {
+    struct slice value = kept_slice(parser, &parser->headers[header]);
+    while (value.length > 0 && (value.data[value.length - 1] == ' ' || value.data[value.length - 1] == '\t')) {
+        value.length--;
+    }
+    return value;
+}
+
+static int on_message_begin(llhttp_t *llhttp) {
+    struct http_parser *parser = parser_of(llhttp);
+    parser->inside_request = true;
+    parser->request.started_ns = clock_monotonic_ns();
+    return HPE_OK;
+}
+
+static int on_method_complete(llhttp_t *llhttp) {
+    parser_of(llhttp)->has_method = true;
+    return HPE_OK;
+}
+
+static int on_url(llhttp_t *llhttp, const char *data, size_t length) {
+    struct http_parser *parser = parser_of(llhttp);
+    if (parser->target.length + length > HTTP_URL_MAX) {
+        return refuse(parser, 414, "The request target is longer than 8 KiB: shorten it");
+    }
+    keep(parser, &parser->target, data, length);
+    parser->protocol_start = data + length;
+    return HPE_OK;
+}
+
+// llhttp does not pass the protocol's name on, and takes RTSP and ICE too.
+static void keep_protocol(struct http_parser *parser, const char *end) {
+    for (const char *at = parser->protocol_start; at < end; at++) {
+        if (parser->protocol_length < PROTOCOL_LENGTH) {
+            parser->protocol[parser->protocol_length] = *at;
+        }
+        parser->protocol_length++;
+    }
+    parser->protocol_start = end;
+}
+
+static int on_version(llhttp_t *llhttp, const char *data, size_t length) {
+    struct http_parser *parser = parser_of(llhttp);
+    (void)length;
+    if (parser->has_version) {
+        return HPE_OK; // the rest of its digits
+    }
+    parser->has_version = true;
+    keep_protocol(parser, data);
+    if (parser->protocol_length != PROTOCOL_LENGTH || memcmp(parser->protocol, PROTOCOL, PROTOCOL_LENGTH) != 0) {
+        return refuse(parser, 400, "The protocol must be HTTP: end the request line with HTTP/1.1");
+    }
+    return HPE_OK;
+}
+
+static int count_header_bytes(struct http_parser *parser, size_t length) {
+    parser->header_bytes += length;
+    if (parser->header_bytes > HTTP_HEADERS_MAX) {
+        return refuse(parser, 431, "The headers are longer than 16 KiB in all: send fewer or shorter ones");
+    }
+    return HPE_OK;
+}
+
+static int on_header_field(llhttp_t *llhttp, const char *data, size_t length) {
+    struct http_parser *parser = parser_of(llhttp);
+    for (size_t i = 0; i < length && parser->header_name_length < HEADER_NAME_MAX; i++) {
+        parser->header_name[parser->header_name_length++] = data[i];
+    }
+    return count_header_bytes(parser, length);
+}
+
+static const struct slice header_names[HTTP_HEADER_COUNT] = {
+    [HTTP_HEADER_ACCEPT] = SLICE_INITIALIZER("accept"),
+    [HTTP_HEADER_AUTHORIZATION] = SLICE_INITIALIZER("authorization"),
+    [HTTP_HEADER_CONTENT_ENCODING] = SLICE_INITIALIZER("content-encoding"),
+    [HTTP_HEADER_CONTENT_TYPE] = SLICE_INITIALIZER("content-type"),
+    [HTTP_HEADER_EXPECT] = SLICE_INITIALIZER("expect"),
+    [HTTP_HEADER_HOST] = SLICE_INITIALIZER("host"),
+    [HTTP_HEADER_IF_NONE_MATCH] = SLICE_INITIALIZER("if-none-match"),
+    [HTTP_HEADER_LAST_EVENT_ID] = SLICE_INITIALIZER("last-event-id"),
+    [HTTP_HEADER_ORIGIN] = SLICE_INITIALIZER("origin"),
+    [HTTP_HEADER_TRACEPARENT] = SLICE_INITIALIZER("traceparent"),
+    [HTTP_HEADER_TRACESTATE] = SLICE_INITIALIZER("tracestate"),
+    [HTTP_HEADER_TRANSFER_ENCODING] = SLICE_INITIALIZER("transfer-encoding"),
+    [HTTP_HEADER_USER_AGENT] = SLICE_INITIALIZER("user-agent"),
+};
+
+// Lists, which may come on several lines (RFC 9110 section 5.3).
+static bool is_list(enum http_header header) {
+    return header == HTTP_HEADER_ACCEPT || header == HTTP_HEADER_CONTENT_ENCODING ||
+           header == HTTP_HEADER_IF_NONE_MATCH || header == HTTP_HEADER_TRACESTATE;
+}
+
+// Headers that decide nothing: the first of several counts. All others must be sent once, because two of them are two
+// readings of one request.
+static bool may_repeat(enum http_header header) {
+    return header == HTTP_HEADER_LAST_EVENT_ID || header == HTTP_HEADER_USER_AGENT;
+}
+
+// Moves a value behind all that is kept, and the values behind it down, so that nothing grows: a client can let two
+// lists take turns for as many lines as fit the limit.
+static void move_to_end(struct http_parser *parser, struct kept_span *value) {
+    struct text *kept = &parser->kept;
+    size_t offset = value->offset;
+    text_reserve(kept, value->length); // before the source is looked at, because it moves
+    text_append(kept, kept->data + offset, value->length);
+    kept->length -= value->length;
+    memmove(kept->data + offset, kept->data + offset + value->length, kept->length - offset);
+    for (enum http_header header = 0; header < HTTP_HEADER_COUNT; header++) {
+        if (parser->headers[header].present && parser->headers[header].offset > offset) {
+            parser->headers[header].offset -= value->length;
+        }
+    }
+    value->offset = kept->length - value->length;
+}
+
+// Appends the next line to a list.
+static void continue_list(struct http_parser *parser, struct kept_span *value) {
+    if (value->offset + value->length != parser->kept.length) {
+        move_to_end(parser, value);
+    }
+    keep(parser, value, ",", 1);
+    parser->value = value;
+}
+
+static int on_header_field_complete(llhttp_t *llhttp) {
+    struct http_parser *parser = parser_of(llhttp);
+    struct slice name = {parser->header_name, parser->header_name_length};
+    parser->header_name_length = 0;
+    parser->value = NULL;
+    if (parser->headers_complete) {
+        return HPE_OK; // a trailer changes nothing
+    }
+    for (enum http_header header = 0; header < HTTP_HEADER_COUNT; header++) {
+        if (!slice_equals_ignoring_case(name, header_names[header])) {
+            continue;
+        }
+        struct kept_span *value = &parser->headers[header];
+        if (!value->present) {
+            *value = (struct kept_span){.offset = parser->kept.length, .present = true};
+            parser->value = value;
+        } else if (is_list(header)) {
+            continue_list(parser, value);
+        } else if (header == HTTP_HEADER_TRACEPARENT) {
+            value->length = 0; // two contradict each other, so neither counts; tracing never costs a request
+        } else if (!may_repeat(header)) {
+            return refuse(parser, 400,
+                          "A header that must be sent once was sent twice (Host, Content-Type, "
+                          "Authorization, Expect, Origin or Transfer-Encoding)");
+        }
+        break;
+    }
+    return HPE_OK;
+}
+
+static int on_header_value(llhttp_t *llhttp, const char *data, size_t length) {
+    struct http_parser *parser = parser_of(llhttp);
+    if (parser->value != NULL) {
+        keep(parser, parser->value, data, length);
+    }
+    return count_header_bytes(parser, length);
+}
+
+static int on_header_value_complete(llhttp_t *llhttp) {
+    return count_header_bytes(parser_of(llhttp), sizeof ": \r\n" - 1);
+}
+
+static int check_framing(struct http_parser *parser) {
+    struct slice encoding = header_value(parser, HTTP_HEADER_TRANSFER_ENCODING);
+    bool is_http_1_0 = parser->llhttp.http_minor == 0;
+    if (!parser->has_version) {
+        return refuse(parser, 400, "The request line must end with HTTP/1.1");
+    }
+    if (parser->llhttp.http_major != 1 || parser->llhttp.http_minor > 1) {
+        return refuse(parser, 505, "Only HTTP/1.0 and HTTP/1.1 are spoken here");
+    }
+    if (parser->llhttp.method == HTTP_CONNECT) {
+        return refuse(parser, 501, "This server builds no tunnels: CONNECT is for proxies");
+    }
+    if (encoding.data != NULL && (is_http_1_0 || !slice_equals_ignoring_case(encoding, slice_of("chunked")))) {
+        return refuse(parser, 400, "The only Transfer-Encoding understood here is \"chunked\", in HTTP/1.1");
+    }
+    if (!is_http_1_0 && !parser->headers[HTTP_HEADER_HOST].present) {
+        return refuse(parser, 400, "HTTP/1.1 needs a Host header");
+    }
+    if (parser->llhttp.content_length > HTTP_BODY_MAX && encoding.data == NULL) {
+        return refuse(parser, 413, BODY_TOO_LONG);
+    }
+    return HPE_OK;
+}
+
+static int on_headers_complete(llhttp_t *llhttp) {
+    struct http_parser *parser = parser_of(llhttp);
+    parser->headers_complete = true;
+    int verdict = check_framing(parser);
+    if (verdict != HPE_OK) {
+        return verdict;
+    }
+    struct slice expect = header_value(parser, HTTP_HEADER_EXPECT);
+    if (expect.data != NULL && parser->llhttp.http_minor > 0) {
+        if (!slice_equals_ignoring_case(expect, slice_of("100-continue"))) {
+            return refuse(parser, 417, "The only expectation understood here is \"100-continue\"");
+        }
+        bool has_body = parser->llhttp.content_length > 0 || (parser->llhttp.flags & F_CHUNKED) != 0;
+        parser->expects_continue = has_body;
+    }
+    return HPE_OK;
+}
+
+static int on_body(llhttp_t *llhttp, const char *data, size_t length) {
+    struct http_parser *parser = parser_of(llhttp);
+    parser->expects_continue = false; // it did not wait
+    if (parser->body.length + length > HTTP_BODY_MAX) {
+        return refuse(parser, 413, BODY_TOO_LONG);
+    }
+    keep(parser, &parser->body, data, length);
+    return HPE_OK;
+}
+
+// Refused by its announcement, not after 64 KiB of it.
+static int on_chunk_header(llhttp_t *llhttp) {
+    struct http_parser *parser = parser_of(llhttp);
+    if (llhttp->content_length > HTTP_BODY_MAX - parser->body.length) {
+        return refuse(parser, 413, BODY_TOO_LONG);
+    }
+    return HPE_OK;
+}
+
+static int on_chunk_extension(llhttp_t *llhttp, const char *data, size_t length) {
+    (void)data;
+    return count_header_bytes(parser_of(llhttp), length);
+}
+
+static enum http_method method_of(uint8_t method) {
+    switch (method) {
+    case HTTP_GET: return HTTP_METHOD_GET;
+    case HTTP_HEAD: return HTTP_METHOD_HEAD;
+    case HTTP_POST: return HTTP_METHOD_POST;
+    default: return HTTP_METHOD_OTHER;
+    }
+}
+
+static int on_message_complete(llhttp_t *llhttp) {
+    struct http_parser *parser = parser_of(llhttp);
+    struct http_request *request = &parser->request;
+    request->method = method_of(llhttp->method);
+    request->minor_version = llhttp->http_minor;
+    request->keep_alive = llhttp_should_keep_alive(llhttp) == 1;
+    for (enum http_header header = 0; header < HTTP_HEADER_COUNT; header++) {
+        request->headers[header] = header_value(parser, header);
+    }
+    request->body = kept_slice(parser, &parser->body);
+    const char *problem = http_target_read(request, kept_slice(parser, &parser->target),
+                                           llhttp->method == HTTP_OPTIONS);
+    if (problem != NULL) {
+        return refuse(parser, 400, problem);
+    }
+    parser->complete = true;
+    parser->inside_request = false;
+    return HPE_PAUSED; // one request at a time; the rest of the bytes waits
+}
+
+static const llhttp_settings_t callbacks = {
+    .on_message_begin = on_message_begin,
+    .on_method_complete = on_method_complete,
+    .on_url = on_url,
+    .on_version = on_version,
+    .on_header_field = on_header_field,
+    .on_header_field_complete = on_header_field_complete,
+    .on_header_value = on_header_value,
+    .on_header_value_complete = on_header_value_complete,
+    .on_headers_complete = on_headers_complete,
+    .on_body = on_body,
+    .on_chunk_header = on_chunk_header,
+    .on_chunk_extension_name = on_chunk_extension,
+    .on_chunk_extension_value = on_chunk_extension,
+    .on_message_complete = on_message_complete,
+};
+
+struct http_parser *http_parser_new(void) {
+    struct http_parser *parser = memory_allocate_zeroed(sizeof *parser);
+    llhttp_init(&parser->llhttp, HTTP_REQUEST, &callbacks);
+    return parser;
+}
+
+void http_parser_free(struct http_parser *parser) {
+    text_free(&parser->kept);
+    free(parser);
+}
+
+enum http_parse_result http_parser_feed(struct http_parser *parser, const char *data, size_t length, size_t *used) {
+    const char *at = data;
+    const char *end = data + length;
+    parser->protocol_start = data;
+    llhttp_errno_t verdict = llhttp_execute(&parser->llhttp, at, length);
+    while (verdict == HPE_PAUSED_UPGRADE) {
+        // An Upgrade that we do not do: RFC 9110 section 7.8 lets us carry on as if it had not been asked for.
+        at = llhttp_get_error_pos(&parser->llhttp);
+        llhttp_resume_after_upgrade(&parser->llhttp);
+        verdict = llhttp_execute(&parser->llhttp, at, (size_t)(end - at));
+    }
+    *used = verdict == HPE_OK ? length : (size_t)(llhttp_get_error_pos(&parser->llhttp) - data);
+    if (verdict == HPE_OK) {
+        if (parser->target.present && !parser->has_version) {
+            keep_protocol(parser, end);
+        }
+        return HTTP_PARSE_MORE;
+    }
+    if (verdict == HPE_PAUSED && parser->complete) {
+        return HTTP_PARSE_REQUEST;
+    }
+    if (verdict == HPE_PAUSED_H2_UPGRADE) {
+        (void)refuse(parser, 505, "HTTP/2 is not spoken here: use HTTP/1.1");
+    }
+    if (parser->error.status == 0) {
+        (void)refuse(parser, 400, "The bytes are no well-formed HTTP/1.1 request");
+        const char *reason = llhttp_get_error_reason(&parser->llhttp);
+        if (reason != NULL && reason[0] != '\0') {
+            parser->error.detail = reason;
+        }
+    }
+    return HTTP_PARSE_ERROR;
+}
+
+const struct http_request *http_parser_request(const struct http_parser *parser) {
+    CHECK(parser->complete);
+    return &parser->request;
+}
+
+struct http_parse_error http_parser_error(const struct http_parser *parser) {
+    CHECK(parser->error.status != 0);
+    return parser->error;
+}
+
+bool http_parser_is_inside_request(const struct http_parser *parser) {
+    return parser->inside_request;
+}
+
+bool http_parser_has_head(const struct http_parser *parser) {
+    return parser->headers_complete && !parser->complete;
+}
+
+enum http_method http_parser_method(const struct http_parser *parser) {
+    return parser->has_method ? method_of(parser->llhttp.method) : HTTP_METHOD_OTHER;
+}
+
+bool http_parser_take_expectation(struct http_parser *parser) {
+    bool expects = parser->expects_continue;
+    parser->expects_continue = false;
+    return expects;
+}
+
+void http_parser_next(struct http_parser *parser) {
+    CHECK(parser->complete);
+    llhttp_resume(&parser->llhttp);
+    if (parser->kept.capacity > KEPT_BETWEEN_REQUESTS) {
+        text_free(&parser->kept);
+    } else {
+        text_clear(&parser->kept);
+    }
+    parser->target = (struct kept_span){0};
+    parser->body = (struct kept_span){0};
+    memset(parser->headers, 0, sizeof parser->headers);
+    parser->request = (struct http_request){0};
+    parser->header_bytes = 0;
+    parser->protocol_length = 0;
+    parser->has_version = false;
+    parser->has_method = false;
+    parser->headers_complete = false;
+    parser->complete = false;
+    parser->expects_continue = false;
+}

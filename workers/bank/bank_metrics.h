@@ -1,0 +1,38 @@
+// The bank's own metrics: what the transfers, the gates and the database sessions measured. Loop thread.
+#ifndef WORKERS_BANK_BANK_METRICS_H
+#define WORKERS_BANK_BANK_METRICS_H
+
+#include "observability/metrics/metrics.h"
+#include "workers/bank/bank.h"
+#include "workers/database/statement_log.h"
+#include "workers/transfer/transfer.h"
+
+struct bank_metrics; // handles into a registry, which must outlive them
+
+struct bank_gauges {
+    unsigned transfers_running;
+    unsigned transfers_queued;
+    unsigned barrier_waiting;
+    unsigned sessions_idle;
+    unsigned sessions_in_use;
+};
+
+MUST_CHECK struct bank_metrics *bank_metrics_add(struct metrics *metrics);
+void bank_metrics_free(struct bank_metrics *bank);
+
+// Once a transfer, when it is over.
+void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct transfer_request *request,
+                                   const struct transfer_result *result);
+// Each run once, however often it is called.
+void bank_metrics_publish_statements(struct bank_metrics *bank, struct statement_log *log);
+
+// At a scrape.
+void bank_metrics_set_gauges(struct bank_metrics *bank, const struct bank_gauges *gauges);
+// Whether /health says "ok" of the database.
+void bank_metrics_set_available(struct bank_metrics *bank, bool available);
+void bank_metrics_set_balances(struct bank_metrics *bank, const struct account_list *accounts);
+// `known` is false while the database is away: then there is no such series.
+void bank_metrics_set_money_drift(struct bank_metrics *bank, bool known, int64_t cents);
+void bank_metrics_set_settings(struct bank_metrics *bank, const struct settings *settings);
+
+#endif

@@ -1,0 +1,242 @@
+// Reads the races. Worker threads.
+#include "workers/bank/bank_races.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// The columns of a race, and behind them, in a list, those of the totals.
+enum race_column {
+    RACE_ID,
+    RACE_IDS,
+    RACE_TRANSFERS,
+    RACE_ACCOUNT,
+    RACE_AT,
+    RACE_STRATEGIES,
+    RACE_VERDICT,
+    RACE_LOWEST,
+    RACE_SUCCEEDED,
+    RACE_REFUSED,
+    TOTAL_TRANSFERS,
+    TOTAL_RACED_TRANSFERS,
+    TOTAL_DOUBLE_SPENDS,
+    TOTAL_LOST_UPDATES,
+    TOTAL_DRIFT
+};
+
+// Behind the columns of a record: which race it belongs to.
+enum { MEMBER_RESET = 16, MEMBER_RACE };
+
+static void copy(char *out, size_t size, const struct db_rows *rows, int row, int column) {
+    (void)snprintf(out, size, "%s", db_rows_value(rows, row, column));
+}
+
+static int64_t integer_of(const struct db_rows *rows, int row, int column) {
+    return strtoll(db_rows_value(rows, row, column), NULL, 10);
+}
+
+static uint64_t count_of(const struct db_rows *rows, int row, enum race_column column) {
+    return strtoull(db_rows_value(rows, row, (int)column), NULL, 10);
+}
+
+// Words parted by spaces into an array of texts of `size` bytes each; how many it took.
+static size_t take_words(const char *words, char *out, size_t size, size_t most) {
+    size_t count = 0;
+    while (*words != '\0' && count < most) {
+        size_t length = strcspn(words, " ");
+        (void)snprintf(out + count++ * size, size, "%.*s", (int)length, words);
+        words += length + (words[length] == ' ');
+    }
+    return count;
+}
+
+static bool take_race(const struct db_rows *rows, int row, struct race *out) {
+    copy(out->id, sizeof out->id, rows, row, RACE_ID);
+    out->id_count = take_words(db_rows_value(rows, row, RACE_IDS), out->ids[0], sizeof out->ids[0], RACE_IDS_MAX);
+    out->transfer_count = count_of(rows, row, RACE_TRANSFERS);
+    copy(out->account, sizeof out->account, rows, row, RACE_ACCOUNT);
+    copy(out->at, sizeof out->at, rows, row, RACE_AT);
+    out->strategy_count = take_words(db_rows_value(rows, row, RACE_STRATEGIES), out->strategies[0],
+                                     sizeof out->strategies[0], RACE_STRATEGIES_MAX);
+    copy(out->verdict, sizeof out->verdict, rows, row, RACE_VERDICT);
+    out->succeeded = count_of(rows, row, RACE_SUCCEEDED);
+    out->refused = count_of(rows, row, RACE_REFUSED);
+    return bank_money_of(rows, row, RACE_LOWEST, &out->lowest_balance);
+}
+
+enum db_status bank_read_races(struct db_session *session, unsigned limit, struct race_list *out) {
+    *out = (struct race_list){0};
+    char limit_text[16];
+    (void)snprintf(limit_text, sizeof limit_text, "%u", limit);
+    const char *values[] = {limit_text};
+    struct db_rows rows;
+    enum db_status status = db_execute(session, STATEMENT_READ_RACES, values, 1, &rows);
+    if (status != DB_OK) {
+        return status;
+    }
+    bool good = db_rows_count(&rows) > 0 && bank_sum_of(&rows, 0, TOTAL_DRIFT, &out->totals.money_drift);
+    if (good) {
+        out->totals.transfers = count_of(&rows, 0, TOTAL_TRANSFERS);
+        out->totals.raced_transfers = count_of(&rows, 0, TOTAL_RACED_TRANSFERS);
+        out->totals.double_spends = count_of(&rows, 0, TOTAL_DOUBLE_SPENDS);
+        out->totals.lost_updates = count_of(&rows, 0, TOTAL_LOST_UPDATES);
+        out->count = db_rows_is_null(&rows, 0, RACE_ID) ? 0 : (size_t)db_rows_count(&rows);
+    }
+    out->races = memory_allocate_zeroed((out->count + 1) * sizeof *out->races);
+    for (size_t i = 0; i < out->count && good; i++) {
+        good = take_race(&rows, (int)i, &out->races[i]);
+    }
+    db_rows_free(&rows);
+    if (!good) {
+        race_list_free(out);
+    }
+    return good ? DB_OK : DB_FAILED;
+}
+
+// --- One race ---
+
+static bool take_steps(const struct db_rows *rows, struct race_detail *out) {
+    out->step_count = (size_t)db_rows_count(rows);
+    out->steps = memory_allocate_zeroed((out->step_count + 1) * sizeof *out->steps);
+    for (int row = 0; row < (int)out->step_count; row++) {
+        struct race_step *told = &out->steps[row];
+        struct told_step *step = &told->step;
+        copy(told->transfer_id, sizeof told->transfer_id, rows, row, 0);
+        copy(step->name, sizeof step->name, rows, row, 1);
+        copy(step->account, sizeof step->account, rows, row, 2);
+        step->has_value = !db_rows_is_null(rows, row, 3);
+        step->at_us = integer_of(rows, row, 4);
+        step->took_us = integer_of(rows, row, 5);
+        step->parties = (uint32_t)integer_of(rows, row, 6);
+        copy(step->outcome, sizeof step->outcome, rows, row, 7);
+        step->committed_at_us = integer_of(rows, row, 8); // SQL's NULL reads as 0
+        if (step->has_value && !bank_money_of(rows, row, 3, &step->value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool take_missed(const struct db_rows *rows, struct race_detail *out) {
+    out->missed_count = (size_t)db_rows_count(rows);
+    out->missed = memory_allocate_zeroed((out->missed_count + 1) * sizeof *out->missed);
+    bool good = true;
+    for (int row = 0; row < (int)out->missed_count && good; row++) {
+        struct missed_write *missed = &out->missed[row];
+        copy(missed->reader, sizeof missed->reader, rows, row, 0);
+        missed->read_at_us = integer_of(rows, row, 1);
+        copy(missed->writer, sizeof missed->writer, rows, row, 3);
+        missed->written_at_us = integer_of(rows, row, 4);
+        copy(missed->account, sizeof missed->account, rows, row, 6);
+        missed->committed_by_us = integer_of(rows, row, 7);
+        missed->uncommitted_at_read = db_rows_value(rows, row, 8)[0] == 't';
+        good = bank_money_of(rows, row, 2, &missed->value_read) && bank_money_of(rows, row, 5, &missed->value_written);
+    }
+    return good;
+}
+
+static void take_waits(const struct db_rows *rows, struct race_detail *out) {
+    out->wait_count = (size_t)db_rows_count(rows);
+    out->waits = memory_allocate_zeroed((out->wait_count + 1) * sizeof *out->waits);
+    for (int row = 0; row < (int)out->wait_count; row++) {
+        struct lock_wait *wait = &out->waits[row];
+        copy(wait->waiter, sizeof wait->waiter, rows, row, 0);
+        copy(wait->step, sizeof wait->step, rows, row, 1);
+        copy(wait->holder, sizeof wait->holder, rows, row, 2);
+        wait->from_us = integer_of(rows, row, 3);
+        wait->to_us = integer_of(rows, row, 4);
+    }
+}
+
+static bool take_members(const struct db_rows *rows, struct transfer_record_list *out) {
+    out->count = (size_t)db_rows_count(rows);
+    out->records = memory_allocate_zeroed((out->count + 1) * sizeof *out->records);
+    bool good = true;
+    for (size_t i = 0; i < out->count && good; i++) {
+        good = bank_record_of(rows, (int)i, &out->records[i]);
+    }
+    return good;
+}
+
+// The records of the race. Begins the transaction: what is read next is of the same moment, for a race that grows old in
+// between has members that the others no longer know.
+static enum db_status begin_with_members(struct db_session *session, const char *transfer_id, struct db_rows *members) {
+    char most[16];
+    (void)snprintf(most, sizeof most, "%d", RACE_TRANSFERS_MAX);
+    const char *values[] = {transfer_id, most};
+    struct db_call calls[] = {
+        {.statement = STATEMENT_BEGIN_READING},
+        {.statement = STATEMENT_KEEP_LOG},
+        {.statement = STATEMENT_READ_RACE, .values = values, .value_count = 2, .keep_rows = true},
+    };
+    enum db_status status = db_execute_all(session, calls, sizeof calls / sizeof calls[0]);
+    *members = calls[2].rows;
+    return status;
+}
+
+// What there is to say of the members, in one round trip.
+static enum db_status read_story(struct db_session *session, const struct db_rows *members, struct race_detail *out) {
+    const char *reset = db_rows_value(members, 0, MEMBER_RESET);
+    const char *of_race[] = {reset, db_rows_value(members, 0, MEMBER_RACE)};
+    struct sql_array ids = {0};
+    for (size_t i = 0; i < out->transfers.count; i++) {
+        sql_array_add(&ids, out->transfers.records[i].id);
+    }
+    const char *of_members[] = {reset, sql_array_end(&ids)};
+    struct db_call calls[] = {
+        {.statement = STATEMENT_READ_RACE_SUMMARY, .values = of_race, .value_count = 2, .keep_rows = true},
+        {.statement = STATEMENT_READ_RACE_STEPS, .values = of_members, .value_count = 2, .keep_rows = true},
+        {.statement = STATEMENT_READ_MISSED_WRITES, .values = of_members, .value_count = 2, .keep_rows = true},
+        {.statement = STATEMENT_READ_LOCK_WAITS, .values = of_members, .value_count = 2, .keep_rows = true},
+    };
+    size_t count = sizeof calls / sizeof calls[0];
+    enum db_status status = db_execute_all(session, calls, count);
+    text_free(&ids.text);
+    if (status != DB_OK) {
+        return status;
+    }
+    bool good = db_rows_count(&calls[0].rows) == 1 && take_race(&calls[0].rows, 0, &out->race) &&
+                take_steps(&calls[1].rows, out) && take_missed(&calls[2].rows, out);
+    take_waits(&calls[3].rows, out);
+    for (size_t i = 0; i < count; i++) {
+        db_rows_free(&calls[i].rows);
+    }
+    return good ? DB_OK : DB_FAILED;
+}
+
+static enum db_status take_race_of(struct db_session *session, const struct db_rows *members, struct race_detail *out) {
+    if (!take_members(members, &out->transfers)) {
+        return DB_FAILED;
+    }
+    return out->transfers.count == 0 ? DB_OK : read_story(session, members, out);
+}
+
+enum db_status bank_read_race(struct db_session *session, const char *transfer_id, struct race_detail *out) {
+    *out = (struct race_detail){0};
+    struct db_rows members;
+    enum db_status status = begin_with_members(session, transfer_id, &members);
+    if (status == DB_OK) {
+        status = take_race_of(session, &members, out);
+    }
+    db_rows_free(&members);
+    if (db_execute(session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) { // it has only read: nothing to commit
+        db_session_close(session);
+    }
+    if (status != DB_OK) {
+        race_detail_free(out);
+    }
+    return status;
+}
+
+void race_list_free(struct race_list *list) {
+    free(list->races);
+    *list = (struct race_list){0};
+}
+
+void race_detail_free(struct race_detail *detail) {
+    transfer_record_list_free(&detail->transfers);
+    free(detail->steps);
+    free(detail->missed);
+    free(detail->waits);
+    *detail = (struct race_detail){0};
+}

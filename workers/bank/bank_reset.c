@@ -1,0 +1,85 @@
+// Everything back to the initial state. Worker threads.
+#include "workers/bank/bank.h"
+
+#include "sql/statements.h"
+
+#include <unistd.h>
+
+// Those that book in one wrong statement take the rows in whatever order: PostgreSQL may end the circle here.
+#define RESET_ATTEMPTS_MAX 5
+#define RESET_PAUSE_US 5000 // for those it gave way to
+
+static const enum statement reset_deleting[] = {
+    STATEMENT_BEGIN,     STATEMENT_RESET_LOCK_TABLES, STATEMENT_RESET_LOCK_ADVISORY, STATEMENT_RESET_LOCK,
+    STATEMENT_RESET_LOG, STATEMENT_RESET_FORGET,      STATEMENT_RESET_ACCOUNTS,      STATEMENT_COUNT};
+
+static const enum statement reset_truncating[] = {
+    STATEMENT_BEGIN,          STATEMENT_RESET_LOCK_TABLES, STATEMENT_RESET_LOCK_ADVISORY,
+    STATEMENT_RESET_LOCK,     STATEMENT_RESET_LOCK_LOG,    STATEMENT_RESET_KEEP,
+    STATEMENT_RESET_TRUNCATE, STATEMENT_RESET_FORGET,      STATEMENT_RESET_ACCOUNTS,
+    STATEMENT_COUNT};
+
+static enum db_status log_has_grown(struct db_session *session, bool *out) {
+    struct db_rows rows;
+    enum db_status status = db_execute(session, STATEMENT_LOG_HAS_GROWN, NULL, 0, &rows);
+    if (status == DB_OK) {
+        *out = db_rows_value(&rows, 0, 0)[0] == 't';
+        db_rows_free(&rows);
+    }
+    return status;
+}
+
+// Read before the COMMIT: what is answered is the reset, not what came after it.
+static enum db_status read_and_commit(struct db_session *session, struct account_list *out) {
+    enum db_status status = bank_read_accounts(session, out);
+    if (status == DB_OK) {
+        status = db_execute(session, STATEMENT_COMMIT, NULL, 0, NULL);
+        if (status != DB_OK) {
+            account_list_free(out);
+        }
+    }
+    return status;
+}
+
+// `last` becomes the step at which it ended.
+static enum db_status attempt(struct db_session *session, const enum statement *steps, enum statement *last,
+                              struct account_list *out) {
+    enum db_status status = DB_OK;
+    for (; status == DB_OK && *steps != STATEMENT_COUNT; steps++) {
+        *last = *steps;
+        status = db_execute(session, *steps, NULL, 0, NULL);
+    }
+    if (status == DB_OK) {
+        status = read_and_commit(session, out);
+    }
+    if (status != DB_OK && db_execute(session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) {
+        db_session_close(session);
+    }
+    return status;
+}
+
+static enum db_status attempt_until_decided(struct db_session *session, const enum statement *steps,
+                                            enum statement *last, struct account_list *out) {
+    enum db_status status = attempt(session, steps, last, out);
+    for (unsigned attempts = 1; status == DB_CONFLICT && attempts < RESET_ATTEMPTS_MAX; attempts++) {
+        (void)usleep(RESET_PAUSE_US);
+        status = attempt(session, steps, last, out);
+    }
+    return status;
+}
+
+enum db_status bank_reset(struct db_session *session, struct account_list *out) {
+    *out = (struct account_list){0};
+    bool has_grown = false;
+    enum db_status status = log_has_grown(session, &has_grown);
+    if (status != DB_OK) {
+        return status;
+    }
+    enum statement last = STATEMENT_BEGIN;
+    status = attempt_until_decided(session, has_grown ? reset_truncating : reset_deleting, &last, out);
+    // Somebody is at the log, or we may not truncate it.
+    if (status != DB_OK && (last == STATEMENT_RESET_LOCK_LOG || last == STATEMENT_RESET_TRUNCATE)) {
+        status = attempt_until_decided(session, reset_deleting, &last, out);
+    }
+    return status;
+}

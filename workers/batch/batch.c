@@ -1,0 +1,209 @@
+// Runs a batch: its accounts, the attempts, and every transfer's end. Worker threads.
+#include "workers/batch/batch.h"
+
+#include "observability/base/clock.h"
+#include "workers/batch/batch_internal.h"
+#include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int compare_accounts(const void *left, const void *right) {
+    return strcmp(((const struct batch_account *)left)->id, ((const struct batch_account *)right)->id);
+}
+
+static void batch_list_accounts(struct batch *batch) {
+    size_t named = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct transfer_request *request = &batch->transfers[i]->request;
+        batch->accounts[named++] = (struct batch_account){.id = request->from_account};
+        batch->accounts[named++] = (struct batch_account){.id = request->to_account};
+    }
+    qsort(batch->accounts, named, sizeof batch->accounts[0], compare_accounts);
+    batch->account_count = 0;
+    for (size_t i = 0; i < named; i++) {
+        if (i == 0 || compare_accounts(&batch->accounts[batch->account_count - 1], &batch->accounts[i]) != 0) {
+            batch->accounts[batch->account_count++] = batch->accounts[i];
+        }
+    }
+}
+
+// Of an attempt that will be made again only its retry is told.
+static void batch_begin_attempt(struct batch *batch) {
+    batch->in_transaction = false;
+    batch->doubt = DOUBT_NONE;
+    batch->judged = false;
+    for (size_t i = 0; i < batch->account_count; i++) {
+        struct batch_account *account = &batch->accounts[i];
+        *account = (struct batch_account){.id = account->id};
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->transfers[i]->result.attempts++;
+    }
+}
+
+static void batch_roll_back(struct batch *batch) {
+    if (batch->in_transaction) {
+        batch->in_transaction = false;
+        if (db_execute(batch->session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) {
+            db_session_close(batch->session);
+        }
+    }
+}
+
+static enum transfer_outcome batch_attempt(struct batch *batch, bool *was_open) {
+    batch_begin_attempt(batch);
+    batch->database = db_session_open(batch->session, was_open);
+    if (batch->database != DB_OK) {
+        return TRANSFER_DATABASE_AWAY;
+    }
+    enum transfer_outcome outcome = batch->transfers[0]->request.settings.strategy->attempt_batch(batch);
+    batch->deadlocked = strcmp(db_session_sqlstate(batch->session), "40P01") == 0;
+    batch_roll_back(batch);
+    return outcome;
+}
+
+// An attempt that lost and will be made again.
+static void batch_note_retry(struct batch *batch) {
+    for (size_t i = 0; i < batch->count; i++) {
+        struct transfer_result *result = &batch->transfers[i]->result;
+        struct step *step = step_add(&result->steps, STEP_RETRY, clock_monotonic_ns());
+        step->outcome = batch->deadlocked ? "40P01" : "40001";
+        result->retries_deadlock += batch->deadlocked;
+        result->retries_serialization += !batch->deadlocked;
+    }
+}
+
+static enum transfer_outcome batch_try_until_decided(struct batch *batch) {
+    bool was_open = false;
+    for (unsigned attempts = 1;; attempts++) {
+        enum transfer_outcome outcome = batch_attempt(batch, &was_open);
+        if (outcome == TRANSFER_DATABASE_AWAY && was_open) {
+            continue; // as in transfer.c: a session that has aged costs a new one
+        }
+        if (outcome != TRANSFER_CONFLICT || attempts >= TRANSFER_ATTEMPTS_MAX) {
+            return outcome;
+        }
+        batch_note_retry(batch);
+        transfer_back_off(attempts);
+    }
+}
+
+// Whether a name of other than ASCII characters is that of an account. The others are judged in the batch.
+static enum db_status find_if_not_ascii(struct batch *batch, const char *id, bool *found) {
+    *found = true;
+    return bank_id_is_ascii(id) ? DB_OK : bank_find_account(batch->session, id, found);
+}
+
+// The database's encoding cannot write an id of the batch, so the statement failed for all of its transfers. Those that
+// name an account that is not there go to the end of the list, and out of the batch; the others keep their order.
+static enum db_status set_aside_unknown(struct batch *batch) {
+    struct transfer_job *aside[BATCH_TRANSFERS_MAX];
+    size_t aside_count = 0;
+    size_t kept = 0;
+    enum db_status status = DB_OK;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct transfer_job *transfer = batch->transfers[i];
+        bool found_from = true;
+        bool found_to = true;
+        if (status == DB_OK) {
+            status = find_if_not_ascii(batch, transfer->request.from_account, &found_from);
+        }
+        if (status == DB_OK) {
+            status = find_if_not_ascii(batch, transfer->request.to_account, &found_to);
+        }
+        if (status == DB_OK && !(found_from && found_to)) {
+            transfer->result.outcome = found_from ? TRANSFER_UNKNOWN_TO_ACCOUNT : TRANSFER_UNKNOWN_FROM_ACCOUNT;
+            aside[aside_count++] = transfer;
+        } else {
+            batch->transfers[kept++] = transfer;
+        }
+    }
+    for (size_t i = 0; i < aside_count; i++) {
+        batch->transfers[kept + i] = aside[i];
+    }
+    batch->count = kept;
+    return status;
+}
+
+static enum transfer_outcome run_without_unknown(struct batch *batch) {
+    enum db_status status = set_aside_unknown(batch);
+    if (status != DB_OK) {
+        return batch_outcome_of(batch, status);
+    }
+    if (batch->count == 0) {
+        batch->database = DB_OK;
+        return TRANSFER_SUCCESS;
+    }
+    batch_list_accounts(batch);
+    return batch_try_until_decided(batch);
+}
+
+// How one transfer ended. A COMMIT that nobody knows of leaves in doubt only what it was to commit.
+static void set_outcome(const struct batch *batch, struct transfer_result *result, enum transfer_outcome of_batch) {
+    bool booked = !batch->judged || result->outcome == TRANSFER_SUCCESS;
+    bool recorded = booked || result->outcome == TRANSFER_INSUFFICIENT_FUNDS;
+    result->database = batch->database;
+    if (of_batch == TRANSFER_OUTCOME_UNKNOWN && recorded) {
+        result->outcome = TRANSFER_OUTCOME_UNKNOWN;
+        result->doubt = booked ? batch->doubt : DOUBT_REFUSAL;
+    } else if (of_batch != TRANSFER_SUCCESS && of_batch != TRANSFER_OUTCOME_UNKNOWN) {
+        result->outcome = of_batch;
+    } else if (booked && db_session_is_unreplicated(batch->session)) {
+        result->outcome = TRANSFER_OUTCOME_UNKNOWN;
+        result->doubt = DOUBT_REPLICATION;
+    }
+}
+
+// `run` has the same transfers in another order: the first `run->count` were booked together, the others have an outcome.
+static void end_transfers(struct batch_job *job, const struct batch *run, enum transfer_outcome outcome) {
+    for (size_t i = 0; i < job->batch.count; i++) {
+        struct transfer_job *transfer = run->transfers[i];
+        struct transfer_result *result = &transfer->result;
+        result->thread_id = run->thread_id;
+        if (i < run->count) {
+            set_outcome(run, result, outcome);
+        } else {
+            result->database = DB_OK;
+        }
+        transfer->job.database = result->database;
+        if (transfer->request.traced) {
+            transfer->job.statements = job->statements;
+        }
+        transfer_end(&transfer->request, result);
+    }
+}
+
+bool batch_job_run(struct batch_job *job, struct worker *worker, bool is_patient) {
+    struct batch *batch = &job->batch;
+    batch->session = worker->session;
+    batch->gate = worker->gate;
+    batch->thread_id = worker->name;
+    batch->is_patient = is_patient;
+    batch->started_ns = clock_monotonic_ns();
+    batch_list_accounts(batch);
+    enum transfer_outcome outcome = batch_try_until_decided(batch);
+    struct batch_job *copy = NULL;
+    if (outcome == TRANSFER_FAILED && batch->database == DB_NOT_REPRESENTABLE) {
+        copy = batch_job_new(); // the loop may read the count of the original meanwhile
+        copy->batch = *batch;
+        batch = &copy->batch;
+        outcome = run_without_unknown(batch);
+    }
+    bool booked = outcome != TRANSFER_LOCK_TIMED_OUT || is_patient;
+    if (booked) {
+        end_transfers(job, batch, outcome);
+    }
+    batch_job_free(copy);
+    return booked;
+}
+
+struct batch_job *batch_job_new(void) {
+    return memory_allocate_zeroed(sizeof(struct batch_job));
+}
+
+void batch_job_free(struct batch_job *job) {
+    free(job);
+}

@@ -1,0 +1,156 @@
+// Books a batch that has been judged. Worker threads.
+#include "observability/base/clock.h"
+#include "workers/batch/batch_internal.h"
+#include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status status) {
+    batch->database = status;
+    if (batch->doubt != DOUBT_NONE) {
+        return TRANSFER_OUTCOME_UNKNOWN;
+    }
+    switch (status) {
+    case DB_OK: return TRANSFER_GOES_ON;
+    case DB_AWAY:
+    case DB_UNAVAILABLE:
+    case DB_STALE: return TRANSFER_DATABASE_AWAY;
+    case DB_CONFLICT: return TRANSFER_CONFLICT;
+    case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
+    case DB_CONDITION_FAILED:
+        log_write(LOG_LEVEL_ERROR, NULL, "The database did not keep all that a batch wrote: a trigger or a rule?");
+        return TRANSFER_FAILED;
+    case DB_OUT_OF_RANGE: // each was judged against the range
+    case DB_NULL_REFUSED:
+    case DB_NOT_REPRESENTABLE: // batch.c sets the transfer aside that sent it
+    case DB_NOT_ASKED:
+    case DB_ROLLED_BACK:
+    case DB_FAILED: return TRANSFER_FAILED;
+    }
+    CHECK(false);
+}
+
+void batch_moment_take(struct batch_moment *moment, const struct batch *batch) {
+    moment->now_ns = clock_monotonic_ns();
+    (void)snprintf(moment->steps_refused, sizeof moment->steps_refused,
+                   "[{\"step\":\"batch\",\"parties\":%zu,\"at_us\":@},{\"step\":\"check\",\"at_us\":@,\"took_us\":0}]",
+                   batch->count);
+    (void)snprintf(moment->steps_booked, sizeof moment->steps_booked,
+                   "%.*s,{\"step\":\"deduct\",\"at_us\":@,\"took_us\":0},"
+                   "{\"step\":\"credit\",\"at_us\":@,\"took_us\":0}]",
+                   (int)strlen(moment->steps_refused) - 1, moment->steps_refused);
+}
+
+void batch_add_arrival(const struct batch_moment *moment, const struct transfer_request *request,
+                       struct sql_array *received, struct sql_array *waited) {
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRId64, request->received_us);
+    sql_array_add(received, text);
+    uint64_t waited_us = (moment->now_ns - request->received_ns) / NANOSECONDS_PER_MICROSECOND;
+    (void)snprintf(text, sizeof text, "%" PRIu64, waited_us);
+    sql_array_add(waited, text);
+}
+
+// The columns of book_many's parameters, in their order.
+enum column {
+    COLUMN_CHANGED_ID,
+    COLUMN_CHANGE,
+    COLUMN_WRITES,
+    COLUMN_ID,
+    COLUMN_RECEIVED,
+    COLUMN_WAITED,
+    COLUMN_FROM,
+    COLUMN_TO,
+    COLUMN_AMOUNT,
+    COLUMN_FROM_BEFORE,
+    COLUMN_FROM_AFTER,
+    COLUMN_TO_BEFORE,
+    COLUMN_TO_AFTER,
+    COLUMN_STATUS,
+    COLUMN_TRACE,
+    COLUMN_COUNT
+};
+
+static void add_changes(const struct batch *batch, struct sql_array columns[static COLUMN_COUNT]) {
+    for (size_t i = 0; i < batch->account_count; i++) {
+        const struct batch_account *account = &batch->accounts[i];
+        if (account->writes > 0) {
+            char writes[16];
+            (void)snprintf(writes, sizeof writes, "%" PRIu32, account->writes);
+            sql_array_add(&columns[COLUMN_CHANGED_ID], account->id);
+            sql_array_add_money(&columns[COLUMN_CHANGE], account->change);
+            sql_array_add(&columns[COLUMN_WRITES], writes);
+        }
+    }
+}
+
+static void add_record(const struct batch_moment *moment, const struct transfer_job *transfer,
+                       struct sql_array columns[static COLUMN_COUNT]) {
+    const struct transfer_request *request = &transfer->request;
+    const struct transfer_result *result = &transfer->result;
+    char trace_id[TRACE_ID_HEX];
+    trace_context_trace_id(&request->trace, trace_id);
+    sql_array_add(&columns[COLUMN_ID], request->id);
+    batch_add_arrival(moment, request, &columns[COLUMN_RECEIVED], &columns[COLUMN_WAITED]);
+    sql_array_add(&columns[COLUMN_FROM], request->from_account);
+    sql_array_add(&columns[COLUMN_TO], request->to_account);
+    sql_array_add_money(&columns[COLUMN_AMOUNT], request->amount);
+    sql_array_add_money(&columns[COLUMN_FROM_BEFORE], result->from_balance_before);
+    sql_array_add_money(&columns[COLUMN_FROM_AFTER], result->from_balance_after);
+    sql_array_add_money(&columns[COLUMN_TO_BEFORE], result->to_balance_before);
+    sql_array_add_money(&columns[COLUMN_TO_AFTER], result->to_balance_after);
+    sql_array_add(&columns[COLUMN_STATUS], transfer_outcome_status(result->outcome));
+    sql_array_add(&columns[COLUMN_TRACE], trace_id);
+}
+
+static void note_steps(const struct batch *batch, uint64_t booked_ns) {
+    for (size_t i = 0; i < batch->count; i++) {
+        struct transfer_job *transfer = batch->transfers[i];
+        if (transfer->result.outcome == TRANSFER_SUCCESS) {
+            batch_note_success(batch, transfer, booked_ns);
+        } else if (transfer->result.outcome == TRANSFER_INSUFFICIENT_FUNDS) {
+            batch_note_read(batch, transfer, booked_ns);
+        }
+    }
+}
+
+enum transfer_outcome batch_book_and_commit(struct batch *batch) {
+    struct sql_array columns[COLUMN_COUNT] = {0};
+    struct batch_moment moment;
+    batch_moment_take(&moment, batch);
+    add_changes(batch, columns);
+    for (size_t i = 0; i < batch->count; i++) {
+        enum transfer_outcome outcome = batch->transfers[i]->result.outcome;
+        if (outcome == TRANSFER_SUCCESS || outcome == TRANSFER_INSUFFICIENT_FUNDS) {
+            add_record(&moment, batch->transfers[i], columns);
+        }
+    }
+    const char *values[COLUMN_COUNT + 4];
+    size_t count = 0;
+    while (count < COLUMN_COUNT) {
+        values[count] = sql_array_end(&columns[count]);
+        count++;
+    }
+    values[count++] = moment.steps_booked;
+    values[count++] = moment.steps_refused;
+    values[count++] = batch->thread_id;
+    values[count++] = batch->transfers[0]->request.settings.strategy->name;
+    struct db_call calls[] = {
+        {.statement = STATEMENT_BOOK_MANY, .values = values, .value_count = (int)count},
+        {.statement = STATEMENT_COMMIT},
+    };
+    enum db_status status = db_execute_all(batch->session, calls, 2);
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        text_free(&columns[i].text);
+    }
+    batch->doubt = status == DB_AWAY ? DOUBT_WHOLE : DOUBT_NONE;
+    batch->in_transaction = status != DB_OK;
+    if (status != DB_OK) {
+        return batch_outcome_of(batch, status);
+    }
+    note_steps(batch, moment.now_ns);
+    return TRANSFER_SUCCESS;
+}

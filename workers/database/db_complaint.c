@@ -1,0 +1,69 @@
+// What is wrong with the database, for the log and for whoever asks. Any thread.
+#include "observability/base/clock.h"
+#include "observability/log/log.h"
+#include "workers/database/database_internal.h"
+
+#define PAUSE_FIRST_NS NANOSECONDS_PER_SECOND
+#define PAUSE_MAX_NS (60 * NANOSECONDS_PER_SECOND)
+
+// FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/.
+static uint64_t hash_of(const char *words) {
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (; *words != '\0'; words++) {
+        hash = (hash ^ (unsigned char)*words) * UINT64_C(1099511628211);
+    }
+    return hash;
+}
+
+// Several reasons may alternate, and each of them is new only once.
+static bool is_new(struct db_complaints *complaints, uint64_t hash) {
+    for (unsigned i = 0; i < complaints->count && i < COMPLAINTS_MAX; i++) {
+        if (complaints->said[i] == hash) {
+            return false;
+        }
+    }
+    complaints->said[complaints->count++ % COMPLAINTS_MAX] = hash;
+    return true;
+}
+
+static bool is_due(struct db_complaints *complaints, const char *words) {
+    uint64_t now = clock_monotonic_ns();
+    if (is_new(complaints, hash_of(words))) {
+        complaints->pause_ns = PAUSE_FIRST_NS;
+    } else if (now >= complaints->next_ns) {
+        complaints->pause_ns = 2 * complaints->pause_ns < PAUSE_MAX_NS ? 2 * complaints->pause_ns : PAUSE_MAX_NS;
+    } else {
+        return false;
+    }
+    complaints->next_ns = now + complaints->pause_ns;
+    return true;
+}
+
+void db_complain(struct db *db, const char *words) {
+    CHECK(pthread_mutex_lock(&db->mutex) == 0);
+    bool due = is_due(&db->complaints, words);
+    CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+    if (due) {
+        log_write(LOG_LEVEL_WARN, NULL, "%s", words);
+    }
+}
+
+void db_forget_complaints(struct db *db) {
+    CHECK(pthread_mutex_lock(&db->mutex) == 0);
+    db->complaints = (struct db_complaints){0};
+    CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+}
+
+void db_set_problem(struct db *db, const char *words) {
+    CHECK(pthread_mutex_lock(&db->mutex) == 0);
+    text_clear(&db->problem);
+    text_append_string(&db->problem, words);
+    CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+}
+
+void db_problem(struct db *db, struct text *out) {
+    CHECK(pthread_mutex_lock(&db->mutex) == 0);
+    const struct text *problem = db->problem.length > 0 ? &db->problem : &db->schema_problem;
+    text_append(out, problem->data, problem->length);
+    CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+}

@@ -1,0 +1,51 @@
+// The schema that all sessions work in. Worker threads; db_use_schema() before they start.
+#include "observability/log/log.h"
+#include "workers/database/database_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void db_use_schema(struct db *db, const char *schema) {
+    db->schema = schema;
+}
+
+const char *db_session_wanted_schema(const struct db_session *session) {
+    return session->db->schema;
+}
+
+void db_session_set_schema(struct db_session *session, const char *schema) {
+    struct db *db = session->db;
+    CHECK(pthread_mutex_lock(&db->mutex) == 0);
+    (void)snprintf(db->lab_schema, sizeof db->lab_schema, "%s", schema);
+    CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+}
+
+void db_session_set_schema_problem(struct db_session *session, const char *words) {
+    struct db *db = session->db;
+    CHECK(pthread_mutex_lock(&db->mutex) == 0);
+    text_clear(&db->schema_problem);
+    text_append_string(&db->schema_problem, words);
+    CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+}
+
+enum db_status db_session_work_in(struct db_session *session, const char *schema, bool *has_tables) {
+    const char *values[] = {schema, sql_schema};
+    struct db_rows rows;
+    enum db_status status = db_execute(session, STATEMENT_SESSION_SCHEMA, values, 2, &rows);
+    if (status == DB_OK) {
+        *has_tables = db_rows_value(&rows, 0, 1)[0] == 't';
+        db_rows_free(&rows);
+    }
+    return status;
+}
+
+enum db_status db_session_enter_schema(struct db_session *session) {
+    struct db *db = session->db;
+    char schema[DATABASE_NAME_LENGTH];
+    CHECK(pthread_mutex_lock(&db->mutex) == 0);
+    memcpy(schema, db->lab_schema, sizeof schema);
+    CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+    bool has_tables = false;
+    enum db_status status = schema[0] == '\0' ? DB_UNAVAILABLE : db_session_work_in(session, schema, &has_tables);
+    return status == DB_OK && !has_tables ? DB_UNAVAILABLE : status;
+}

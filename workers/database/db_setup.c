@@ -1,0 +1,83 @@
+// A new connection is looked at, and gets the settings that the program stands on. Worker threads.
+#include "observability/log/log.h"
+#include "workers/database/database_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+// A pooler hands out process ids of its own, because a client's cancel request has to come to the pooler. Behind one,
+// a session loses its settings and its prepared statements between two transactions.
+static enum db_status find_backend(struct db_session *session) {
+    uint64_t deadline_ns = db_deadline(session);
+    PGresult *result = PQsendQuery(session->connection, sql_backend) == 1 ? db_collect(session, deadline_ns) : NULL;
+    enum db_status status = db_classify(session, result, "session_backend");
+    if (status == DB_OK) {
+        session->backend = PQntuples(result) == 1 ? atoi(PQgetvalue(result, 0, 0)) : 0;
+    }
+    PQclear(result);
+    if (status != DB_OK || session->backend == PQbackendPID(session->connection)) {
+        return status;
+    }
+    db_set_problem(session->db, "a connection pooler such as PgBouncer stands between this program and PostgreSQL: "
+                                "name PostgreSQL's own host and port in DATABASE_URL (or PGHOST and PGPORT)");
+    return DB_AWAY;
+}
+
+// The words of the last error, if it will be the same for every session.
+static void note_refused_setting(struct db_session *session) {
+    const char *state = session->sqlstate;
+    if (session->connection == NULL || (strncmp(state, "42", 2) != 0 && strncmp(state, "22", 2) != 0 &&
+                                        strcmp(state, "55P02") != 0 && strcmp(state, "0A000") != 0)) {
+        return;
+    }
+    const char *words = PQerrorMessage(session->connection);
+    struct text problem = {0};
+    text_append_format(&problem, "PostgreSQL refuses a setting that the transfers need: %.*s",
+                       (int)strcspn(words, "\n"), words);
+    db_set_problem(session->db, text_terminated(&problem));
+    text_free(&problem);
+}
+
+static enum db_status set_settings(struct db_session *session) {
+    char statement_timeout[16];
+    char lock_timeout[16];
+    (void)snprintf(statement_timeout, sizeof statement_timeout, "%d", DATABASE_STATEMENT_TIMEOUT_MS);
+    (void)snprintf(lock_timeout, sizeof lock_timeout, "%d", DATABASE_LOCK_TIMEOUT_MS);
+    const char *values[] = {statement_timeout, lock_timeout};
+    enum db_status status = db_execute_script(session, sql_session);
+    if (status == DB_OK) {
+        status = db_execute(session, STATEMENT_SESSION_SETUP, values, 2, NULL);
+    }
+    if (status != DB_OK) {
+        note_refused_setting(session);
+    }
+    return status;
+}
+
+enum db_status db_session_setup(struct db_session *session) {
+    enum db_status status = find_backend(session);
+    if (status == DB_OK) {
+        status = set_settings(session);
+    }
+    if (status == DB_OK) {
+        db_set_problem(session->db, "");
+    }
+    return status;
+}
+
+bool db_password_file_is_fit(struct db *db) {
+    struct stat found;
+    const char *file = db->parameters.password_file;
+    if (file[0] == '\0' || stat(file, &found) != 0) {
+        return true; // libpq says nothing of a file that is not there
+    }
+    bool fit = S_ISREG(found.st_mode) && (found.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+    bool was_fit = atomic_exchange(&db->password_file_was_fit, fit);
+    if (!fit && was_fit) {
+        log_write(LOG_LEVEL_WARN, NULL, "Password file %s is not read: %s", file,
+                  S_ISREG(found.st_mode) ? "its permissions must be u=rw (0600) or less" : "it is not a plain file");
+    }
+    return fit;
+}

@@ -1,0 +1,146 @@
+// Money as exact decimals. Called by the JSON codec on the loop and by the ledger on the workers.
+#include "workers/money/money.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+// Exponents beyond this cannot be in range for any digits a request has room for; the bound keeps sums small.
+#define EXPONENT_MAX 100000
+
+struct decimal {
+    bool negative;
+    struct slice digits; // whole and fraction, the point still inside
+    int point;           // how many digits stand before the point, the exponent counted in
+};
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static size_t count_digits(struct slice text, size_t from) {
+    size_t end = from;
+    while (end < text.length && is_digit(text.data[end])) {
+        end++;
+    }
+    return end - from;
+}
+
+// The JSON grammar of a number (RFC 8259 section 6), leading zeros allowed as PostgreSQL never prints them.
+static bool decimal_scan(struct slice text, struct decimal *out) {
+    size_t at = 0;
+    out->negative = text.length > 0 && text.data[0] == '-';
+    if (out->negative) {
+        at++;
+    }
+    size_t start = at;
+    size_t whole = count_digits(text, at);
+    at += whole;
+    if (whole == 0) {
+        return false;
+    }
+    if (at < text.length && text.data[at] == '.') {
+        size_t fraction = count_digits(text, at + 1);
+        if (fraction == 0) {
+            return false;
+        }
+        at += 1 + fraction;
+    }
+    out->digits = (struct slice){text.data + start, at - start};
+    out->point = whole > EXPONENT_MAX ? EXPONENT_MAX : (int)whole;
+    if (at == text.length) {
+        return true;
+    }
+    if (text.data[at] != 'e' && text.data[at] != 'E') {
+        return false;
+    }
+    at++;
+    bool shrink = at < text.length && text.data[at] == '-';
+    if (at < text.length && (text.data[at] == '-' || text.data[at] == '+')) {
+        at++;
+    }
+    size_t exponent_digits = count_digits(text, at);
+    if (exponent_digits == 0 || at + exponent_digits != text.length) {
+        return false;
+    }
+    int exponent = 0;
+    for (size_t i = at; i < text.length; i++) {
+        exponent = exponent * 10 + (text.data[i] - '0');
+        if (exponent > EXPONENT_MAX) {
+            exponent = EXPONENT_MAX;
+        }
+    }
+    out->point += shrink ? -exponent : exponent;
+    return true;
+}
+
+// Appends a digit. False: more than `most`.
+static bool add_digit(int64_t *value, int digit, int64_t most) {
+    if (*value > (most - digit) / 10) {
+        return false;
+    }
+    *value = *value * 10 + digit;
+    return true;
+}
+
+static enum money_parse_result parse(struct slice text, int64_t most, int64_t *cents) {
+    struct decimal decimal;
+    if (!decimal_scan(text, &decimal)) {
+        return MONEY_MALFORMED;
+    }
+    // Digit number k (from 0) is worth 10^(point-1-k) units, so cents take the first point+2 digits.
+    int64_t value = 0;
+    int place = decimal.point + 1; // of the next digit, in powers of ten of a cent
+    bool too_precise = false;
+    bool in_range = true;
+    for (size_t i = 0; i < decimal.digits.length; i++) {
+        char digit = decimal.digits.data[i];
+        if (digit == '.') {
+            continue;
+        }
+        if (place >= 0) {
+            in_range = in_range && add_digit(&value, digit - '0', most);
+        } else if (digit != '0') {
+            too_precise = true;
+        }
+        place--;
+    }
+    for (; place >= 0 && value != 0 && in_range; place--) {
+        in_range = add_digit(&value, 0, most);
+    }
+    if (!in_range) {
+        return MONEY_OUT_OF_RANGE;
+    }
+    if (too_precise) {
+        return MONEY_TOO_PRECISE;
+    }
+    *cents = decimal.negative ? -value : value;
+    return MONEY_PARSED;
+}
+
+enum money_parse_result money_parse(struct slice text, int64_t *cents) {
+    return parse(text, MONEY_MAX_CENTS, cents);
+}
+
+enum money_parse_result money_parse_sum(struct slice text, int64_t *cents) {
+    return parse(text, MONEY_SUM_MAX_CENTS, cents);
+}
+
+static uint64_t magnitude(int64_t cents) {
+    return cents < 0 ? -(uint64_t)cents : (uint64_t)cents;
+}
+
+void money_format(int64_t cents, char out[static MONEY_TEXT_LENGTH]) {
+    uint64_t size = magnitude(cents);
+    (void)snprintf(out, MONEY_TEXT_LENGTH, "%s%" PRIu64 ".%02" PRIu64, cents < 0 ? "-" : "", size / 100, size % 100);
+}
+
+void money_append_json(struct text *text, int64_t cents) {
+    uint64_t size = magnitude(cents);
+    if (cents < 0) {
+        text_append(text, "-", 1);
+    }
+    text_append_unsigned(text, size / 100);
+    char fraction[3] = {'.', (char)('0' + size % 100 / 10), (char)('0' + size % 10)};
+    text_append(text, fraction, fraction[2] == '0' ? 2 : 3);
+}

@@ -1,0 +1,122 @@
+// Asks the database once a second whether it is there. Loop thread.
+#include "workers/pool/database_watch.h"
+
+#include "observability/log/log.h"
+#include "workers/limits.h"
+#include "workers/pool/pool.h"
+
+static void watch_set(struct database_watch *watch, enum database_state state) {
+    static const char *const names[] = {
+        [DATABASE_UNREACHABLE] = "unreachable",
+        [DATABASE_UNAVAILABLE] = "unavailable: it cannot serve transfers now",
+        [DATABASE_READY] = "ready",
+    };
+    if (state != watch->state) {
+        watch->state = state;
+        log_write(state == DATABASE_READY ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, NULL, "Database is %s", names[state]);
+    }
+}
+
+static enum database_state state_of(enum db_status status) {
+    return status == DB_OK ? DATABASE_READY : status == DB_AWAY ? DATABASE_UNREACHABLE : DATABASE_UNAVAILABLE;
+}
+
+// A problem at the first answer stops the program, whoever started it is there to read why. One that appears later, or
+// behind a database that was away at first, is logged.
+static void watch_judge_problem(struct database_watch *watch, struct text *problem) {
+    if (problem->length == 0 || slice_equals((struct slice){problem->data, problem->length},
+                                             (struct slice){watch->problem.data, watch->problem.length})) {
+        return;
+    }
+    if (!watch->was_answered && watch->on_unusable != NULL) {
+        watch->on_unusable(watch->unusable_owner, text_terminated(problem));
+    } else {
+        log_write(LOG_LEVEL_ERROR, NULL, "Database cannot be used: %s", text_terminated(problem));
+    }
+}
+
+static void watch_look_for_problem(struct database_watch *watch) {
+    struct text problem = {0};
+    pool_database_problem(watch->pool, &problem);
+    watch_judge_problem(watch, &problem);
+    text_free(&watch->problem);
+    watch->problem = problem;
+    watch->was_answered = true;
+}
+
+static void watch_finished(struct job *job) {
+    struct database_watch *watch = job->owner;
+    watch->asking = NULL;
+    watch_look_for_problem(watch);
+    if (job->database != DB_OK || !watch->contradicted) {
+        watch_set(watch, state_of(job->database));
+    }
+    watch_job_free(job);
+}
+
+static void watch_ask(struct database_watch *watch) {
+    static const enum watch_question questions[] = {
+        [DATABASE_UNREACHABLE] = WATCH_SCHEMA, // a database that was away may have come back empty
+        [DATABASE_UNAVAILABLE] = WATCH_SCHEMA_AND_ROOM,
+        [DATABASE_READY] = WATCH_PING,
+    };
+    watch->asking = watch_job_new(questions[watch->state]);
+    watch->contradicted = false;
+    watch->asking->owner = watch;
+    watch->asking->finished = watch_finished;
+    watch->asked_ms = uv_now(watch->timer.loop);
+    pool_submit(watch->pool, watch->asking);
+}
+
+static void watch_tick(uv_timer_t *timer) {
+    struct database_watch *watch = CONTAINER_OF(timer, struct database_watch, timer);
+    if (watch->asking == NULL) {
+        watch_ask(watch);
+    } else if (uv_now(timer->loop) - watch->asked_ms > DATABASE_WATCH_TIMEOUT_MS &&
+               !pool_is_at_connection_limit(watch->pool)) {
+        watch_set(watch, DATABASE_UNREACHABLE); // it hangs
+    }
+}
+
+void database_watch_init(struct database_watch *watch, uv_loop_t *loop, struct pool *pool) {
+    *watch = (struct database_watch){.pool = pool};
+    CHECK(uv_timer_init(loop, &watch->timer) == 0);
+}
+
+void database_watch_on_unusable(struct database_watch *watch, void (*callback)(void *owner, const char *problem),
+                                void *owner) {
+    watch->on_unusable = callback;
+    watch->unusable_owner = owner;
+}
+
+void database_watch_start(struct database_watch *watch) {
+    CHECK(uv_timer_start(&watch->timer, watch_tick, DATABASE_WATCH_INTERVAL_MS, DATABASE_WATCH_INTERVAL_MS) == 0);
+    watch_ask(watch);
+}
+
+void database_watch_heard(struct database_watch *watch, enum db_status status) {
+    // A job may have waited in vain for one of the few sessions that there are.
+    if (status == DB_AWAY && pool_is_at_connection_limit(watch->pool)) {
+        return;
+    }
+    if (status == DB_AWAY || status == DB_UNAVAILABLE) {
+        watch->contradicted = true;
+        watch_set(watch, state_of(status));
+    }
+}
+
+static void watch_closed(uv_handle_t *handle) {
+    struct database_watch *watch = CONTAINER_OF(handle, struct database_watch, timer);
+    watch->on_unusable = NULL;
+    watch->on_closed(watch->owner);
+}
+
+void database_watch_stop(struct database_watch *watch, void (*on_closed)(void *owner), void *owner) {
+    watch->on_closed = on_closed;
+    watch->owner = owner;
+    uv_close((uv_handle_t *)&watch->timer, watch_closed);
+}
+
+void database_watch_free(struct database_watch *watch) {
+    text_free(&watch->problem);
+}

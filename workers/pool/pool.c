@@ -1,0 +1,200 @@
+// Hands jobs to libuv's threads and takes them back. Loop thread, but for pool_work().
+#include "observability/log/log.h"
+#include "workers/limits.h"
+#include "workers/pool/pool_internal.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static_assert(WORKER_THREADS_MAX + JOB_OWN_THREADS <= 1024, "libuv clamps its pool to 1024 threads");
+
+struct pool *pool_new(const struct pool_options *options) {
+    CHECK(options->threads >= WORKER_THREADS_MIN && options->threads <= WORKER_THREADS_MAX);
+    unsigned all_threads = options->threads + JOB_OWN_THREADS;
+    char threads[16];
+    (void)snprintf(threads, sizeof threads, "%u", all_threads);
+    CHECK(setenv("UV_THREADPOOL_SIZE", threads, 1) == 0); // libuv reads it once, at the first job
+    struct pool *pool = memory_allocate_zeroed(sizeof *pool);
+    pool->loop = options->loop;
+    pool->db = db_new(options->database_url, all_threads);
+    db_use_schema(pool->db, options->schema);
+    pool->gate = gate_new();
+    pool->metrics = options->metrics;
+    pool->threads = options->threads;
+    pool->all_threads = all_threads;
+    pool->slots = TRANSFER_SLOTS(options->threads);
+    pool->reserve = WORKER_RESERVE(options->threads);
+    pool->queue_limit = options->queue_limit;
+    pool->lanes = lanes_new();
+    pool_batches_init(pool);
+    pool->workers = memory_allocate_zeroed(all_threads * sizeof *pool->workers);
+    for (unsigned i = 0; i < all_threads; i++) {
+        struct worker *worker = &pool->workers[i];
+        (void)snprintf(worker->name, sizeof worker->name, "worker-%u", i + 1);
+        worker->gate = pool->gate;
+        worker->db = pool->db;
+    }
+    return pool;
+}
+
+void pool_free(struct pool *pool) {
+    CHECK(pool_is_idle(pool) && pool_queues_are_idle(pool));
+    CHECK(pool->waiting == 0 && pool->transfers_running == 0 && pool->slots_taken == 0);
+    lanes_free(pool->lanes);
+    uv_mutex_destroy(&pool->booked_mutex);
+    gate_free(pool->gate);
+    db_free(pool->db);
+    free(pool->workers);
+    free(pool);
+}
+
+unsigned pool_transfer_slots(const struct pool *pool) {
+    return pool->slots;
+}
+
+unsigned pool_threads(const struct pool *pool) {
+    return pool->threads;
+}
+
+unsigned pool_sessions(const struct pool *pool) {
+    return pool->all_threads;
+}
+
+struct gate *pool_gate(struct pool *pool) {
+    return pool->gate;
+}
+
+void pool_database_problem(struct pool *pool, struct text *out) {
+    db_problem(pool->db, out);
+}
+
+bool pool_is_at_connection_limit(struct pool *pool) {
+    return db_is_at_connection_limit(pool->db);
+}
+
+bool pool_is_idle(const struct pool *pool) {
+    return pool->jobs == 0;
+}
+
+void pool_on_finished(struct pool *pool, void (*callback)(void *owner), void *owner) {
+    pool->on_finished = callback;
+    pool->on_finished_owner = owner;
+}
+
+// The worker that this thread is. Libuv does not number its threads, so each takes the next number at its first job.
+static struct worker *worker_of_this_thread(struct pool *pool) {
+    static _Thread_local struct worker *worker;
+    if (worker == NULL) {
+        unsigned index = atomic_fetch_add(&pool->workers_named, 1);
+        CHECK(index < pool->all_threads);
+        worker = &pool->workers[index];
+        (void)pthread_setname_np(pthread_self(), worker->name);
+    }
+    return worker;
+}
+
+// On a worker.
+static void pool_work(uv_work_t *work) {
+    struct job *job = CONTAINER_OF(work, struct job, work);
+    struct worker *worker = worker_of_this_thread(job->pool);
+    unsigned job_ms = job->is_long ? TRANSFER_TIMEOUT_MS : job->timeout_ms;
+    worker->session = db_session_take(job->pool->db);
+    db_session_begin_job(worker->session, &job->statements, job->timeout_ms, job_ms);
+    job->run(job, worker);
+    db_session_end_job(worker->session);
+    db_session_give(worker->session);
+}
+
+void pool_finish(struct pool *pool, struct job *job) {
+    if (job->kind != JOB_TRANSFER) {
+        pool_count_finished(pool, job->kind);
+    }
+    job->finished(job); // frees the job
+    pool_job_ended(pool);
+}
+
+void pool_job_ended(struct pool *pool) {
+    pool->jobs--;
+    if (pool->on_finished != NULL) {
+        pool->on_finished(pool->on_finished_owner);
+    }
+}
+
+void pool_finish_transfer(struct pool *pool, struct transfer_job *transfer) {
+    pool_finish(pool, &transfer->job);
+}
+
+void pool_transfer_done(uv_work_t *work, int status) {
+    struct transfer_job *transfer = CONTAINER_OF(work, struct transfer_job, job.work);
+    struct pool *pool = transfer->job.pool;
+    CHECK(status == 0); // jobs are cancelled in our queue, never in libuv's
+    pool->slots_taken--;
+    pool->transfers_running--;
+    if (transfer->at_gate) {
+        transfer->at_gate = false;
+        transfer->passed_gate = true;
+        pool_place(pool, transfer);
+        pool_fill_slots(pool);
+        return;
+    }
+    bank_metrics_publish_statements(pool->metrics, &transfer->job.statements);
+    bank_metrics_publish_transfer(pool->metrics, &transfer->request, &transfer->result);
+    if (transfer->lane != NULL) {
+        pool_leave_lane(pool, transfer->lane);
+    }
+    pool_fill_slots(pool);
+    pool_finish_transfer(pool, transfer);
+}
+
+void pool_start(struct pool *pool, struct job *job, uv_after_work_cb after) {
+    job->pool = pool;
+    CHECK(uv_queue_work(pool->loop, &job->work, pool_work, after) == 0);
+}
+
+void pool_start_in_slot(struct pool *pool, struct job *job, uv_after_work_cb after) {
+    pool->slots_taken++;
+    pool_start(pool, job, after);
+}
+
+enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job *transfer) {
+    if (pool->closed) {
+        return POOL_CLOSED;
+    }
+    if (pool->waiting >= pool->queue_limit + (pool->slots - pool->slots_taken)) {
+        return POOL_QUEUE_FULL;
+    }
+    transfer->job.pool = pool;
+    pool->jobs++;
+    pool_place(pool, transfer);
+    return POOL_ADMITTED;
+}
+
+void pool_refresh_gauges(struct pool *pool) {
+    struct db_counts sessions = db_count_sessions(pool->db);
+    bank_metrics_set_gauges(pool->metrics, &(struct bank_gauges){
+                                               .transfers_running = pool->transfers_running,
+                                               .transfers_queued = pool->waiting,
+                                               .barrier_waiting = gate_barrier_waiting(pool->gate),
+                                               .sessions_idle = sessions.idle,
+                                               .sessions_in_use = sessions.in_use,
+                                           });
+}
+
+void pool_close(struct pool *pool) {
+    pool->closed = true;
+    gate_open_for_shutdown(pool->gate);
+    struct transfer_job *transfer;
+    while ((transfer = pool_take_any(pool)) != NULL) {
+        transfer->result.outcome = TRANSFER_CANCELLED;
+        pool_finish_transfer(pool, transfer);
+    }
+    pool_cancel_jobs(pool);
+}
+
+void pool_abort(struct pool *pool) {
+    if (pool->jobs > 0) {
+        log_write(LOG_LEVEL_WARN, NULL, "Giving up on %u jobs that wait for the database", pool->jobs);
+    }
+    db_abort(pool->db);
+}

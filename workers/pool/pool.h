@@ -1,0 +1,66 @@
+// The pool: worker threads, the database sessions and gates they use, and the queue of transfers before it.
+//
+// Loop thread only. Transfers are let on at most pool_transfer_slots() threads at once; the rest wait in arrival
+// order, bounded in number: in one queue, or in a lane of their source account, from which a strategy may let only a
+// few on at a time, or have one worker book all of them in a batch. Every other kind of job (job.h) has a bounded queue
+// and one thread of its own, and shares the reserve with the other kinds.
+#ifndef WORKERS_POOL_POOL_H
+#define WORKERS_POOL_POOL_H
+
+#include "workers/bank/bank_metrics.h"
+#include "workers/gate/gate.h"
+#include "workers/jobs/job.h"
+
+#include <uv.h>
+
+struct pool_options {
+    uv_loop_t *loop;
+    const char *database_url; // or NULL: libpq's PG* variables
+    const char *schema;       // or NULL: see db_use_schema()
+    unsigned threads;         // WORKER_THREADS_MIN .. WORKER_THREADS_MAX
+    unsigned queue_limit;     // transfers that may wait for a slot
+    struct bank_metrics *metrics;
+};
+
+enum pool_admission {
+    POOL_ADMITTED,   // running, or in the queue; `finished` will be called
+    POOL_QUEUE_FULL, // not taken: the job still belongs to the caller
+    POOL_CLOSED,     // not taken: the program is stopping
+};
+
+// Before any other use of libuv's thread pool in this process.
+MUST_CHECK struct pool *pool_new(const struct pool_options *options);
+void pool_free(struct pool *pool); // idle
+
+MUST_CHECK unsigned pool_transfer_slots(const struct pool *pool);
+MUST_CHECK unsigned pool_threads(const struct pool *pool); // as in the options
+// Database sessions at most: one for each thread, those included that the pool adds for each other kind of job.
+MUST_CHECK unsigned pool_sessions(const struct pool *pool);
+MUST_CHECK struct gate *pool_gate(struct pool *pool);
+
+// What the database layer knows of the database, see db.h.
+void pool_database_problem(struct pool *pool, struct text *out);
+MUST_CHECK bool pool_is_at_connection_limit(struct pool *pool);
+
+// Any job but a transfer. `finished` is called exactly once, at once with DB_NOT_ASKED if the job's queue is full or the
+// program is stopping. Reads of one account that come while others are read are read together; so are resets
+// and scrapes made.
+void pool_submit(struct pool *pool, struct job *job);
+MUST_CHECK enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job *job);
+
+// Sets the gauges that are read, not counted: queue, transfers in progress, barrier, sessions.
+void pool_refresh_gauges(struct pool *pool);
+
+// Takes no more transfers, finishes the queued ones as cancelled, opens the gates. Nothing waits in a queue any more: other
+// jobs are still taken if a thread is free for them at once.
+void pool_close(struct pool *pool);
+// Lets nobody wait for the database any longer: running jobs end with an error.
+void pool_abort(struct pool *pool);
+// No job is queued or running.
+MUST_CHECK bool pool_is_idle(const struct pool *pool);
+// Closes the pool's handles on the loop. Once, when it is closed and idle, before the loop can end.
+void pool_leave_loop(struct pool *pool);
+// Called on the loop whenever a job has finished; NULL for none. For the shutdown.
+void pool_on_finished(struct pool *pool, void (*callback)(void *owner), void *owner);
+
+#endif

@@ -1,0 +1,42 @@
+// A lock on a number made from the account's id, taken before the read and kept until COMMIT: the rows themselves are
+// not locked until the booking, so it protects only from those who ask for the same lock.
+#include "workers/transfer/strategy.h"
+
+#include <string.h>
+
+static enum transfer_outcome advisory_lock_attempt(struct transfer *transfer) {
+    const struct transfer_request *request = transfer->request;
+    bool ascending = strcmp(request->from_account, request->to_account) < 0;
+    transfer_wait_at_barrier(transfer); // before any lock
+    transfer_begin(transfer, STATEMENT_BEGIN);
+    transfer_lock_advisory(transfer, ascending ? request->from_account : request->to_account);
+    transfer_lock_advisory(transfer, ascending ? request->to_account : request->from_account);
+    enum transfer_outcome outcome = transfer_read(transfer); // a statement of its own: a snapshot from after the wait
+    if (outcome != TRANSFER_GOES_ON) {
+        return outcome;
+    }
+    transfer_delay(transfer);
+    if (!transfer_check(transfer)) {
+        return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
+    }
+    transfer_lock_in_order(transfer); // for those who did not ask, such as a reset
+    return transfer_book_and_commit(transfer, STATEMENT_BOOK);
+}
+
+static const enum statement advisory_lock_statements[] = {
+    STATEMENT_BEGIN,      STATEMENT_ADVISORY_LOCK, STATEMENT_ADVISORY_LOCK, STATEMENT_READ_BALANCES,
+    STATEMENT_LOCK_FIRST, STATEMENT_BOOK,          STATEMENT_COMMIT,        STATEMENT_COUNT};
+
+const struct strategy strategy_advisory_lock = {
+    .name = "advisory_lock",
+    .idea = "pg_advisory_xact_lock on both account ids, in order, before the read: an agreement, not a lock on the row",
+    .watch_for =
+        "It also covers what is no row yet. Only those who ask for it are kept out. Read in a statement after the "
+        "lock, under READ COMMITTED: in the same statement, or under REPEATABLE READ, the read is stale",
+    .isolation = "read committed",
+    .statements = advisory_lock_statements,
+    .safe = true,
+    .uses_locks = true,
+    .few_at_a_time = STRATEGY_FEW_AT_A_TIME,
+    .attempt = advisory_lock_attempt,
+};

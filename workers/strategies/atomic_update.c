@@ -1,0 +1,28 @@
+// One statement whose WHERE is the check: PostgreSQL judges the predicate again on the newest row, after waiting for
+// it. Nothing is read before, so nothing can be stale.
+#include "workers/transfer/strategy.h"
+
+static enum transfer_outcome atomic_update_attempt(struct transfer *transfer) {
+    transfer_wait_at_barrier(transfer); // nothing is read yet: this only makes them meet
+    transfer_delay(transfer);
+    transfer_lock_in_order(transfer);
+    enum transfer_outcome outcome = transfer_book(transfer, STATEMENT_BOOK_IF_COVERED);
+    return outcome == TRANSFER_GOES_ON ? transfer_refuse(transfer) : outcome;
+}
+
+static const enum statement atomic_update_statements[] = {STATEMENT_LOCK_FIRST, STATEMENT_BOOK_IF_COVERED,
+                                                          STATEMENT_REFUSE, STATEMENT_COUNT};
+
+const struct strategy strategy_atomic_update = {
+    .name = "atomic_update",
+    .idea = "one UPDATE takes the amount only WHERE balance >= amount: check and deduct are one statement",
+    .watch_for =
+        "The fastest fix for one row, in one round trip: the row is locked only while PostgreSQL itself works. "
+        "The rule has to fit into a WHERE, and zero rows have to be told from an unknown account",
+    .isolation = "read committed",
+    .statements = atomic_update_statements,
+    .safe = true,
+    .uses_locks = true,
+    .few_at_a_time = STRATEGY_FEW_AT_A_TIME,
+    .attempt = atomic_update_attempt,
+};

@@ -1,0 +1,32 @@
+// Read and write are one statement, but the read is a CTE: the new balance is computed from the statement's snapshot,
+// whatever the row holds after the wait for it.
+#include "workers/transfer/strategy.h"
+
+static enum transfer_outcome cte_snapshot_attempt(struct transfer *transfer) {
+    transfer_wait_at_barrier(transfer);
+    transfer_delay(transfer);
+    transfer_begin(transfer, STATEMENT_BEGIN);
+    enum transfer_outcome outcome = transfer_book(transfer, STATEMENT_BOOK_FROM_SNAPSHOT);
+    if (outcome == TRANSFER_GOES_ON) {
+        return transfer_refuse(transfer);
+    }
+    if (outcome != TRANSFER_SUCCESS) {
+        return outcome;
+    }
+    transfer_hold_row(transfer); // the race is inside the statement: the others must have begun theirs
+    return transfer_commit(transfer, TRANSFER_SUCCESS);
+}
+
+static const enum statement cte_snapshot_statements[] = {STATEMENT_BEGIN, STATEMENT_BOOK_FROM_SNAPSHOT,
+                                                         STATEMENT_COMMIT, STATEMENT_REFUSE, STATEMENT_COUNT};
+
+const struct strategy strategy_cte_snapshot = {
+    .name = "cte_snapshot",
+    .idea =
+        "a CTE reads the balance and the UPDATE computes from it: one statement, but from the snapshot it began with",
+    .watch_for = "One statement looks atomic, and no balance goes negative. Both transfers succeed and the second "
+                 "overwrites the first: a lost update. FOR UPDATE inside the CTE mends it",
+    .isolation = "read committed",
+    .statements = cte_snapshot_statements,
+    .attempt = cte_snapshot_attempt,
+};

@@ -1,0 +1,35 @@
+// One transaction that locks both rows before it reads them: whoever comes second waits, and then reads what
+// the first one left.
+#include "workers/transfer/strategy.h"
+
+static enum transfer_outcome for_update_attempt(struct transfer *transfer) {
+    // Here, before any lock: a barrier inside a row lock is a deadlock PostgreSQL cannot see.
+    transfer_wait_at_barrier(transfer);
+    transfer_begin(transfer, STATEMENT_BEGIN);
+    enum transfer_outcome outcome = transfer_lock_and_read(transfer);
+    if (outcome != TRANSFER_GOES_ON) {
+        return outcome;
+    }
+    transfer_delay(transfer); // inside the lock: the window is as wide as before, but nobody else is in it
+    if (!transfer_check(transfer)) {
+        return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
+    }
+    return transfer_book_and_commit(transfer, STATEMENT_BOOK);
+}
+
+static const enum statement for_update_statements[] = {STATEMENT_BEGIN, STATEMENT_LOCK_BALANCES, STATEMENT_BOOK,
+                                                       STATEMENT_COMMIT, STATEMENT_COUNT};
+
+const struct strategy strategy_for_update = {
+    .name = "for_update",
+    .idea = "lock both rows (SELECT ... FOR UPDATE) in one transaction: the second transfer waits, then reads afresh",
+    .watch_for =
+        "The lock is held for every round trip between the read and the COMMIT: a hot row serializes them all. "
+        "Lock several rows in one order everywhere, or two transfers in opposite directions deadlock",
+    .isolation = "read committed",
+    .statements = for_update_statements,
+    .safe = true,
+    .uses_locks = true,
+    .few_at_a_time = STRATEGY_FEW_AT_A_TIME,
+    .attempt = for_update_attempt,
+};

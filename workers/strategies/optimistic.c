@@ -1,0 +1,36 @@
+// Read the balance with its version, and deduct only if the version is still the same. Whoever comes second finds no
+// such row, and reads again.
+#include "workers/transfer/strategy.h"
+
+static enum transfer_outcome optimistic_attempt(struct transfer *transfer) {
+    enum transfer_outcome outcome = transfer_read(transfer);
+    if (outcome != TRANSFER_GOES_ON) {
+        return outcome;
+    }
+    // Here no lock is held, so all can have read before any of them writes: one wins, the others must notice.
+    transfer_wait_at_barrier(transfer);
+    transfer_delay(transfer);
+    if (!transfer_check(transfer)) {
+        return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
+    }
+    transfer_lock_in_order(transfer);
+    outcome = transfer_book(transfer, STATEMENT_BOOK_IF_UNCHANGED);
+    return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome;
+}
+
+static const enum statement optimistic_statements[] = {STATEMENT_READ_BALANCES, STATEMENT_LOCK_FIRST,
+                                                       STATEMENT_BOOK_IF_UNCHANGED, STATEMENT_RECORD_TRANSFER,
+                                                       STATEMENT_COUNT};
+
+const struct strategy strategy_optimistic = {
+    .name = "optimistic",
+    .idea =
+        "read with a version column, write only WHERE version is unchanged, else read again: no lock while thinking",
+    .watch_for =
+        "Nothing is locked while the program (or a person) thinks. On a hot row most attempts lose, every loss is "
+        "wasted work, and some transfers run out of attempts: bound the retries, with jitter",
+    .isolation = "read committed, of the write alone: what was read before it is held by nothing",
+    .statements = optimistic_statements,
+    .safe = true,
+    .attempt = optimistic_attempt,
+};

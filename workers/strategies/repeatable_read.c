@@ -1,0 +1,38 @@
+// One transaction with one snapshot. PostgreSQL lets nobody update a row that changed after the snapshot was taken:
+// whoever comes second fails with 40001, and tries the whole transaction again.
+#include "workers/transfer/strategy.h"
+
+static enum transfer_outcome repeatable_read_attempt(struct transfer *transfer) {
+    transfer_begin(transfer, STATEMENT_BEGIN_REPEATABLE_READ);
+    enum transfer_outcome outcome = transfer_read(transfer);
+    if (outcome != TRANSFER_GOES_ON) {
+        return outcome;
+    }
+    // The snapshot is taken and nothing is locked: all can have read before any of them writes.
+    transfer_wait_at_barrier(transfer);
+    transfer_delay(transfer);
+    if (!transfer_check(transfer)) {
+        return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
+    }
+    transfer_lock_in_order(transfer);
+    return transfer_book_and_commit(transfer, STATEMENT_BOOK);
+}
+
+static const enum statement repeatable_read_statements[] = {STATEMENT_BEGIN_REPEATABLE_READ,
+                                                            STATEMENT_READ_BALANCES,
+                                                            STATEMENT_LOCK_FIRST,
+                                                            STATEMENT_BOOK,
+                                                            STATEMENT_COMMIT,
+                                                            STATEMENT_COUNT};
+
+const struct strategy strategy_repeatable_read = {
+    .name = "repeatable_read",
+    .idea = "plain SELECT and UPDATE under REPEATABLE READ: updating a row that changed since the snapshot fails "
+            "(40001), retry",
+    .watch_for = "The retry is yours: the whole transaction again, decision included, on 40001 only. It protects rows "
+                 "that are written; two transactions that each read what the other writes (write skew) get through",
+    .isolation = "repeatable read",
+    .statements = repeatable_read_statements,
+    .safe = true,
+    .attempt = repeatable_read_attempt,
+};

@@ -1,0 +1,38 @@
+// One transaction under the strictest isolation: PostgreSQL watches what each transaction has read, and fails one of
+// those whose order would matter with 40001, perhaps only at COMMIT.
+#include "workers/transfer/strategy.h"
+
+static enum transfer_outcome serializable_attempt(struct transfer *transfer) {
+    transfer_begin(transfer, STATEMENT_BEGIN_SERIALIZABLE);
+    enum transfer_outcome outcome = transfer_read(transfer);
+    if (outcome != TRANSFER_GOES_ON) {
+        return outcome;
+    }
+    // The snapshot is taken and nothing is locked: all can have read before any of them writes.
+    transfer_wait_at_barrier(transfer);
+    transfer_delay(transfer);
+    if (!transfer_check(transfer)) {
+        return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
+    }
+    transfer_lock_in_order(transfer);
+    return transfer_book_and_commit(transfer, STATEMENT_BOOK);
+}
+
+static const enum statement serializable_statements[] = {STATEMENT_BEGIN_SERIALIZABLE,
+                                                         STATEMENT_READ_BALANCES,
+                                                         STATEMENT_LOCK_FIRST,
+                                                         STATEMENT_BOOK,
+                                                         STATEMENT_COMMIT,
+                                                         STATEMENT_COUNT};
+
+const struct strategy strategy_serializable = {
+    .name = "serializable",
+    .idea = "plain SELECT and UPDATE under SERIALIZABLE: whatever would not fit some serial order fails (40001), retry",
+    .watch_for =
+        "Covers every rule, not only this one, and every transaction must take part. 40001 may come at COMMIT, and is "
+        "no proof of a conflict on the account: over a small table a sequential scan conflicts with everybody",
+    .isolation = "serializable",
+    .statements = serializable_statements,
+    .safe = true,
+    .attempt = serializable_attempt,
+};

@@ -1,0 +1,31 @@
+// The check is in the WHERE, but as a sub-select. After waiting for the row PostgreSQL judges the predicate again, on the
+// new row: but the sub-select's answer is still that of the statement's snapshot.
+#include "workers/transfer/strategy.h"
+
+static enum transfer_outcome subselect_predicate_attempt(struct transfer *transfer) {
+    transfer_wait_at_barrier(transfer);
+    transfer_delay(transfer);
+    transfer_begin(transfer, STATEMENT_BEGIN);
+    enum transfer_outcome outcome = transfer_book(transfer, STATEMENT_BOOK_IF_SUBSELECT);
+    if (outcome == TRANSFER_GOES_ON) {
+        return transfer_refuse(transfer);
+    }
+    if (outcome != TRANSFER_SUCCESS) {
+        return outcome;
+    }
+    transfer_hold_row(transfer); // the race is inside the statement: the others must have begun theirs
+    return transfer_commit(transfer, TRANSFER_SUCCESS);
+}
+
+static const enum statement subselect_predicate_statements[] = {STATEMENT_BEGIN, STATEMENT_BOOK_IF_SUBSELECT,
+                                                                STATEMENT_COMMIT, STATEMENT_REFUSE, STATEMENT_COUNT};
+
+const struct strategy strategy_subselect_predicate = {
+    .name = "subselect_predicate",
+    .idea = "the check in the WHERE, but as a sub-select: it keeps the snapshot that the statement began with",
+    .watch_for = "It looks like atomic_update, and it is one statement, so it must be atomic. It is, but not isolated: "
+                 "READ COMMITTED looks again only at the row it updates, never at what a sub-select has read",
+    .isolation = "read committed",
+    .statements = subselect_predicate_statements,
+    .attempt = subselect_predicate_attempt,
+};

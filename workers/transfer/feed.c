@@ -1,0 +1,77 @@
+// A bounded list under a mutex, and a handle that wakes the loop. Posts from any thread, takes on the loop.
+#include "workers/transfer/feed.h"
+
+#include "workers/jobs/job.h"
+
+#include <stdlib.h>
+
+struct feed {
+    uv_async_t wake;
+    void (*woken)(void *owner);
+    void *owner;
+    uv_mutex_t mutex; // guards what follows
+    size_t count;
+    struct feed_event *first;
+    struct feed_event *last;
+};
+
+static void on_wake(uv_async_t *wake) {
+    struct feed *feed = CONTAINER_OF(wake, struct feed, wake);
+    feed->woken(feed->owner);
+}
+
+struct feed *feed_new(uv_loop_t *loop, void (*wake)(void *owner), void *owner) {
+    struct feed *feed = memory_allocate_zeroed(sizeof *feed);
+    feed->woken = wake;
+    feed->owner = owner;
+    CHECK(uv_mutex_init(&feed->mutex) == 0);
+    CHECK(uv_async_init(loop, &feed->wake, on_wake) == 0);
+    return feed;
+}
+
+void feed_leave_loop(struct feed *feed) {
+    uv_close((uv_handle_t *)&feed->wake, NULL);
+}
+
+void feed_free(struct feed *feed) {
+    struct feed_event *next;
+    for (struct feed_event *event = feed->first; event != NULL; event = next) {
+        next = event->next;
+        free(event);
+    }
+    uv_mutex_destroy(&feed->mutex);
+    free(feed);
+}
+
+void feed_post(struct feed *feed, const struct feed_event *event) {
+    struct feed_event *copy = memory_allocate(sizeof *copy);
+    *copy = *event;
+    copy->next = NULL;
+    uv_mutex_lock(&feed->mutex);
+    bool was_empty = feed->count == 0;
+    bool fits = feed->count < FEED_EVENTS_MAX;
+    if (fits) {
+        if (was_empty) {
+            feed->first = copy;
+        } else {
+            feed->last->next = copy;
+        }
+        feed->last = copy;
+        feed->count++;
+    }
+    uv_mutex_unlock(&feed->mutex);
+    if (!fits) {
+        free(copy);
+    } else if (was_empty) { // else the loop has been woken, and has not come yet
+        CHECK(uv_async_send(&feed->wake) == 0);
+    }
+}
+
+struct feed_event *feed_take(struct feed *feed) {
+    uv_mutex_lock(&feed->mutex);
+    struct feed_event *events = feed->first;
+    feed->first = feed->last = NULL;
+    feed->count = 0;
+    uv_mutex_unlock(&feed->mutex);
+    return events;
+}

@@ -1,0 +1,90 @@
+// The list of steps and its JSON. Worker threads.
+#include "workers/transfer/step.h"
+
+#include "observability/base/clock.h"
+#include "workers/money/money.h"
+
+#include <stdio.h>
+
+static const char *step_name(enum step_kind kind) {
+    switch (kind) {
+    case STEP_READ: return "read";
+    case STEP_LOCK: return "lock";
+    case STEP_BARRIER: return "barrier";
+    case STEP_DELAY: return "delay";
+    case STEP_CHECK: return "check";
+    case STEP_DEDUCT: return "deduct";
+    case STEP_CREDIT: return "credit";
+    case STEP_MUTEX: return "mutex";
+    case STEP_HOLD: return "hold";
+    case STEP_BATCH: return "batch";
+    case STEP_RETRY: return "retry";
+    }
+    CHECK(false);
+}
+
+struct step *step_add(struct step_list *list, enum step_kind kind, uint64_t started_ns) {
+    size_t place = list->count;
+    if (list->count < TRANSFER_STEPS_MAX - 1) {
+        list->count++;
+    } else {
+        list->dropped++; // the last place is scratch
+    }
+    list->steps[place] = (struct step){.kind = kind, .started_ns = started_ns, .ended_ns = started_ns};
+    return &list->steps[place];
+}
+
+static int64_t realtime_us(uint64_t monotonic_ns, int64_t moment_us, uint64_t moment_ns) {
+    return moment_us + (int64_t)(monotonic_ns - moment_ns) / (int64_t)NANOSECONDS_PER_MICROSECOND;
+}
+
+void step_tell(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct told_step *out) {
+    *out = (struct told_step){
+        .has_value = step->account != NULL,
+        .value = step->account != NULL ? step->value : 0,
+        .at_us = realtime_us(step->ended_ns, moment_us, moment_ns),
+        .took_us = (int64_t)((step->ended_ns - step->started_ns) / NANOSECONDS_PER_MICROSECOND),
+        .parties = step->parties,
+        .committed_at_us = step->committed_ns == 0 ? 0 : realtime_us(step->committed_ns, moment_us, moment_ns),
+    };
+    (void)snprintf(out->name, sizeof out->name, "%s", step_name(step->kind));
+    (void)snprintf(out->account, sizeof out->account, "%s", step->account == NULL ? "" : step->account);
+    (void)snprintf(out->outcome, sizeof out->outcome, "%s", step->outcome == NULL ? "" : step->outcome);
+}
+
+static void append_step(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct text *out) {
+    text_append_format(out, "{\"step\":\"%s\"", step_name(step->kind));
+    if (step->account != NULL) {
+        text_append_string(out, ",\"account\":");
+        text_append_json_string(out, slice_of(step->account));
+        char value[MONEY_TEXT_LENGTH];
+        money_format(step->value, value);
+        text_append_format(out, ",\"value\":%s", value);
+    }
+    if (step->outcome != NULL) {
+        text_append_format(out, ",\"outcome\":\"%s\"", step->outcome);
+    }
+    if (step->parties != 0) {
+        text_append_format(out, ",\"parties\":%u", step->parties);
+    }
+    text_append_string(out, ",\"at_us\":");
+    text_append_signed(out, realtime_us(step->ended_ns, moment_us, moment_ns));
+    text_append_string(out, ",\"took_us\":");
+    text_append_unsigned(out, (step->ended_ns - step->started_ns) / NANOSECONDS_PER_MICROSECOND);
+    if (step->committed_ns != 0) {
+        text_append_string(out, ",\"committed_at_us\":");
+        text_append_signed(out, realtime_us(step->committed_ns, moment_us, moment_ns));
+    }
+    text_append_string(out, "}");
+}
+
+void step_list_append_json(const struct step_list *list, int64_t moment_us, uint64_t moment_ns, struct text *out) {
+    text_append_string(out, "[");
+    for (size_t i = 0; i < list->count; i++) {
+        if (i > 0) {
+            text_append_string(out, ",");
+        }
+        append_step(&list->steps[i], moment_us, moment_ns, out);
+    }
+    text_append_string(out, "]");
+}

@@ -1,0 +1,179 @@
+// A transfer from its request to its outcome: the attempts, the pauses between them, and the end. Worker threads.
+#include "workers/transfer/transfer.h"
+
+#include "observability/base/clock.h"
+#include "observability/log/log.h"
+#include "workers/bank/bank.h"
+#include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer_internal.h"
+#include "workers/transfer/transfer_tell.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+// "lowbias32", a bijection of 32 bits by Chris Wellons (https://nullprogram.com/blog/2018/07/31/, public domain):
+// neighbours in the count look unrelated, and no two of them collide.
+static uint32_t scramble(uint32_t x) {
+    x ^= x >> 16;
+    x *= UINT32_C(0x7feb352d);
+    x ^= x >> 15;
+    x *= UINT32_C(0x846ca68b);
+    x ^= x >> 16;
+    return x;
+}
+
+void transfer_new_id(char out[static TRANSFER_ID_LENGTH + 1]) {
+    static _Atomic uint32_t count;
+    static _Atomic uint32_t start; // differs from process to process
+    uint32_t unset = 0;
+    if (atomic_load(&start) == 0) {
+        (void)atomic_compare_exchange_strong(&start, &unset, (uint32_t)random_bits() | 1);
+    }
+    uint32_t number = atomic_load(&start) + atomic_fetch_add(&count, 1);
+    (void)snprintf(out, TRANSFER_ID_LENGTH + 1, "%08" PRIx32, scramble(number));
+}
+
+const char *transfer_outcome_status(enum transfer_outcome outcome) {
+    return outcome == TRANSFER_SUCCESS ? "success" : "failed_insufficient_funds";
+}
+
+const char *transfer_outcome_metric(enum transfer_outcome outcome) {
+    if (outcome == TRANSFER_SUCCESS) {
+        return "success";
+    }
+    return outcome == TRANSFER_INSUFFICIENT_FUNDS ? "insufficient_funds" : "error";
+}
+
+const char *transfer_anomaly(const struct transfer_result *result) {
+    if (!result->race_detected) {
+        return NULL;
+    }
+    return result->double_spend ? "double_spend" : result->lost_update ? "lost_update" : "stale_read";
+}
+
+bool transfer_is_kept(const struct transfer_request *request, const struct transfer_result *result) {
+    return request->traced && (request->trace.sampled || result->race_detected);
+}
+
+// Before attempt n+1: up to twice as long as before attempt n, anything from half of it on, so that two that
+// collided do not collide again.
+void transfer_back_off(unsigned attempts) {
+    uint64_t longest = TRANSFER_BACKOFF_FIRST_US;
+    for (unsigned i = 1; i < attempts && longest < TRANSFER_BACKOFF_MAX_US; i++) {
+        longest *= 2;
+    }
+    (void)usleep((useconds_t)(longest / 2 + random_bits() % (longest / 2 + 1)));
+}
+
+// An attempt that lost and will be made again.
+static void transfer_note_retry(struct transfer *transfer) {
+    struct transfer_result *result = transfer->result;
+    bool deadlock = strcmp(transfer->conflict, "40P01") == 0;
+    bool stale = !deadlock && strcmp(transfer->conflict, "40001") != 0;
+    struct step *step = step_add(&result->steps, STEP_RETRY, clock_monotonic_ns());
+    step->outcome = stale ? "changed" : deadlock ? "40P01" : "40001";
+    result->retries_deadlock += deadlock;
+    result->retries_stale += stale;
+    result->retries_serialization += !deadlock && !stale;
+    transfer_log(transfer, LOG_LEVEL_INFO, "Lost against another transaction (%s), attempt %u of %d", step->outcome,
+                 transfer->result->attempts, TRANSFER_ATTEMPTS_MAX);
+    transfer_tell_steps(transfer->request, result);
+}
+
+// Leaves no transaction open behind an attempt that failed. The outcome stands, whatever comes of the rollback.
+static void transfer_roll_back(struct transfer *transfer) {
+    if (transfer->in_transaction) {
+        transfer->in_transaction = false;
+        if (db_execute(transfer->session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) {
+            db_session_close(transfer->session);
+        }
+    }
+}
+
+// The database's encoding cannot write one of the ids, so there is no such account.
+static enum transfer_outcome transfer_find_unknown(struct transfer *transfer) {
+    const struct transfer_request *request = transfer->request;
+    const char *ids[] = {request->from_account, request->to_account};
+    static const enum transfer_outcome unknown[] = {TRANSFER_UNKNOWN_FROM_ACCOUNT, TRANSFER_UNKNOWN_TO_ACCOUNT};
+    for (size_t i = 0; i < 2; i++) {
+        bool found = false;
+        enum db_status status = bank_find_account(transfer->session, ids[i], &found);
+        if (status != DB_OK) {
+            return transfer_outcome_of(transfer, status);
+        }
+        if (!found) {
+            transfer->result->database = DB_OK;
+            return unknown[i];
+        }
+    }
+    return TRANSFER_FAILED; // a trigger, or a rule, wrote what cannot be written
+}
+
+static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
+    transfer->in_transaction = false;
+    transfer->pending_count = 0;
+    struct transfer_result *result = transfer->result;
+    result->attempts++;
+    result->standing = STANDING_NOTHING;
+    result->doubt = DOUBT_NONE;
+    result->race_detected = result->double_spend = result->lost_update = false;
+    result->database = db_session_open(transfer->session, &transfer->session_was_open);
+    if (result->database != DB_OK) {
+        return TRANSFER_DATABASE_AWAY;
+    }
+    enum transfer_outcome outcome = transfer->request->settings.strategy->attempt(transfer);
+    (void)snprintf(transfer->conflict, sizeof transfer->conflict, "%s", db_session_sqlstate(transfer->session));
+    transfer_roll_back(transfer);
+    bool is_unknown = outcome == TRANSFER_FAILED && result->database == DB_NOT_REPRESENTABLE;
+    return is_unknown ? transfer_find_unknown(transfer) : outcome;
+}
+
+static enum transfer_outcome transfer_try_until_decided(struct transfer *transfer) {
+    for (;;) {
+        enum transfer_outcome outcome = transfer_attempt(transfer);
+        // An old session that died while nobody used it, or whose server has changed, costs a new one, not the
+        // transfer. Only one that was open can have aged so, which bounds this.
+        if (outcome == TRANSFER_DATABASE_AWAY && transfer->session_was_open) {
+            continue;
+        }
+        if (outcome != TRANSFER_CONFLICT || transfer->result->attempts >= TRANSFER_ATTEMPTS_MAX) {
+            return outcome;
+        }
+        transfer_note_retry(transfer);
+        transfer_back_off(transfer->result->attempts);
+    }
+}
+
+void transfer_end(const struct transfer_request *request, struct transfer_result *result) {
+    result->duration_ns = clock_monotonic_ns() - request->received_ns;
+    bool unknown = result->outcome == TRANSFER_OUTCOME_UNKNOWN;
+    request_log(request, unknown ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "Transfer ended: %s in %.1f ms",
+                unknown ? "outcome unknown" : transfer_outcome_metric(result->outcome),
+                (double)result->duration_ns / (double)NANOSECONDS_PER_MILLISECOND);
+}
+
+// Committed, but perhaps not for long: a refusal moved nothing, so it stays true.
+static void transfer_doubt_replication(struct transfer *transfer) {
+    struct transfer_result *result = transfer->result;
+    if (result->outcome == TRANSFER_SUCCESS && db_session_is_unreplicated(transfer->session)) {
+        result->outcome = TRANSFER_OUTCOME_UNKNOWN;
+        result->doubt = DOUBT_REPLICATION;
+    }
+}
+
+void transfer_run(const struct transfer_request *request, struct db_session *session, struct gate *gate,
+                  const char *thread_id, struct transfer_result *result) {
+    struct transfer transfer = {.request = request, .result = result, .session = session, .gate = gate};
+    result->thread_id = thread_id;
+    result->outcome = transfer_try_until_decided(&transfer);
+    // What was rolled back did not race; what stands did, whatever became of the rest.
+    if (result->outcome != TRANSFER_SUCCESS && result->standing == STANDING_NOTHING) {
+        result->race_detected = result->double_spend = result->lost_update = false;
+    }
+    transfer_doubt_replication(&transfer);
+    gate_barrier_end(gate, &transfer.barrier);
+    transfer_end(request, result);
+}

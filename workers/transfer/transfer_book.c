@@ -1,0 +1,162 @@
+// A transfer's writes in one statement, its refusal, and the commit. Worker threads.
+#include "observability/base/clock.h"
+#include "workers/bank/bank.h"
+#include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer_internal.h"
+#include "workers/transfer/transfer_tell.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// The moment that the record has, on the monotonic clock.
+static uint64_t recorded_ns(const struct transfer_request *request, const char *recorded_us, uint64_t sent_ns,
+                            uint64_t answered_ns) {
+    int64_t since_us = strtoll(recorded_us, NULL, 10) - request->received_us;
+    uint64_t moment_ns = since_us <= 0 ? sent_ns
+                                       : request->received_ns + (uint64_t)since_us * NANOSECONDS_PER_MICROSECOND;
+    return moment_ns < sent_ns ? sent_ns : moment_ns > answered_ns ? answered_ns : moment_ns;
+}
+
+// What the statement answered: from_balance_before, from_balance_after, to_balance_after, anomaly, and the moment of the
+// deduct as the record has it.
+static enum transfer_outcome take_booking(struct transfer *transfer, const struct db_rows *rows, uint64_t started_ns) {
+    const struct transfer_request *request = transfer->request;
+    struct transfer_result *result = transfer->result;
+    if (db_rows_count(rows) == 0) {
+        return TRANSFER_GOES_ON;
+    }
+    if (!bank_money_of(rows, 0, 0, &result->from_balance_before) ||
+        !bank_money_of(rows, 0, 1, &result->from_balance_after) ||
+        !bank_money_of(rows, 0, 2, &result->to_balance_after)) {
+        // Unless it will be rolled back, it stands, and nobody knows as what.
+        result->doubt = transfer->in_transaction ? DOUBT_NONE : DOUBT_BALANCES;
+        return transfer_outcome_of(transfer, DB_FAILED);
+    }
+    result->to_balance_before = result->to_balance_after - request->amount;
+    result->race_detected = !db_rows_is_null(rows, 0, 3);
+    result->lost_update = strcmp(db_rows_value(rows, 0, 3), "lost_update") == 0;
+    result->double_spend = strcmp(db_rows_value(rows, 0, 3), "double_spend") == 0;
+    struct step *deduct = step_add(&result->steps, STEP_DEDUCT, started_ns);
+    deduct->account = request->from_account;
+    deduct->value = result->from_balance_after;
+    uint64_t answered_ns = clock_monotonic_ns();
+    deduct->ended_ns = recorded_ns(request, db_rows_value(rows, 0, 4), started_ns, answered_ns);
+    deduct->committed_ns = transfer->in_transaction ? 0 : answered_ns;
+    struct step *credit = step_add(&result->steps, STEP_CREDIT, deduct->ended_ns);
+    credit->committed_ns = deduct->committed_ns;
+    credit->account = request->to_account;
+    credit->value = result->to_balance_after;
+    transfer_tell_steps(request, result);
+    return TRANSFER_SUCCESS;
+}
+
+// The steps that the statement is about to take, with room for its moments. A quote inside a name is escaped, so what is
+// looked for stands nowhere else.
+static void announce_writes(struct record_values *record) {
+    record->steps.length--; // the bracket that closes the list
+    text_append_string(&record->steps, record->steps.length > 1 ? "," : "");
+    text_append_string(&record->steps, "{\"step\":\"deduct\",\"at_us\":@,\"took_us\":@},"
+                                       "{\"step\":\"credit\",\"at_us\":@,\"took_us\":0}]");
+    record->values[RECORD_VALUES - 1] = text_terminated(&record->steps);
+}
+
+static enum transfer_outcome book(struct transfer *transfer, enum statement statement, bool commit) {
+    const struct transfer_request *request = transfer->request;
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", amount_text_of(request->amount).text,
+                 request->from_account);
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", amount_text_of(request->amount).text,
+                 request->to_account);
+    struct record_values record;
+    record_values_take(&record, request, transfer->result);
+    announce_writes(&record);
+    char version[24];
+    struct amount_text read = amount_text_of(transfer->result->from_balance_before);
+    (void)snprintf(version, sizeof version, "%" PRId64, transfer->from_version);
+    record_values_take_clock(&record, request);
+    int count = RECORD_VALUES + RECORD_CLOCK_VALUES;
+    if (statement == STATEMENT_BOOK || statement == STATEMENT_BOOK_IF_UNCHANGED) {
+        record.values[count++] = read.text;
+    }
+    if (statement == STATEMENT_BOOK_IF_UNCHANGED) {
+        record.values[count++] = version;
+    }
+    struct db_rows rows;
+    uint64_t started_ns = clock_monotonic_ns();
+    // A write outside a transaction commits by itself.
+    enum db_status status = commit || !transfer->in_transaction
+                                ? transfer_execute_and_commit(transfer, statement, record.values, count, &rows,
+                                                              DOUBT_WHOLE)
+                                : transfer_execute(transfer, statement, record.values, count, &rows);
+    text_free(&record.steps);
+    if (status != DB_OK) {
+        return transfer_outcome_of(transfer, status);
+    }
+    enum transfer_outcome outcome = take_booking(transfer, &rows, started_ns);
+    db_rows_free(&rows);
+    transfer_log_race(request, transfer->result);
+    return outcome;
+}
+
+enum transfer_outcome transfer_book(struct transfer *transfer, enum statement statement) {
+    return book(transfer, statement, false);
+}
+
+enum transfer_outcome transfer_book_and_commit(struct transfer *transfer, enum statement statement) {
+    enum transfer_outcome outcome = book(transfer, statement, true);
+    return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome; // the account was deleted since it was read
+}
+
+// Why the refusal refused nobody: an account that is not there, or a balance that has risen.
+static enum transfer_outcome why_not_refused(struct transfer *transfer) {
+    enum transfer_outcome outcome = transfer_read(transfer);
+    return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome;
+}
+
+enum transfer_outcome transfer_refuse(struct transfer *transfer) {
+    struct transfer_result *result = transfer->result;
+    struct record_values record;
+    record_values_take(&record, transfer->request, result);
+    record_values_take_clock(&record, transfer->request);
+    struct db_rows rows;
+    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_REFUSE, record.values,
+                                                        RECORD_VALUES + RECORD_CLOCK_VALUES, &rows, DOUBT_REFUSAL);
+    text_free(&record.steps);
+    if (status != DB_OK) {
+        return transfer_outcome_of(transfer, status);
+    }
+    if (db_rows_count(&rows) == 0) {
+        db_rows_free(&rows);
+        return why_not_refused(transfer);
+    }
+    bool good = bank_money_of(&rows, 0, 0, &result->from_balance_before) &&
+                bank_money_of(&rows, 0, 1, &result->to_balance_before);
+    db_rows_free(&rows);
+    result->from_balance_after = result->from_balance_before;
+    result->to_balance_after = result->to_balance_before;
+    return good && !transfer_check(transfer) ? TRANSFER_INSUFFICIENT_FUNDS : TRANSFER_FAILED;
+}
+
+// The writes of the attempt that has been committed; those before a retry were rolled back.
+static void note_commit(struct step_list *list) {
+    uint64_t now_ns = clock_monotonic_ns();
+    for (size_t i = list->count; i > 0 && list->steps[i - 1].kind != STEP_RETRY; i--) {
+        struct step *step = &list->steps[i - 1];
+        if (step->kind == STEP_DEDUCT || step->kind == STEP_CREDIT) {
+            step->committed_ns = now_ns;
+        }
+    }
+}
+
+enum transfer_outcome transfer_commit(struct transfer *transfer, enum transfer_outcome outcome) {
+    enum db_status status = db_execute(transfer->session, STATEMENT_COMMIT, NULL, 0, NULL);
+    transfer->in_transaction = false;
+    if (status == DB_OK) {
+        note_commit(&transfer->result->steps);
+    }
+    if (status == DB_AWAY) { // once COMMIT is on its way, silence may mean that it was done
+        transfer->result->doubt = DOUBT_WHOLE;
+    }
+    return status == DB_OK ? outcome : transfer_outcome_of(transfer, status);
+}

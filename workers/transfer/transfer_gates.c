@@ -1,0 +1,137 @@
+// The gates as a transfer meets them: it says where it stands, waits, and notes how it left. Worker threads.
+#include "observability/base/clock.h"
+#include "workers/bank/bank.h"
+#include "workers/transfer/transfer_internal.h"
+#include "workers/transfer/transfer_tell.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void log_barrier_pass(const struct transfer *transfer, const struct barrier_ticket *ticket) {
+    const struct barrier_pass *pass = &transfer->result->barrier;
+    if (pass->release == GATE_TIMED_OUT) {
+        transfer_log(transfer, LOG_LEVEL_WARN, "Barrier timed out after %" PRIu32 " ms with %" PRIu32 "/%" PRIu32,
+                     transfer->request->settings.barrier_timeout_ms, pass->present, ticket->parties);
+    } else if (pass->release != GATE_RELEASED) {
+        transfer_log(transfer, LOG_LEVEL_INFO, "Barrier opened early: %s", gate_release_name(pass->release));
+    }
+}
+
+void transfer_wait_at_barrier(struct transfer *transfer) {
+    const struct settings *settings = &transfer->request->settings;
+    if (!settings->barrier_enabled || transfer->passed_barrier) {
+        return;
+    }
+    transfer->passed_barrier = true;
+    struct barrier_ticket *ticket = &transfer->barrier;
+    uint64_t started_ns = clock_monotonic_ns();
+    struct barrier_party party = {.span = transfer->request->span};
+    party.mark = transfer->session == NULL ? 0 : db_session_backend(transfer->session);
+    party.watcher = transfer->request->feed;
+    (void)snprintf(party.name, sizeof party.name, "%s", transfer->request->id);
+    (void)snprintf(party.subject, sizeof party.subject, "%s", transfer->request->from_account);
+    gate_barrier_arrive(transfer->gate, settings->gate_version, settings->barrier_count, &party, ticket);
+    if (ticket->round == NULL) {
+        return;
+    }
+    transfer_log(transfer, LOG_LEVEL_INFO, "Waiting at barrier (%" PRIu32 "/%" PRIu32 ")", ticket->position,
+                 ticket->parties);
+    transfer_tell_arrival(transfer->request, ticket);
+    if (ticket->position == ticket->parties) {
+        // Before the release, so that the line stands before what the released ones do.
+        transfer_log(transfer, LOG_LEVEL_INFO, "BARRIER RELEASED: all %" PRIu32 " transfers proceed now",
+                     ticket->parties);
+        transfer_tell_release(transfer->request, ticket, GATE_RELEASED);
+    }
+    struct barrier_pass *pass = &transfer->result->barrier;
+    gate_barrier_await(transfer->gate, ticket, settings->barrier_timeout_ms, pass);
+    transfer->result->stood_at_barrier = true;
+    struct step *step = step_add(&transfer->result->steps, STEP_BARRIER, started_ns);
+    step->ended_ns = clock_monotonic_ns();
+    step->outcome = gate_release_name(pass->release);
+    step->parties = ticket->parties;
+    log_barrier_pass(transfer, ticket);
+    transfer_tell_release(transfer->request, ticket, pass->release);
+    transfer_tell_steps(transfer->request, transfer->result);
+}
+
+void transfer_pass_barrier(const struct transfer_request *request, struct gate *gate, struct transfer_result *result) {
+    struct transfer transfer = {.request = request, .result = result, .gate = gate};
+    transfer_wait_at_barrier(&transfer);
+    gate_barrier_end(gate, &transfer.barrier);
+}
+
+void transfer_delay(struct transfer *transfer) {
+    const struct settings *settings = &transfer->request->settings;
+    if (!settings->delay_enabled || settings->delay_ms == 0 || transfer->passed_delay) {
+        return;
+    }
+    transfer->passed_delay = true;
+    struct step *step = step_add(&transfer->result->steps, STEP_DELAY, clock_monotonic_ns());
+    transfer_log(transfer, LOG_LEVEL_INFO, "Debug delay: %" PRIu32 " ms", settings->delay_ms);
+    step->outcome = gate_release_name(gate_delay(transfer->gate, settings->gate_version, settings->delay_ms));
+    step->ended_ns = clock_monotonic_ns();
+    transfer_tell_steps(transfer->request, transfer->result);
+}
+
+// How many of these backends wait for what this session holds. False: the transaction has failed, which its next
+// statement tells.
+static bool count_waiting(struct transfer *transfer, const int backends[], uint32_t count, uint32_t *waiting) {
+    struct sql_array pids = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        char pid[16];
+        (void)snprintf(pid, sizeof pid, "%d", backends[i]);
+        sql_array_add(&pids, pid);
+    }
+    const char *values[] = {sql_array_end(&pids)};
+    struct db_rows rows;
+    enum db_status status = db_execute(transfer->session, STATEMENT_COUNT_WAITING, values, 1, &rows);
+    text_free(&pids.text);
+    if (status != DB_OK) {
+        return false;
+    }
+    *waiting = (uint32_t)strtoul(db_rows_value(&rows, 0, 0), NULL, 10);
+    db_rows_free(&rows);
+    return true;
+}
+
+// Asks until every rival that is still under way waits behind the row; one that is refused ends without waiting.
+static enum gate_release await_rivals(struct transfer *transfer) {
+    const struct settings *settings = &transfer->request->settings;
+    uint64_t deadline = clock_monotonic_ns() + settings->barrier_timeout_ms * NANOSECONDS_PER_MILLISECOND;
+    int backends[WORKER_THREADS_MAX];
+    for (uint32_t pause_ms = 1;; pause_ms = pause_ms < HOLD_PAUSE_MAX_MS ? pause_ms * 2 : pause_ms) {
+        uint32_t waiting = 0;
+        uint32_t rivals = gate_barrier_rivals(transfer->gate, &transfer->barrier, backends, WORKER_THREADS_MAX);
+        if (rivals == 0 || !count_waiting(transfer, backends, rivals, &waiting) || waiting >= rivals) {
+            return GATE_RELEASED;
+        }
+        if (clock_monotonic_ns() >= deadline) {
+            return GATE_TIMED_OUT;
+        }
+        enum gate_release release = gate_delay(transfer->gate, settings->gate_version, pause_ms);
+        if (release != GATE_RELEASED) {
+            return release;
+        }
+    }
+}
+
+void transfer_hold_row(struct transfer *transfer) {
+    uint32_t rivals = gate_barrier_rivals(transfer->gate, &transfer->barrier, NULL, 0);
+    if (rivals == 0 || transfer->result->race_detected) {
+        return; // nobody to wait for; or it stood behind the row itself, and what was to happen has happened
+    }
+    struct step *step = step_add(&transfer->result->steps, STEP_HOLD, clock_monotonic_ns());
+    step->parties = rivals;
+    transfer_log(transfer, LOG_LEVEL_INFO, "Holding the row of %s until %" PRIu32 " more stand behind it",
+                 transfer->request->from_account, rivals);
+    enum gate_release release = await_rivals(transfer);
+    step->outcome = gate_release_name(release);
+    step->ended_ns = clock_monotonic_ns();
+    transfer_tell_steps(transfer->request, transfer->result);
+    if (release == GATE_TIMED_OUT) {
+        transfer_log(transfer, LOG_LEVEL_WARN, "Barrier timed out after %" PRIu32 " ms at the row of %s",
+                     transfer->request->settings.barrier_timeout_ms, transfer->request->from_account);
+    }
+}

@@ -1,0 +1,90 @@
+// The steps that read and judge: each runs its statement, times it, logs it, and says whether the transfer goes on.
+// Worker threads.
+#include "observability/base/clock.h"
+#include "workers/bank/bank.h"
+#include "workers/transfer/transfer_internal.h"
+#include "workers/transfer/transfer_tell.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct amount_text amount_text_of(int64_t cents) {
+    struct amount_text amount;
+    money_format(cents, amount.text);
+    return amount;
+}
+
+uint64_t transfer_moment_ns(const struct transfer *transfer, const char *database_us, const struct step *step) {
+    return database_clock_moment_ns(transfer_anchor(transfer->request), strtoll(database_us, NULL, 10),
+                                    step->started_ns, step->ended_ns);
+}
+
+static enum transfer_outcome take_balances(struct transfer *transfer, const struct db_rows *rows) {
+    struct transfer_result *result = transfer->result;
+    bool found_from = false;
+    bool found_to = false;
+    for (int row = 0; row < db_rows_count(rows); row++) {
+        bool is_from = strcmp(db_rows_value(rows, row, 0), transfer->request->from_account) == 0;
+        int64_t *balance = is_from ? &result->from_balance_before : &result->to_balance_before;
+        int64_t *version = is_from ? &transfer->from_version : &transfer->to_version;
+        if (!bank_money_of(rows, row, 1, balance)) {
+            return TRANSFER_FAILED;
+        }
+        *version = strtoll(db_rows_value(rows, row, 2), NULL, 10);
+        found_from |= is_from;
+        found_to |= !is_from;
+    }
+    result->from_balance_after = result->from_balance_before;
+    result->to_balance_after = result->to_balance_before;
+    if (!found_from) {
+        return TRANSFER_UNKNOWN_FROM_ACCOUNT;
+    }
+    return found_to ? TRANSFER_GOES_ON : TRANSFER_UNKNOWN_TO_ACCOUNT;
+}
+
+static enum transfer_outcome read_balances(struct transfer *transfer, enum statement statement, enum step_kind kind) {
+    const struct transfer_request *request = transfer->request;
+    const char *values[] = {request->from_account, request->to_account};
+    struct step *step = step_add(&transfer->result->steps, kind, clock_monotonic_ns());
+    struct db_rows rows;
+    enum db_status status = transfer_execute(transfer, statement, values, 2, &rows);
+    step->ended_ns = clock_monotonic_ns();
+    if (status != DB_OK) {
+        return transfer_outcome_of(transfer, status);
+    }
+    enum transfer_outcome outcome = take_balances(transfer, &rows);
+    if (kind == STEP_READ &&
+        outcome == TRANSFER_GOES_ON) { // under a lock the moment of the answer counts: the wait is over
+        step->ended_ns = transfer_moment_ns(transfer, db_rows_value(&rows, 0, 3), step);
+    }
+    db_rows_free(&rows);
+    if (outcome != TRANSFER_GOES_ON) {
+        return outcome;
+    }
+    step->account = request->from_account;
+    step->value = transfer->result->from_balance_before;
+    transfer_tell_steps(request, transfer->result);
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 1: Read balance for %s = $%s%s", request->from_account,
+                 amount_text_of(step->value).text, kind == STEP_LOCK ? " (row locked)" : "");
+    return TRANSFER_GOES_ON;
+}
+
+enum transfer_outcome transfer_read(struct transfer *transfer) {
+    return read_balances(transfer, STATEMENT_READ_BALANCES, STEP_READ);
+}
+
+enum transfer_outcome transfer_lock_and_read(struct transfer *transfer) {
+    return read_balances(transfer, STATEMENT_LOCK_BALANCES, STEP_LOCK);
+}
+
+bool transfer_check(struct transfer *transfer) {
+    const struct transfer_request *request = transfer->request;
+    int64_t balance = transfer->result->from_balance_before;
+    struct step *step = step_add(&transfer->result->steps, STEP_CHECK, clock_monotonic_ns());
+    step->account = request->from_account;
+    step->value = balance;
+    transfer_tell_steps(request, transfer->result);
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 2: Check if $%s >= $%s", amount_text_of(balance).text,
+                 amount_text_of(request->amount).text);
+    return balance >= request->amount;
+}

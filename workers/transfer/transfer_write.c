@@ -1,0 +1,206 @@
+// The steps that write one thing at a time, and the record of a transfer. Worker threads.
+#include "observability/base/clock.h"
+#include "workers/bank/bank.h"
+#include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer_internal.h"
+#include "workers/transfer/transfer_tell.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHANGE_IS_RELATIVE INT64_C(-1)
+
+// One balance to be changed: by an amount, or to one.
+struct change {
+    enum statement statement;
+    enum step_kind kind;
+    const char *account;
+    int64_t value;        // cents: $2 of the statement
+    int64_t *after;       // out: what it left, as the UPDATE itself returned it
+    int64_t version_read; // that the value was computed from; CHANGE_IS_RELATIVE
+    bool overwrote;       // out: the version had changed since then
+};
+
+// Outside a transaction the write stands at once; one whose answer never came may stand as well.
+static void note_standing(struct transfer *transfer, enum step_kind kind, enum db_status status, bool found) {
+    bool is_deduct = kind == STEP_DEDUCT;
+    if (transfer->in_transaction) {
+        return;
+    }
+    if (status == DB_AWAY) {
+        transfer->result->doubt = is_deduct ? DOUBT_DEDUCT : DOUBT_CREDIT;
+    } else if (status == DB_OK && found) {
+        transfer->result->standing = is_deduct ? STANDING_DEDUCT : STANDING_BOTH_BALANCES;
+    }
+}
+
+static enum transfer_outcome change_balance(struct transfer *transfer, struct change *change) {
+    struct amount_text value = amount_text_of(change->value);
+    const char *values[] = {change->account, value.text};
+    struct step *step = step_add(&transfer->result->steps, change->kind, clock_monotonic_ns());
+    struct db_rows rows;
+    enum db_status status = transfer_execute(transfer, change->statement, values, 2, &rows);
+    step->ended_ns = clock_monotonic_ns();
+    bool found = status == DB_OK && db_rows_count(&rows) == 1; // unless it was deleted since it was read
+    note_standing(transfer, change->kind, status, found);
+    if (status != DB_OK) {
+        return transfer_outcome_of(transfer, status);
+    }
+    bool good = found && bank_money_of(&rows, 0, 0, change->after);
+    if (found) {
+        // Every write moves the version by one: more than one since the read, and somebody else's is overwritten.
+        int64_t version = strtoll(db_rows_value(&rows, 0, 1), NULL, 10);
+        change->overwrote = change->version_read != CHANGE_IS_RELATIVE && version != change->version_read + 1;
+        step->outcome = change->overwrote ? "overwrote" : NULL;
+        step->committed_ns = transfer->in_transaction ? 0 : step->ended_ns;
+        // The answers to two writes may arrive in another order than the writes were made in.
+        step->ended_ns = transfer_moment_ns(transfer, db_rows_value(&rows, 0, 2), step);
+    }
+    db_rows_free(&rows);
+    if (!good) {
+        return transfer_outcome_of(transfer, DB_FAILED);
+    }
+    step->account = change->account;
+    step->value = *change->after;
+    transfer_tell_steps(transfer->request, transfer->result);
+    return TRANSFER_GOES_ON;
+}
+
+void transfer_log_race(const struct transfer_request *request, const struct transfer_result *result) {
+    if (!result->race_detected) {
+        return;
+    }
+    if (result->lost_update) {
+        request_log(request, LOG_LEVEL_WARN,
+                    "RACE CONDITION DETECTED: lost update, somebody else's write to %s or %s "
+                    "was overwritten",
+                    request->from_account, request->to_account);
+    } else if (result->double_spend) {
+        request_log(request, LOG_LEVEL_WARN, "RACE CONDITION DETECTED: %s is negative: $%s", request->from_account,
+                    amount_text_of(result->from_balance_after).text);
+    } else {
+        request_log(request, LOG_LEVEL_WARN, "RACE CONDITION DETECTED: %s was $%s when read, $%s when changed",
+                    request->from_account, amount_text_of(result->from_balance_before).text,
+                    amount_text_of(result->from_balance_after + request->amount).text);
+    }
+}
+
+enum transfer_outcome transfer_deduct(struct transfer *transfer) {
+    const struct transfer_request *request = transfer->request;
+    struct transfer_result *result = transfer->result;
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", amount_text_of(request->amount).text,
+                 request->from_account);
+    struct change change = {
+        STATEMENT_DEDUCT,   STEP_DEDUCT, request->from_account, request->amount, &result->from_balance_after,
+        CHANGE_IS_RELATIVE, false};
+    enum transfer_outcome outcome = change_balance(transfer, &change);
+    if (outcome == TRANSFER_GOES_ON) {
+        // Exact, not a guess: the row itself said what it held when it was changed.
+        result->race_detected = result->from_balance_after + request->amount != result->from_balance_before;
+        result->double_spend = result->race_detected && result->from_balance_after < 0;
+        transfer_log_race(request, result);
+    }
+    return outcome;
+}
+
+enum transfer_outcome transfer_credit(struct transfer *transfer) {
+    const struct transfer_request *request = transfer->request;
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", amount_text_of(request->amount).text,
+                 request->to_account);
+    struct change change = {
+        STATEMENT_CREDIT,   STEP_CREDIT, request->to_account, request->amount, &transfer->result->to_balance_after,
+        CHANGE_IS_RELATIVE, false};
+    return change_balance(transfer, &change);
+}
+
+static enum transfer_outcome set_balance(struct transfer *transfer, struct change *change) {
+    struct transfer_result *result = transfer->result;
+    enum transfer_outcome outcome = change_balance(transfer, change);
+    if (outcome == TRANSFER_GOES_ON && change->overwrote && !result->lost_update) {
+        result->race_detected = true;
+        result->lost_update = true;
+        transfer_log_race(transfer->request, result);
+    }
+    return outcome;
+}
+
+enum transfer_outcome transfer_set_from_balance(struct transfer *transfer) {
+    const struct transfer_request *request = transfer->request;
+    struct transfer_result *result = transfer->result;
+    int64_t balance = result->from_balance_before - request->amount;
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Setting %s to $%s", request->from_account,
+                 amount_text_of(balance).text);
+    struct change change = {
+        STATEMENT_SET_BALANCE,  STEP_DEDUCT, request->from_account, balance, &result->from_balance_after,
+        transfer->from_version, false};
+    return set_balance(transfer, &change);
+}
+
+enum transfer_outcome transfer_set_to_balance(struct transfer *transfer) {
+    const struct transfer_request *request = transfer->request;
+    struct transfer_result *result = transfer->result;
+    int64_t balance = result->to_balance_before + request->amount;
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Setting %s to $%s", request->to_account,
+                 amount_text_of(balance).text);
+    struct change change = {STATEMENT_SET_BALANCE, STEP_CREDIT, request->to_account, balance, &result->to_balance_after,
+                            transfer->to_version,  false};
+    return set_balance(transfer, &change);
+}
+
+void record_values_take(struct record_values *record, const struct transfer_request *request,
+                        const struct transfer_result *result) {
+    *record = (struct record_values){.amount = amount_text_of(request->amount)};
+    uint64_t duration_us = (clock_monotonic_ns() - request->received_ns) / NANOSECONDS_PER_MICROSECOND;
+    (void)snprintf(record->received_us, sizeof record->received_us, "%" PRId64, request->received_us);
+    (void)snprintf(record->duration_ms, sizeof record->duration_ms, "%" PRIu64 ".%03" PRIu64, duration_us / 1000,
+                   duration_us % 1000);
+    trace_context_trace_id(&request->trace, record->trace_id);
+    step_list_append_json(&result->steps, request->received_us, request->received_ns, &record->steps);
+    const char *values[RECORD_VALUES] = {
+        request->id,           record->received_us,
+        request->from_account, request->to_account,
+        record->amount.text,   result->thread_id,
+        record->duration_ms,   request->settings.strategy->name,
+        record->trace_id,      text_terminated(&record->steps),
+    };
+    memcpy(record->values, values, sizeof values);
+}
+
+void record_values_take_clock(struct record_values *record, const struct transfer_request *request) {
+    int64_t since_us = (int64_t)((clock_monotonic_ns() - request->received_ns) / NANOSECONDS_PER_MICROSECOND);
+    (void)snprintf(record->sent_us, sizeof record->sent_us, "%" PRId64, request->received_us + since_us);
+    (void)snprintf(record->ahead_us, sizeof record->ahead_us, "%" PRId64,
+                   database_clock_ahead_us(transfer_anchor(request)));
+    record->values[RECORD_VALUES] = record->sent_us;
+    record->values[RECORD_VALUES + 1] = record->ahead_us;
+}
+
+enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_outcome outcome) {
+    const struct transfer_result *result = transfer->result;
+    struct record_values record;
+    record_values_take(&record, transfer->request, result);
+    struct amount_text from_before = amount_text_of(result->from_balance_before);
+    struct amount_text from_after = amount_text_of(result->from_balance_after);
+    struct amount_text to_before = amount_text_of(result->to_balance_before);
+    struct amount_text to_after = amount_text_of(result->to_balance_after);
+    const char *verdict[] = {
+        from_before.text,
+        from_after.text,
+        to_before.text,
+        to_after.text,
+        transfer_outcome_status(outcome),
+        result->race_detected ? "true" : "false",
+        transfer_anomaly(result),
+    };
+    memcpy(record.values + RECORD_VALUES, verdict, sizeof verdict);
+    int count = RECORD_VALUES + (int)(sizeof verdict / sizeof verdict[0]);
+    enum transfer_doubt doubt = outcome != TRANSFER_SUCCESS ? DOUBT_REFUSAL
+                                : transfer->in_transaction  ? DOUBT_WHOLE
+                                                            : DOUBT_RECORD;
+    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_RECORD_TRANSFER, record.values, count, NULL,
+                                                        doubt);
+    text_free(&record.steps);
+    return status == DB_OK ? outcome : transfer_outcome_of(transfer, status);
+}
