@@ -3,8 +3,7 @@
 #ifndef SERVER_HEALTHCHECK_H
 #define SERVER_HEALTHCHECK_H
 
-#include "observability/base/check.h"
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 
 #include <stdbool.h>
 #include <stdint.h>

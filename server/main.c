@@ -1,10 +1,11 @@
 // bank-api: puts the parts together, runs the loop, takes the parts apart. Main thread, which is the loop thread.
 #include "observability/log/log.h"
-#include "observability/otlp/otlp_resource.h"
-#include "server/api/bank_api.h"
+#include "observability/otlp/otlp.h"
+#include "server/api/api.h"
 #include "server/events/events.h"
 #include "server/healthcheck.h"
 #include "server/server.h"
+#include "workers/strategies/strategies.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -51,7 +52,7 @@ static void start_tracing(struct bank_api *api) {
         return;
     }
     struct text resource = {0};
-    CHECK(otlp_resource_append(&resource, config->service, BANK_API_VERSION, config->resource_attributes));
+    CHECK(otlp_resource_append(&resource, config->service, LAB_VERSION, config->resource_attributes));
     api->exporter = otlp_exporter_new(&(struct otlp_exporter_options){
         .destination = &config->destination,
         .resource = {resource.data, resource.length},
@@ -66,7 +67,7 @@ static void start_tracing(struct bank_api *api) {
 static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
     api->settings = api->config.settings;
     api->metrics = metrics_new();
-    api->bank_metrics = bank_metrics_add(api->metrics);
+    api->bank_metrics = bank_metrics_add(api->metrics, strategies);
     api->http_metrics = http_metrics_add(api->metrics);
     api->process_metrics = process_metrics_add(api->metrics);
     struct metric_family *build = metrics_add_family(api->metrics, &(struct metric_definition){
@@ -75,7 +76,7 @@ static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
                                                                        .help = "What this program is; always 1.",
                                                                        .labels = {"version", "libuv"},
                                                                    });
-    metric_set(metric_with(build, (const char *[]){BANK_API_VERSION, uv_version_string()}), 1);
+    metric_set(metric_with(build, (const char *[]){LAB_VERSION, uv_version_string()}), 1);
     start_tracing(api);
     api->pool = pool_new(&(struct pool_options){
         .loop = loop,
@@ -150,7 +151,7 @@ static int serve(struct bank_api *api) {
 
 static int help(void) {
     struct text text = {0};
-    text_append_string(&text, "bank-api " BANK_API_VERSION ": a bank whose transfer races on purpose\n\n"
+    text_append_string(&text, "bank-api " LAB_VERSION ": a bank whose transfer races on purpose\n\n"
                               "Usage: bank-api [--help | --version | --healthcheck]\n\n"
                               "Without an argument it serves. --healthcheck asks the server that runs with this\n"
                               "environment whether it is healthy, and exits with 0 if it is.\n\n");
@@ -173,7 +174,7 @@ static int run(const char *argument) {
         return help();
     }
     if (strcmp(argument, "--version") == 0) {
-        (void)puts("bank-api " BANK_API_VERSION);
+        (void)puts("bank-api " LAB_VERSION);
         return EXIT_SUCCESS;
     }
     bool only_asks = strcmp(argument, "--healthcheck") == 0;

@@ -1,11 +1,17 @@
-// Accepts connections and watches over their deadlines. Loop thread.
-#include "server/server_internal.h"
+// Accepts connections, watches over their deadlines, and shuts down: nobody new, everybody under way to their answer, and
+// then nothing left. Loop thread.
+//
+//   server_stop()   gates open, queued transfers get their 503, the listener closes
+//   grace           idle connections are read a moment longer: their next request may be on the wire
+//   draining        readers of events are told; idle connections close as they fall idle; the others end with their answer
+//   forced          the time is over: jobs stop waiting for the database, and their clients get a last answer
+//   closing         no connection, no job: the last handles close, and the loop ends by itself
+#include "server/server.h"
 
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "observability/log/log.h"
 #include "server/events/events.h"
-#include "server/http/conn.h"
-#include "server/http/listen_socket.h"
+#include "server/http/http.h"
 
 #include <netdb.h>
 #include <signal.h>
@@ -14,7 +20,24 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define WRITE_BUFFER_KEPT (64 * 1024) // an answer larger than this gives its memory back
+enum stop_stage {
+    STOP_NOT,      // serving
+    STOP_GRACE,    // not accepting; idle connections are read a moment longer
+    STOP_DRAINING, // idle connections are closed; the rest may finish
+    STOP_FORCED,   // the time is over: jobs were given up on
+    STOP_CLOSING,  // every connection and job is gone: the last handles close
+};
+
+struct server {
+    uv_loop_t *loop;
+    struct bank_api *api;
+    uv_tcp_t listener;
+    uv_timer_t sweep;
+    uv_timer_t stop_timer;
+    uv_signal_t signals[2];
+    enum stop_stage stage;
+    struct conn_context connections;
+};
 
 // As many connections as the limits allow, after raising the soft limit on descriptors as far as it goes.
 static unsigned connection_limit(unsigned sessions) {
@@ -30,25 +53,127 @@ static unsigned connection_limit(unsigned sessions) {
     return left < CONNECTIONS_MAX ? (unsigned)left : CONNECTIONS_MAX;
 }
 
+static void stop_after(struct server *server, uint64_t delay_ms, uv_timer_cb next) {
+    CHECK(uv_timer_start(&server->stop_timer, next, delay_ms, 0) == 0);
+}
+
+static bool is_any(const struct conn *conn) {
+    (void)conn;
+    return true;
+}
+
+static void close_handle(uv_handle_t *handle) {
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, NULL);
+    }
+}
+
+static void continue_stopping(struct server *server) {
+    if (server->stage == STOP_NOT || server->stage == STOP_CLOSING || server->connections.count > 0 ||
+        !pool_is_idle(server->api->pool)) {
+        return;
+    }
+    server->stage = STOP_CLOSING;
+    pool_leave_loop(server->api->pool);
+    events_leave_loop(server->api->events);
+    close_handle((uv_handle_t *)&server->listener);
+    close_handle((uv_handle_t *)&server->sweep);
+    close_handle((uv_handle_t *)&server->stop_timer);
+    for (size_t i = 0; i < 2; i++) {
+        close_handle((uv_handle_t *)&server->signals[i]);
+    }
+}
+
+static void on_job_finished(void *owner) {
+    continue_stopping(owner);
+}
+
+static void watch_stopped(void *owner) {
+    continue_stopping(owner);
+}
+
+static void on_force_over(uv_timer_t *timer) {
+    struct server *server = CONTAINER_OF(timer, struct server, stop_timer);
+    conn_context_close(&server->connections, is_any);
+    continue_stopping(server);
+}
+
+static void force(struct server *server) {
+    if (server->stage == STOP_FORCED || server->stage == STOP_CLOSING) {
+        return;
+    }
+    server->stage = STOP_FORCED;
+    log_write(LOG_LEVEL_WARN, NULL, "Shutdown: time is over with %u connections open", server->connections.count);
+    pool_abort(server->api->pool);
+    events_end(server->api->events);
+    conn_context_close(&server->connections, conn_is_reading);
+    stop_after(server, SHUTDOWN_FORCE_MS, on_force_over);
+}
+
+static void on_drain_over(uv_timer_t *timer) {
+    force(CONTAINER_OF(timer, struct server, stop_timer));
+}
+
+static void on_grace_over(uv_timer_t *timer) {
+    struct server *server = CONTAINER_OF(timer, struct server, stop_timer);
+    server->stage = STOP_DRAINING;
+    server->connections.is_draining = true;
+    events_end(server->api->events); // what the opened gates let go was told
+    conn_context_close(&server->connections, conn_is_idle);
+    stop_after(server, server->api->config.shutdown_timeout_ms - SHUTDOWN_GRACE_MS, on_drain_over);
+    continue_stopping(server);
+}
+
+void server_stop(struct server *server) {
+    if (server->stage != STOP_NOT) {
+        force(server);
+        return;
+    }
+    server->stage = STOP_GRACE;
+    server->connections.is_stopping = true;
+    close_handle((uv_handle_t *)&server->listener);
+    pool_on_finished(server->api->pool, on_job_finished, server);
+    database_watch_stop(&server->api->watch, watch_stopped, server);
+    pool_close(server->api->pool);
+    stop_after(server, SHUTDOWN_GRACE_MS, on_grace_over);
+}
+
+// --- The connections ---
+
+static void on_request(struct conn *conn, const struct http_request *request) {
+    request_dispatch(api_of(conn), conn, request);
+}
+
+static void on_request_ended(struct conn *conn, int status, uint64_t duration_ns) {
+    http_metrics_publish(api_of(conn)->http_metrics, conn->route, conn->method, status, duration_ns);
+}
+
+static void on_unsubscribed(struct conn *conn) {
+    event_stream_remove(conn->subscriber);
+}
+
+static void on_closed(struct conn_context *context) {
+    continue_stopping(CONTAINER_OF(context, struct server, connections));
+}
+
+static const struct conn_callbacks callbacks = {
+    .request = on_request,
+    .request_ended = on_request_ended,
+    .abandoned = conn_abandon_job,
+    .unsubscribed = on_unsubscribed,
+    .closed = on_closed,
+};
+
+// --- The start ---
+
 static void on_signal(uv_signal_t *signal, int number) {
     log_write(LOG_LEVEL_INFO, NULL, "Stopping on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
     server_stop(signal->data);
 }
 
-// Again and again, because somebody may set the clock.
-static void learn_realtime(struct server *server) {
-    server->realtime_offset_ms = clock_realtime_us() / 1000 - (int64_t)uv_now(server->loop);
-}
-
 static void on_sweep(uv_timer_t *timer) {
     struct server *server = CONTAINER_OF(timer, struct server, sweep);
-    uint64_t now_ms = uv_now(server->loop);
-    learn_realtime(server);
-    struct conn *next;
-    for (struct conn *conn = server->connections; conn != NULL; conn = next) {
-        next = conn->next;
-        conn_check_deadline(conn, now_ms);
-    }
+    conn_context_sweep(&server->connections);
     events_sweep(server->api->events);
 }
 
@@ -57,9 +182,7 @@ struct server *server_new(uv_loop_t *loop, struct bank_api *api) {
     struct server *server = memory_allocate_zeroed(sizeof *server);
     server->loop = loop;
     server->api = api;
-    server->connection_limit = connection_limit(pool_sessions(api->pool));
-    uv_update_time(loop);
-    learn_realtime(server);
+    conn_context_init(&server->connections, loop, &callbacks, api, connection_limit(pool_sessions(api->pool)));
     CHECK(uv_tcp_init(loop, &server->listener) == 0);
     CHECK(uv_timer_init(loop, &server->sweep) == 0);
     CHECK(uv_timer_init(loop, &server->stop_timer) == 0);
@@ -73,15 +196,14 @@ struct server *server_new(uv_loop_t *loop, struct bank_api *api) {
 }
 
 void server_free(struct server *server) {
-    CHECK(server->connections == NULL);
-    text_free(&server->write_buffer);
+    conn_context_free(&server->connections);
     free(server);
 }
 
 static void on_connection(uv_stream_t *listener, int status) {
     struct server *server = CONTAINER_OF(listener, struct server, listener);
     if (status == 0) {
-        conn_accept(server, listener);
+        conn_accept(&server->connections, listener);
     } else {
         log_write(LOG_LEVEL_WARN, NULL, "A connection could not be accepted: %s", uv_strerror(status));
     }
@@ -131,51 +253,4 @@ bool server_listen(struct server *server, struct text *problem) {
 
 bool server_is_stopping(const struct server *server) {
     return server->stage != STOP_NOT;
-}
-
-struct bank_api *server_api(struct server *server) {
-    return server->api;
-}
-
-uv_buf_t server_read_buffer(struct server *server) {
-    return uv_buf_init(server->read_buffer, sizeof server->read_buffer);
-}
-
-struct text *server_write_buffer(struct server *server) {
-    if (server->write_buffer.capacity > WRITE_BUFFER_KEPT) {
-        text_free(&server->write_buffer);
-    } else {
-        text_clear(&server->write_buffer);
-    }
-    return &server->write_buffer;
-}
-
-int64_t server_now_s(struct server *server) {
-    return ((int64_t)uv_now(server->loop) + server->realtime_offset_ms) / 1000;
-}
-
-void server_add(struct server *server, struct conn *conn) {
-    conn->previous = NULL;
-    conn->next = server->connections;
-    if (conn->next != NULL) {
-        conn->next->previous = conn;
-    }
-    server->connections = conn;
-    server->connection_count++;
-}
-
-void server_remove(struct server *server, struct conn *conn) {
-    if (conn->previous != NULL) {
-        conn->previous->next = conn->next;
-    } else {
-        server->connections = conn->next;
-    }
-    if (conn->next != NULL) {
-        conn->next->previous = conn->previous;
-    }
-    server->connection_count--;
-}
-
-bool server_is_full(const struct server *server) {
-    return server->connection_count > server->connection_limit;
 }

@@ -233,3 +233,10 @@ void text_append_json_string(struct text *text, struct slice value) {
     }
     text_append(text, "\"", 1);
 }
+
+bool string_is_ascii(const char *text) {
+    while (*text != '\0' && (unsigned char)*text < 0x80) {
+        text++;
+    }
+    return *text == '\0';
+}

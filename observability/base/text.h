@@ -72,4 +72,7 @@ MUST_CHECK bool slice_is_utf8(struct slice text);
 // valid UTF-8 becomes U+FFFD, so that what a client sent can be quoted back to it and stays JSON.
 void text_append_json_string(struct text *text, struct slice value);
 
+// Whether every encoding that a database may have can write the text.
+MUST_CHECK bool string_is_ascii(const char *text);
+
 #endif

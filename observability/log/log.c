@@ -2,8 +2,7 @@
 // A line is at most PIPE_BUF bytes, so a pipe (a container's standard error) takes it whole too.
 #include "observability/log/log.h"
 
-#include "observability/base/clock.h"
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
 #ifndef OBSERVABILITY_LOG_LOG_H
 #define OBSERVABILITY_LOG_LOG_H
 
-#include "observability/base/check.h"
-#include "observability/trace/trace_context.h"
+#include "observability/base/base.h"
+#include "observability/trace/trace.h"
 
 #include <stdbool.h>
 

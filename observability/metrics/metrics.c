@@ -2,7 +2,7 @@
 // Called by whoever publishes a measurement, on the loop thread only: one writer, no locks.
 #include "observability/metrics/metrics.h"
 
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "observability/metrics/metrics_registry.h"
 
 #include <assert.h>

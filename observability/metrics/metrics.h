@@ -6,8 +6,8 @@
 #ifndef OBSERVABILITY_METRICS_METRICS_H
 #define OBSERVABILITY_METRICS_METRICS_H
 
-#include "observability/base/check.h"
-#include "observability/base/text.h"
+#include "observability/base/base.h"
+#include "observability/metrics/process_metrics.h"
 
 #include <stddef.h>
 

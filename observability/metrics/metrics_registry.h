@@ -3,7 +3,7 @@
 #define OBSERVABILITY_METRICS_METRICS_REGISTRY_H
 
 #include "observability/metrics/metrics.h"
-#include "observability/trace/trace_context.h"
+#include "observability/trace/trace.h"
 
 #include <stdint.h>
 

@@ -1,6 +1,7 @@
 // The standard process_* metrics (https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics).
 // Sampled on a worker thread, because /proc may be slow; published on the loop thread.
 #include "observability/metrics/process_metrics.h"
+#include "observability/metrics/metrics.h"
 
 #include <dirent.h>
 #include <inttypes.h>

@@ -2,9 +2,11 @@
 #ifndef OBSERVABILITY_METRICS_PROCESS_METRICS_H
 #define OBSERVABILITY_METRICS_PROCESS_METRICS_H
 
-#include "observability/metrics/metrics.h"
+#include "observability/base/base.h"
 
 #include <stdint.h>
+
+struct metrics;
 
 struct process_sample {
     double cpu_seconds;

@@ -1,7 +1,7 @@
 // The queue before the exporter's thread, and the thread's loop. otlp_post.c does the sending.
 #include "observability/otlp/otlp_exporter.h"
 
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "observability/log/log.h"
 
 #include <inttypes.h>

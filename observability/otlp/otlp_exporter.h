@@ -7,7 +7,7 @@
 #ifndef OBSERVABILITY_OTLP_OTLP_EXPORTER_H
 #define OBSERVABILITY_OTLP_OTLP_EXPORTER_H
 
-#include "observability/base/check.h"
+#include "observability/base/base.h"
 #include "observability/otlp/otlp_json.h"
 #include "observability/otlp/otlp_post.h"
 

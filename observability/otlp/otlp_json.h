@@ -3,9 +3,8 @@
 #ifndef OBSERVABILITY_OTLP_OTLP_JSON_H
 #define OBSERVABILITY_OTLP_OTLP_JSON_H
 
-#include "observability/base/check.h"
-#include "observability/base/text.h"
-#include "observability/trace/trace_context.h"
+#include "observability/base/base.h"
+#include "observability/trace/trace.h"
 
 #include <stdbool.h>
 #include <stdint.h>

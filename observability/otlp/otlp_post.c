@@ -1,8 +1,7 @@
 // libcurl and zlib. Exporter's thread.
 #include "observability/otlp/otlp_post.h"
 
-#include "observability/base/clock.h"
-#include "observability/base/pair_list.h"
+#include "observability/base/base.h"
 #include "observability/otlp/otlp_json.h"
 
 #include <curl/curl.h>

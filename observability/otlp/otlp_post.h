@@ -3,8 +3,7 @@
 #ifndef OBSERVABILITY_OTLP_OTLP_POST_H
 #define OBSERVABILITY_OTLP_OTLP_POST_H
 
-#include "observability/base/check.h"
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 // Merges the resource's attributes. Main thread.
 #include "observability/otlp/otlp_resource.h"
 
-#include "observability/base/pair_list.h"
+#include "observability/base/base.h"
 
 #include <stdlib.h>
 

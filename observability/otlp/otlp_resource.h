@@ -3,8 +3,7 @@
 #ifndef OBSERVABILITY_OTLP_OTLP_RESOURCE_H
 #define OBSERVABILITY_OTLP_OTLP_RESOURCE_H
 
-#include "observability/base/check.h"
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 
 #include <stdbool.h>
 

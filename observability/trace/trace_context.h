@@ -3,8 +3,7 @@
 #ifndef OBSERVABILITY_TRACE_TRACE_CONTEXT_H
 #define OBSERVABILITY_TRACE_TRACE_CONTEXT_H
 
-#include "observability/base/check.h"
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 
 #include <stdbool.h>
 #include <stdint.h>

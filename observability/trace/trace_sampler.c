@@ -1,7 +1,7 @@
 // The built-in samplers of OpenTelemetry. Called on the loop, once a transfer.
 #include "observability/trace/trace_sampler.h"
 
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 
 #define BOUND_ALL (UINT64_C(1) << 63) // above every 63-bit number
 

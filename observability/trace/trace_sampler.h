@@ -3,7 +3,7 @@
 #ifndef OBSERVABILITY_TRACE_TRACE_SAMPLER_H
 #define OBSERVABILITY_TRACE_TRACE_SAMPLER_H
 
-#include "observability/base/check.h"
+#include "observability/base/base.h"
 #include "observability/trace/trace_context.h"
 
 #include <stdbool.h>

@@ -1,11 +1,11 @@
 // 503 while it is away, 504 while it is too slow, 500 for what we did not foresee. Loop thread.
 #include "server/api/database_problem.h"
 
-#include "server/api/bank_api.h"
-#include "server/server.h"
+#include "server/api/api.h"
+#include "server/api/exchange.h"
 
 void respond_database_problem(struct conn *conn, enum db_status status) {
-    database_watch_heard(&server_api(conn->server)->watch, status);
+    database_watch_heard(&api_of(conn)->watch, status);
     switch (status) {
     case DB_AWAY:
     case DB_UNAVAILABLE:
@@ -16,8 +16,8 @@ void respond_database_problem(struct conn *conn, enum db_status status) {
     case DB_CONFLICT: conn_respond_problem(conn, 503, "Others were changing the same rows: try again"); return;
     case DB_NOT_ASKED:
         conn_respond_problem(conn, 503, "%s, so this request was not run: try again in a moment",
-                             server_is_stopping(conn->server) ? "The server is stopping"
-                                                              : "Too many requests of this kind are waiting");
+                             conn->context->is_stopping ? "The server is stopping"
+                                                        : "Too many requests of this kind are waiting");
         return;
     case DB_NOT_REPRESENTABLE:
     case DB_OUT_OF_RANGE:

@@ -2,7 +2,7 @@
 #ifndef SERVER_API_DATABASE_PROBLEM_H
 #define SERVER_API_DATABASE_PROBLEM_H
 
-#include "server/http/conn.h"
+#include "server/http/http.h"
 #include "workers/database/database.h"
 
 void respond_database_problem(struct conn *conn, enum db_status status);

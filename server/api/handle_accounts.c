@@ -1,32 +1,12 @@
 // GET /accounts, GET /accounts/{id}, GET /transactions, POST /reset: a job reads or resets, the loop answers.
-#include "server/api/bank_api.h"
+#include "server/api/api.h"
 #include "server/api/database_problem.h"
+#include "server/api/exchange.h"
 #include "server/api/handlers.h"
 #include "server/api/parameters.h"
 #include "server/events/events.h"
-#include "server/http/conn.h"
-#include "server/json/json_codec.h"
-
-static void respond_json(struct conn *conn, struct text *body) {
-    conn_respond(conn, &(struct http_response){.status = 200, .body = {body->data, body->length}});
-    text_free(body);
-}
-
-// The connection that waits for a job that has dealt with the database, answered already if that went wrong.
-static struct conn *conn_to_answer(struct job *job) {
-    struct conn *conn = conn_of_job(job);
-    if (conn != NULL && job->database != DB_OK) {
-        respond_database_problem(conn, job->database);
-        conn = NULL;
-    }
-    return conn;
-}
-
-static void submit(struct exchange *exchange, struct job *job, void (*finished)(struct job *job)) {
-    job->finished = finished;
-    conn_expect(exchange->conn, job);
-    pool_submit(exchange->api->pool, job);
-}
+#include "server/http/http.h"
+#include "server/json/json.h"
 
 static void accounts_finished(struct job *job) {
     struct accounts_job *accounts = CONTAINER_OF(job, struct accounts_job, job);
@@ -43,7 +23,7 @@ static void accounts_finished(struct job *job) {
 
 void handle_accounts(struct exchange *exchange) {
     if (parameters_are_absent(exchange)) {
-        submit(exchange, &accounts_job_new(NULL)->job, accounts_finished);
+        exchange_submit(exchange, &accounts_job_new(NULL)->job, accounts_finished);
     }
 }
 
@@ -77,9 +57,7 @@ void handle_account(struct exchange *exchange) {
                              ACCOUNT_ID_MAX);
     } else {
         struct accounts_job *read = accounts_job_new(text_terminated(&id));
-        read->job.finished = account_finished;
-        conn_expect(exchange->conn, &read->job);
-        pool_submit(exchange->api->pool, &read->job);
+        exchange_submit(exchange, &read->job, account_finished);
     }
     text_free(&id);
 }
@@ -112,7 +90,7 @@ void handle_transactions(struct exchange *exchange) {
         conn_respond_problem(exchange->conn, 422, "limit must be a whole number from 1 to %d", TRANSACTIONS_LIMIT_MAX);
         return;
     }
-    submit(exchange, &transactions_job_new((unsigned)limit)->job, transactions_finished);
+    exchange_submit(exchange, &transactions_job_new((unsigned)limit)->job, transactions_finished);
 }
 
 static void reset_finished(struct job *job) {
@@ -135,8 +113,6 @@ void handle_reset(struct exchange *exchange) {
     if (parameters_are_absent(exchange)) {
         struct accounts_job *reset = reset_job_new();
         reset->events = exchange->api->events;
-        reset->job.finished = reset_finished;
-        conn_expect(exchange->conn, &reset->job);
-        pool_submit(exchange->api->pool, &reset->job);
+        exchange_submit(exchange, &reset->job, reset_finished);
     }
 }

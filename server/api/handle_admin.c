@@ -1,14 +1,14 @@
 // The admin endpoints: read the settings, change them, and tell the gates. Loop thread.
 #include "observability/log/log.h"
-#include "server/api/bank_api.h"
+#include "server/api/api.h"
+#include "server/api/exchange.h"
 #include "server/api/handlers.h"
 #include "server/api/parameters.h"
 #include "server/events/events.h"
-#include "server/http/conn.h"
-#include "server/http/content_type.h"
-#include "server/json/json_codec.h"
+#include "server/http/http.h"
+#include "server/json/json.h"
 #include "workers/limits.h"
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 #include <inttypes.h>
 

@@ -1,11 +1,10 @@
 // GET /events: the connection becomes a stream of events, until one of us leaves. Loop thread.
-#include "server/api/bank_api.h"
+#include "server/api/api.h"
+#include "server/api/exchange.h"
 #include "server/api/handlers.h"
 #include "server/api/parameters.h"
 #include "server/events/events.h"
-#include "server/http/conn.h"
-#include "server/http/http_limits.h"
-#include "server/server.h"
+#include "server/http/http.h"
 
 void handle_events(struct exchange *exchange) {
     struct bank_api *api = exchange->api;
@@ -13,7 +12,7 @@ void handle_events(struct exchange *exchange) {
     if (!parameters_are_absent(exchange)) {
         return;
     }
-    if (server_is_stopping(conn->server)) {
+    if (conn->context->is_stopping) {
         conn_respond_problem(conn, 503, "The server is stopping: try again in a moment");
     } else if (events_are_full(api->events)) {
         conn_respond_problem(conn, 503, "%d readers listen already: close a page that shows the lab",

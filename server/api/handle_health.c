@@ -1,8 +1,7 @@
 // GET /health: what is known, without asking the database. Loop thread.
-#include "server/api/bank_api.h"
+#include "server/api/api.h"
 #include "server/api/handlers.h"
-#include "server/http/conn.h"
-#include "server/http/http_limits.h"
+#include "server/http/http.h"
 
 void handle_health(struct exchange *exchange) {
     static const struct slice ok =

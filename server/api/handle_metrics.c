@@ -1,10 +1,9 @@
 // GET /metrics: a job reads the balances and /proc, the loop renders. Without a database the page has no balances.
-#include "server/api/bank_api.h"
+#include "server/api/api.h"
 #include "server/api/database_problem.h"
+#include "server/api/exchange.h"
 #include "server/api/handlers.h"
-#include "server/http/conn.h"
-#include "server/http/content_type.h"
-#include "server/server.h"
+#include "server/http/http.h"
 
 // Counted by the exporter's thread, and only shown here.
 static void refresh_span_counts(struct bank_api *api) {
@@ -21,7 +20,7 @@ static void metrics_finished(struct job *job) {
     if (conn != NULL && job->database == DB_NOT_ASKED) {
         respond_database_problem(conn, job->database);
     } else if (conn != NULL) {
-        struct bank_api *api = server_api(conn->server);
+        struct bank_api *api = api_of(conn);
         database_watch_heard(&api->watch, job->database);
         bank_metrics_set_available(api->bank_metrics, api->watch.state == DATABASE_READY);
         process_metrics_set(api->process_metrics, &scrape->process);
@@ -46,7 +45,5 @@ static void metrics_finished(struct job *job) {
 
 void handle_metrics(struct exchange *exchange) {
     struct scrape_job *scrape = scrape_job_new();
-    scrape->job.finished = metrics_finished;
-    conn_expect(exchange->conn, &scrape->job);
-    pool_submit(exchange->api->pool, &scrape->job);
+    exchange_submit(exchange, &scrape->job, metrics_finished);
 }

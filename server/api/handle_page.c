@@ -1,9 +1,9 @@
 // GET /, /docs, /openapi.json and /page/{name}: the files of server/page/, from the program itself. Loop thread.
-#include "observability/base/percent.h"
+#include "observability/base/base.h"
 #include "server/api/handlers.h"
 #include "server/api/page_assets.h"
 #include "server/api/parameters.h"
-#include "server/http/conn.h"
+#include "server/http/http.h"
 
 static const struct page_asset *find_asset(struct slice name) {
     for (size_t i = 0; i < page_asset_count; i++) {

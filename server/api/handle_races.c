@@ -1,32 +1,19 @@
 // GET /races and GET /races/{transfer_id}: what raced, and the story of one race, from the database. Loop thread.
-#include "server/api/bank_api.h"
+#include "server/api/api.h"
 #include "server/api/database_problem.h"
+#include "server/api/exchange.h"
 #include "server/api/handlers.h"
 #include "server/api/parameters.h"
-#include "server/http/conn.h"
-#include "server/json/json_races.h"
-#include "server/server.h"
-#include "workers/jobs/races_job.h"
+#include "server/http/http.h"
+#include "server/json/json.h"
+#include "workers/jobs/jobs.h"
 
 #include <inttypes.h>
 
-static void submit(struct exchange *exchange, struct job *job, void (*finished)(struct job *job)) {
-    job->finished = finished;
-    conn_expect(exchange->conn, job);
-    pool_submit(exchange->api->pool, job);
-}
-
-static void respond_json(struct conn *conn, struct text *body) {
-    conn_respond(conn, &(struct http_response){.status = 200, .body = {body->data, body->length}});
-    text_free(body);
-}
-
 static void races_finished(struct job *job) {
     struct races_job *races = CONTAINER_OF(job, struct races_job, job);
-    struct conn *conn = conn_of_job(job);
-    if (conn != NULL && job->database != DB_OK) {
-        respond_database_problem(conn, job->database);
-    } else if (conn != NULL) {
+    struct conn *conn = conn_to_answer(job);
+    if (conn != NULL) {
         struct text body = {0};
         json_write_races(&body, &races->races);
         respond_json(conn, &body);
@@ -46,7 +33,7 @@ void handle_races(struct exchange *exchange) {
         conn_respond_problem(exchange->conn, 422, "limit must be a whole number from 1 to %d", RACES_LIMIT_MAX);
         return;
     }
-    submit(exchange, &races_job_new((unsigned)limit)->job, races_finished);
+    exchange_submit(exchange, &races_job_new((unsigned)limit)->job, races_finished);
 }
 
 static void respond_no_transfer(struct conn *conn, struct slice id) {
@@ -64,7 +51,7 @@ static void race_finished(struct job *job) {
         respond_no_transfer(conn, slice_of(race->transfer_id));
     } else if (conn != NULL) {
         struct text body = {0};
-        json_write_race(&body, &race->detail, server_api(conn->server)->config.tracing.page_url);
+        json_write_race(&body, &race->detail, api_of(conn)->config.tracing.page_url);
         respond_json(conn, &body);
     }
     race_job_free(race);
@@ -80,7 +67,7 @@ void handle_race(struct exchange *exchange) {
     } else if (id.length != TRANSFER_ID_LENGTH) {
         respond_no_transfer(exchange->conn, (struct slice){id.data, id.length});
     } else {
-        submit(exchange, &race_job_new(text_terminated(&id))->job, race_finished);
+        exchange_submit(exchange, &race_job_new(text_terminated(&id))->job, race_finished);
     }
     text_free(&id);
 }

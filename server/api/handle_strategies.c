@@ -1,10 +1,11 @@
 // GET /strategies: every way to run a transfer, and which one is selected. Loop thread.
-#include "server/api/bank_api.h"
+#include "server/api/api.h"
+#include "server/api/exchange.h"
 #include "server/api/handlers.h"
 #include "server/api/parameters.h"
-#include "server/http/conn.h"
-#include "server/json/json_codec.h"
-#include "workers/transfer/strategy.h"
+#include "server/http/http.h"
+#include "server/json/json.h"
+#include "workers/strategies/strategies.h"
 
 void handle_strategies(struct exchange *exchange) {
     if (!parameters_are_absent(exchange)) {
@@ -17,6 +18,5 @@ void handle_strategies(struct exchange *exchange) {
         json_write_strategy(&body, strategies[i], strategies[i] == exchange->api->settings.strategy);
     }
     text_append_string(&body, "]}");
-    conn_respond(exchange->conn, &(struct http_response){.status = 200, .body = {body.data, body.length}});
-    text_free(&body);
+    respond_json(exchange->conn, &body);
 }

@@ -1,16 +1,15 @@
 // POST /transfer: from the body to a job, and from the job's outcome to the answer. Loop thread.
-#include "observability/base/clock.h"
-#include "server/api/bank_api.h"
+#include "observability/base/base.h"
+#include "server/api/api.h"
+#include "server/api/exchange.h"
 #include "server/api/handlers.h"
 #include "server/api/parameters.h"
 #include "server/api/transfer_trace.h"
 #include "server/events/events.h"
-#include "server/http/conn.h"
-#include "server/http/content_type.h"
-#include "server/json/json_codec.h"
-#include "server/server.h"
+#include "server/http/http.h"
+#include "server/json/json.h"
 #include "workers/limits.h"
-#include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer.h"
 
 // False: the client had left.
 static bool respond_record(struct conn *conn, const struct transfer_job *transfer) {
@@ -179,7 +178,7 @@ static void end_transfer(struct transfer_job *transfer) {
     struct slice told = {detail.data, detail.length};
     bool taken = false;
     if (conn != NULL) {
-        database_watch_heard(&server_api(conn->server)->watch, transfer->job.database);
+        database_watch_heard(&api_of(conn)->watch, transfer->job.database);
         if (status == 200) {
             taken = respond_record(conn, transfer);
         } else {
@@ -208,7 +207,7 @@ static void begin_transfer(const struct exchange *exchange, struct transfer_job 
     request->received_ns = clock_monotonic_ns();
     transfer_trace_begin(exchange, transfer);
     transfer->job.finished = transfer_finished;
-    conn_expect(exchange->conn, &transfer->job);
+    exchange_expect(exchange, &transfer->job);
     events_admit(exchange->api->events, transfer);
 }
 

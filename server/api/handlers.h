@@ -2,7 +2,7 @@
 #ifndef SERVER_API_HANDLERS_H
 #define SERVER_API_HANDLERS_H
 
-#include "server/api/router.h"
+#include "server/api/exchange.h"
 
 void handle_health(struct exchange *exchange);
 void handle_accounts(struct exchange *exchange);

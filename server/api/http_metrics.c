@@ -2,7 +2,7 @@
 // Loop thread.
 #include "server/api/http_metrics.h"
 
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 
 #include <stdio.h>
 #include <stdlib.h>

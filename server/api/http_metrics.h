@@ -5,7 +5,7 @@
 
 #include "observability/metrics/metrics.h"
 #include "server/api/router.h"
-#include "server/http/http_request.h"
+#include "server/http/http.h"
 
 #include <stdint.h>
 

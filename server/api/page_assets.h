@@ -2,7 +2,7 @@
 #ifndef SERVER_API_PAGE_ASSETS_H
 #define SERVER_API_PAGE_ASSETS_H
 
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 // Query parameters, from a handler's point of view. Loop thread.
 #include "server/api/parameters.h"
 
-#include "server/http/conn.h"
+#include "server/http/http.h"
 
 bool parameters_are_usable(struct exchange *exchange, struct query *query) {
     bool usable = query_finish(query);

@@ -2,9 +2,9 @@
 #ifndef SERVER_API_PARAMETERS_H
 #define SERVER_API_PARAMETERS_H
 
-#include "observability/base/check.h"
-#include "server/api/router.h"
-#include "server/http/query.h"
+#include "observability/base/base.h"
+#include "server/api/exchange.h"
+#include "server/http/http.h"
 
 #include <stdbool.h>
 

@@ -1,10 +1,10 @@
 // Everything that is asked of a request before its handler sees it. Loop thread.
 #include "server/api/request_dispatch.h"
 
+#include "server/api/api.h"
+#include "server/api/exchange.h"
 #include "server/api/router.h"
-#include "server/http/content_type.h"
-#include "server/http/guard.h"
-#include "server/http/problem.h"
+#include "server/http/http.h"
 
 #include <stdarg.h>
 

@@ -2,9 +2,9 @@
 #ifndef SERVER_API_REQUEST_DISPATCH_H
 #define SERVER_API_REQUEST_DISPATCH_H
 
-#include "server/api/bank_api.h"
-#include "server/http/conn.h"
-#include "server/http/http_request.h"
+#include "server/http/http.h"
+
+struct bank_api;
 
 void request_dispatch(struct bank_api *api, struct conn *conn, const struct http_request *request);
 

@@ -2,25 +2,15 @@
 #ifndef SERVER_API_ROUTER_H
 #define SERVER_API_ROUTER_H
 
-#include "observability/base/check.h"
-#include "observability/base/text.h"
-#include "server/http/http_request.h"
+#include "observability/base/base.h"
+#include "server/http/http.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #define ROUTES_MAX 32
 
-struct bank_api;
-struct conn;
-
-// What a handler is called with: it answers with conn_respond() now, or submits a job and answers when it is back.
-struct exchange {
-    struct bank_api *api;
-    struct conn *conn;
-    const struct http_request *request;
-    struct slice parameter; // what stood in the place of the template's parameter, still percent-encoded
-};
+struct exchange;
 
 struct route {
     enum http_method method; // GET answers HEAD too

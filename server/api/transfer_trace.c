@@ -2,12 +2,12 @@
 // Attributes: https://opentelemetry.io/docs/specs/semconv/http/http-spans/ (stable).
 #include "server/api/transfer_trace.h"
 
-#include "observability/base/clock.h"
-#include "observability/otlp/otlp_exporter.h"
-#include "observability/trace/trace_state.h"
-#include "server/api/bank_api.h"
-#include "server/http/conn.h"
-#include "workers/transfer/transfer_spans.h"
+#include "observability/base/base.h"
+#include "observability/otlp/otlp.h"
+#include "observability/trace/trace.h"
+#include "server/api/api.h"
+#include "server/http/http.h"
+#include "workers/transfer/transfer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,12 +118,17 @@ static void write_server_span(const struct transfer_trace *trace, struct otlp_wr
     otlp_span_end(writer, failed ? SPAN_STATUS_ERROR : SPAN_STATUS_UNSET);
 }
 
+static struct traced_transfer traced_of(const struct transfer_job *transfer) {
+    return (struct traced_transfer){&transfer->request, &transfer->result, &transfer->job.statements};
+}
+
 // Exporter's thread, as the next.
 static void trace_write(struct trace_item *item, struct otlp_writer *writer) {
     const struct transfer_trace *trace = CONTAINER_OF(item, struct transfer_trace, item);
     writer->trace_state = (struct slice){trace->trace_state.data, trace->trace_state.length};
     write_server_span(trace, writer);
-    transfer_spans_write(trace->transfer, writer);
+    struct traced_transfer traced = traced_of(trace->transfer);
+    transfer_spans_write(&traced, writer);
     writer->trace_state = (struct slice){NULL, 0};
 }
 
@@ -146,7 +151,8 @@ void transfer_trace_end(struct transfer_job *transfer, int status) {
     trace->item.write = trace_write;
     trace->item.release = trace_release;
     if (transfer_is_kept(&transfer->request, &transfer->result)) {
-        trace->item.span_count = 1 + transfer_spans_count(transfer);
+        struct traced_transfer traced = traced_of(transfer);
+        trace->item.span_count = 1 + transfer_spans_count(&traced);
         otlp_exporter_offer(trace->exporter, &trace->item);
     } else {
         trace_release(&trace->item);

@@ -3,8 +3,8 @@
 #ifndef SERVER_API_TRANSFER_TRACE_H
 #define SERVER_API_TRANSFER_TRACE_H
 
-#include "server/api/router.h"
-#include "workers/jobs/job.h"
+#include "server/api/exchange.h"
+#include "workers/jobs/jobs.h"
 
 // What the SERVER span says of the request, kept while the transfer runs. Owned by the transfer's job.
 struct transfer_trace;

@@ -2,7 +2,7 @@
 #include "server/config/config.h"
 
 #include "server/config/config_variable.h"
-#include "server/http/http_limits.h"
+#include "server/http/http.h"
 #include "workers/database/database.h"
 
 static bool read_log(struct config *config, struct text *problem) {

@@ -2,12 +2,13 @@
 #ifndef SERVER_CONFIG_CONFIG_H
 #define SERVER_CONFIG_CONFIG_H
 
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 #include "observability/log/log.h"
-#include "observability/otlp/otlp_post.h"
-#include "observability/trace/trace_sampler.h"
-#include "server/http/guard.h"
-#include "workers/transfer/settings.h"
+#include "observability/otlp/otlp.h"
+#include "observability/trace/trace.h"
+#include "server/config/settings_change.h"
+#include "server/http/http.h"
+#include "workers/transfer/transfer.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // Reads and checks OTEL_*. Main thread, before the loop runs.
 // https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
-#include "observability/otlp/otlp_resource.h"
+#include "observability/otlp/otlp.h"
 #include "server/config/config.h"
 #include "server/config/config_variable.h"
 

@@ -1,8 +1,9 @@
 // Reads environment variables. Main thread.
 #include "server/config/config_variable.h"
 
-#include "server/http/query.h"
-#include "workers/transfer/settings.h"
+#include "server/config/settings_change.h"
+#include "server/http/http.h"
+#include "workers/transfer/transfer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

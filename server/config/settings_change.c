@@ -1,8 +1,8 @@
 // The settings and their rules. Loop thread.
-#include "workers/transfer/settings.h"
+#include "server/config/settings_change.h"
 
 #include "workers/limits.h"
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -15,10 +15,6 @@ void settings_defaults(struct settings *settings) {
         .strategy = &strategy_vulnerable,
         .gate_version = 1,
     };
-}
-
-bool settings_use_transactions(const struct settings *settings) {
-    return settings->strategy->safe;
 }
 
 void settings_describe_range(struct text *out, int64_t least, int64_t most) {

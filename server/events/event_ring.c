@@ -1,7 +1,7 @@
 // A ring of bytes, and a ring of the places where its events begin. Loop thread.
 #include "server/events/event_ring.h"
 
-#include "observability/trace/trace_context.h"
+#include "observability/trace/trace.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,8 +3,7 @@
 #ifndef SERVER_EVENTS_EVENT_RING_H
 #define SERVER_EVENTS_EVENT_RING_H
 
-#include "observability/base/check.h"
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,7 @@
 #include "server/events/event_stream.h"
 
 #include "observability/log/log.h"
-#include "server/http/conn.h"
-#include "server/http/http_limits.h"
+#include "server/http/http.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

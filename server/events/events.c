@@ -1,15 +1,11 @@
 // From what happens to events: who is followed, what is told of it, and to whom. Loop thread.
 #include "server/events/events.h"
 
-#include "server/api/bank_api.h"
 #include "server/events/event_ring.h"
 #include "server/events/event_stream.h"
-#include "server/http/conn.h"
-#include "server/http/http_limits.h"
-#include "server/json/json_codec.h"
-#include "server/json/json_events.h"
-#include "workers/transfer/feed.h"
-#include "workers/transfer/transfer_tell.h"
+#include "server/http/http.h"
+#include "server/json/json.h"
+#include "workers/transfer/transfer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -197,7 +193,7 @@ static void write_hello(struct text *out, const struct events *events, struct sl
     text_append_format(out, "\nevent: hello\ndata: {\"boot\":\"%s\",\"resumed\":%s,\"heartbeat_ms\":%d,\"settings\":",
                        event_ring_boot(events->ring), resumed ? "true" : "false", EVENT_HEARTBEAT_MS);
     json_write_settings(out, settings);
-    text_append_string(out, ",\"version\":\"" BANK_API_VERSION "\"}\n\n");
+    text_append_string(out, ",\"version\":\"" LAB_VERSION "\"}\n\n");
 }
 
 void events_subscribe(struct events *events, struct conn *conn, struct slice last_id, const struct settings *settings) {

@@ -7,9 +7,10 @@
 #define SERVER_EVENTS_EVENTS_H
 
 #include "observability/metrics/metrics.h"
+#include "server/events/event_stream.h"
 #include "workers/bank/bank.h"
-#include "workers/jobs/job.h"
-#include "workers/transfer/settings.h"
+#include "workers/jobs/jobs.h"
+#include "workers/transfer/transfer.h"
 
 struct conn;
 struct events;

@@ -3,8 +3,7 @@
 #ifndef SERVER_HTTP_AUTHORITY_H
 #define SERVER_HTTP_AUTHORITY_H
 
-#include "observability/base/check.h"
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 
 #include <stdbool.h>
 #include <stdint.h>

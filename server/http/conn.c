@@ -1,14 +1,8 @@
 // The life of a connection, from accept to the last close callback. Loop thread.
 #include "server/http/conn_internal.h"
 
-#include "observability/base/clock.h"
-#include "server/api/bank_api.h"
-#include "server/api/http_metrics.h"
-#include "server/api/request_dispatch.h"
-#include "server/events/event_stream.h"
+#include "observability/base/base.h"
 #include "server/http/http_limits.h"
-#include "server/server.h"
-#include "workers/jobs/job.h"
 
 #include <linux/sockios.h>
 #include <stdlib.h>
@@ -28,26 +22,26 @@ static struct conn *conn_of(uv_handle_t *handle) {
 
 static void conn_closed(uv_handle_t *handle) {
     struct conn *conn = conn_of(handle);
-    struct server *server = conn->server;
-    server_remove(server, conn);
+    struct conn_context *context = conn->context;
+    TAILQ_REMOVE(&context->connections, conn, link);
+    context->count--;
     http_parser_free(conn->parser);
     text_free(&conn->unparsed);
     free(conn);
-    server_continue_stopping(server);
+    context->callbacks->closed(context);
 }
 
 void conn_leave_stream(struct conn *conn) {
-    if (conn->reader != NULL) {
-        event_stream_remove(conn->reader);
-        conn->reader = NULL;
+    if (conn->subscriber != NULL) {
+        conn->context->callbacks->unsubscribed(conn);
+        conn->subscriber = NULL;
     }
 }
 
 void conn_count_answer(struct conn *conn, int status) {
     if (conn->is_uncounted) {
         conn->is_uncounted = false;
-        http_metrics_publish(server_api(conn->server)->http_metrics, conn->route, conn->method, status,
-                             clock_monotonic_ns() - conn->started_ns);
+        conn->context->callbacks->request_ended(conn, status, clock_monotonic_ns() - conn->started_ns);
     }
 }
 
@@ -58,7 +52,7 @@ void conn_close(struct conn *conn) {
     conn->state = CONN_CLOSING;
     conn_count_answer(conn, 0);
     if (conn->job != NULL) {
-        conn->job->owner = NULL; // it ends by itself: a committed transfer stays
+        conn->context->callbacks->abandoned(conn);
         conn->job = NULL;
     }
     conn_leave_stream(conn);
@@ -118,7 +112,8 @@ static bool conn_is_answering(const struct conn *conn) {
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
     (void)suggested;
     struct conn *conn = conn_of(handle);
-    *buffer = server_read_buffer(conn->server); // what is read is parsed, or copied, before the next read
+    *buffer = uv_buf_init(conn->context->read_buffer,
+                          sizeof conn->context->read_buffer); // what is read is parsed, or copied, before the next read
     if (conn_is_answering(conn)) {
         buffer->len -= conn->unparsed.length; // conn_keep() has stopped reading before that is nothing
     }
@@ -136,8 +131,7 @@ static bool hold_a_request(const char *data, size_t length) {
 
 // Bytes that come before the answer is out wait for it, unless it is the connection's last.
 static void conn_keep(struct conn *conn, const char *data, size_t length) {
-    bool is_last = !conn->keep_alive ||
-                   (conn->state == CONN_WORKING && !conn->has_more && server_is_stopping(conn->server));
+    bool is_last = !conn->keep_alive || (conn->state == CONN_WORKING && !conn->has_more && conn->context->is_stopping);
     if (is_last) {
         return;
     }
@@ -183,7 +177,7 @@ static void conn_linger(struct conn *conn) {
 static void conn_await(struct conn *conn) {
     if (conn->read_ended) {
         conn_close(conn);
-    } else if (conn_is_idle(conn) && server_is_draining(conn->server)) {
+    } else if (conn_is_idle(conn) && conn->context->is_draining) {
         conn_linger(conn);
     } else {
         conn_read(conn);
@@ -263,20 +257,6 @@ void conn_client_address(const struct conn *conn, char out[static CLIENT_ADDRESS
     }
 }
 
-void conn_expect(struct conn *conn, struct job *job) {
-    conn->job = job;
-    job->owner = conn;
-}
-
-struct conn *conn_of_job(struct job *job) {
-    struct conn *conn = job->owner;
-    if (conn != NULL) {
-        conn->job = NULL;
-        job->owner = NULL;
-    }
-    return conn;
-}
-
 static void conn_start_request(struct conn *conn) {
     const struct http_request *request = http_parser_request(conn->parser);
     conn_enter(conn, CONN_WORKING, 0); // as long as the work takes
@@ -285,7 +265,7 @@ static void conn_start_request(struct conn *conn) {
     conn->started_ns = request->started_ns;
     conn->is_uncounted = true;
     conn->route = NULL;
-    request_dispatch(server_api(conn->server), conn, request);
+    conn->context->callbacks->request(conn, request);
 }
 
 static void conn_send_continue(struct conn *conn) {
@@ -362,7 +342,7 @@ void conn_check_deadline(struct conn *conn, uint64_t now_ms) {
         }
         break;
     case CONN_LINGERING:
-        if (!server_is_stopping(conn->server) && conn_is_taken(conn, LINGER_DEADLINE_MS)) {
+        if (!conn->context->is_stopping && conn_is_taken(conn, LINGER_DEADLINE_MS)) {
             conn_enter(conn, CONN_LINGERING, LINGER_DEADLINE_MS);
             return;
         }
@@ -371,19 +351,20 @@ void conn_check_deadline(struct conn *conn, uint64_t now_ms) {
     conn_close(conn);
 }
 
-void conn_accept(struct server *server, uv_stream_t *listener) {
+void conn_accept(struct conn_context *context, uv_stream_t *listener) {
     struct conn *conn = memory_allocate_zeroed(sizeof *conn);
-    conn->server = server;
+    conn->context = context;
     CHECK(uv_tcp_init(listener->loop, &conn->tcp) == 0);
     conn->parser = http_parser_new();
-    server_add(server, conn);
+    TAILQ_INSERT_HEAD(&context->connections, conn, link);
+    context->count++;
     if (uv_accept(listener, (uv_stream_t *)&conn->tcp) != 0) {
         conn_close(conn);
         return;
     }
     (void)uv_tcp_nodelay(&conn->tcp, 1);
     conn_enter(conn, CONN_READING, IDLE_DEADLINE_MS);
-    if (server_is_full(server)) {
+    if (context->count > context->limit) {
         conn_refuse(conn, 503, "All connections are taken: try again in a moment");
         return;
     }

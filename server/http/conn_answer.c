@@ -1,27 +1,24 @@
 // The answers of a connection: whole answers, refusals, and streams of events. Loop thread.
-#include "observability/base/clock.h"
-#include "server/api/bank_api.h"
+#include "observability/base/base.h"
 #include "server/http/conn_internal.h"
 #include "server/http/http_limits.h"
 #include "server/http/problem.h"
-#include "server/server.h"
 
 #include <stdarg.h>
 
 bool conn_respond(struct conn *conn, const struct http_response *response) {
     CHECK(conn->state == CONN_WORKING);
-    struct server *server = conn->server;
     const struct http_request *request = http_parser_request(conn->parser);
     // The last answer says so when the program stops; requests that are here already are answered first.
-    conn->keep_alive = conn->keep_alive && (conn->has_more || !server_is_stopping(server));
+    conn->keep_alive = conn->keep_alive && (conn->has_more || !conn->context->is_stopping);
     struct http_response_framing framing = {
         .head_only = conn->method == HTTP_METHOD_HEAD,
         .keep_alive = conn->keep_alive,
         .http_1_0 = request->minor_version == 0,
-        .now_s = server_now_s(server),
+        .now_s = conn_context_now_s(conn->context),
     };
     conn->status = response->status;
-    struct text *out = server_write_buffer(server);
+    struct text *out = conn_context_write_buffer(conn->context);
     http_response_write(response, &framing, out);
     return conn_write(conn, out->data, out->length);
 }
@@ -55,15 +52,14 @@ bool conn_respond_problem_of(struct conn *conn, int status, struct slice detail,
     return taken;
 }
 
-bool conn_stream(struct conn *conn, struct event_reader *reader, struct slice first) {
+bool conn_stream(struct conn *conn, void *subscriber, struct slice first) {
     CHECK(conn->state == CONN_WORKING);
-    struct server *server = conn->server;
-    struct text *out = server_write_buffer(server);
+    struct text *out = conn_context_write_buffer(conn->context);
     http_response_write(&(struct http_response){.status = 200, .content_type = "text/event-stream", .streams = true},
-                        &(struct http_response_framing){.now_s = server_now_s(server)}, out);
+                        &(struct http_response_framing){.now_s = conn_context_now_s(conn->context)}, out);
     text_append_slice(out, first);
     http_parser_next(conn->parser);
-    conn->reader = reader;
+    conn->subscriber = subscriber;
     conn_enter(conn, CONN_STREAMING, 0);
     int buffer = EVENT_SOCKET_BUFFER;
     (void)uv_send_buffer_size((uv_handle_t *)&conn->tcp, &buffer); // what a slow reader may hold of the kernel's memory
@@ -111,13 +107,13 @@ void conn_refuse(struct conn *conn, int status, const char *detail) {
     conn->method = http_parser_method(conn->parser);
     struct http_response_framing framing = {
         .head_only = conn->method == HTTP_METHOD_HEAD,
-        .now_s = server_now_s(conn->server),
+        .now_s = conn_context_now_s(conn->context),
     };
     conn->route = NULL;
     conn->started_ns = clock_monotonic_ns();
     conn->is_uncounted = true;
     conn->status = status;
-    struct text *out = server_write_buffer(conn->server);
+    struct text *out = conn_context_write_buffer(conn->context);
     http_response_write(&response, &framing, out);
     text_free(&body);
     conn->keep_alive = false;

@@ -1,4 +1,4 @@
-// Shared by conn.c and conn_answer.c. Loop thread.
+// Shared by the files of a connection. Loop thread.
 #ifndef SERVER_HTTP_CONN_INTERNAL_H
 #define SERVER_HTTP_CONN_INTERNAL_H
 
@@ -14,5 +14,12 @@ void conn_count_answer(struct conn *conn, int status);
 void conn_leave_stream(struct conn *conn);
 // Bytes that no request can be made of: says what is wrong with them, and ends the connection.
 void conn_refuse(struct conn *conn, int status, const char *detail);
+
+// Acts on a deadline that has passed.
+void conn_check_deadline(struct conn *conn, uint64_t now_ms);
+
+// The context as its connections use it.
+MUST_CHECK struct text *conn_context_write_buffer(struct conn_context *context); // empty
+MUST_CHECK int64_t conn_context_now_s(const struct conn_context *context); // since 1970; as coarse as the loop's turns
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef SERVER_HTTP_CONTENT_TYPE_H
 #define SERVER_HTTP_CONTENT_TYPE_H
 
-#include "observability/base/check.h"
+#include "observability/base/base.h"
 #include "server/http/http_request.h"
 
 #include <stdbool.h>

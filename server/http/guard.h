@@ -3,8 +3,7 @@
 #ifndef SERVER_HTTP_GUARD_H
 #define SERVER_HTTP_GUARD_H
 
-#include "observability/base/check.h"
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 #include "server/http/http_request.h"
 
 #include <stdbool.h>

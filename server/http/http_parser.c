@@ -1,7 +1,7 @@
 // llhttp's callbacks, which may be handed a span in pieces, and the limits they count. Loop thread.
 #include "server/http/http_parser.h"
 
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "server/http/http_limits.h"
 #include "server/http/http_target.h"
 

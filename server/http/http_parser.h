@@ -4,7 +4,7 @@
 #ifndef SERVER_HTTP_HTTP_PARSER_H
 #define SERVER_HTTP_HTTP_PARSER_H
 
-#include "observability/base/check.h"
+#include "observability/base/base.h"
 #include "server/http/http_request.h"
 
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #ifndef SERVER_HTTP_HTTP_REQUEST_H
 #define SERVER_HTTP_HTTP_REQUEST_H
 
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 #include "server/http/authority.h"
 
 #include <stdbool.h>

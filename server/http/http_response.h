@@ -2,8 +2,7 @@
 #ifndef SERVER_HTTP_HTTP_RESPONSE_H
 #define SERVER_HTTP_HTTP_RESPONSE_H
 
-#include "observability/base/check.h"
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 #ifndef SERVER_HTTP_HTTP_TARGET_H
 #define SERVER_HTTP_HTTP_TARGET_H
 
-#include "observability/base/check.h"
+#include "observability/base/base.h"
 #include "server/http/http_request.h"
 
 // Sets the request's authority, path and query. Its headers and method are set already. NULL, or what is wrong: a text

@@ -2,7 +2,7 @@
 #ifndef SERVER_HTTP_LISTEN_SOCKET_H
 #define SERVER_HTTP_LISTEN_SOCKET_H
 
-#include "observability/base/check.h"
+#include "observability/base/base.h"
 
 #include <netdb.h>
 

@@ -2,8 +2,8 @@
 #ifndef SERVER_HTTP_PROBLEM_H
 #define SERVER_HTTP_PROBLEM_H
 
-#include "observability/base/text.h"
-#include "observability/trace/trace_context.h"
+#include "observability/base/base.h"
+#include "observability/trace/trace.h"
 
 #define PROBLEM_CONTENT_TYPE "application/problem+json"
 

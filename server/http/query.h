@@ -2,8 +2,7 @@
 #ifndef SERVER_HTTP_QUERY_H
 #define SERVER_HTTP_QUERY_H
 
-#include "observability/base/percent.h"
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 #include "server/http/http_limits.h"
 
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 
 #include "workers/limits.h"
 #include "workers/money/money.h"
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 #include <jansson.h>
 #include <stdio.h>

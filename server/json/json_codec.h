@@ -3,10 +3,9 @@
 #ifndef SERVER_JSON_JSON_CODEC_H
 #define SERVER_JSON_JSON_CODEC_H
 
-#include "observability/base/text.h"
+#include "observability/base/base.h"
+#include "server/config/config.h"
 #include "workers/bank/bank.h"
-#include "workers/bank/bank_audit.h"
-#include "workers/transfer/settings.h"
 #include "workers/transfer/transfer.h"
 
 // The body of POST /transfer into accounts and amount. 200, or the status to answer: 400 for what is no JSON, 422 for

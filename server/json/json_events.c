@@ -1,11 +1,11 @@
 // Writes the data of events as JSON, a line each. Loop thread.
 #include "server/json/json_events.h"
 
-#include "server/http/http_response.h"
+#include "server/http/http.h"
 #include "server/json/json_codec.h"
 #include "server/json/json_races.h"
 #include "workers/money/money.h"
-#include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,9 +2,9 @@
 #ifndef SERVER_JSON_JSON_EVENTS_H
 #define SERVER_JSON_JSON_EVENTS_H
 
-#include "observability/base/text.h"
-#include "workers/jobs/job.h"
-#include "workers/transfer/feed.h"
+#include "observability/base/base.h"
+#include "workers/jobs/jobs.h"
+#include "workers/transfer/transfer.h"
 
 void json_write_admitted(struct text *out, const struct transfer_request *request);
 void json_write_step_event(struct text *out, const struct feed_event *event);

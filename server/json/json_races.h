@@ -2,8 +2,8 @@
 #ifndef SERVER_JSON_JSON_RACES_H
 #define SERVER_JSON_JSON_RACES_H
 
-#include "observability/base/text.h"
-#include "workers/bank/bank_races.h"
+#include "observability/base/base.h"
+#include "workers/bank/bank.h"
 
 // The keys of a step, without the braces, so that more may stand before them.
 void json_write_step_keys(struct text *out, const struct told_step *step);

@@ -1,7 +1,7 @@
 // Writes the bank's answers. Loop thread. Money goes from cents to text with no floating point in between.
 #include "server/json/json_codec.h"
 #include "workers/money/money.h"
-#include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer.h"
 
 #include <inttypes.h>
 

@@ -1,7 +1,7 @@
 // Reads the audit. Worker threads.
 #include "workers/bank/bank_audit.h"
 
-#include "workers/bank/bank.h"
+#include "workers/bank/bank_reads.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static bool take_violation(const struct db_rows *rows, int row, struct audit_vio
     out->detail = strdup(db_rows_value(rows, row, AUDIT_DETAIL));
     CHECK(out->detail != NULL);
     take_involved(db_rows_value(rows, row, AUDIT_INVOLVED), out);
-    return bank_sum_of(rows, row, AUDIT_AMOUNT, &out->amount);
+    return money_column_read_sum(rows, row, AUDIT_AMOUNT, &out->amount);
 }
 
 enum db_status bank_read_audit(struct db_session *session, struct audit *out) {
@@ -58,8 +58,8 @@ enum db_status bank_read_audit(struct db_session *session, struct audit *out) {
     if (status != DB_OK) {
         return status;
     }
-    bool good = db_rows_count(&rows) > 0 && bank_sum_of(&rows, 0, AUDIT_EXPECTED, &out->money_expected) &&
-                bank_sum_of(&rows, 0, AUDIT_ACTUAL, &out->money_actual);
+    bool good = db_rows_count(&rows) > 0 && money_column_read_sum(&rows, 0, AUDIT_EXPECTED, &out->money_expected) &&
+                money_column_read_sum(&rows, 0, AUDIT_ACTUAL, &out->money_actual);
     if (good) {
         out->accounts = count_of(&rows, AUDIT_ACCOUNTS);
         out->transfers = count_of(&rows, AUDIT_TRANSFERS);

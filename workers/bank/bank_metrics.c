@@ -1,12 +1,13 @@
 // Declares the bank's metrics and publishes what jobs brought back. Loop thread.
 #include "workers/bank/bank_metrics.h"
 
-#include "observability/base/clock.h"
-#include "workers/transfer/strategy.h"
+#include "observability/base/base.h"
+#include "workers/transfer/transfer.h"
 
 #include <stdlib.h>
 
 struct bank_metrics {
+    const struct strategy *const *strategies; // ends with NULL
     struct metric_family *transfers;
     struct metric_family *unknown;
     struct metric_family *race_hits;
@@ -121,8 +122,9 @@ static void add_series_of(struct bank_metrics *bank, const char *strategy) {
     metric_add(metric_with(bank->retries, (const char *[]){strategy, "40P01"}), 0);
 }
 
-struct bank_metrics *bank_metrics_add(struct metrics *metrics) {
+struct bank_metrics *bank_metrics_add(struct metrics *metrics, const struct strategy *const *strategies) {
     struct bank_metrics *bank = memory_allocate_zeroed(sizeof *bank);
+    bank->strategies = strategies;
     add_transfer_families(bank, metrics);
     add_barrier_families(bank, metrics);
     add_database_families(bank, metrics);
@@ -243,7 +245,7 @@ void bank_metrics_set_settings(struct bank_metrics *bank, const struct settings 
     set_setting(bank, "barrier_count", settings->barrier_count);
     set_setting(bank, "barrier_timeout_ms", settings->barrier_timeout_ms);
     set_setting(bank, "use_transactions", settings_use_transactions(settings));
-    for (size_t i = 0; strategies[i] != NULL; i++) {
-        metric_set(metric_with(bank->strategy, &strategies[i]->name), strategies[i] == settings->strategy);
+    for (const struct strategy *const *strategy = bank->strategies; *strategy != NULL; strategy++) {
+        metric_set(metric_with(bank->strategy, &(*strategy)->name), *strategy == settings->strategy);
     }
 }

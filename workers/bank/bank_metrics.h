@@ -3,8 +3,8 @@
 #define WORKERS_BANK_BANK_METRICS_H
 
 #include "observability/metrics/metrics.h"
-#include "workers/bank/bank.h"
-#include "workers/database/statement_log.h"
+#include "workers/bank/bank_reads.h"
+#include "workers/database/database.h"
 #include "workers/transfer/transfer.h"
 
 struct bank_metrics; // handles into a registry, which must outlive them
@@ -17,7 +17,8 @@ struct bank_gauges {
     unsigned sessions_in_use;
 };
 
-MUST_CHECK struct bank_metrics *bank_metrics_add(struct metrics *metrics);
+// `strategies` ends with NULL and lives for ever: each has its series from the start.
+MUST_CHECK struct bank_metrics *bank_metrics_add(struct metrics *metrics, const struct strategy *const *strategies);
 void bank_metrics_free(struct bank_metrics *bank);
 
 // Once a transfer, when it is over.

@@ -61,7 +61,7 @@ static bool take_race(const struct db_rows *rows, int row, struct race *out) {
     copy(out->verdict, sizeof out->verdict, rows, row, RACE_VERDICT);
     out->succeeded = count_of(rows, row, RACE_SUCCEEDED);
     out->refused = count_of(rows, row, RACE_REFUSED);
-    return bank_money_of(rows, row, RACE_LOWEST, &out->lowest_balance);
+    return money_column_read(rows, row, RACE_LOWEST, &out->lowest_balance);
 }
 
 enum db_status bank_read_races(struct db_session *session, unsigned limit, struct race_list *out) {
@@ -74,7 +74,7 @@ enum db_status bank_read_races(struct db_session *session, unsigned limit, struc
     if (status != DB_OK) {
         return status;
     }
-    bool good = db_rows_count(&rows) > 0 && bank_sum_of(&rows, 0, TOTAL_DRIFT, &out->totals.money_drift);
+    bool good = db_rows_count(&rows) > 0 && money_column_read_sum(&rows, 0, TOTAL_DRIFT, &out->totals.money_drift);
     if (good) {
         out->totals.transfers = count_of(&rows, 0, TOTAL_TRANSFERS);
         out->totals.raced_transfers = count_of(&rows, 0, TOTAL_RACED_TRANSFERS);
@@ -110,7 +110,7 @@ static bool take_steps(const struct db_rows *rows, struct race_detail *out) {
         step->parties = (uint32_t)integer_of(rows, row, 6);
         copy(step->outcome, sizeof step->outcome, rows, row, 7);
         step->committed_at_us = integer_of(rows, row, 8); // SQL's NULL reads as 0
-        if (step->has_value && !bank_money_of(rows, row, 3, &step->value)) {
+        if (step->has_value && !money_column_read(rows, row, 3, &step->value)) {
             return false;
         }
     }
@@ -130,7 +130,8 @@ static bool take_missed(const struct db_rows *rows, struct race_detail *out) {
         copy(missed->account, sizeof missed->account, rows, row, 6);
         missed->committed_by_us = integer_of(rows, row, 7);
         missed->uncommitted_at_read = db_rows_value(rows, row, 8)[0] == 't';
-        good = bank_money_of(rows, row, 2, &missed->value_read) && bank_money_of(rows, row, 5, &missed->value_written);
+        good = money_column_read(rows, row, 2, &missed->value_read) &&
+               money_column_read(rows, row, 5, &missed->value_written);
     }
     return good;
 }

@@ -3,8 +3,8 @@
 #ifndef WORKERS_BANK_BANK_RACES_H
 #define WORKERS_BANK_BANK_RACES_H
 
-#include "workers/bank/bank.h"
-#include "workers/transfer/told_step.h"
+#include "workers/bank/bank_reads.h"
+#include "workers/transfer/transfer.h"
 
 struct race {
     char id[TRANSFER_ID_LENGTH + 1]; // of its first transfer

@@ -1,5 +1,5 @@
 // Everything back to the initial state. Worker threads.
-#include "workers/bank/bank.h"
+#include "workers/bank/bank_reads.h"
 
 #include "sql/statements.h"
 

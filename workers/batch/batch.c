@@ -1,10 +1,9 @@
 // Runs a batch: its accounts, the attempts, and every transfer's end. Worker threads.
-#include "workers/batch/batch.h"
+#include "workers/batch/batch_job.h"
 
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "workers/batch/batch_internal.h"
-#include "workers/transfer/strategy.h"
-#include "workers/transfer/transfer_internal.h"
+#include "workers/transfer/transfer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +93,7 @@ static enum transfer_outcome batch_try_until_decided(struct batch *batch) {
 // Whether a name of other than ASCII characters is that of an account. The others are judged in the batch.
 static enum db_status find_if_not_ascii(struct batch *batch, const char *id, bool *found) {
     *found = true;
-    return bank_id_is_ascii(id) ? DB_OK : bank_find_account(batch->session, id, found);
+    return string_is_ascii(id) ? DB_OK : transfer_account_exists(batch->session, id, found);
 }
 
 // The database's encoding cannot write an id of the batch, so the statement failed for all of its transfers. Those that

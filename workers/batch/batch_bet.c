@@ -3,12 +3,11 @@
 // What each account must hold for that is known without asking: the batch's transfers in their order say how far its
 // balance will have moved when each one's turn comes. PostgreSQL takes the rows, holds the balances against it, and
 // writes all or nothing. A bet that is lost costs a round trip.
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "workers/bank/bank.h"
 #include "workers/batch/batch_internal.h"
 #include "workers/money/money.h"
-#include "workers/transfer/strategy.h"
-#include "workers/transfer/transfer_internal.h"
+#include "workers/transfer/transfer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -79,8 +78,8 @@ static bool take_bookings(struct batch *batch, const struct db_rows *rows) {
     for (size_t i = 0; i < batch->count; i++) {
         const struct transfer_request *request = &batch->transfers[i]->request;
         struct transfer_result *result = &batch->transfers[i]->result;
-        if (!bank_money_of(rows, (int)i, 0, &result->from_balance_before) ||
-            !bank_money_of(rows, (int)i, 1, &result->to_balance_before)) {
+        if (!money_column_read(rows, (int)i, 0, &result->from_balance_before) ||
+            !money_column_read(rows, (int)i, 1, &result->to_balance_before)) {
             result->outcome = TRANSFER_OUTCOME_UNKNOWN;
             result->doubt = DOUBT_BALANCES;
             continue;

@@ -1,8 +1,7 @@
 // Books a batch that has been judged. Worker threads.
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "workers/batch/batch_internal.h"
-#include "workers/transfer/strategy.h"
-#include "workers/transfer/transfer_internal.h"
+#include "workers/transfer/transfer.h"
 
 #include <inttypes.h>
 #include <stdio.h>

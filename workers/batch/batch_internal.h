@@ -2,8 +2,8 @@
 #ifndef WORKERS_BATCH_BATCH_INTERNAL_H
 #define WORKERS_BATCH_BATCH_INTERNAL_H
 
-#include "workers/batch/batch.h"
-#include "workers/database/sql_array.h"
+#include "workers/batch/batch_job.h"
+#include "workers/database/database.h"
 
 // One of the accounts that the batch lists; NULL: it lists no such account.
 MUST_CHECK struct batch_account *batch_account_of(struct batch *batch, const char *id);

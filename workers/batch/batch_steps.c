@@ -1,9 +1,9 @@
 // The steps of a batch that judge each transfer on its own: lock and read, delay, judge. Worker threads.
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "workers/bank/bank.h"
 #include "workers/batch/batch_internal.h"
-#include "workers/transfer/strategy.h"
-#include "workers/transfer/transfer_internal.h"
+#include "workers/money/money.h"
+#include "workers/transfer/transfer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -57,7 +57,7 @@ enum transfer_outcome batch_lock_and_read(struct batch *batch) {
         good = account != NULL;
         if (good) {
             account->found = true;
-            account->is_money = bank_money_of(rows, row, 1, &account->balance);
+            account->is_money = money_column_read(rows, row, 1, &account->balance);
         }
     }
     db_rows_free(&calls[1].rows);
@@ -117,9 +117,9 @@ void batch_note_read(const struct batch *batch, struct transfer_job *transfer, u
     step->value = balance;
     add_step(result, STEP_CHECK, request->from_account, balance, now_ns);
     request_log(request, LOG_LEVEL_INFO, "STEP 1: Read balance for %s = $%s (row locked, batch of %zu)",
-                request->from_account, amount_text_of(balance).text, batch->count);
-    request_log(request, LOG_LEVEL_INFO, "STEP 2: Check if $%s >= $%s", amount_text_of(balance).text,
-                amount_text_of(request->amount).text);
+                request->from_account, money_text_of(balance).text, batch->count);
+    request_log(request, LOG_LEVEL_INFO, "STEP 2: Check if $%s >= $%s", money_text_of(balance).text,
+                money_text_of(request->amount).text);
 }
 
 void batch_note_success(const struct batch *batch, struct transfer_job *transfer, uint64_t now_ns) {
@@ -128,9 +128,9 @@ void batch_note_success(const struct batch *batch, struct transfer_job *transfer
     batch_note_read(batch, transfer, now_ns);
     add_step(result, STEP_DEDUCT, request->from_account, result->from_balance_after, now_ns);
     add_step(result, STEP_CREDIT, request->to_account, result->to_balance_after, now_ns);
-    request_log(request, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", amount_text_of(request->amount).text,
+    request_log(request, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", money_text_of(request->amount).text,
                 request->from_account);
-    request_log(request, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", amount_text_of(request->amount).text,
+    request_log(request, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", money_text_of(request->amount).text,
                 request->to_account);
 }
 

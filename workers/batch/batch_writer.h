@@ -5,8 +5,8 @@
 #ifndef WORKERS_BATCH_BATCH_WRITER_H
 #define WORKERS_BATCH_BATCH_WRITER_H
 
-#include "workers/batch/batch.h"
-#include "workers/jobs/job.h"
+#include "workers/batch/batch_job.h"
+#include "workers/jobs/jobs.h"
 
 #include <stdatomic.h>
 

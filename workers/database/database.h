@@ -6,8 +6,11 @@
 #ifndef WORKERS_DATABASE_DATABASE_H
 #define WORKERS_DATABASE_DATABASE_H
 
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 #include "sql/statements.h"
+#include "workers/database/database_clock.h"
+#include "workers/database/money_column.h"
+#include "workers/database/sql_array.h"
 #include "workers/database/statement_log.h"
 
 #include <stdbool.h>

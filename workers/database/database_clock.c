@@ -3,7 +3,7 @@
 // An exchange that contradicts the bounds means that a clock was set or has drifted: its own bounds replace them.
 #include "workers/database/database_clock.h"
 
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #ifndef WORKERS_DATABASE_DATABASE_CLOCK_H
 #define WORKERS_DATABASE_DATABASE_CLOCK_H
 
-#include "observability/base/check.h"
+#include "observability/base/base.h"
 
 #include <stdint.h>
 

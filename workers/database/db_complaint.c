@@ -1,5 +1,5 @@
 // What is wrong with the database, for the log and for whoever asks. Any thread.
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "observability/log/log.h"
 #include "workers/database/database_internal.h"
 

@@ -1,8 +1,8 @@
 // A connection to one of the hosts that the parameters name. libpq tries hosts and addresses one behind the other, but
 // without a time limit for each, and it resolves their names itself. So each address gets a connection of its own here,
 // with a share of the time. Worker threads.
-#include "observability/base/clock.h"
-#include "observability/trace/trace_context.h"
+#include "observability/base/base.h"
+#include "observability/trace/trace.h"
 #include "workers/database/database_internal.h"
 
 #include <netdb.h>

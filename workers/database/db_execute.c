@@ -1,6 +1,6 @@
 // Statements, sent and answered, one or several a round trip. Worker threads.
 // Pipelines: https://www.postgresql.org/docs/current/libpq-pipeline-mode.html.
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "observability/log/log.h"
 #include "workers/database/database_internal.h"
 

@@ -1,6 +1,6 @@
 // The connection parameters: what DATABASE_URL, the PG* variables, a service file and libpq's defaults say together,
 // checked before the first connection. Main thread.
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "workers/database/database_internal.h"
 
 #include <stdio.h>

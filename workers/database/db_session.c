@@ -1,5 +1,5 @@
 // Opening, closing and waiting: the life of a session. Worker threads; db_abort() and the counts from the loop.
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "observability/log/log.h"
 #include "workers/database/database_internal.h"
 

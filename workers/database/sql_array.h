@@ -4,7 +4,7 @@
 #ifndef WORKERS_DATABASE_SQL_ARRAY_H
 #define WORKERS_DATABASE_SQL_ARRAY_H
 
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
 // Worker threads stand here; the loop thread opens it.
 #include "workers/gate/gate.h"
 
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 
 #include <stdlib.h>
 #include <string.h>

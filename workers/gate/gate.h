@@ -5,8 +5,8 @@
 #ifndef WORKERS_GATE_GATE_H
 #define WORKERS_GATE_GATE_H
 
-#include "observability/base/check.h"
-#include "observability/trace/trace_context.h"
+#include "observability/base/base.h"
+#include "observability/trace/trace.h"
 
 #include <stdbool.h>
 #include <stdint.h>

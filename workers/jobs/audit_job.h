@@ -2,7 +2,7 @@
 #ifndef WORKERS_JOBS_AUDIT_JOB_H
 #define WORKERS_JOBS_AUDIT_JOB_H
 
-#include "workers/bank/bank_audit.h"
+#include "workers/bank/bank.h"
 #include "workers/jobs/job.h"
 
 struct audit_job {

@@ -1,9 +1,9 @@
 // What each kind of job does on its worker. The *_new and *_free functions are called on the loop.
 #include "workers/jobs/job.h"
 
-#include "observability/base/clock.h"
-#include "workers/bank/bank_schema.h"
-#include "workers/database/database_clock.h"
+#include "observability/base/base.h"
+#include "workers/bank/bank.h"
+#include "workers/database/database.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,10 +3,9 @@
 #ifndef WORKERS_JOBS_JOB_H
 #define WORKERS_JOBS_JOB_H
 
-#include "observability/metrics/process_metrics.h"
+#include "observability/metrics/metrics.h"
 #include "workers/bank/bank.h"
 #include "workers/database/database.h"
-#include "workers/database/statement_log.h"
 #include "workers/transfer/transfer.h"
 
 #include <stddef.h>
@@ -22,11 +21,6 @@ struct worker {
     struct gate *gate;
     struct db *db;
 };
-
-// The owner of a struct that embeds a struct job (or another member).
-// clang-format off
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
-// clang-format on
 
 // What a job does. The pool has a queue and a worker thread of its own for each kind but the last (pool_jobs.c).
 enum job_kind {

@@ -2,7 +2,7 @@
 #ifndef WORKERS_JOBS_RACES_JOB_H
 #define WORKERS_JOBS_RACES_JOB_H
 
-#include "workers/bank/bank_races.h"
+#include "workers/bank/bank.h"
 #include "workers/jobs/job.h"
 
 struct races_job {

@@ -144,3 +144,9 @@ void money_append_json(struct text *text, int64_t cents) {
     char fraction[3] = {'.', (char)('0' + size % 100 / 10), (char)('0' + size % 10)};
     text_append(text, fraction, fraction[2] == '0' ? 2 : 3);
 }
+
+struct money_text money_text_of(int64_t cents) {
+    struct money_text money;
+    money_format(cents, money.text);
+    return money;
+}

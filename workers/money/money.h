@@ -3,7 +3,7 @@
 #ifndef WORKERS_MONEY_MONEY_H
 #define WORKERS_MONEY_MONEY_H
 
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 
 #include <stdint.h>
 
@@ -29,5 +29,12 @@ void money_format(int64_t cents, char out[static MONEY_TEXT_LENGTH]);
 
 // "1000.0", "-600.0", "12.34": the JSON number of the wire contract.
 void money_append_json(struct text *text, int64_t cents);
+
+// An amount as text, by value: for a log line or a statement's parameter.
+struct money_text {
+    char text[MONEY_TEXT_LENGTH];
+};
+
+MUST_CHECK struct money_text money_text_of(int64_t cents);
 
 #endif

@@ -4,8 +4,8 @@
 #ifndef WORKERS_POOL_DATABASE_WATCH_H
 #define WORKERS_POOL_DATABASE_WATCH_H
 
-#include "observability/base/check.h"
-#include "workers/jobs/job.h"
+#include "observability/base/base.h"
+#include "workers/jobs/jobs.h"
 
 #include <stdbool.h>
 #include <uv.h>

@@ -3,7 +3,7 @@
 #ifndef WORKERS_POOL_LANES_H
 #define WORKERS_POOL_LANES_H
 
-#include "workers/jobs/job.h"
+#include "workers/jobs/jobs.h"
 
 struct batch_job;
 struct batch_writer;

@@ -7,9 +7,10 @@
 #ifndef WORKERS_POOL_POOL_H
 #define WORKERS_POOL_POOL_H
 
-#include "workers/bank/bank_metrics.h"
+#include "workers/bank/bank.h"
 #include "workers/gate/gate.h"
-#include "workers/jobs/job.h"
+#include "workers/jobs/jobs.h"
+#include "workers/pool/database_watch.h"
 
 #include <uv.h>
 

@@ -3,7 +3,7 @@
 // A transfer that is to be booked with others waits in the lane of its source account. Lanes line up for the writer; while
 // it is busy, what gathers is posted to it.
 #include "workers/pool/pool_internal.h"
-#include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer.h"
 
 #include <stdlib.h>
 

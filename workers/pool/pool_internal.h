@@ -2,7 +2,7 @@
 #ifndef WORKERS_POOL_POOL_INTERNAL_H
 #define WORKERS_POOL_POOL_INTERNAL_H
 
-#include "workers/batch/batch_writer.h"
+#include "workers/batch/batch.h"
 #include "workers/pool/lanes.h"
 #include "workers/pool/pool.h"
 

@@ -1,6 +1,6 @@
 // Who waits for a worker, and who is next. Loop thread only.
 #include "workers/pool/pool_internal.h"
-#include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer.h"
 
 static void start_transfer(struct pool *pool, struct transfer_job *transfer) {
     pool->transfers_running++;

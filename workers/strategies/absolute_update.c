@@ -1,6 +1,6 @@
 // Read, compute the new balances in the program, write them back: what an ORM's save() does.
 // Whatever somebody else wrote in between is overwritten: a lost update.
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 static enum transfer_outcome absolute_update_attempt(struct transfer *transfer) {
     enum transfer_outcome outcome = transfer_read(transfer);

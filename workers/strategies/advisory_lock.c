@@ -1,6 +1,6 @@
 // A lock on a number made from the account's id, taken before the read and kept until COMMIT: the rows themselves are
 // not locked until the booking, so it protects only from those who ask for the same lock.
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 #include <string.h>
 

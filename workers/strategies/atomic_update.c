@@ -1,6 +1,6 @@
 // One statement whose WHERE is the check: PostgreSQL judges the predicate again on the newest row, after waiting for
 // it. Nothing is read before, so nothing can be stale.
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 static enum transfer_outcome atomic_update_attempt(struct transfer *transfer) {
     transfer_wait_at_barrier(transfer); // nothing is read yet: this only makes them meet

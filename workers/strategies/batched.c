@@ -2,7 +2,7 @@
 // disk are paid once a batch. Who arrives while a batch is being booked is in the next one; nobody waits for a batch
 // to fill. Correct with several servers: the row lock still protects, the queue in the program only spares it.
 #include "workers/batch/batch.h"
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 static enum transfer_outcome batched_attempt(struct batch *batch) {
     if (!batch->is_patient && !batch_wants_delay(batch)) { // a bet tells its time before it waits

@@ -1,6 +1,6 @@
 // Read and write are one statement, but the read is a CTE: the new balance is computed from the statement's snapshot,
 // whatever the row holds after the wait for it.
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 static enum transfer_outcome cte_snapshot_attempt(struct transfer *transfer) {
     transfer_wait_at_barrier(transfer);

@@ -1,6 +1,6 @@
 // One transaction that locks both rows before it reads them: whoever comes second waits, and then reads what
 // the first one left.
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 static enum transfer_outcome for_update_attempt(struct transfer *transfer) {
     // Here, before any lock: a barrier inside a row lock is a deadlock PostgreSQL cannot see.

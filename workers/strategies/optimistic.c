@@ -1,6 +1,6 @@
 // Read the balance with its version, and deduct only if the version is still the same. Whoever comes second finds no
 // such row, and reads again.
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 static enum transfer_outcome optimistic_attempt(struct transfer *transfer) {
     enum transfer_outcome outcome = transfer_read(transfer);

@@ -1,7 +1,7 @@
 // The steps of vulnerable behind a mutex in this process. With one server nobody is in between; a second server has
 // a mutex of its own.
-#include "observability/base/clock.h"
-#include "workers/transfer/strategy.h"
+#include "observability/base/base.h"
+#include "workers/strategies/strategies.h"
 
 #include <pthread.h>
 

@@ -1,6 +1,6 @@
 // One transaction with one snapshot. PostgreSQL lets nobody update a row that changed after the snapshot was taken:
 // whoever comes second fails with 40001, and tries the whole transaction again.
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 static enum transfer_outcome repeatable_read_attempt(struct transfer *transfer) {
     transfer_begin(transfer, STATEMENT_BEGIN_REPEATABLE_READ);

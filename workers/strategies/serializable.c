@@ -1,6 +1,6 @@
 // One transaction under the strictest isolation: PostgreSQL watches what each transaction has read, and fails one of
 // those whose order would matter with 40001, perhaps only at COMMIT.
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 static enum transfer_outcome serializable_attempt(struct transfer *transfer) {
     transfer_begin(transfer, STATEMENT_BEGIN_SERIALIZABLE);

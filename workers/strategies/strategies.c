@@ -1,5 +1,5 @@
 // The list of strategies.
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 // The race and its usual fix; the other fixes; what people believe to be one.
 const struct strategy *const strategies[] = {

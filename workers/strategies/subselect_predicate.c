@@ -1,6 +1,6 @@
 // The check is in the WHERE, but as a sub-select. After waiting for the row PostgreSQL judges the predicate again, on the
 // new row: but the sub-select's answer is still that of the statement's snapshot.
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 static enum transfer_outcome subselect_predicate_attempt(struct transfer *transfer) {
     transfer_wait_at_barrier(transfer);

@@ -1,6 +1,6 @@
 // Read, check, deduct, in separate statements that each commit on their own: the race this lab is about.
 // Between the read and the deduct, anybody else may read the same balance.
-#include "workers/transfer/strategy.h"
+#include "workers/strategies/strategies.h"
 
 static enum transfer_outcome vulnerable_attempt(struct transfer *transfer) {
     enum transfer_outcome outcome = transfer_read(transfer);

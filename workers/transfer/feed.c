@@ -1,7 +1,7 @@
 // A bounded list under a mutex, and a handle that wakes the loop. Posts from any thread, takes on the loop.
 #include "workers/transfer/feed.h"
 
-#include "workers/jobs/job.h"
+#include "observability/base/base.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 #ifndef WORKERS_TRANSFER_FEED_H
 #define WORKERS_TRANSFER_FEED_H
 
-#include "observability/base/check.h"
+#include "observability/base/base.h"
 #include "workers/gate/gate.h"
 #include "workers/transfer/told_step.h"
 

@@ -1,7 +1,7 @@
 // The list of steps and its JSON. Worker threads.
 #include "workers/transfer/step.h"
 
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "workers/money/money.h"
 
 #include <stdio.h>

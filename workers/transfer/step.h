@@ -3,7 +3,7 @@
 #ifndef WORKERS_TRANSFER_STEP_H
 #define WORKERS_TRANSFER_STEP_H
 
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 #include "workers/limits.h"
 #include "workers/transfer/told_step.h"
 

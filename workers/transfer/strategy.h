@@ -1,9 +1,8 @@
-// A strategy: one way to run a transfer's steps. Each stands in a file of its own, knows no other, and reads as
-// the list of its steps, so that two can be laid side by side.
+// A strategy: one way to run a transfer's steps. workers/strategies has all of them.
 #ifndef WORKERS_TRANSFER_STRATEGY_H
 #define WORKERS_TRANSFER_STRATEGY_H
 
-#include "workers/transfer/transfer.h"
+#include "workers/transfer/transfer_steps.h"
 
 struct batch;
 
@@ -28,24 +27,5 @@ struct strategy {
 
 // How many is best was measured: with 2 the next one is at the row when the first leaves it (docs/benchmarks).
 #define STRATEGY_FEW_AT_A_TIME 2
-
-extern const struct strategy strategy_vulnerable;
-extern const struct strategy strategy_absolute_update;
-extern const struct strategy strategy_subselect_predicate;
-extern const struct strategy strategy_cte_snapshot;
-extern const struct strategy strategy_process_mutex;
-extern const struct strategy strategy_for_update;
-extern const struct strategy strategy_atomic_update;
-extern const struct strategy strategy_optimistic;
-extern const struct strategy strategy_repeatable_read;
-extern const struct strategy strategy_serializable;
-extern const struct strategy strategy_advisory_lock;
-extern const struct strategy strategy_batched;
-
-// All of them, in the order people meet them; NULL behind the last. Any thread.
-extern const struct strategy *const strategies[];
-
-MUST_CHECK const struct strategy *strategy_find(struct slice name); // NULL: there is none
-void strategy_append_names(struct text *out);                       // "vulnerable, for_update"
 
 #endif

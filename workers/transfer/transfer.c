@@ -1,9 +1,9 @@
 // A transfer from its request to its outcome: the attempts, the pauses between them, and the end. Worker threads.
 #include "workers/transfer/transfer.h"
 
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "observability/log/log.h"
-#include "workers/bank/bank.h"
+#include "workers/database/database.h"
 #include "workers/transfer/strategy.h"
 #include "workers/transfer/transfer_internal.h"
 #include "workers/transfer/transfer_tell.h"
@@ -100,7 +100,7 @@ static enum transfer_outcome transfer_find_unknown(struct transfer *transfer) {
     static const enum transfer_outcome unknown[] = {TRANSFER_UNKNOWN_FROM_ACCOUNT, TRANSFER_UNKNOWN_TO_ACCOUNT};
     for (size_t i = 0; i < 2; i++) {
         bool found = false;
-        enum db_status status = bank_find_account(transfer->session, ids[i], &found);
+        enum db_status status = transfer_account_exists(transfer->session, ids[i], &found);
         if (status != DB_OK) {
             return transfer_outcome_of(transfer, status);
         }

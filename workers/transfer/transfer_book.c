@@ -1,6 +1,6 @@
 // A transfer's writes in one statement, its refusal, and the commit. Worker threads.
-#include "observability/base/clock.h"
-#include "workers/bank/bank.h"
+#include "observability/base/base.h"
+#include "workers/database/database.h"
 #include "workers/transfer/strategy.h"
 #include "workers/transfer/transfer_internal.h"
 #include "workers/transfer/transfer_tell.h"
@@ -27,9 +27,9 @@ static enum transfer_outcome take_booking(struct transfer *transfer, const struc
     if (db_rows_count(rows) == 0) {
         return TRANSFER_GOES_ON;
     }
-    if (!bank_money_of(rows, 0, 0, &result->from_balance_before) ||
-        !bank_money_of(rows, 0, 1, &result->from_balance_after) ||
-        !bank_money_of(rows, 0, 2, &result->to_balance_after)) {
+    if (!money_column_read(rows, 0, 0, &result->from_balance_before) ||
+        !money_column_read(rows, 0, 1, &result->from_balance_after) ||
+        !money_column_read(rows, 0, 2, &result->to_balance_after)) {
         // Unless it will be rolled back, it stands, and nobody knows as what.
         result->doubt = transfer->in_transaction ? DOUBT_NONE : DOUBT_BALANCES;
         return transfer_outcome_of(transfer, DB_FAILED);
@@ -64,15 +64,15 @@ static void announce_writes(struct record_values *record) {
 
 static enum transfer_outcome book(struct transfer *transfer, enum statement statement, bool commit) {
     const struct transfer_request *request = transfer->request;
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", amount_text_of(request->amount).text,
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", money_text_of(request->amount).text,
                  request->from_account);
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", amount_text_of(request->amount).text,
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", money_text_of(request->amount).text,
                  request->to_account);
     struct record_values record;
     record_values_take(&record, request, transfer->result);
     announce_writes(&record);
     char version[24];
-    struct amount_text read = amount_text_of(transfer->result->from_balance_before);
+    struct money_text read = money_text_of(transfer->result->from_balance_before);
     (void)snprintf(version, sizeof version, "%" PRId64, transfer->from_version);
     record_values_take_clock(&record, request);
     int count = RECORD_VALUES + RECORD_CLOCK_VALUES;
@@ -130,8 +130,8 @@ enum transfer_outcome transfer_refuse(struct transfer *transfer) {
         db_rows_free(&rows);
         return why_not_refused(transfer);
     }
-    bool good = bank_money_of(&rows, 0, 0, &result->from_balance_before) &&
-                bank_money_of(&rows, 0, 1, &result->to_balance_before);
+    bool good = money_column_read(&rows, 0, 0, &result->from_balance_before) &&
+                money_column_read(&rows, 0, 1, &result->to_balance_before);
     db_rows_free(&rows);
     result->from_balance_after = result->from_balance_before;
     result->to_balance_after = result->to_balance_before;

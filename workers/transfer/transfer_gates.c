@@ -1,6 +1,6 @@
 // The gates as a transfer meets them: it says where it stands, waits, and notes how it left. Worker threads.
-#include "observability/base/clock.h"
-#include "workers/bank/bank.h"
+#include "observability/base/base.h"
+#include "workers/database/database.h"
 #include "workers/transfer/transfer_internal.h"
 #include "workers/transfer/transfer_tell.h"
 

@@ -2,25 +2,11 @@
 #ifndef WORKERS_TRANSFER_TRANSFER_INTERNAL_H
 #define WORKERS_TRANSFER_TRANSFER_INTERNAL_H
 
-#include "observability/base/text.h"
+#include "observability/base/base.h"
 #include "observability/log/log.h"
-#include "workers/database/database_clock.h"
+#include "workers/database/database.h"
 #include "workers/money/money.h"
 #include "workers/transfer/transfer.h"
-
-// A log line about a transfer; what it says is worked out only if the level is wanted.
-#define request_log(request, level, ...)                                                                               \
-    (log_enabled(level)                                                                                                \
-         ? log_write((level), &(struct log_context){.transfer_id = (request)->id, .trace = &(request)->trace},         \
-                     __VA_ARGS__)                                                                                      \
-         : (void)0)
-#define transfer_log(transfer, level, ...) request_log((transfer)->request, level, __VA_ARGS__)
-
-struct amount_text {
-    char text[MONEY_TEXT_LENGTH];
-};
-
-MUST_CHECK struct amount_text amount_text_of(int64_t cents);
 
 // Runs a statement, and with it those that were waiting to travel. `rows` may be NULL.
 MUST_CHECK enum db_status transfer_execute(struct transfer *transfer, enum statement statement,
@@ -48,7 +34,7 @@ struct record_values {
     char trace_id[TRACE_ID_HEX];
     char sent_us[24];
     char ahead_us[24];
-    struct amount_text amount;
+    struct money_text amount;
     struct text steps; // freed by whoever took the values
     const char *values[RECORD_VALUES_MAX];
 };
@@ -60,11 +46,6 @@ void record_values_take_clock(struct record_values *record, const struct transfe
 
 // What the failure of a statement means for the transfer.
 MUST_CHECK enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_status status);
-
-// Pauses before attempt `attempts` + 1.
-void transfer_back_off(unsigned attempts);
-// Takes the time and writes the last line of the log.
-void transfer_end(const struct transfer_request *request, struct transfer_result *result);
 
 // The log line of a race, if it was one.
 void transfer_log_race(const struct transfer_request *request, const struct transfer_result *result);

@@ -1,18 +1,12 @@
 // The steps that read and judge: each runs its statement, times it, logs it, and says whether the transfer goes on.
 // Worker threads.
-#include "observability/base/clock.h"
-#include "workers/bank/bank.h"
+#include "observability/base/base.h"
+#include "workers/database/database.h"
 #include "workers/transfer/transfer_internal.h"
 #include "workers/transfer/transfer_tell.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct amount_text amount_text_of(int64_t cents) {
-    struct amount_text amount;
-    money_format(cents, amount.text);
-    return amount;
-}
 
 uint64_t transfer_moment_ns(const struct transfer *transfer, const char *database_us, const struct step *step) {
     return database_clock_moment_ns(transfer_anchor(transfer->request), strtoll(database_us, NULL, 10),
@@ -27,7 +21,7 @@ static enum transfer_outcome take_balances(struct transfer *transfer, const stru
         bool is_from = strcmp(db_rows_value(rows, row, 0), transfer->request->from_account) == 0;
         int64_t *balance = is_from ? &result->from_balance_before : &result->to_balance_before;
         int64_t *version = is_from ? &transfer->from_version : &transfer->to_version;
-        if (!bank_money_of(rows, row, 1, balance)) {
+        if (!money_column_read(rows, row, 1, balance)) {
             return TRANSFER_FAILED;
         }
         *version = strtoll(db_rows_value(rows, row, 2), NULL, 10);
@@ -65,7 +59,7 @@ static enum transfer_outcome read_balances(struct transfer *transfer, enum state
     step->value = transfer->result->from_balance_before;
     transfer_tell_steps(request, transfer->result);
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 1: Read balance for %s = $%s%s", request->from_account,
-                 amount_text_of(step->value).text, kind == STEP_LOCK ? " (row locked)" : "");
+                 money_text_of(step->value).text, kind == STEP_LOCK ? " (row locked)" : "");
     return TRANSFER_GOES_ON;
 }
 
@@ -84,7 +78,21 @@ bool transfer_check(struct transfer *transfer) {
     step->account = request->from_account;
     step->value = balance;
     transfer_tell_steps(request, transfer->result);
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 2: Check if $%s >= $%s", amount_text_of(balance).text,
-                 amount_text_of(request->amount).text);
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 2: Check if $%s >= $%s", money_text_of(balance).text,
+                 money_text_of(request->amount).text);
     return balance >= request->amount;
+}
+
+enum db_status transfer_account_exists(struct db_session *session, const char *id, bool *found) {
+    struct sql_array ids = {0};
+    struct db_rows rows;
+    sql_array_add(&ids, id);
+    const char *values[] = {sql_array_end(&ids)};
+    enum db_status status = db_execute(session, STATEMENT_READ_ACCOUNTS_OF, values, 1, &rows);
+    text_free(&ids.text);
+    *found = status == DB_OK && db_rows_count(&rows) > 0;
+    if (status == DB_OK) {
+        db_rows_free(&rows);
+    }
+    return status == DB_NOT_REPRESENTABLE ? DB_OK : status;
 }

@@ -17,9 +17,9 @@ static bool step_is_a_wait(const struct step *step) {
     return step->kind == STEP_BARRIER || step->kind == STEP_DELAY;
 }
 
-unsigned transfer_spans_count(const struct transfer_job *transfer) {
-    unsigned count = 1 + (unsigned)transfer->job.statements.count;
-    const struct step_list *list = &transfer->result.steps;
+unsigned transfer_spans_count(const struct traced_transfer *transfer) {
+    unsigned count = 1 + (unsigned)transfer->statements->count;
+    const struct step_list *list = &transfer->result->steps;
     for (size_t i = 0; i < list->count; i++) {
         count += step_is_a_wait(&list->steps[i]);
     }
@@ -46,9 +46,9 @@ static void write_balances(const struct transfer_result *result, struct otlp_wri
     }
 }
 
-static void write_transfer(const struct transfer_job *transfer, struct otlp_writer *writer) {
-    const struct transfer_request *request = &transfer->request;
-    const struct transfer_result *result = &transfer->result;
+static void write_transfer(const struct traced_transfer *transfer, struct otlp_writer *writer) {
+    const struct transfer_request *request = transfer->request;
+    const struct transfer_result *result = transfer->result;
     const char *status = transfer_outcome_metric(result->outcome);
     bool failed = strcmp(status, "error") == 0;
     otlp_span_begin(writer, &(struct span){
@@ -78,7 +78,7 @@ static void write_transfer(const struct transfer_job *transfer, struct otlp_writ
     otlp_span_end(writer, failed ? SPAN_STATUS_ERROR : SPAN_STATUS_UNSET);
 }
 
-static void write_statement(const struct transfer_job *transfer, const struct statement_run *run,
+static void write_statement(const struct traced_transfer *transfer, const struct statement_run *run,
                             struct otlp_writer *writer) {
     const struct statement_text *text = &statement_texts[run->statement];
     bool has_table = strcmp(text->table, "none") != 0;
@@ -89,19 +89,19 @@ static void write_statement(const struct transfer_job *transfer, const struct st
         text_append_string(&name, text->table);
     }
     struct trace_context context;
-    trace_context_child(&transfer->request.span, &context);
+    trace_context_child(&transfer->request->span, &context);
     otlp_span_begin(writer, &(struct span){
                                 .context = &context,
-                                .parent_span_id = transfer->request.span.span_id,
+                                .parent_span_id = transfer->request->span.span_id,
                                 .name = {name.data, name.length},
                                 .kind = SPAN_KIND_CLIENT,
-                                .started_unix_ns = transfer_unix_ns(&transfer->request, run->started_ns),
-                                .ended_unix_ns = transfer_unix_ns(&transfer->request, run->ended_ns),
+                                .started_unix_ns = transfer_unix_ns(transfer->request, run->started_ns),
+                                .ended_unix_ns = transfer_unix_ns(transfer->request, run->ended_ns),
                             });
     text_free(&name);
     write_text(writer, "db.system.name", "postgresql");
-    if (transfer->job.statements.database[0] != '\0') {
-        write_text(writer, "db.namespace", transfer->job.statements.database);
+    if (transfer->statements->database[0] != '\0') {
+        write_text(writer, "db.namespace", transfer->statements->database);
     }
     if (has_table) {
         write_text(writer, "db.collection.name", text->table);
@@ -116,34 +116,34 @@ static void write_statement(const struct transfer_job *transfer, const struct st
     otlp_span_end(writer, failed ? SPAN_STATUS_ERROR : SPAN_STATUS_UNSET);
 }
 
-static void write_wait(const struct transfer_job *transfer, const struct step *step, struct otlp_writer *writer) {
+static void write_wait(const struct traced_transfer *transfer, const struct step *step, struct otlp_writer *writer) {
     bool is_barrier = step->kind == STEP_BARRIER;
     struct trace_context context;
-    trace_context_child(&transfer->request.span, &context);
+    trace_context_child(&transfer->request->span, &context);
     otlp_span_begin(writer, &(struct span){
                                 .context = &context,
-                                .parent_span_id = transfer->request.span.span_id,
+                                .parent_span_id = transfer->request->span.span_id,
                                 .name = slice_of(is_barrier ? "barrier.wait" : "debug.delay"),
                                 .kind = SPAN_KIND_INTERNAL,
-                                .started_unix_ns = transfer_unix_ns(&transfer->request, step->started_ns),
-                                .ended_unix_ns = transfer_unix_ns(&transfer->request, step->ended_ns),
+                                .started_unix_ns = transfer_unix_ns(transfer->request, step->started_ns),
+                                .ended_unix_ns = transfer_unix_ns(transfer->request, step->ended_ns),
                             });
     if (is_barrier) {
         otlp_attribute_integer(writer, "barrier.parties", step->parties);
         write_text(writer, "barrier.outcome", step->outcome);
     } else {
-        otlp_attribute_integer(writer, "delay.ms", transfer->request.settings.delay_ms);
+        otlp_attribute_integer(writer, "delay.ms", transfer->request->settings.delay_ms);
         write_text(writer, "delay.outcome", step->outcome);
     }
     otlp_span_end(writer, SPAN_STATUS_UNSET);
 }
 
-void transfer_spans_write(const struct transfer_job *transfer, struct otlp_writer *writer) {
+void transfer_spans_write(const struct traced_transfer *transfer, struct otlp_writer *writer) {
     write_transfer(transfer, writer);
-    for (size_t i = 0; i < transfer->job.statements.count; i++) {
-        write_statement(transfer, &transfer->job.statements.runs[i], writer);
+    for (size_t i = 0; i < transfer->statements->count; i++) {
+        write_statement(transfer, &transfer->statements->runs[i], writer);
     }
-    const struct step_list *list = &transfer->result.steps;
+    const struct step_list *list = &transfer->result->steps;
     for (size_t i = 0; i < list->count; i++) {
         if (step_is_a_wait(&list->steps[i])) {
             write_wait(transfer, &list->steps[i], writer);

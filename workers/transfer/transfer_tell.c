@@ -1,7 +1,7 @@
 // Posts what a followed transfer does to the feed. Worker threads, and the loop at a transfer's end.
 #include "workers/transfer/transfer_tell.h"
 
-#include "observability/base/clock.h"
+#include "observability/base/base.h"
 #include "workers/transfer/feed.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef WORKERS_TRANSFER_TRANSFER_TELL_H
 #define WORKERS_TRANSFER_TRANSFER_TELL_H
 
-#include "workers/transfer/transfer.h"
+#include "workers/transfer/transfer_request.h"
 
 // The steps that have ended since this was called last: all that are listed, so nothing may be under way.
 void transfer_tell_steps(const struct transfer_request *request, struct transfer_result *result);

@@ -1,6 +1,6 @@
 // The steps that write one thing at a time, and the record of a transfer. Worker threads.
-#include "observability/base/clock.h"
-#include "workers/bank/bank.h"
+#include "observability/base/base.h"
+#include "workers/database/database.h"
 #include "workers/transfer/strategy.h"
 #include "workers/transfer/transfer_internal.h"
 #include "workers/transfer/transfer_tell.h"
@@ -37,7 +37,7 @@ static void note_standing(struct transfer *transfer, enum step_kind kind, enum d
 }
 
 static enum transfer_outcome change_balance(struct transfer *transfer, struct change *change) {
-    struct amount_text value = amount_text_of(change->value);
+    struct money_text value = money_text_of(change->value);
     const char *values[] = {change->account, value.text};
     struct step *step = step_add(&transfer->result->steps, change->kind, clock_monotonic_ns());
     struct db_rows rows;
@@ -48,7 +48,7 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
     if (status != DB_OK) {
         return transfer_outcome_of(transfer, status);
     }
-    bool good = found && bank_money_of(&rows, 0, 0, change->after);
+    bool good = found && money_column_read(&rows, 0, 0, change->after);
     if (found) {
         // Every write moves the version by one: more than one since the read, and somebody else's is overwritten.
         int64_t version = strtoll(db_rows_value(&rows, 0, 1), NULL, 10);
@@ -79,18 +79,18 @@ void transfer_log_race(const struct transfer_request *request, const struct tran
                     request->from_account, request->to_account);
     } else if (result->double_spend) {
         request_log(request, LOG_LEVEL_WARN, "RACE CONDITION DETECTED: %s is negative: $%s", request->from_account,
-                    amount_text_of(result->from_balance_after).text);
+                    money_text_of(result->from_balance_after).text);
     } else {
         request_log(request, LOG_LEVEL_WARN, "RACE CONDITION DETECTED: %s was $%s when read, $%s when changed",
-                    request->from_account, amount_text_of(result->from_balance_before).text,
-                    amount_text_of(result->from_balance_after + request->amount).text);
+                    request->from_account, money_text_of(result->from_balance_before).text,
+                    money_text_of(result->from_balance_after + request->amount).text);
     }
 }
 
 enum transfer_outcome transfer_deduct(struct transfer *transfer) {
     const struct transfer_request *request = transfer->request;
     struct transfer_result *result = transfer->result;
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", amount_text_of(request->amount).text,
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", money_text_of(request->amount).text,
                  request->from_account);
     struct change change = {
         STATEMENT_DEDUCT,   STEP_DEDUCT, request->from_account, request->amount, &result->from_balance_after,
@@ -107,7 +107,7 @@ enum transfer_outcome transfer_deduct(struct transfer *transfer) {
 
 enum transfer_outcome transfer_credit(struct transfer *transfer) {
     const struct transfer_request *request = transfer->request;
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", amount_text_of(request->amount).text,
+    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", money_text_of(request->amount).text,
                  request->to_account);
     struct change change = {
         STATEMENT_CREDIT,   STEP_CREDIT, request->to_account, request->amount, &transfer->result->to_balance_after,
@@ -131,7 +131,7 @@ enum transfer_outcome transfer_set_from_balance(struct transfer *transfer) {
     struct transfer_result *result = transfer->result;
     int64_t balance = result->from_balance_before - request->amount;
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Setting %s to $%s", request->from_account,
-                 amount_text_of(balance).text);
+                 money_text_of(balance).text);
     struct change change = {
         STATEMENT_SET_BALANCE,  STEP_DEDUCT, request->from_account, balance, &result->from_balance_after,
         transfer->from_version, false};
@@ -143,7 +143,7 @@ enum transfer_outcome transfer_set_to_balance(struct transfer *transfer) {
     struct transfer_result *result = transfer->result;
     int64_t balance = result->to_balance_before + request->amount;
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Setting %s to $%s", request->to_account,
-                 amount_text_of(balance).text);
+                 money_text_of(balance).text);
     struct change change = {STATEMENT_SET_BALANCE, STEP_CREDIT, request->to_account, balance, &result->to_balance_after,
                             transfer->to_version,  false};
     return set_balance(transfer, &change);
@@ -151,7 +151,7 @@ enum transfer_outcome transfer_set_to_balance(struct transfer *transfer) {
 
 void record_values_take(struct record_values *record, const struct transfer_request *request,
                         const struct transfer_result *result) {
-    *record = (struct record_values){.amount = amount_text_of(request->amount)};
+    *record = (struct record_values){.amount = money_text_of(request->amount)};
     uint64_t duration_us = (clock_monotonic_ns() - request->received_ns) / NANOSECONDS_PER_MICROSECOND;
     (void)snprintf(record->received_us, sizeof record->received_us, "%" PRId64, request->received_us);
     (void)snprintf(record->duration_ms, sizeof record->duration_ms, "%" PRIu64 ".%03" PRIu64, duration_us / 1000,
@@ -181,10 +181,10 @@ enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_o
     const struct transfer_result *result = transfer->result;
     struct record_values record;
     record_values_take(&record, transfer->request, result);
-    struct amount_text from_before = amount_text_of(result->from_balance_before);
-    struct amount_text from_after = amount_text_of(result->from_balance_after);
-    struct amount_text to_before = amount_text_of(result->to_balance_before);
-    struct amount_text to_after = amount_text_of(result->to_balance_after);
+    struct money_text from_before = money_text_of(result->from_balance_before);
+    struct money_text from_after = money_text_of(result->from_balance_after);
+    struct money_text to_before = money_text_of(result->to_balance_before);
+    struct money_text to_after = money_text_of(result->to_balance_after);
     const char *verdict[] = {
         from_before.text,
         from_after.text,

@@ -6,6 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
+#include "observability/metrics/metrics.h"
 #include "observability/metrics/process_metrics.h"
 
 #include <fcntl.h>

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "server/config/config.h"
+#include "workers/strategies/strategies.h"
 #include "workers/transfer/strategy.h"
 
 #include <stdlib.h>

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "server/json/json_codec.h"
+#include "workers/strategies/strategies.h"
 #include "workers/transfer/strategy.h"
 
 #include <jansson.h>

@@ -6,8 +6,8 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "workers/transfer/settings.h"
-#include "workers/transfer/strategy.h"
+#include "server/config/settings_change.h"
+#include "workers/strategies/strategies.h"
 
 #define SLOTS 28
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "workers/pool/lanes.h"
+#include "workers/strategies/strategies.h"
 #include "workers/transfer/strategy.h"
 
 #include <stdio.h>

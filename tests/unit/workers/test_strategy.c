@@ -6,8 +6,8 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "workers/bank/bank.h"
-#include "workers/transfer/strategy.h"
+#include "workers/bank/bank_reads.h"
+#include "workers/strategies/strategies.h"
 
 static void test_each_is_complete_and_found_by_its_name(void **state) {
     (void)state;

@@ -3,18 +3,16 @@
 #define SERVER_API_BANK_API_H
 
 #include "observability/metrics/metrics.h"
-#include "observability/metrics/process_metrics.h"
-#include "observability/otlp/otlp_exporter.h"
+#include "observability/otlp/otlp.h"
+#include "server/api/exchange.h"
 #include "server/api/http_metrics.h"
+#include "server/api/request_dispatch.h"
 #include "server/config/config.h"
-#include "workers/bank/bank_metrics.h"
-#include "workers/pool/database_watch.h"
+#include "workers/bank/bank.h"
 #include "workers/pool/pool.h"
-#include "workers/transfer/settings.h"
+#include "workers/transfer/transfer.h"
 
 struct events;
-
-#define BANK_API_VERSION "0.1.0"
 
 struct bank_api {
     struct config config;

@@ -1,31 +1,14 @@
 // The bank's reads. Worker threads.
-#include "workers/bank/bank.h"
+#include "workers/bank/bank_reads.h"
 
 #include "observability/log/log.h"
 #include "sql/statements.h"
 #include "workers/money/money.h"
-#include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool is_money(enum money_parse_result result, const char *value) {
-    if (result != MONEY_PARSED) {
-        log_write(LOG_LEVEL_ERROR, NULL, "Database has \"%s\" where an amount of money should be", value);
-    }
-    return result == MONEY_PARSED;
-}
-
-bool bank_money_of(const struct db_rows *rows, int row, int column, int64_t *cents) {
-    const char *value = db_rows_value(rows, row, column);
-    return is_money(money_parse(slice_of(value), cents), value);
-}
-
-bool bank_sum_of(const struct db_rows *rows, int row, int column, int64_t *cents) {
-    const char *value = db_rows_value(rows, row, column);
-    return is_money(money_parse_sum(slice_of(value), cents), value);
-}
 
 static void copy_text(char *out, size_t size, const char *text) {
     (void)snprintf(out, size, "%s", text);
@@ -44,7 +27,7 @@ static enum db_status read_account_list(struct db_session *session, enum stateme
     for (size_t i = 0; i < out->count && status == DB_OK; i++) {
         struct account *account = &out->accounts[i];
         copy_text(account->id, sizeof account->id, db_rows_value(&rows, (int)i, 0));
-        status = bank_money_of(&rows, (int)i, 1, &account->balance) ? DB_OK : DB_FAILED;
+        status = money_column_read(&rows, (int)i, 1, &account->balance) ? DB_OK : DB_FAILED;
     }
     db_rows_free(&rows);
     if (status != DB_OK) {
@@ -62,24 +45,6 @@ enum db_status bank_read_accounts_of(struct db_session *session, struct sql_arra
     return read_account_list(session, STATEMENT_READ_ACCOUNTS_OF, values, 1, out);
 }
 
-enum db_status bank_find_account(struct db_session *session, const char *id, bool *found) {
-    struct sql_array ids = {0};
-    struct account_list accounts;
-    sql_array_add(&ids, id);
-    enum db_status status = bank_read_accounts_of(session, &ids, &accounts);
-    text_free(&ids.text);
-    *found = status == DB_OK && accounts.count > 0;
-    account_list_free(&accounts);
-    return status == DB_NOT_REPRESENTABLE ? DB_OK : status;
-}
-
-bool bank_id_is_ascii(const char *id) {
-    while (*id != '\0' && (unsigned char)*id < 0x80) {
-        id++;
-    }
-    return *id == '\0';
-}
-
 enum db_status bank_read_first_accounts(struct db_session *session, unsigned most, struct account_list *out) {
     char limit[16];
     (void)snprintf(limit, sizeof limit, "%u", most);
@@ -91,7 +56,7 @@ enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents)
     struct db_rows rows;
     enum db_status status = db_execute(session, STATEMENT_READ_MONEY_DRIFT, NULL, 0, &rows);
     if (status == DB_OK) {
-        bool good = db_rows_count(&rows) == 1 && bank_sum_of(&rows, 0, 0, cents);
+        bool good = db_rows_count(&rows) == 1 && money_column_read_sum(&rows, 0, 0, cents);
         db_rows_free(&rows);
         status = good ? DB_OK : DB_FAILED;
     }
@@ -139,9 +104,11 @@ bool bank_record_of(const struct db_rows *rows, int row, struct transfer_record 
     out->race_detected = db_rows_value(rows, row, 13)[0] == 't';
     out->anomaly = anomaly_of(db_rows_value(rows, row, 14)); // SQL's NULL reads as ""
     copy_text(out->trace_id, sizeof out->trace_id, db_rows_value(rows, row, 15));
-    return bank_money_of(rows, row, 4, &out->amount) && bank_money_of(rows, row, 5, &out->from_balance_before) &&
-           bank_money_of(rows, row, 6, &out->from_balance_after) &&
-           bank_money_of(rows, row, 7, &out->to_balance_before) && bank_money_of(rows, row, 8, &out->to_balance_after);
+    return money_column_read(rows, row, 4, &out->amount) &&
+           money_column_read(rows, row, 5, &out->from_balance_before) &&
+           money_column_read(rows, row, 6, &out->from_balance_after) &&
+           money_column_read(rows, row, 7, &out->to_balance_before) &&
+           money_column_read(rows, row, 8, &out->to_balance_after);
 }
 
 enum db_status bank_read_transfers(struct db_session *session, unsigned limit, struct transfer_record_list *out) {
@@ -174,26 +141,4 @@ void account_list_free(struct account_list *list) {
 void transfer_record_list_free(struct transfer_record_list *list) {
     free(list->records);
     *list = (struct transfer_record_list){0};
-}
-
-void transfer_record_of(const struct transfer_request *request, const struct transfer_result *result,
-                        struct transfer_record *out) {
-    *out = (struct transfer_record){
-        .amount = request->amount,
-        .from_balance_before = result->from_balance_before,
-        .from_balance_after = result->from_balance_after,
-        .to_balance_before = result->to_balance_before,
-        .to_balance_after = result->to_balance_after,
-        .status = transfer_outcome_status(result->outcome),
-        .duration_us = result->duration_ns / NANOSECONDS_PER_MICROSECOND,
-        .race_detected = result->race_detected,
-        .anomaly = transfer_anomaly(result),
-    };
-    copy_text(out->id, sizeof out->id, request->id);
-    clock_format_timestamp(request->received_us, out->timestamp);
-    copy_text(out->from_account, sizeof out->from_account, request->from_account);
-    copy_text(out->to_account, sizeof out->to_account, request->to_account);
-    copy_text(out->thread_id, sizeof out->thread_id, result->thread_id);
-    copy_text(out->strategy, sizeof out->strategy, request->settings.strategy->name);
-    trace_context_trace_id(&request->trace, out->trace_id);
 }

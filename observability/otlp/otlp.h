@@ -1,0 +1,10 @@
+// OTLP: spans as JSON, and the thread that posts them to a collector.
+#ifndef OBSERVABILITY_OTLP_OTLP_H
+#define OBSERVABILITY_OTLP_OTLP_H
+
+#include "observability/otlp/otlp_exporter.h"
+#include "observability/otlp/otlp_json.h"
+#include "observability/otlp/otlp_post.h"
+#include "observability/otlp/otlp_resource.h"
+
+#endif

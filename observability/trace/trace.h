@@ -1,0 +1,9 @@
+// Traces: the W3C trace context that a request carries, and the decision which traces are kept.
+#ifndef OBSERVABILITY_TRACE_TRACE_H
+#define OBSERVABILITY_TRACE_TRACE_H
+
+#include "observability/trace/trace_context.h"
+#include "observability/trace/trace_sampler.h"
+#include "observability/trace/trace_state.h"
+
+#endif

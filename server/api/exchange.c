@@ -1,0 +1,47 @@
+// What handlers have in common: they submit a job, and answer when it is back. Loop thread.
+#include "server/api/exchange.h"
+
+#include "server/api/api.h"
+#include "server/api/database_problem.h"
+
+void respond_json(struct conn *conn, struct text *body) {
+    conn_respond(conn, &(struct http_response){.status = 200, .body = {body->data, body->length}});
+    text_free(body);
+}
+
+void exchange_expect(const struct exchange *exchange, struct job *job) {
+    exchange->conn->job = job;
+    job->owner = exchange->conn;
+}
+
+void exchange_submit(const struct exchange *exchange, struct job *job, void (*finished)(struct job *job)) {
+    job->finished = finished;
+    exchange_expect(exchange, job);
+    pool_submit(exchange->api->pool, job);
+}
+
+struct conn *conn_of_job(struct job *job) {
+    struct conn *conn = job->owner;
+    if (conn != NULL) {
+        conn->job = NULL;
+        job->owner = NULL;
+    }
+    return conn;
+}
+
+struct conn *conn_to_answer(struct job *job) {
+    struct conn *conn = conn_of_job(job);
+    if (conn != NULL && job->database != DB_OK) {
+        respond_database_problem(conn, job->database);
+        conn = NULL;
+    }
+    return conn;
+}
+
+void conn_abandon_job(struct conn *conn) {
+    conn->job->owner = NULL; // it ends by itself: a committed transfer stays
+}
+
+struct bank_api *api_of(const struct conn *conn) {
+    return conn->context->user_data;
+}

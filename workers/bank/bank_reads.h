@@ -1,0 +1,49 @@
+// The bank's reads and its reset, typed: what a session answers as accounts and records.
+// Worker threads. Lists are owned by the caller and freed with their own function.
+#ifndef WORKERS_BANK_BANK_READS_H
+#define WORKERS_BANK_BANK_READS_H
+
+#include "observability/base/base.h"
+#include "observability/trace/trace.h"
+#include "workers/database/database.h"
+#include "workers/limits.h"
+#include "workers/transfer/transfer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct account {
+    char id[ACCOUNT_ID_MAX + 1];
+    int64_t balance; // cents
+};
+
+struct account_list {
+    size_t count;
+    struct account *accounts; // ordered by id
+};
+
+struct transfer_record_list {
+    size_t count;
+    struct transfer_record *records; // oldest first
+};
+
+// The columns of the statement read_transfers, and of others that begin with them. False: as money_column_read().
+MUST_CHECK bool bank_record_of(const struct db_rows *rows, int row, struct transfer_record *out);
+
+MUST_CHECK enum db_status bank_read_accounts(struct db_session *session, struct account_list *out);
+// Those of the accounts that there are.
+MUST_CHECK enum db_status bank_read_accounts_of(struct db_session *session, struct sql_array *ids,
+                                                struct account_list *out);
+MUST_CHECK enum db_status bank_read_first_accounts(struct db_session *session, unsigned most, struct account_list *out);
+// How much more money there is than there was at the start, in cents.
+MUST_CHECK enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents);
+MUST_CHECK enum db_status bank_read_transfers(struct db_session *session, unsigned limit,
+                                              struct transfer_record_list *out);
+// Balances and the log of transfers back to the initial state; answers the accounts as they are then.
+MUST_CHECK enum db_status bank_reset(struct db_session *session, struct account_list *out);
+
+void account_list_free(struct account_list *list);
+void transfer_record_list_free(struct transfer_record_list *list);
+
+#endif

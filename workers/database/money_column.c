@@ -1,0 +1,23 @@
+// Reads columns of the type numeric as cents. Worker threads.
+#include "workers/database/money_column.h"
+
+#include "observability/log/log.h"
+#include "workers/database/database.h"
+#include "workers/money/money.h"
+
+static bool is_money(enum money_parse_result result, const char *value) {
+    if (result != MONEY_PARSED) {
+        log_write(LOG_LEVEL_ERROR, NULL, "Database has \"%s\" where an amount of money should be", value);
+    }
+    return result == MONEY_PARSED;
+}
+
+bool money_column_read(const struct db_rows *rows, int row, int column, int64_t *cents) {
+    const char *value = db_rows_value(rows, row, column);
+    return is_money(money_parse(slice_of(value), cents), value);
+}
+
+bool money_column_read_sum(const struct db_rows *rows, int row, int column, int64_t *cents) {
+    const char *value = db_rows_value(rows, row, column);
+    return is_money(money_parse_sum(slice_of(value), cents), value);
+}

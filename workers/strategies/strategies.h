@@ -1,0 +1,28 @@
+// The registry of strategies. Each stands in a file of its own, knows no other, and reads as the list of its steps, so that
+// two can be laid side by side.
+#ifndef WORKERS_STRATEGIES_STRATEGIES_H
+#define WORKERS_STRATEGIES_STRATEGIES_H
+
+#include "observability/base/base.h"
+#include "workers/transfer/transfer.h"
+
+extern const struct strategy strategy_vulnerable;
+extern const struct strategy strategy_absolute_update;
+extern const struct strategy strategy_subselect_predicate;
+extern const struct strategy strategy_cte_snapshot;
+extern const struct strategy strategy_process_mutex;
+extern const struct strategy strategy_for_update;
+extern const struct strategy strategy_atomic_update;
+extern const struct strategy strategy_optimistic;
+extern const struct strategy strategy_repeatable_read;
+extern const struct strategy strategy_serializable;
+extern const struct strategy strategy_advisory_lock;
+extern const struct strategy strategy_batched;
+
+// All of them, in the order people meet them; NULL behind the last. Any thread.
+extern const struct strategy *const strategies[];
+
+MUST_CHECK const struct strategy *strategy_find(struct slice name); // NULL: there is none
+void strategy_append_names(struct text *out);                       // "vulnerable, for_update"
+
+#endif
