@@ -7,6 +7,7 @@
 #include "observability/base/container_of.h"
 #include "observability/base/pair_list.h"
 #include "observability/base/percent.h"
+#include "observability/base/random.h"
 #include "observability/base/text.h"
 
 #endif

@@ -1,9 +1,7 @@
-// W3C Trace Context: reads and writes traceparent, makes ids. Called on every thread; the only state is the
-// random generator, one a thread.
+// W3C Trace Context: reads and writes traceparent, makes ids. Any thread; it keeps no state.
 #include "observability/trace/trace_context.h"
 
-#include <errno.h>
-#include <sys/random.h>
+#include <stdlib.h>
 
 // Where the parts of a traceparent stand: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".
 enum {
@@ -98,10 +96,7 @@ bool trace_context_parse(struct slice traceparent, struct trace_context *out) {
 
 static void fill_random(uint8_t *bytes, size_t count) {
     do {
-        for (size_t at = 0; at < count; at += sizeof(uint64_t)) {
-            uint64_t bits = random_bits();
-            memcpy(bytes + at, &bits, sizeof bits);
-        }
+        arc4random_buf(bytes, count);
     } while (all_zero(bytes, count)); // an all-zero id is not one
 }
 
@@ -132,37 +127,4 @@ void trace_context_traceparent(const struct trace_context *context, char out[sta
     out[SPAN_ID_AT - 1] = '-';
     write_hex(context->span_id, SPAN_ID_BYTES, out + SPAN_ID_AT);
     memcpy(out + FLAGS_AT - 1, context->sampled ? "-01" : "-00", sizeof "-00");
-}
-
-struct generator {
-    uint64_t state[4]; // all zero: not seeded yet, and the one state the generator cannot leave
-};
-
-static void generator_seed(struct generator *generator) {
-    while ((generator->state[0] | generator->state[1] | generator->state[2] | generator->state[3]) == 0) {
-        ssize_t read = getrandom(generator->state, sizeof generator->state, 0);
-        CHECK(read == (ssize_t)sizeof generator->state || (read < 0 && errno == EINTR));
-    }
-}
-
-static uint64_t rotate_left(uint64_t value, unsigned bits) {
-    return (value << bits) | (value >> (64 - bits));
-}
-
-// xoshiro256** 1.0 by David Blackman and Sebastiano Vigna, in the public domain
-// (https://prng.di.unimi.it/xoshiro256starstar.c).
-uint64_t random_bits(void) {
-    static _Thread_local struct generator generator;
-    uint64_t *state = generator.state;
-    generator_seed(&generator);
-
-    uint64_t result = rotate_left(state[1] * 5, 7) * 9;
-    uint64_t shifted = state[1] << 17;
-    state[2] ^= state[0];
-    state[3] ^= state[1];
-    state[1] ^= state[2];
-    state[0] ^= state[3];
-    state[2] ^= shifted;
-    state[3] = rotate_left(state[3], 45);
-    return result;
 }

@@ -32,7 +32,4 @@ void trace_context_trace_id(const struct trace_context *context, char out[static
 void trace_context_span_id(const struct trace_context *context, char out[static SPAN_ID_HEX]);
 void trace_context_traceparent(const struct trace_context *context, char out[static TRACEPARENT_LENGTH]);
 
-// Random bits for ids, unpredictable to nobody's harm: a generator a thread, seeded by the kernel.
-uint64_t random_bits(void);
-
 #endif

@@ -6,21 +6,24 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 struct event_reader {
     struct event_stream *stream;
     struct conn *conn;
-    struct event_reader *previous, *next;
+    TAILQ_ENTRY(event_reader) link;
     uint64_t position;   // in the ring: what lies below has been written
     uint64_t written_ms; // loop time of the last write
 };
+
+TAILQ_HEAD(reader_list, event_reader);
 
 struct event_stream {
     uv_loop_t *loop;
     const struct event_ring *ring;
     uv_timer_t tick;
     uint64_t ticked_ms;
-    struct event_reader *readers;
+    struct reader_list readers;
     unsigned count;
     uint64_t left_ms; // loop time at which the last reader left; 0: nobody has
     uint64_t slowest; // nobody's position is below
@@ -36,6 +39,7 @@ struct event_stream *event_stream_new(uv_loop_t *loop, const struct event_ring *
     struct event_stream *stream = memory_allocate_zeroed(sizeof *stream);
     stream->loop = loop;
     stream->ring = ring;
+    TAILQ_INIT(&stream->readers);
     CHECK(uv_timer_init(loop, &stream->tick) == 0);
     stream->readers_now = metric_without_labels(metrics_add_family(
         metrics, &(struct metric_definition){
@@ -52,7 +56,7 @@ void event_stream_leave_loop(struct event_stream *stream) {
 }
 
 void event_stream_free(struct event_stream *stream) {
-    CHECK(stream->readers == NULL);
+    CHECK(TAILQ_EMPTY(&stream->readers));
     free(stream);
 }
 
@@ -66,14 +70,7 @@ bool event_stream_is_full(const struct event_stream *stream) {
 
 void event_stream_remove(struct event_reader *reader) {
     struct event_stream *stream = reader->stream;
-    if (reader->previous != NULL) {
-        reader->previous->next = reader->next;
-    } else {
-        stream->readers = reader->next;
-    }
-    if (reader->next != NULL) {
-        reader->next->previous = reader->previous;
-    }
+    TAILQ_REMOVE(&stream->readers, reader, link);
     metric_set(stream->readers_now, --stream->count);
     stream->left_ms = uv_now(stream->loop);
     free(reader);
@@ -121,8 +118,8 @@ static void flush(struct event_stream *stream, uint64_t least) {
     stream->ticked_ms = uv_now(stream->loop);
     stream->slowest = end;
     struct event_reader *next;
-    for (struct event_reader *reader = stream->readers; reader != NULL; reader = next) {
-        next = reader->next;
+    for (struct event_reader *reader = TAILQ_FIRST(&stream->readers); reader != NULL; reader = next) {
+        next = TAILQ_NEXT(reader, link);
         if (!reader_write(reader)) {
             continue;
         }
@@ -139,7 +136,7 @@ static void on_tick(uv_timer_t *tick) {
 }
 
 void event_stream_wake(struct event_stream *stream, bool under_load) {
-    if (stream->readers == NULL || uv_is_active((uv_handle_t *)&stream->tick)) {
+    if (TAILQ_EMPTY(&stream->readers) || uv_is_active((uv_handle_t *)&stream->tick)) {
         return;
     }
     uint64_t due = stream->ticked_ms + (under_load ? EVENT_TICK_LOADED_MS : EVENT_TICK_MS);
@@ -149,7 +146,7 @@ void event_stream_wake(struct event_stream *stream, bool under_load) {
 }
 
 void event_stream_make_room(struct event_stream *stream, uint64_t threatened) {
-    if (stream->readers != NULL && stream->slowest < threatened) {
+    if (!TAILQ_EMPTY(&stream->readers) && stream->slowest < threatened) {
         flush(stream, threatened);
     }
 }
@@ -159,15 +156,11 @@ void event_stream_add(struct event_stream *stream, struct conn *conn, struct sli
     *reader = (struct event_reader){
         .stream = stream,
         .conn = conn,
-        .next = stream->readers,
         .position = position,
         .written_ms = uv_now(stream->loop),
     };
-    if (reader->next != NULL) {
-        reader->next->previous = reader;
-    }
-    stream->slowest = stream->readers == NULL || position < stream->slowest ? position : stream->slowest;
-    stream->readers = reader;
+    stream->slowest = stream->count == 0 || position < stream->slowest ? position : stream->slowest;
+    TAILQ_INSERT_HEAD(&stream->readers, reader, link);
     metric_set(stream->readers_now, ++stream->count);
     if (conn_stream(conn, reader, first)) {
         (void)reader_write(reader);
@@ -177,8 +170,8 @@ void event_stream_add(struct event_stream *stream, struct conn *conn, struct sli
 void event_stream_sweep(struct event_stream *stream) {
     uint64_t now = uv_now(stream->loop);
     struct event_reader *next;
-    for (struct event_reader *reader = stream->readers; reader != NULL; reader = next) {
-        next = reader->next;
+    for (struct event_reader *reader = TAILQ_FIRST(&stream->readers); reader != NULL; reader = next) {
+        next = TAILQ_NEXT(reader, link);
         size_t taken;
         if (reader->position < event_ring_end(stream->ring)) {
             if (!uv_is_active((uv_handle_t *)&stream->tick)) {
@@ -196,8 +189,8 @@ void event_stream_sweep(struct event_stream *stream) {
 
 void event_stream_end(struct event_stream *stream) {
     struct event_reader *next;
-    for (struct event_reader *reader = stream->readers; reader != NULL; reader = next) {
-        next = reader->next;
+    for (struct event_reader *reader = TAILQ_FIRST(&stream->readers); reader != NULL; reader = next) {
+        next = TAILQ_NEXT(reader, link);
         size_t taken;
         if (reader_write(reader)) {
             bool heard_all = reader->position == event_ring_end(stream->ring);

@@ -88,9 +88,11 @@ static void tell_posted(struct events *events, const struct feed_event *event) {
 
 // In the order in which it was posted, and before anything that came later.
 static void drain(struct events *events) {
-    struct feed_event *next;
-    for (struct feed_event *event = feed_take(events->feed); event != NULL; event = next) {
-        next = event->next;
+    struct feed_list list = STAILQ_HEAD_INITIALIZER(list);
+    struct feed_event *event;
+    feed_take(events->feed, &list);
+    while ((event = STAILQ_FIRST(&list)) != NULL) {
+        STAILQ_REMOVE_HEAD(&list, link);
         tell_posted(events, event);
         free(event);
     }

@@ -11,8 +11,7 @@ struct feed {
     void *owner;
     uv_mutex_t mutex; // guards what follows
     size_t count;
-    struct feed_event *first;
-    struct feed_event *last;
+    struct feed_list events;
 };
 
 static void on_wake(uv_async_t *wake) {
@@ -24,6 +23,7 @@ struct feed *feed_new(uv_loop_t *loop, void (*wake)(void *owner), void *owner) {
     struct feed *feed = memory_allocate_zeroed(sizeof *feed);
     feed->woken = wake;
     feed->owner = owner;
+    STAILQ_INIT(&feed->events);
     CHECK(uv_mutex_init(&feed->mutex) == 0);
     CHECK(uv_async_init(loop, &feed->wake, on_wake) == 0);
     return feed;
@@ -34,9 +34,11 @@ void feed_leave_loop(struct feed *feed) {
 }
 
 void feed_free(struct feed *feed) {
-    struct feed_event *next;
-    for (struct feed_event *event = feed->first; event != NULL; event = next) {
-        next = event->next;
+    struct feed_list left = STAILQ_HEAD_INITIALIZER(left);
+    feed_take(feed, &left);
+    struct feed_event *event;
+    while ((event = STAILQ_FIRST(&left)) != NULL) {
+        STAILQ_REMOVE_HEAD(&left, link);
         free(event);
     }
     uv_mutex_destroy(&feed->mutex);
@@ -46,17 +48,11 @@ void feed_free(struct feed *feed) {
 void feed_post(struct feed *feed, const struct feed_event *event) {
     struct feed_event *copy = memory_allocate(sizeof *copy);
     *copy = *event;
-    copy->next = NULL;
     uv_mutex_lock(&feed->mutex);
     bool was_empty = feed->count == 0;
     bool fits = feed->count < FEED_EVENTS_MAX;
     if (fits) {
-        if (was_empty) {
-            feed->first = copy;
-        } else {
-            feed->last->next = copy;
-        }
-        feed->last = copy;
+        STAILQ_INSERT_TAIL(&feed->events, copy, link);
         feed->count++;
     }
     uv_mutex_unlock(&feed->mutex);
@@ -67,11 +63,9 @@ void feed_post(struct feed *feed, const struct feed_event *event) {
     }
 }
 
-struct feed_event *feed_take(struct feed *feed) {
+void feed_take(struct feed *feed, struct feed_list *out) {
     uv_mutex_lock(&feed->mutex);
-    struct feed_event *events = feed->first;
-    feed->first = feed->last = NULL;
+    STAILQ_CONCAT(out, &feed->events);
     feed->count = 0;
     uv_mutex_unlock(&feed->mutex);
-    return events;
 }

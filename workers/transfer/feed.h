@@ -10,6 +10,7 @@
 #include "workers/gate/gate.h"
 #include "workers/transfer/told_step.h"
 
+#include <sys/queue.h>
 #include <uv.h>
 
 enum feed_kind {
@@ -27,8 +28,10 @@ struct feed_event {
     const char *outcome;             // release: how; lives for ever
     struct barrier_roll roll;        // release: who
     struct told_step step;           // step
-    struct feed_event *next;         // of the feed
+    STAILQ_ENTRY(feed_event) link;
 };
+
+STAILQ_HEAD(feed_list, feed_event);
 
 struct feed;
 
@@ -39,7 +42,7 @@ void feed_free(struct feed *feed);       // after the loop has ended
 
 // Copies the event. Any thread.
 void feed_post(struct feed *feed, const struct feed_event *event);
-// Everything that was posted, oldest first; NULL: nothing. Each is freed with free(). Loop thread.
-MUST_CHECK struct feed_event *feed_take(struct feed *feed);
+// Appends everything that was published, oldest first, to `out`; each event is freed with free(). Loop thread.
+void feed_take(struct feed *feed, struct feed_list *out);
 
 #endif
