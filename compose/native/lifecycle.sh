@@ -29,6 +29,7 @@ lab_up() {
     [[ -z $port ]] || port_check up "$port"
     lifecycle_lock "$lab_state"
     lifecycle_use
+    cluster_check_owner
     if lifecycle_is_up; then
         [[ -z $port || $port == "$server_port" ]] ||
             fail "the bank API runs on port $server_port already: './lab down' first, then './lab up --port $port'"
@@ -87,6 +88,7 @@ lab_down() {
     local status=0 pid
     lifecycle_lock "$lab_state"
     lifecycle_use
+    cluster_check_owner
     pid=$(server_pid)
     if observe_is_running; then
         observe_stop && say "Prometheus stopped" || status=1
@@ -174,6 +176,10 @@ lab_clean() {
     [[ $lab_state == "$lab_root/.lab" ]] || fail "clean is for .lab/: './lab down', then remove $lab_state yourself"
     local place
     locks_own_checkout "$lab_root"
+    for place in "$lab_state" "$lab_state/demo" "$lab_state/runbook"; do
+        cluster_use "$place"
+        cluster_check_owner
+    done
     for place in "$lab_state" "$lab_state/demo" "$lab_state/runbook"; do
         cluster_use "$place"
         server_use "$place"
