@@ -41,6 +41,7 @@ def options_of(arguments):
             parser.error(f"--{name} must be at least 1")
     if options.out is None and not options.quick:
         options.out = ROOT / "docs" / "benchmarks"
+    lab.check_out_folder(parser, options.out)
     return options
 
 
@@ -98,7 +99,6 @@ def compare(options):
 
 
 def write_files(folder, outcome, with_charts):
-    folder.mkdir(parents=True, exist_ok=True)
     words = machine.in_words(outcome["machine"])
     (folder / "compare.json").write_text(json.dumps(outcome, indent=2) + "\n")
     (folder / "compare.md").write_text(f"{report.markdown(outcome['strategies'])}\n\n{words}\n")

@@ -84,7 +84,7 @@ TEXT
 }
 
 lab_down() {
-    (($# == 0)) || fail "down takes no options"
+    (($# == 0)) || fail "down: it takes no options: leave '$1' out"
     local status=0 pid
     lifecycle_lock "$lab_state"
     lifecycle_use
@@ -108,7 +108,7 @@ lab_down() {
 }
 
 lab_status() {
-    (($# == 0)) || fail "status takes no options"
+    (($# == 0)) || fail "status: it takes no options: leave '$1' out"
     local status=0
     lifecycle_use
     lifecycle_print_server || status=3
@@ -165,14 +165,14 @@ lab_logs() {
         esac
         shift
     done
-    [[ $lines =~ ^[0-9]+$ ]] || fail "logs: -n wants a number of lines"
+    [[ $lines =~ ^[0-9]+$ ]] || fail "logs: -n wants a number of lines, not '$lines'"
     server_use "$lab_state"
     [[ -e $server_log ]] || fail "no log yet: './lab up' starts the bank API"
     exec tail -n "$lines" "${follow[@]}" "$server_log"
 }
 
 lab_clean() {
-    (($# == 0)) || fail "clean takes no options"
+    (($# == 0)) || fail "clean: it takes no options: leave '$1' out"
     [[ $lab_state == "$lab_root/.lab" ]] || fail "clean is for .lab/: './lab down', then remove $lab_state yourself"
     local place
     locks_own_checkout "$lab_root"

@@ -46,6 +46,8 @@ postgres_test() {
     for major in "${majors[@]}"; do postgres_fetch "$major"; done
     tests_lock_preset release
     build_preset release program
+    tests_match release -L '^api$' ||
+        fail "test: -R '${regex[1]}' matches no API test: 'ctest --preset release -N -L api' lists their names"
     for major in "${majors[@]}"; do
         started=$(terminal_now)
         say ""
