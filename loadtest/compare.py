@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 def options_of(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="the whole of it in less than a minute")
+    parser.add_argument("--quick", action="store_true", help="the whole of it in about a minute")
     parser.add_argument("--rounds", type=int, help="forced rounds of a safe strategy (1000; quick: 20); a wrong one has "
                                                    "a fifth of them")
     parser.add_argument("--runs", type=int, help="load runs of each strategy and shape (5; quick: 1)")
