@@ -18,7 +18,10 @@ static void watch_set(struct database_watch *watch, enum database_state state) {
 }
 
 static enum database_state state_of(enum db_status status) {
-    return status == DB_OK ? DATABASE_READY : status == DB_AWAY ? DATABASE_UNREACHABLE : DATABASE_UNAVAILABLE;
+    if (status == DB_OK) {
+        return DATABASE_READY;
+    }
+    return status == DB_AWAY || status == DB_NOT_SENT ? DATABASE_UNREACHABLE : DATABASE_UNAVAILABLE;
 }
 
 // A problem at the first answer stops the program, whoever started it is there to read why. One that appears later, or
@@ -99,7 +102,7 @@ void database_watch_heard(struct database_watch *watch, enum db_status status) {
     if (status == DB_AWAY && pool_is_at_connection_limit(watch->pool)) {
         return;
     }
-    if (status == DB_AWAY || status == DB_UNAVAILABLE) {
+    if (status == DB_AWAY || status == DB_NOT_SENT || status == DB_UNAVAILABLE) {
         watch->contradicted = true;
         watch_set(watch, state_of(status));
     }

@@ -15,7 +15,8 @@
 
 enum db_status {
     DB_OK,
-    DB_AWAY,              // no connection, or it broke: whether the statement took effect is not known
+    DB_AWAY,              // no session can be opened, or it broke: whether the statement took effect is not known
+    DB_NOT_SENT,          // the session was closed, or broke before the statement was sent: no effect
     DB_UNAVAILABLE,       // the server cannot do this now (read-only, disk full): no effect, the session is closed
     DB_STALE,             // a prepared statement no longer fits the tables: no effect, the session is closed
     DB_CONFLICT,          // 40001 or 40P01: the transaction lost against another and may be tried again

@@ -172,6 +172,9 @@ static enum db_status session_run(struct db_session *session, struct db_call *ca
     enum db_status status = session_prepare_all(session, calls, count, deadline_ns);
     if (status != DB_OK) {
         log_run(session, calls[0].statement, started_ns);
+        if (session->connection == NULL) {
+            return DB_NOT_SENT;
+        }
     } else if (session_send_all(session, calls, count)) {
         status = session_collect_all(session, calls, count, started_ns, deadline_ns);
     } else {
@@ -227,13 +230,13 @@ enum db_status db_execute_all(struct db_session *session, struct db_call *calls,
     }
     if (session->connection == NULL) {
         memcpy(session->sqlstate, "08003", SQLSTATE_LENGTH);
-        return DB_AWAY;
+        return DB_NOT_SENT;
     }
     if (session_has_ended(session)) {
         log_write(LOG_LEVEL_WARN, NULL, "Database ended a session between two statements");
         memcpy(session->sqlstate, "08006", SQLSTATE_LENGTH);
         db_session_close(session);
-        return DB_UNAVAILABLE;
+        return DB_NOT_SENT;
     }
     uint64_t deadline_ns = db_deadline(session);
     bool in_transaction = PQtransactionStatus(session->connection) != PQTRANS_IDLE;
@@ -241,7 +244,7 @@ enum db_status db_execute_all(struct db_session *session, struct db_call *calls,
     // What failed is undone as a whole, so it can run again, unless it needs what the transaction did before.
     if (status == DB_STALE && !in_transaction) {
         free_rows(calls, count);
-        status = session_renew(session, deadline_ns) ? session_run(session, calls, count, deadline_ns) : DB_AWAY;
+        status = session_renew(session, deadline_ns) ? session_run(session, calls, count, deadline_ns) : DB_NOT_SENT;
     }
     if (status != DB_OK) {
         free_rows(calls, count);
@@ -265,7 +268,7 @@ enum db_status db_execute(struct db_session *session, enum statement statement, 
 
 enum db_status db_execute_script(struct db_session *session, const char *script) {
     if (session->connection == NULL) {
-        return DB_AWAY;
+        return DB_NOT_SENT;
     }
     uint64_t deadline_ns = db_deadline(session);
     PGresult *result = PQsendQuery(session->connection, script) == 1 ? db_collect(session, deadline_ns) : NULL;

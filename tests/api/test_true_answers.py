@@ -154,6 +154,56 @@ def test_a_fatal_end_while_a_commit_waits(bank, background, nobody_replicates, s
     truth.holds_for(answer)
 
 
+def end_backends_until(bank, answer, condition):
+    """Ends each of the bank's backends of which the condition is true until the transfer is answered. An attempt on a
+    session that was open before is repeated on a new one, so more than one backend may have to end."""
+    def ended():
+        bank.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bank-api' "
+                  f"AND datname = current_database() AND {condition}")
+        return answer.done()
+    eventually(ended, "the transfer is answered")
+    return answer.result(HANG_GUARD)
+
+
+@pytest.mark.parametrize("strategy", ["cte_snapshot", "subselect_predicate"])
+def test_a_session_that_ends_before_its_commit(bank, background, strategy):
+    """The transfer has written and waits until its rival stands behind the row, which never comes about: the rival waits
+    for a row that this test holds. COMMIT is never sent, so it is certain that nothing was transferred."""
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('aaron', 0, 0)")
+    bank.set(barrier_enabled=True, barrier_count=2)
+    truth = Truth(bank)
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'aaron' FOR UPDATE")
+        rival = background(bank.transfer, "alice", "aaron", "5000", "for_update")
+        bank.until_waiting_at_the_barrier(1)
+        answer = end_backends_until(bank, background(bank.transfer, "alice", "bob", "1", strategy),
+                                    "state = 'idle in transaction' AND query LIKE '%pg_blocking_pids%'")
+        assert "nothing was transferred" in assert_problem(answer, 503)["detail"]
+        truth.holds_for(answer)
+    assert rival.result(HANG_GUARD).json()["status"] == "failed_insufficient_funds"
+    bank.rows("DELETE FROM accounts WHERE id = 'aaron'")
+
+
+@pytest.mark.parametrize("strategy", SAFE + WRONG)
+def test_a_session_that_ends_before_a_write_is_sent(bank, background, strategy):
+    """A new session prepares the write, which waits for a table that this test holds, and ends there. The write was never
+    sent: nothing was transferred, or it is certain which writes of a transfer without a transaction stand."""
+    truth = Truth(bank)
+    bank.cluster.end_sessions(bank.database)
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("LOCK TABLE transfers IN ACCESS EXCLUSIVE MODE")
+        answer = end_backends_until(bank, background(bank.transfer, "alice", "bob", "1", strategy),
+                                    "wait_event_type = 'Lock'")
+    if strategy in NO_TRANSACTION:
+        detail = assert_problem(answer, 500)["detail"]
+        assert 'the money was moved from "alice" to "bob"' in detail and "GET /transactions lacks it" in detail
+    else:
+        assert "nothing was transferred" in assert_problem(answer, 503)["detail"]
+    truth.holds_for(answer)
+
+
 @pytest.mark.parametrize("strategy", ["vulnerable", "atomic_update", "for_update", "optimistic", "batched"])
 @pytest.mark.parametrize("word", ["FATAL", "PANIC"])
 def test_a_write_that_ends_the_session(bank, strategy, word):
