@@ -126,6 +126,10 @@ void db_session_set_schema(struct db_session *session, const char *schema);
 // Why the lab must not or cannot use the database: for db_problem(). "": it can.
 void db_session_set_schema_problem(struct db_session *session, const char *words);
 
+// A limit for the next of `statements` statements of the running job, in milliseconds: at most `most`, and so that
+// PostgreSQL ends each of them before the job's time is over. At least 1, because 0 is no limit to PostgreSQL.
+MUST_CHECK unsigned db_session_limit_ms(const struct db_session *session, unsigned statements, unsigned most);
+
 // More time for the running job, and for each of its answers, counted from now.
 void db_session_allow(struct db_session *session, unsigned ms);
 

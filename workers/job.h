@@ -94,6 +94,7 @@ struct accounts_job {
     struct job job;
     char id[ACCOUNT_ID_MAX + 1];
     struct account_list accounts; // out
+    enum reset_doubt doubt;       // out, of a reset
     struct events *events;        // the server's, of a reset: who is told of it
 };
 

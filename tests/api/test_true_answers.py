@@ -99,6 +99,17 @@ def cancel_waits_until(bank, answer):
     return answer.result(HANG_GUARD)
 
 
+def end_backends_until(bank, answer, condition):
+    """Ends each of the bank's backends of which the condition is true until the transfer is answered. An attempt on a
+    session that was open before is repeated on a new one, so more than one backend may have to end."""
+    def ended():
+        bank.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bank-api' "
+                  f"AND datname = current_database() AND {condition}")
+        return answer.done()
+    eventually(ended, "the transfer is answered")
+    return answer.result(HANG_GUARD)
+
+
 @pytest.mark.parametrize("strategy", SAFE + WRONG)
 def test_a_cancelled_wait_for_the_standby(bank, background, nobody_replicates, strategy):
     """COMMIT succeeds with a WARNING, and the transfer may be lost in a failover: unknown, logged and counted."""
@@ -137,7 +148,23 @@ def test_the_next_transfer_of_a_session_is_certain_again(bank, background, nobod
     assert bank.transfer("alice", "bob", "1", "for_update").status == 200
 
 
+def test_a_cancelled_wait_of_a_reset(bank, background, nobody_replicates):
+    """A failover may undo the reset, so nobody says that the bank is reset."""
+    written = len(bank.log())
+    answer = cancel_waits_until(bank, background(bank.post, "/reset"))
+    detail = assert_problem(answer, 504)["detail"]
+    assert "a failover may undo it" in detail and "synchronous standby" in detail
+    assert "committed on this server only" in bank.log_since(written)
+
+
 # --- Sessions that end while a COMMIT is under way ---
+
+def test_a_fatal_end_while_the_commit_of_a_reset_waits(bank, background, nobody_replicates):
+    """The reset may or may not have happened, and a second attempt on a new session ends in the same way."""
+    answer = end_backends_until(bank, background(bank.post, "/reset"), "wait_event = 'SyncRep'")
+    detail = assert_problem(answer, 504)["detail"]
+    assert "may or may not have happened" in detail and "POST /reset" in detail
+
 
 @pytest.mark.parametrize("strategy", SAFE + WRONG)
 def test_a_fatal_end_while_a_commit_waits(bank, background, nobody_replicates, strategy):
@@ -152,17 +179,6 @@ def test_a_fatal_end_while_a_commit_waits(bank, background, nobody_replicates, s
     answer = sent.result(HANG_GUARD)
     assert_problem(answer, 504)
     truth.holds_for(answer)
-
-
-def end_backends_until(bank, answer, condition):
-    """Ends each of the bank's backends of which the condition is true until the transfer is answered. An attempt on a
-    session that was open before is repeated on a new one, so more than one backend may have to end."""
-    def ended():
-        bank.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bank-api' "
-                  f"AND datname = current_database() AND {condition}")
-        return answer.done()
-    eventually(ended, "the transfer is answered")
-    return answer.result(HANG_GUARD)
 
 
 @pytest.mark.parametrize("strategy", ["cte_snapshot", "subselect_predicate"])
