@@ -224,9 +224,6 @@ static enum db_status query_schema_and_room(struct job *job, struct db_session *
 
 static void ping_job_run(struct job *job, struct worker *worker) {
     job_query(job, worker, query_ping);
-    if (job->database == DB_AWAY && db_is_at_connection_limit(worker->db)) {
-        job->database = DB_OK; // PostgreSQL answers: other sessions work, and this job had none
-    }
 }
 
 static void schema_job_run(struct job *job, struct worker *worker) {

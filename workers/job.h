@@ -20,7 +20,6 @@ struct worker {
     char name[THREAD_ID_LENGTH]; // "worker-3"
     struct db_session *session;  // while a job runs
     struct gate *gate;
-    struct db *db;
 };
 
 // The owner of a struct that embeds a struct job (or another member).
