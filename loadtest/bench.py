@@ -39,6 +39,7 @@ def options_of(arguments):
         options.out = ROOT / "docs" / "benchmarks"
     if options.rounds < 1 or options.seconds < 1:
         parser.error("--rounds and --seconds must be at least 1")
+    lab.check_out_folder(parser, options.out)
     return options
 
 
@@ -224,7 +225,6 @@ def main():
         print(f"{what:<46} {ours:>10} {theirs:>10} {ratio:>7}  {promise:<7} {held}")
     print(machine.in_words(outcome["machine"]))
     if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "bench.json").write_text(json.dumps(outcome, indent=2) + "\n")
         (options.out / "bench.md").write_text(markdown(outcome))
     return 0 if all(each["held"] for each in outcome["promises"]) else 1

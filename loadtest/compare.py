@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 def options_of(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="the whole of it in less than a minute")
+    parser.add_argument("--quick", action="store_true", help="the whole of it in about a minute")
     parser.add_argument("--rounds", type=int, help="forced rounds of a safe strategy (1000; quick: 20); a wrong one has "
                                                    "a fifth of them")
     parser.add_argument("--runs", type=int, help="load runs of each strategy and shape (5; quick: 1)")
@@ -41,6 +41,7 @@ def options_of(arguments):
             parser.error(f"--{name} must be at least 1")
     if options.out is None and not options.quick:
         options.out = ROOT / "docs" / "benchmarks"
+    lab.check_out_folder(parser, options.out)
     return options
 
 
@@ -98,7 +99,6 @@ def compare(options):
 
 
 def write_files(folder, outcome, with_charts):
-    folder.mkdir(parents=True, exist_ok=True)
     words = machine.in_words(outcome["machine"])
     (folder / "compare.json").write_text(json.dumps(outcome, indent=2) + "\n")
     (folder / "compare.md").write_text(f"{report.markdown(outcome['strategies'])}\n\n{words}\n")

@@ -227,6 +227,11 @@ def main():
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--json", metavar="FILE", help="write the results there too")
     options = parser.parse_args()
+    try:
+        if options.json:
+            open(options.json, "a", encoding="utf-8").close()
+    except OSError as error:
+        parser.error(f"--json: {options.json} cannot be written ({error.strerror}): name another file")
     missing = [tool for tool in ("wrk", "nginx") if shutil.which(tool) is None]
     if missing:
         raise SystemExit(f"yardsticks.py: install {' and '.join(missing)} first (Debian: wrk, nginx-light)")

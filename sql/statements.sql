@@ -41,10 +41,10 @@ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 -- name: keep_log LOCK transfers
 LOCK TABLE transfers IN ACCESS SHARE MODE;
 
--- For the rest of a transaction that has less time than the session allows: no statement, and no wait for a lock, takes
--- longer than $1 milliseconds. PostgreSQL ends it, so no session is left behind that still waits.
+-- For the rest of a transaction that has less time than the session allows: no statement takes longer than $1
+-- milliseconds, and no wait for a lock longer than $2. PostgreSQL ends it, so no session is left behind that still waits.
 -- name: limit_time SELECT settings
-SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $1, true);
+SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true);
 
 -- name: commit COMMIT none
 COMMIT;

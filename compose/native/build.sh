@@ -49,7 +49,7 @@ build_prepare_tools() {
 build_prepare() {
     if [[ -n ${LAB_PROGRAM:-} ]]; then
         packages_ensure "$1" "$packages_to_run"
-        [[ -x $LAB_PROGRAM ]] || fail "LAB_PROGRAM: no program at $LAB_PROGRAM"
+        [[ -f $LAB_PROGRAM && -x $LAB_PROGRAM ]] || fail "LAB_PROGRAM: no program at $LAB_PROGRAM"
         return
     fi
     build_prepare_tools "$1" "$packages_to_run"

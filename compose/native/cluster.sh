@@ -57,6 +57,15 @@ cluster_use() {
     cluster_read_address
 }
 
+# Root cannot use another user's cluster: PostgreSQL would run as `postgres`, which may not read its files or stop it.
+cluster_check_owner() {
+    local owner
+    ((EUID == 0)) && [[ -d $cluster_home ]] || return 0
+    owner=$(stat -c %U -- "$cluster_home")
+    [[ $owner == "$cluster_owner" || $owner == root ]] ||
+        fail "the database in $cluster_home belongs to $owner: run ./lab as that user"
+}
+
 # Before the packages are installed there is no such user, but no cluster either.
 cluster_owner_can_enter() {
     ! getent passwd "$cluster_owner" >/dev/null ||

@@ -16,6 +16,7 @@ help_print() {
         bench)   help_bench ;;
         test)    help_test ;;
         clean)   help_clean ;;
+        help | -h | --help) help_lab ;;
         *)       fail "no verb '$1': './lab help' lists them" ;;
     esac
 }
@@ -38,7 +39,7 @@ Usage: ./lab VERB [options]
   bench     the bank beside pgbench, nginx, and services in Go and Python
   test      build and run every test
   clean     stop everything; remove .lab/ and build/
-  help      this text; './lab VERB --help' tells more about a verb
+  help      this text; './lab VERB --help' describes a verb
 
 Everything lives in this folder: builds in build/, the database and the logs in .lab/.
 LAB_STATE=FOLDER keeps a second lab's database and logs elsewhere (give it to every verb); LAB_PROGRAM=FILE is run
@@ -115,7 +116,7 @@ psql on the private database of './lab up'. Worth a look after a race:
   ./lab psql -c 'TABLE missed_writes'    each stale read, and the write it missed
   ./lab psql -c 'TABLE lock_waits'       who waited for whom
 
-A reset empties all but the last two; GET /races still tells what it emptied.
+A reset empties all but the last two; GET /races still lists what it emptied.
 TEXT
 }
 
@@ -178,7 +179,7 @@ Usage: ./lab compare [--quick] [options] [--no-install]
 Runs every strategy, the safe ones and the wrong ones, on a PostgreSQL and servers of its own: first rounds of a race
 that is forced, the books audited after each, then load over 32 connections, spread over 1,000 accounts and all from
 one. Prints a table, and writes compare.json, compare.md and charts to docs/benchmarks/. It takes about a quarter
-of an hour; with --quick less than a minute, and writes nothing.
+of an hour; with --quick about a minute, and writes nothing.
 
   --quick           few rounds, one short run of each
   --strategy NAME   only this one; may be repeated
@@ -200,7 +201,7 @@ Usage: ./lab bench [--quick] [options] [--no-install]
 Measures the bank beside pgbench with the same SQL, nginx, and two services people would write instead
 (loadtest/peers/: Go where there is a go, FastAPI where there are venv and pip), on one PostgreSQL of its own,
 interleaved, and prints the medians as ratios, each with its promise. Writes bench.json and bench.md to
-docs/benchmarks/. The method is told there.
+docs/benchmarks/, whose README.md describes the method.
 
   --quick           one round of one second: a look, not a result; writes nothing
   --only PART       transfers, reads or health; may be repeated
@@ -223,7 +224,7 @@ Builds and runs every test: all of them on the release build and on the AddressS
 shutdown tests on the ThreadSanitizer build too.
 
   --preset NAME  only this preset: release, asan, tsan or debug
-  -R REGEX       only the tests whose names match
+  -R REGEX       only the tests whose names match; a build that has none of them is left out
   --postgres VERSION
                  instead: the API tests of the release build on that PostgreSQL, 14 to 18, or on each of them (all). npm
                  brings it; it is unpacked into .lab/postgres-VERSION, and its hash is checked

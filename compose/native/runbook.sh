@@ -10,23 +10,23 @@ lab_runbook() {
             --port)       lab_needs_value "$@"; port=$2; shift ;;
             --port=*)     port=${1#*=}; port_check runbook "$port" ;;
             --file)       lab_needs_value "$@"; file=$2; shift ;;
-            --file=*)     file=${1#*=} ;;
+            --file=*)     lab_needs_value --file "${1#*=}"; file=${1#*=} ;;
             --no-install) install=false ;;
             *)            fail "runbook: no option '$1': './lab runbook --help' lists them" ;;
         esac
         shift
     done
     [[ -z $port ]] || port_check runbook "$port"
-    [[ -r $file ]] || fail "runbook: cannot read $file"
+    [[ -r $file && ! -d $file ]] || fail "runbook: cannot read '$file': --file wants a file such as docs/RUNBOOK.md"
     file=$(realpath -- "$file") # awk reads NAME=VALUE as an assignment
     started=$(terminal_now)
     if $compose; then
         [[ -z $port ]] || fail "runbook: --port is for the native lab; the compose lab has port 8000"
-        runbook_open_compose "$install"
+        runbook_open_compose "$install" "$file"
     else
-        runbook_open_native "$install" "$port"
+        runbook_open_native "$install" "$file" "$port"
     fi
-    runbook_play "$file"
+    runbook_play
     stage_plays=false
     runbook_print_table
     say ""
@@ -34,14 +34,15 @@ lab_runbook() {
     say "${terminal_green}Every block played did what it must.${terminal_plain} $(terminal_seconds_since "$started") s."
 }
 
-# The blocks name port 8000; played on another one, they name that.
+# The blocks name port 8000; played on another one, they name that. runbook_open_native INSTALL(true|false) FILE [PORT]
 runbook_open_native() {
-    local port=${2:-8000}
+    local port=${3:-8000}
     runbook_place=$lab_state/runbook runbook_has_engine=false runbook_seconds=120
     stage_open "$runbook_place" 'the runbook'
+    runbook_unpack "$2"
     packages_ensure "$1" "$packages_to_play"
     if port_is_busy "$port"; then
-        [[ -z $2 ]] || fail "port $port is taken by another program: use './lab runbook --port $(port_next_free "$port")'"
+        [[ -z $3 ]] || fail "port $port is taken by another program: use './lab runbook --port $(port_next_free "$port")'"
         port=$(port_find_free)
         say "Port 8000 is taken: the runbook is played on port $port, and its blocks with it."
     fi
@@ -50,11 +51,12 @@ runbook_open_native() {
 }
 
 # Everything is done by the blocks themselves, the start and the end too. Building takes its time.
+# runbook_open_compose INSTALL(true|false) FILE
 runbook_open_compose() {
     runbook_place=$lab_state/runbook-compose runbook_has_engine=true runbook_port=8000 runbook_seconds=3600
     # tests/compose/run has the lock already, and calls this verb.
     [[ /dev/fd/9 -ef $lab_root/.lab/compose/lock ]] || lifecycle_lock "$lab_root/.lab/compose"
-    mkdir -p "$runbook_place"
+    runbook_unpack "$2"
     packages_ensure "$1" "$packages_to_play"
     command -v curl >/dev/null || fail "the blocks need curl"
     docker compose version >/dev/null 2>&1 || fail "no Docker with Compose here: './lab runbook' plays without"
@@ -64,7 +66,6 @@ runbook_open_compose() {
 runbook_play() {
     local name
     runbook_rows=() runbook_failed=false
-    runbook_unpack "$1"
     say ""
     while IFS= read -r name; do
         if ! $runbook_has_engine && runbook_needs_engine "$name"; then
@@ -107,7 +108,7 @@ runbook_unpack() {
     rm -rf "${runbook_place:?}"/{blocks,expected,output,names}
     mkdir -p "$runbook_place"/{blocks,expected,output}
     runbook_unpack_place=$runbook_place awk "$runbook_unpack_program" "$1" >&2 || fail "nothing was played: $1 is not in order"
-    [[ -s $runbook_place/names ]] || fail "no named block in $1"
+    [[ -s $runbook_place/names ]] || fail "no named block in $1: docs/RUNBOOK.md shows how one looks"
 }
 
 # A block: ```bash {"name": "NAME"}. What it must show: ```text {"expect": "NAME"}. Each name has one of either.

@@ -9,6 +9,7 @@ stage_open() {
     stage_ignore_environment
     server_use "$stage_place"
     cluster_use "$stage_place"
+    cluster_check_owner
     trap stage_clear_up EXIT
 }
 

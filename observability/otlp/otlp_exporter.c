@@ -28,6 +28,7 @@ struct otlp_exporter {
     struct otlp_exporter_options options;
     struct text resource;
     struct otlp_post *post; // exporter's thread
+    uint64_t not_before_ns; // monotonic: no request before this moment, by the collector's wish; exporter's thread
     pthread_t thread;
     unsigned wake_at;      // queued spans: a full batch, or half of a queue that is not much larger
     pthread_mutex_t mutex; // guards the queue, `losses` and `stopping`
@@ -148,17 +149,15 @@ static bool is_stopping(struct otlp_exporter *exporter) {
     return stopping;
 }
 
-// False: the program is stopping, and there is no time for pauses.
-static bool pause_between_attempts(struct otlp_exporter *exporter, uint64_t pause_ms) {
-    struct timespec due = timespec_of(clock_monotonic_ns() + pause_ms * NANOSECONDS_PER_MILLISECOND);
+// Returns at `due_ns` of the monotonic clock, or earlier when the program stops.
+static void pause_until(struct otlp_exporter *exporter, uint64_t due_ns) {
+    struct timespec due = timespec_of(due_ns);
     pthread_mutex_lock(&exporter->mutex);
     int waited = 0;
     while (!exporter->stopping && waited == 0) {
         waited = pthread_cond_timedwait(&exporter->moved, &exporter->mutex, &due);
     }
-    bool stopping = exporter->stopping;
     pthread_mutex_unlock(&exporter->mutex);
-    return !stopping;
 }
 
 static void count_taken(struct otlp_exporter *exporter, const struct otlp_answer *answer, unsigned spans) {
@@ -176,6 +175,7 @@ static void send_envelope(struct otlp_exporter *exporter, struct slice envelope,
     uint64_t backoff_ms = BACKOFF_FIRST_MS;
     uint64_t end_ns = clock_monotonic_ns() + exporter->options.export_timeout_ms * NANOSECONDS_PER_MILLISECOND;
     for (unsigned attempt = 1;; attempt++) {
+        bool is_last = attempt == ATTEMPTS_MAX || is_stopping(exporter); // a shutdown has no time for pauses
         uint64_t now_ns = clock_monotonic_ns();
         uint64_t left_ms = now_ns < end_ns ? (end_ns - now_ns) / NANOSECONDS_PER_MILLISECOND + 1 : 1;
         struct otlp_answer answer = otlp_post_send(exporter->post, envelope, left_ms);
@@ -183,15 +183,17 @@ static void send_envelope(struct otlp_exporter *exporter, struct slice envelope,
             count_taken(exporter, &answer, spans);
             return;
         }
-        uint64_t pause_ms = backoff_ms / 2 + random_bits() % (backoff_ms / 2 + 1);
-        if (answer.retry_after_ms > pause_ms) {
-            pause_ms = answer.retry_after_ms < BACKOFF_MAX_MS ? answer.retry_after_ms : BACKOFF_MAX_MS;
+        now_ns = clock_monotonic_ns();
+        if (answer.retry_after_ms > 0) { // this holds for the next batch too, if this one has no time left
+            exporter->not_before_ns = now_ns + answer.retry_after_ms * NANOSECONDS_PER_MILLISECOND;
         }
-        bool in_time = clock_monotonic_ns() + pause_ms * NANOSECONDS_PER_MILLISECOND < end_ns;
-        if (answer.kind == OTLP_REFUSED || attempt == ATTEMPTS_MAX || !in_time ||
-            !pause_between_attempts(exporter, pause_ms)) {
+        uint64_t pause_ms = backoff_ms / 2 + random_bits() % (backoff_ms / 2 + 1);
+        uint64_t due_ns = now_ns + pause_ms * NANOSECONDS_PER_MILLISECOND;
+        due_ns = due_ns < exporter->not_before_ns ? exporter->not_before_ns : due_ns;
+        if (answer.kind == OTLP_REFUSED || is_last || due_ns >= end_ns) {
             break;
         }
+        pause_until(exporter, due_ns);
         backoff_ms = backoff_ms * 2 < BACKOFF_MAX_MS ? backoff_ms * 2 : BACKOFF_MAX_MS;
     }
     lose(exporter, LOSS_NOT_DELIVERED, spans, otlp_post_problem(exporter->post));
@@ -212,6 +214,7 @@ static void *exporter_run(void *argument) {
     struct text envelope = {0};
     for (;;) {
         unsigned spans;
+        pause_until(exporter, exporter->not_before_ns);
         struct trace_item *batch = take_batch(exporter, &spans);
         report_losses(exporter, false);
         if (batch == NULL) {

@@ -2,6 +2,8 @@
 //
 // The loop offers a trace and goes on at once: offering takes a short lock and writes no JSON. The exporter's thread
 // makes envelopes of what has gathered, compresses and sends them, and tries again when the collector asks for it.
+// It sends nothing while a Retry-After of the collector lasts, except at the shutdown: a batch that has no time left
+// until then is dropped, and the next batches wait in the queue.
 // When more waits than the queue may hold, new traces are dropped, counted and logged: memory is bounded, transfers
 // never wait. A trace is never split, so one that is larger than the queue or a batch is taken when it is alone.
 #ifndef OBSERVABILITY_OTLP_OTLP_EXPORTER_H

@@ -5,6 +5,7 @@
 #include "observability/otlp/otlp_json.h"
 
 #include <curl/curl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,7 +217,9 @@ static struct otlp_answer answer_of_status(struct otlp_post *post, long status) 
         curl_off_t seconds = 0;
         (void)curl_easy_getinfo(post->curl, CURLINFO_RETRY_AFTER, &seconds);
         if (seconds > 0) {
-            answer.retry_after_ms = (uint64_t)(seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000;
+            seconds = seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S;
+            answer.retry_after_ms = (uint64_t)seconds * 1000;
+            text_append_format(&post->problem, " and asks to wait %" PRIu64 " s", (uint64_t)seconds);
         }
     }
     return answer;

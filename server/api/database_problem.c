@@ -8,6 +8,7 @@ void respond_database_problem(struct conn *conn, enum db_status status) {
     database_watch_heard(&api_of(conn)->watch, status);
     switch (status) {
     case DB_AWAY:
+    case DB_NOT_SENT:
     case DB_UNAVAILABLE:
     case DB_STALE: conn_respond_problem(conn, 503, "The database is unavailable: try again in a moment"); return;
     case DB_TIMED_OUT:

@@ -93,13 +93,27 @@ void handle_transactions(struct exchange *exchange) {
     exchange_submit(exchange, &transactions_job_new((unsigned)limit)->job, transactions_finished);
 }
 
+// The COMMIT was sent, and it is not certain that the reset stands.
+static void respond_reset_doubt(struct conn *conn, const struct accounts_job *reset) {
+    database_watch_heard(&api_of(conn)->watch, reset->job.database);
+    conn_respond_problem(
+        conn, 504, "%s: send POST /reset again",
+        reset->doubt == RESET_UNREPLICATED
+            ? "The reset is committed on this database server, but its wait for the synchronous standby "
+              "was cancelled, so a failover may undo it"
+            : "The connection to the database broke while the reset was being committed, so it may or "
+              "may not have happened");
+}
+
 static void reset_finished(struct job *job) {
     struct accounts_job *reset = CONTAINER_OF(job, struct accounts_job, job);
-    struct conn *conn = conn_to_answer(job);
     if (job->database == DB_OK && !job->ran_in_another) {
         events_reset(reset->events, &reset->accounts);
     }
-    if (conn != NULL) {
+    struct conn *conn = reset->doubt == RESET_CERTAIN ? conn_to_answer(job) : conn_of_job(job);
+    if (conn != NULL && reset->doubt != RESET_CERTAIN) {
+        respond_reset_doubt(conn, reset);
+    } else if (conn != NULL) {
         struct text body = {0};
         text_append_string(&body, "{\"status\":\"reset\",\"accounts\":");
         json_write_accounts(&body, &reset->accounts);

@@ -89,20 +89,18 @@ static void describe_doubt(const struct transfer_job *transfer, struct text *det
 static void describe_standing(const struct transfer_job *transfer, struct text *detail) {
     const struct transfer_request *request = &transfer->request;
     if (transfer->result.standing == STANDING_BOTH_BALANCES) {
-        text_append_format(
-            detail,
-            "Transfer %s was left half done: the money was moved from \"%s\" to \"%s\", and then the "
-            "database refused its record, so GET /transactions lacks it. Do not send it again. Without a "
-            "transaction nothing undoes a part: use safe mode",
-            request->id, request->from_account, request->to_account);
+        text_append_format(detail,
+                           "Transfer %s was left half done: the money was moved from \"%s\" to \"%s\", and then its "
+                           "record failed, so GET /transactions lacks it. Do not send it again. Without a "
+                           "transaction nothing undoes a part: use safe mode",
+                           request->id, request->from_account, request->to_account);
         return;
     }
-    text_append_format(
-        detail,
-        "Transfer %s was left half done: the money was taken from \"%s\" and has not reached \"%s\", "
-        "because the database refused a statement. Without a transaction nothing undoes a part: use safe "
-        "mode",
-        request->id, request->from_account, request->to_account);
+    text_append_format(detail,
+                       "Transfer %s was left half done: the money was taken from \"%s\" and has not reached \"%s\", "
+                       "because the next statement failed. Without a transaction nothing undoes a part: use safe "
+                       "mode",
+                       request->id, request->from_account, request->to_account);
 }
 
 // Which balance would leave its range. A step without an account is the write that failed; a safe strategy that writes

@@ -8,9 +8,12 @@
 
 // What a request may be, in bytes.
 #define HTTP_URL_MAX (8 * 1024)      // beyond: 414
-#define HTTP_HEADERS_MAX (16 * 1024) // names, values and their separators, trailers included; beyond: 431
+#define HTTP_HEADERS_MAX (16 * 1024) // with their separators, trailers and chunk extensions; beyond: 431
 #define HTTP_BODY_MAX (64 * 1024)    // beyond: 413
-#define HTTP_READ_BUFFER (64 * 1024) // one for all connections: reading is parsing
+// All bytes of a request, and the empty lines before it. The other limits leave out the padding (leading zeros of a
+// chunk's size, blanks before a value), so a client could send padding for ever. A chunk of one byte takes six bytes.
+#define HTTP_REQUEST_MAX (512 * 1024) // beyond: 413
+#define HTTP_READ_BUFFER (64 * 1024)  // one for all connections: reading is parsing
 #define QUERY_PARAMETERS_MAX 16
 
 #define CONNECTIONS_MAX 10000
@@ -50,6 +53,8 @@
 
 static_assert(HTTP_READ_BUFFER >= HTTP_URL_MAX + HTTP_HEADERS_MAX, "a whole head fits one read");
 static_assert(HTTP_URL_MAX < HTTP_HEADERS_MAX, "414 must be able to speak before 431");
+static_assert(HTTP_REQUEST_MAX >= HTTP_URL_MAX + HTTP_HEADERS_MAX + 6 * HTTP_BODY_MAX + 1024,
+              "a body in chunks of one byte fits, with the request line and the last chunk");
 static_assert(SWEEP_INTERVAL_MS < LINGER_DEADLINE_MS, "the sweep must be finer than the shortest deadline");
 static_assert(SHUTDOWN_GRACE_MS <= SHUTDOWN_TIMEOUT_MS_MIN, "the grace lies within the shutdown's time");
 

@@ -42,6 +42,7 @@ struct http_parser {
     size_t header_name_length;
     struct kept_span *value; // of the header being read; NULL: not one of ours
     size_t header_bytes;
+    size_t message_bytes; // every byte since the end of the previous request
     bool inside_request;
     bool has_method;
     bool headers_complete;
@@ -134,7 +135,9 @@ static int on_version(llhttp_t *llhttp, const char *data, size_t length) {
 static int count_header_bytes(struct http_parser *parser, size_t length) {
     parser->header_bytes += length;
     if (parser->header_bytes > HTTP_HEADERS_MAX) {
-        return refuse(parser, 431, "The headers are longer than 16 KiB in all: send fewer or shorter ones");
+        return refuse(parser, 431,
+                      "The headers, trailers and chunk extensions are longer than 16 KiB in all: send fewer or shorter "
+                      "ones");
     }
     return HPE_OK;
 }
@@ -366,6 +369,19 @@ void http_parser_free(struct http_parser *parser) {
     free(parser);
 }
 
+// llhttp has no callback for the leading zeros of a chunk's size, the blanks before a value and the empty lines before a
+// request.
+static bool is_too_long(struct http_parser *parser, size_t used) {
+    parser->message_bytes += used;
+    if (parser->message_bytes > HTTP_REQUEST_MAX) {
+        (void)refuse(parser, 413,
+                     "The request is longer than 512 KiB in all: send larger chunks, and fewer blanks, leading zeros "
+                     "and empty lines");
+        return true;
+    }
+    return false;
+}
+
 enum http_parse_result http_parser_feed(struct http_parser *parser, const char *data, size_t length, size_t *used) {
     const char *at = data;
     const char *end = data + length;
@@ -378,6 +394,9 @@ enum http_parse_result http_parser_feed(struct http_parser *parser, const char *
         verdict = llhttp_execute(&parser->llhttp, at, (size_t)(end - at));
     }
     *used = verdict == HPE_OK ? length : (size_t)(llhttp_get_error_pos(&parser->llhttp) - data);
+    if (is_too_long(parser, *used)) {
+        return HTTP_PARSE_ERROR;
+    }
     if (verdict == HPE_OK) {
         if (parser->target.present && !parser->has_version) {
             keep_protocol(parser, end);
@@ -441,6 +460,7 @@ void http_parser_next(struct http_parser *parser) {
     memset(parser->headers, 0, sizeof parser->headers);
     parser->request = (struct http_request){0};
     parser->header_bytes = 0;
+    parser->message_bytes = 0;
     parser->protocol_length = 0;
     parser->has_version = false;
     parser->has_method = false;

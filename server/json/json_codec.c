@@ -26,20 +26,31 @@ static int refuse_field(struct text *problem, const char *field, const char *wha
     return 422;
 }
 
+#define MALFORMED "The body is not valid JSON: "
+#define UNREADABLE "The body cannot be read: " // for a text that the grammar of JSON allows
+
+// jansson has one code for all syntax errors, so its text has to say that the escape was half of a surrogate pair.
+static bool is_half_a_pair(const json_error_t *error) {
+    return slice_starts_with(slice_of(error->text), SLICE_LITERAL("invalid Unicode "));
+}
+
 // jansson's own sentences name its options and its internals, so each of its errors has a sentence of ours.
-static const char *malformed_because(enum json_error_code code) {
-    switch (code) {
-    case json_error_premature_end_of_input: return "the text ends too early";
-    case json_error_end_of_input_expected: return "something follows the JSON text";
-    case json_error_invalid_utf8: return "this is not UTF-8";
-    case json_error_duplicate_key: return "an object has two fields of the same name";
-    case json_error_stack_overflow: return "the values are nested too deeply";
-    default: return "this is not JSON syntax";
+static const char *sentence_for(const json_error_t *error) {
+    switch (json_error_code(error)) {
+    case json_error_premature_end_of_input: return MALFORMED "the text ends too early";
+    case json_error_end_of_input_expected: return MALFORMED "something follows the JSON text";
+    case json_error_invalid_utf8: return MALFORMED "this is not UTF-8";
+    case json_error_duplicate_key: return UNREADABLE "an object has two fields of the same name";
+    case json_error_stack_overflow: return UNREADABLE "the values are nested too deeply";
+    default: break;
     }
+    return is_half_a_pair(error) ? UNREADABLE "an escape stands for no Unicode character (half of a surrogate pair)"
+                                 : MALFORMED "this is not JSON syntax";
 }
 
 // Appends a text that is JSON exactly if `body` is, without the two things that jansson stops at although JSON allows
-// them: numbers beyond a double (every run of digits is cut to its first two) and NULs in names.
+// them: numbers beyond a double (every run of digits is cut to its first two) and NULs in names. Different names stay
+// different: U+0000 becomes U+0001 U+0001, and U+0001 becomes U+0001 U+0002.
 static void append_harmless(struct text *out, struct slice body) {
     bool in_string = false;
     size_t digits = 0;
@@ -53,7 +64,10 @@ static void append_harmless(struct text *out, struct slice body) {
         size_t step = 1;
         if (in_string && slice_starts_with(rest, SLICE_LITERAL("\\u0000"))) {
             step = sizeof "\\u0000" - 1;
-            text_append_string(out, "\\u0001");
+            text_append_string(out, "\\u0001\\u0001");
+        } else if (in_string && slice_starts_with(rest, SLICE_LITERAL("\\u0001"))) {
+            step = sizeof "\\u0001" - 1;
+            text_append_string(out, "\\u0001\\u0002");
         } else {
             step = in_string && rest.data[0] == '\\' && rest.length > 1 ? 2 : 1;
             text_append(out, rest.data, step);
@@ -73,15 +87,15 @@ static int refuse_unreadable(struct slice body, const json_error_t *error, struc
     json_decref(parsed);
     text_free(&harmless);
     if (!is_json) {
-        text_append_format(problem, "The body is not valid JSON: %s", malformed_because(json_error_code(&other)));
+        text_append_string(problem, sentence_for(&other));
         return 400;
     }
     if (json_error_code(error) == json_error_null_byte_in_key) {
         return refuse(problem, "There is no field whose name holds a NUL character");
     }
     text_append_format(problem,
-                       "The number that ends at line %d, column %d is out of range: no number here is larger than "
-                       "1000000000000 (1e12)",
+                       "The number that ends at line %d, column %d is out of range: every number here lies between 0 "
+                       "and 1000000000000 (1e12)",
                        error->line, error->column);
     return 422;
 }
@@ -92,10 +106,9 @@ static int refuse_text(struct slice body, const json_error_t *error, struct text
         return refuse_unreadable(body, error, problem);
     }
     if (slice_starts_with(body, SLICE_LITERAL("\xEF\xBB\xBF"))) {
-        text_append_string(problem, "The body is not valid JSON: it starts with a byte order mark; leave that out");
+        text_append_string(problem, MALFORMED "it starts with a byte order mark; leave that out");
     } else {
-        text_append_format(problem, "The body is not valid JSON: %s (line %d, column %d)", malformed_because(code),
-                           error->line, error->column);
+        text_append_format(problem, "%s (line %d, column %d)", sentence_for(error), error->line, error->column);
     }
     return 400;
 }
@@ -107,7 +120,7 @@ static int parse_object(struct slice body, json_t **out, struct text *problem) {
         return 400;
     }
     if (memchr(body.data, '\0', body.length) != NULL) { // no JSON text has one; jansson skips it behind a number
-        text_append_string(problem, "The body is not valid JSON: it holds a NUL byte");
+        text_append_string(problem, MALFORMED "it holds a NUL byte");
         return 400;
     }
     json_error_t error;

@@ -8,8 +8,9 @@
 #include "workers/bank/bank.h"
 #include "workers/transfer/transfer.h"
 
-// The body of POST /transfer into accounts and amount. 200, or the status to answer: 400 for what is no JSON, 422 for
-// what is no transfer; then `problem` says what to change. `settings.strategy` of `out` is set if the body names one.
+// The body of POST /transfer into accounts and amount. 200, or the status to answer: 400 for what is no JSON or
+// cannot be read (a name twice, deep nesting, half of a surrogate pair), 422 for what is no transfer; then `problem`
+// says what to change. `settings.strategy` of `out` is set if the body names one.
 MUST_CHECK int json_read_transfer(struct slice body, struct transfer_request *out, struct text *problem);
 
 // The body of POST /admin/settings, likewise. `strategy` in `out` points into `strategy_name`, which the caller frees.

@@ -100,6 +100,10 @@ class Cluster:
         except psycopg2.OperationalError:
             return False
 
+    def starts(self):
+        """How often it has become ready: once a start, and once more after each crash of a backend."""
+        return self.log.read_text(errors="replace").count("database system is ready to accept connections")
+
     def remove(self):
         """Stops the cluster and leaves nothing behind."""
         self.resume()

@@ -4,6 +4,7 @@ import gzip
 import http.server
 import json
 import threading
+import time
 
 from pace import eventually
 
@@ -41,6 +42,7 @@ class Collector:
 
     def __init__(self, tls=None):
         self.requests = []  # (path, headers, decoded JSON)
+        self.times = []  # of the requests, monotonic
         self.answers = []
         self.hang = threading.Event()
         self._released = threading.Event()
@@ -71,6 +73,7 @@ class Collector:
         if request.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         status, headers, answer = self.answers.pop(0) if self.answers else (200, {}, "{}")
+        self.times.append(time.monotonic())
         self.requests.append((request.path, dict(request.headers), json.loads(body)))
         request.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(answer))}.items():

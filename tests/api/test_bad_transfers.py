@@ -148,13 +148,28 @@ def test_the_detail_is_about_the_field_that_is_wrong(bank, body, says):
     assert says in refused(bank, body, 422)["detail"]
 
 
-@pytest.mark.parametrize("body", [b"nul", b"{", b"{} {}", b'{"a": 1, "a": 2}', b"\xef\xbb\xbf{}", b'"\xff"', b'"\\u12"',
-                                  b'{"amount": 01}', b"[" * 3000, b"\x00"])
+@pytest.mark.parametrize("body", [b"nul", b"{", b"{} {}", b"\xef\xbb\xbf{}", b'"\xff"', b'"\\u12"',
+                                  b'{"amount": 01}', b"\x00"])
 def test_the_detail_is_in_our_own_words(bank, body):
     """Not the JSON library's, which name its options and quote the body."""
     detail = refused(bank, body, 400)["detail"]
     assert detail.startswith("The body is not valid JSON: ")
     assert not re.search(r"near|token|JSON_|expected|unable|decode", detail), detail
+
+
+@pytest.mark.parametrize("body, says", [
+    (b'{"a": 1, "a": 2}', "two fields of the same name"), (b"[" * 3000, "nested too deeply"),
+    (b'{"a": "\\ud800"}', "an escape stands for no Unicode character"),
+    (b'{"\\udc00\\ud800": 1}', "an escape stands for no Unicode character")])
+def test_a_body_that_is_json_syntax_is_not_called_malformed(bank, body, says):
+    detail = refused(bank, body, 400)["detail"]
+    assert detail.startswith("The body cannot be read: ") and says in detail
+    assert not re.search(r"near|token|JSON_|expected|unable|decode|invalid", detail), detail
+
+
+def test_a_nul_in_a_field_name_is_no_other_character(bank):
+    """U+0000 and U+0001 make two different names."""
+    assert "NUL" in refused(bank, b'{"a\\u0000": 1, "a\\u0001": 2}', 422)["detail"]
 
 
 @pytest.mark.parametrize("body", [b"[" * 30000, b'{"a":' * 10000, b"[" * 30000 + b"]" * 30000,

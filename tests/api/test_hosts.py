@@ -167,6 +167,39 @@ def test_health_while_every_session_is_taken(bank_of_a_role, background):
     assert len(bank.recorded()) == 2
 
 
+def test_health_after_an_outage_that_ends_under_load(bank_of_a_role, cluster):
+    """The role may not log in for a while. When it may, transfers take every session before the watch has one, and hold it
+    longer than the watch waits. The program is well again."""
+    bank = bank_of_a_role(2, DEBUG_DELAY_ENABLED=True, DEBUG_DELAY_MS=60000)
+    [role] = cluster.rows("postgres", "SELECT pg_get_userbyid(datdba) AS name FROM pg_database WHERE datname = %s",
+                          bank.database)
+    cluster.rows("postgres", f"ALTER ROLE {role['name']} NOLOGIN")
+    cluster.end_sessions(bank.database)
+    bank.until_unhealthy()
+    with Crowd(bank, size=24) as crowd:
+        eventually(lambda: crowd.count(503) >= 24, "refusals during the outage")
+        cluster.rows("postgres", f"ALTER ROLE {role['name']} LOGIN")
+        eventually(lambda: len(cluster.backends(bank.database)) == 2, "every session is taken")
+        bank.until_healthy()
+        bank.set(delay_enabled=False)
+        eventually(lambda: crowd.count(200) >= 24, "transfers after the outage")
+        assert bank.get("/health").status == 200
+    assert crowd.unanswered() == []
+
+
+def test_an_empty_database_in_the_place_of_the_old_one(start_bank, cluster):
+    """Between two questions of the watch the name comes to mean another, empty database: it gets the schema."""
+    bank = start_bank()
+    aside = cluster.unused_database_name()
+    cluster.rows("postgres", f"ALTER DATABASE {bank.database} ALLOW_CONNECTIONS false")
+    cluster.end_sessions(bank.database)
+    cluster.rows("postgres", f"ALTER DATABASE {bank.database} RENAME TO {aside}")
+    cluster.rows("postgres", f"CREATE DATABASE {bank.database}")
+    eventually(lambda: bank.transfer("alice", "bob", "1").status == 200, "transfers in the new database")
+    bank.until_healthy()
+    cluster.rows("postgres", f"DROP DATABASE {aside}")
+
+
 # At the start
 
 BAD_PARAMETERS = [

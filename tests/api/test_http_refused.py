@@ -82,6 +82,23 @@ def test_chunk_sizes_beyond_all_bounds(bank, size):
     refused(bank, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\nabc\r\n0\r\n\r\n" + SMUGGLED, 400, 413)
 
 
+CHUNKED_HEAD = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("start, padding, end", [
+    (CHUNKED_HEAD, b"0", b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)),
+    (CHUNKED_HEAD + b"%x\r\n%s\r\n0\r\nX: " % (len(BODY), BODY), b" ", b"1\r\n\r\n"),
+    (CHUNKED_HEAD + b"%x\r\n%s\r\n" % (len(BODY), BODY), b"0", b"0\r\n\r\n"),
+    (b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: ", b" ", b"1\r\n\r\n"),
+    (b"", b"\r\n", b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")])
+@pytest.mark.parametrize("whole", [True, False])
+def test_padding_without_end(bank, start, padding, end, whole):
+    """Zeros before a chunk's size, blanks before a value, empty lines: no other limit counts them. The refusal comes
+    while the client still sends, and also when the request is whole."""
+    stream = start + padding * (513 * 1024 // len(padding))
+    refused(bank, stream + end + SMUGGLED if whole else stream, 413)
+
+
 @pytest.mark.parametrize("stream", [
     b"GET /health HTTP/1.1\nHost: localhost\n\n", b"GET /health HTTP/1.1\r\nHost: localhost\n\r\n",
     b"GET /health HTTP/1.1\nHost: localhost\r\n\r\n", b"GET /health HTTP/1.1\r\nHost: localhost\r\n\n",

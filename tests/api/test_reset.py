@@ -202,3 +202,29 @@ def test_resets_leave_the_other_workers_to_others(start_bank, background):
             {"alice": 1000, "bob": 500, "charlie": 200}
     assert bank.balances() == {"alice": 1000, "bob": 500, "charlie": 200}
     assert bank.transactions() == []
+
+
+def test_a_reset_that_waits_twice(bank, background):
+    """All waits of a reset have one time together, so that PostgreSQL ends the last of them before the program gives up:
+    that would look like an outage. A trigger sees the limits that are left after the first wait."""
+    bank.rows("CREATE TABLE limits (lock_ms integer, statement_ms integer)")
+    bank.rows("CREATE FUNCTION note_limits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.limits "
+              "SELECT max(setting::integer) FILTER (WHERE name = 'lock_timeout'), "
+              "max(setting::integer) FILTER (WHERE name = 'statement_timeout') FROM pg_settings; RETURN NULL; END $$")
+    bank.rows("CREATE TRIGGER note_limits AFTER UPDATE ON accounts EXECUTE FUNCTION note_limits()")
+    try:
+        with bank.cluster.session(bank.database) as session:
+            session.autocommit = False
+            session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+            reset = background(bank.post, "/reset")
+            bank.until_waiting_for_locks(1)
+            session.cursor().execute("SELECT pg_sleep(0.2)")
+            session.rollback()
+        assert reset.result(HANG_GUARD).status == 200
+        [limits] = bank.rows("SELECT lock_ms, statement_ms FROM limits")
+    finally:
+        bank.rows("DROP TRIGGER note_limits ON accounts")
+        bank.rows("DROP FUNCTION note_limits")
+        bank.rows("DROP TABLE limits")
+    assert limits["lock_ms"] == 150_000
+    assert limits["statement_ms"] <= 180_000 - 200

@@ -263,6 +263,41 @@ def test_a_retry_after_that_cannot_be(start_traced, collector, delay):
     assert exported(bank)[1] == 0
 
 
+def test_a_retry_after_is_honoured_beyond_the_batch(start_traced, collector):
+    """The batch has no time left for it and is dropped, but the next batch waits as long as the collector asks for."""
+    collector.answers = [(503, {"Retry-After": "3"}, "")]
+    bank = start_traced(OTEL_BSP_EXPORT_TIMEOUT=1000)
+    bank.transfer("alice", "bob", "1")
+    eventually(lambda: exported(bank)[1] > 0, "the first batch is dropped")
+    collector.until_trace(bank.transfer("alice", "bob", "1").json()["trace_id"])
+    first, second = collector.times
+    assert second - first >= 3
+    assert "the collector answered 503 and asks to wait 3 s" in bank.log()
+
+
+def test_a_retry_after_of_an_hour(start_traced, collector):
+    """No request before it is over, except the last one: the shutdown does not wait."""
+    collector.answers = [(429, {"Retry-After": "3600"}, "")]
+    bank = start_traced(OTEL_BSP_EXPORT_TIMEOUT=600000)
+    bank.transfer("alice", "bob", "1")
+    eventually(lambda: exported(bank)[1] > 0, "the first batch is dropped")
+    trace = bank.transfer("alice", "bob", "1").json()["trace_id"]
+    assert len(collector.requests) == 1
+    bank.stop()
+    assert one(collector.trace(trace), "transfer")
+
+
+def test_the_shutdown_ends_a_pause_between_attempts(start_traced, collector):
+    """The batch that waits is sent once more, as what waits in the queue is."""
+    collector.answers = [(503, {"Retry-After": "500"}, "")]
+    bank = start_traced(OTEL_BSP_EXPORT_TIMEOUT=600000)
+    trace = bank.transfer("alice", "bob", "1").json()["trace_id"]
+    eventually(lambda: collector.requests, "the first attempt")
+    bank.stop()
+    assert len(collector.requests) == 2 and collector.trace(trace)
+    assert "Dropped" not in bank.log()
+
+
 def test_a_request_timeout_ends_an_attempt(start_traced, collector):
     collector.hang.set()
     bank = start_traced(OTEL_EXPORTER_OTLP_TIMEOUT=50, OTEL_BSP_EXPORT_TIMEOUT=100)

@@ -99,6 +99,17 @@ def cancel_waits_until(bank, answer):
     return answer.result(HANG_GUARD)
 
 
+def end_backends_until(bank, answer, condition):
+    """Ends each of the bank's backends of which the condition is true until the transfer is answered. An attempt on a
+    session that was open before is repeated on a new one, so more than one backend may have to end."""
+    def ended():
+        bank.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bank-api' "
+                  f"AND datname = current_database() AND {condition}")
+        return answer.done()
+    eventually(ended, "the transfer is answered")
+    return answer.result(HANG_GUARD)
+
+
 @pytest.mark.parametrize("strategy", SAFE + WRONG)
 def test_a_cancelled_wait_for_the_standby(bank, background, nobody_replicates, strategy):
     """COMMIT succeeds with a WARNING, and the transfer may be lost in a failover: unknown, logged and counted."""
@@ -137,7 +148,23 @@ def test_the_next_transfer_of_a_session_is_certain_again(bank, background, nobod
     assert bank.transfer("alice", "bob", "1", "for_update").status == 200
 
 
+def test_a_cancelled_wait_of_a_reset(bank, background, nobody_replicates):
+    """A failover may undo the reset, so nobody says that the bank is reset."""
+    written = len(bank.log())
+    answer = cancel_waits_until(bank, background(bank.post, "/reset"))
+    detail = assert_problem(answer, 504)["detail"]
+    assert "a failover may undo it" in detail and "synchronous standby" in detail
+    assert "committed on this server only" in bank.log_since(written)
+
+
 # --- Sessions that end while a COMMIT is under way ---
+
+def test_a_fatal_end_while_the_commit_of_a_reset_waits(bank, background, nobody_replicates):
+    """The reset may or may not have happened, and a second attempt on a new session ends in the same way."""
+    answer = end_backends_until(bank, background(bank.post, "/reset"), "wait_event = 'SyncRep'")
+    detail = assert_problem(answer, 504)["detail"]
+    assert "may or may not have happened" in detail and "POST /reset" in detail
+
 
 @pytest.mark.parametrize("strategy", SAFE + WRONG)
 def test_a_fatal_end_while_a_commit_waits(bank, background, nobody_replicates, strategy):
@@ -154,6 +181,45 @@ def test_a_fatal_end_while_a_commit_waits(bank, background, nobody_replicates, s
     truth.holds_for(answer)
 
 
+@pytest.mark.parametrize("strategy", ["cte_snapshot", "subselect_predicate"])
+def test_a_session_that_ends_before_its_commit(bank, background, strategy):
+    """The transfer has written and waits until its rival stands behind the row, which never comes about: the rival waits
+    for a row that this test holds. COMMIT is never sent, so it is certain that nothing was transferred."""
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('aaron', 0, 0)")
+    bank.set(barrier_enabled=True, barrier_count=2)
+    truth = Truth(bank)
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'aaron' FOR UPDATE")
+        rival = background(bank.transfer, "alice", "aaron", "5000", "for_update")
+        bank.until_waiting_at_the_barrier(1)
+        answer = end_backends_until(bank, background(bank.transfer, "alice", "bob", "1", strategy),
+                                    "state = 'idle in transaction' AND query LIKE '%pg_blocking_pids%'")
+        assert "nothing was transferred" in assert_problem(answer, 503)["detail"]
+        truth.holds_for(answer)
+    assert rival.result(HANG_GUARD).json()["status"] == "failed_insufficient_funds"
+    bank.rows("DELETE FROM accounts WHERE id = 'aaron'")
+
+
+@pytest.mark.parametrize("strategy", SAFE + WRONG)
+def test_a_session_that_ends_before_a_write_is_sent(bank, background, strategy):
+    """A new session prepares the write, which waits for a table that this test holds, and ends there. The write was never
+    sent: nothing was transferred, or it is certain which writes of a transfer without a transaction stand."""
+    truth = Truth(bank)
+    bank.cluster.end_sessions(bank.database)
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("LOCK TABLE transfers IN ACCESS EXCLUSIVE MODE")
+        answer = end_backends_until(bank, background(bank.transfer, "alice", "bob", "1", strategy),
+                                    "wait_event_type = 'Lock'")
+    if strategy in NO_TRANSACTION:
+        detail = assert_problem(answer, 500)["detail"]
+        assert 'the money was moved from "alice" to "bob"' in detail and "GET /transactions lacks it" in detail
+    else:
+        assert "nothing was transferred" in assert_problem(answer, 503)["detail"]
+    truth.holds_for(answer)
+
+
 @pytest.mark.parametrize("strategy", ["vulnerable", "atomic_update", "for_update", "optimistic", "batched"])
 @pytest.mark.parametrize("word", ["FATAL", "PANIC"])
 def test_a_write_that_ends_the_session(bank, strategy, word):
@@ -161,17 +227,22 @@ def test_a_write_that_ends_the_session(bank, strategy, word):
     code is not to be had here, so idle_in_transaction and a crash of the backend stand for the kind."""
     truth = Truth(bank)
     number = {"FATAL": 15, "PANIC": 6}[word]
+    starts = bank.cluster.starts()
+
+    def is_back():
+        """A server that has not noticed the crash yet still takes connections, and ends them a moment later."""
+        return word == "FATAL" or (bank.cluster.starts() > starts and bank.cluster.accepts())
     bank.rows("CREATE FUNCTION strike() RETURNS trigger LANGUAGE plpgsql AS "
               f"$$ BEGIN COPY (SELECT 1) TO PROGRAM 'kill -{number} $PPID; sleep 1'; RETURN NULL; END $$")
     bank.rows("CREATE CONSTRAINT TRIGGER strike AFTER INSERT ON transfers DEFERRABLE INITIALLY DEFERRED "
               "FOR EACH ROW EXECUTE FUNCTION strike()")
     try:
         answer = bank.transfer("alice", "bob", "1", strategy)
-        eventually(bank.cluster.accepts, "the cluster is back")
+        eventually(is_back, "the cluster is back")
         assert_problem(answer, 503, 504)
         truth.holds_for(answer)
     finally:
-        eventually(bank.cluster.accepts, "the cluster is back")
+        eventually(is_back, "the cluster is back")
         bank.rows("DROP TRIGGER strike ON transfers")
         bank.rows("DROP FUNCTION strike")
         bank.until_healthy()

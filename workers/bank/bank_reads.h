@@ -40,8 +40,16 @@ MUST_CHECK enum db_status bank_read_first_accounts(struct db_session *session, u
 MUST_CHECK enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents);
 MUST_CHECK enum db_status bank_read_transfers(struct db_session *session, unsigned limit,
                                               struct transfer_record_list *out);
-// Balances and the log of transfers back to the initial state; answers the accounts as they are then.
-MUST_CHECK enum db_status bank_reset(struct db_session *session, struct account_list *out);
+
+// Why it is not certain that a reset stands.
+enum reset_doubt {
+    RESET_CERTAIN,
+    RESET_BROKE,        // the connection broke while a reset was being committed, and no later attempt succeeded
+    RESET_UNREPLICATED, // committed on this server, but the wait for its synchronous standby was cancelled
+};
+// Balances and the log of transfers back to the initial state; answers the accounts as they are then. `doubt` is
+// RESET_CERTAIN before the first attempt, and keeps what an earlier attempt has left in doubt.
+MUST_CHECK enum db_status bank_reset(struct db_session *session, struct account_list *out, enum reset_doubt *doubt);
 
 void account_list_free(struct account_list *list);
 void transfer_record_list_free(struct transfer_record_list *list);

@@ -3,6 +3,7 @@
 
 #include "sql/statements.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 // Those that book in one wrong statement take the rows in whatever order: PostgreSQL may end the circle here.
@@ -30,27 +31,49 @@ static enum db_status log_has_grown(struct db_session *session, bool *out) {
 }
 
 // Read before the COMMIT: what is answered is the reset, not what came after it.
-static enum db_status read_and_commit(struct db_session *session, struct account_list *out) {
+static enum db_status read_and_commit(struct db_session *session, struct account_list *out, enum reset_doubt *doubt) {
     enum db_status status = bank_read_accounts(session, out);
     if (status == DB_OK) {
         status = db_execute(session, STATEMENT_COMMIT, NULL, 0, NULL);
-        if (status != DB_OK) {
+        if (status == DB_OK) {
+            *doubt = db_session_is_unreplicated(session) ? RESET_UNREPLICATED : RESET_CERTAIN;
+        } else {
+            *doubt = status == DB_AWAY ? RESET_BROKE : *doubt;
             account_list_free(out);
         }
     }
     return status;
 }
 
+// Several steps may wait for locks. Together they have the time of the job: a reset that the program itself gave up would
+// look like an outage.
+static enum db_status run_step(struct db_session *session, enum statement step) {
+    if (step == STATEMENT_BEGIN) {
+        return db_execute(session, step, NULL, 0, NULL);
+    }
+    char statement_ms[16];
+    char lock_ms[16];
+    (void)snprintf(statement_ms, sizeof statement_ms, "%u",
+                   db_session_limit_ms(session, 1, DATABASE_STATEMENT_TIMEOUT_MS));
+    (void)snprintf(lock_ms, sizeof lock_ms, "%u", db_session_limit_ms(session, 1, DATABASE_LOCK_TIMEOUT_MS));
+    const char *values[] = {statement_ms, lock_ms};
+    struct db_call calls[] = {
+        {.statement = STATEMENT_LIMIT_TIME, .values = values, .value_count = 2},
+        {.statement = step},
+    };
+    return db_execute_all(session, calls, 2);
+}
+
 // `last` becomes the step at which it ended.
 static enum db_status attempt(struct db_session *session, const enum statement *steps, enum statement *last,
-                              struct account_list *out) {
+                              struct account_list *out, enum reset_doubt *doubt) {
     enum db_status status = DB_OK;
     for (; status == DB_OK && *steps != STATEMENT_COUNT; steps++) {
         *last = *steps;
-        status = db_execute(session, *steps, NULL, 0, NULL);
+        status = run_step(session, *steps);
     }
     if (status == DB_OK) {
-        status = read_and_commit(session, out);
+        status = read_and_commit(session, out, doubt);
     }
     if (status != DB_OK && db_execute(session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) {
         db_session_close(session);
@@ -59,16 +82,16 @@ static enum db_status attempt(struct db_session *session, const enum statement *
 }
 
 static enum db_status attempt_until_decided(struct db_session *session, const enum statement *steps,
-                                            enum statement *last, struct account_list *out) {
-    enum db_status status = attempt(session, steps, last, out);
+                                            enum statement *last, struct account_list *out, enum reset_doubt *doubt) {
+    enum db_status status = attempt(session, steps, last, out, doubt);
     for (unsigned attempts = 1; status == DB_CONFLICT && attempts < RESET_ATTEMPTS_MAX; attempts++) {
         (void)usleep(RESET_PAUSE_US);
-        status = attempt(session, steps, last, out);
+        status = attempt(session, steps, last, out, doubt);
     }
     return status;
 }
 
-enum db_status bank_reset(struct db_session *session, struct account_list *out) {
+enum db_status bank_reset(struct db_session *session, struct account_list *out, enum reset_doubt *doubt) {
     *out = (struct account_list){0};
     bool has_grown = false;
     enum db_status status = log_has_grown(session, &has_grown);
@@ -76,10 +99,10 @@ enum db_status bank_reset(struct db_session *session, struct account_list *out) 
         return status;
     }
     enum statement last = STATEMENT_BEGIN;
-    status = attempt_until_decided(session, has_grown ? reset_truncating : reset_deleting, &last, out);
+    status = attempt_until_decided(session, has_grown ? reset_truncating : reset_deleting, &last, out, doubt);
     // Somebody is at the log, or we may not truncate it.
     if (status != DB_OK && (last == STATEMENT_RESET_LOCK_LOG || last == STATEMENT_RESET_TRUNCATE)) {
-        status = attempt_until_decided(session, reset_deleting, &last, out);
+        status = attempt_until_decided(session, reset_deleting, &last, out, doubt);
     }
     return status;
 }

@@ -15,6 +15,7 @@ enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status statu
     switch (status) {
     case DB_OK: return TRANSFER_GOES_ON;
     case DB_AWAY:
+    case DB_NOT_SENT:
     case DB_UNAVAILABLE:
     case DB_STALE: return TRANSFER_DATABASE_AWAY;
     case DB_CONFLICT: return TRANSFER_CONFLICT;

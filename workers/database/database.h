@@ -18,7 +18,8 @@
 
 enum db_status {
     DB_OK,
-    DB_AWAY,              // no connection, or it broke: whether the statement took effect is not known
+    DB_AWAY,              // no session can be opened, or it broke: whether the statement took effect is not known
+    DB_NOT_SENT,          // the session was closed, or broke before the statement was sent: no effect
     DB_UNAVAILABLE,       // the server cannot do this now (read-only, disk full): no effect, the session is closed
     DB_STALE,             // a prepared statement no longer fits the tables: no effect, the session is closed
     DB_CONFLICT,          // 40001 or 40P01: the transaction lost against another and may be tried again
@@ -127,6 +128,10 @@ MUST_CHECK enum db_status db_session_work_in(struct db_session *session, const c
 void db_session_set_schema(struct db_session *session, const char *schema);
 // Why the lab must not or cannot use the database: for db_problem(). "": it can.
 void db_session_set_schema_problem(struct db_session *session, const char *words);
+
+// A limit for the next of `statements` statements of the running job, in milliseconds: at most `most`, and so that
+// PostgreSQL ends each of them before the job's time is over. At least 1, because 0 is no limit to PostgreSQL.
+MUST_CHECK unsigned db_session_limit_ms(const struct db_session *session, unsigned statements, unsigned most);
 
 // More time for the running job, and for each of its answers, counted from now.
 void db_session_allow(struct db_session *session, unsigned ms);

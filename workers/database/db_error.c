@@ -43,7 +43,7 @@ static enum db_status status_of(const char *sqlstate) {
 }
 
 bool db_status_wants_new_session(enum db_status status) {
-    return status == DB_AWAY || status == DB_UNAVAILABLE || status == DB_STALE;
+    return status == DB_AWAY || status == DB_NOT_SENT || status == DB_UNAVAILABLE || status == DB_STALE;
 }
 
 static void session_remember(struct db_session *session, const char *sqlstate) {
@@ -59,7 +59,8 @@ static void session_keep_words(struct db_session *session, const char *words, co
 }
 
 static bool is_passing(enum db_status status) {
-    return status == DB_AWAY || status == DB_UNAVAILABLE || status == DB_TIMED_OUT || status == DB_CONFLICT;
+    return status == DB_AWAY || status == DB_NOT_SENT || status == DB_UNAVAILABLE || status == DB_TIMED_OUT ||
+           status == DB_CONFLICT;
 }
 
 void db_session_keep_words(struct db_session *session, bool keep) {

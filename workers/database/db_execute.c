@@ -70,13 +70,13 @@ static void log_run(struct db_session *session, enum statement statement, uint64
     memcpy(run->sqlstate, session->sqlstate, sizeof run->sqlstate);
 }
 
-static enum db_status session_prepare(struct db_session *session, enum statement statement, uint64_t deadline_ns) {
+static enum db_status session_prepare(struct db_session *session, enum statement statement) {
     if (session->prepared[statement]) {
         return DB_OK;
     }
     const struct statement_text *text = &statement_texts[statement];
     PGresult *result = PQsendPrepare(session->connection, text->name, text->sql, 0, NULL) == 1
-                           ? db_collect(session, deadline_ns)
+                           ? db_collect(session, db_deadline(session))
                            : NULL;
     enum db_status status = db_classify(session, result, text->name);
     PQclear(result);
@@ -84,11 +84,10 @@ static enum db_status session_prepare(struct db_session *session, enum statement
     return status;
 }
 
-static enum db_status session_prepare_all(struct db_session *session, const struct db_call *calls, size_t count,
-                                          uint64_t deadline_ns) {
+static enum db_status session_prepare_all(struct db_session *session, const struct db_call *calls, size_t count) {
     enum db_status status = DB_OK;
     for (size_t i = 0; i < count && status == DB_OK; i++) {
-        status = session_prepare(session, calls[i].statement, deadline_ns);
+        status = session_prepare(session, calls[i].statement);
     }
     return status;
 }
@@ -139,9 +138,11 @@ static enum db_status session_end_pipeline(struct db_session *session, uint64_t 
 
 // The answers in their order. Those behind the first failure say only that they were not run.
 static enum db_status session_collect_all(struct db_session *session, struct db_call *calls, size_t count,
-                                          uint64_t started_ns, uint64_t deadline_ns) {
+                                          uint64_t started_ns) {
     enum db_status status = DB_OK;
+    uint64_t deadline_ns = 0;
     for (size_t i = 0; i < count && session->connection != NULL; i++) {
+        deadline_ns = db_deadline(session); // each statement may wait for a lock until PostgreSQL ends it
         if (status == DB_OK) {
             status = collect_call(session, &calls[i], deadline_ns);
             log_run(session, calls[i].statement, started_ns);
@@ -165,15 +166,17 @@ static bool any_was_prepared(const struct db_session *session, const struct db_c
     return false;
 }
 
-static enum db_status session_run(struct db_session *session, struct db_call *calls, size_t count,
-                                  uint64_t deadline_ns) {
+static enum db_status session_run(struct db_session *session, struct db_call *calls, size_t count) {
     uint64_t started_ns = clock_monotonic_ns();
     bool reused = any_was_prepared(session, calls, count);
-    enum db_status status = session_prepare_all(session, calls, count, deadline_ns);
+    enum db_status status = session_prepare_all(session, calls, count);
     if (status != DB_OK) {
         log_run(session, calls[0].statement, started_ns);
+        if (session->connection == NULL) {
+            return DB_NOT_SENT;
+        }
     } else if (session_send_all(session, calls, count)) {
-        status = session_collect_all(session, calls, count, started_ns, deadline_ns);
+        status = session_collect_all(session, calls, count, started_ns);
     } else {
         status = db_classify(session, NULL, statement_texts[calls[0].statement].name);
         log_run(session, calls[0].statement, started_ns);
@@ -199,12 +202,14 @@ static bool session_has_ended(struct db_session *session) {
 }
 
 // Tables were changed, or somebody deallocated what was prepared: all of it is prepared anew. False: the session broke.
-static bool session_renew(struct db_session *session, uint64_t deadline_ns) {
+static bool session_renew(struct db_session *session) {
     static const char *const commands[] = {"ROLLBACK", "DEALLOCATE ALL"};
     memset(session->prepared, 0, sizeof session->prepared);
     bool in_transaction = PQtransactionStatus(session->connection) != PQTRANS_IDLE;
     for (size_t i = in_transaction ? 0 : 1; i < 2; i++) {
-        PGresult *result = PQsendQuery(session->connection, commands[i]) == 1 ? db_collect(session, deadline_ns) : NULL;
+        PGresult *result = PQsendQuery(session->connection, commands[i]) == 1
+                               ? db_collect(session, db_deadline(session))
+                               : NULL;
         bool done = db_classify(session, result, commands[i]) == DB_OK;
         PQclear(result);
         if (!done) {
@@ -227,21 +232,20 @@ enum db_status db_execute_all(struct db_session *session, struct db_call *calls,
     }
     if (session->connection == NULL) {
         memcpy(session->sqlstate, "08003", SQLSTATE_LENGTH);
-        return DB_AWAY;
+        return DB_NOT_SENT;
     }
     if (session_has_ended(session)) {
         log_write(LOG_LEVEL_WARN, NULL, "Database ended a session between two statements");
         memcpy(session->sqlstate, "08006", SQLSTATE_LENGTH);
         db_session_close(session);
-        return DB_UNAVAILABLE;
+        return DB_NOT_SENT;
     }
-    uint64_t deadline_ns = db_deadline(session);
     bool in_transaction = PQtransactionStatus(session->connection) != PQTRANS_IDLE;
-    enum db_status status = session_run(session, calls, count, deadline_ns);
+    enum db_status status = session_run(session, calls, count);
     // What failed is undone as a whole, so it can run again, unless it needs what the transaction did before.
     if (status == DB_STALE && !in_transaction) {
         free_rows(calls, count);
-        status = session_renew(session, deadline_ns) ? session_run(session, calls, count, deadline_ns) : DB_AWAY;
+        status = session_renew(session) ? session_run(session, calls, count) : DB_NOT_SENT;
     }
     if (status != DB_OK) {
         free_rows(calls, count);
@@ -265,7 +269,7 @@ enum db_status db_execute(struct db_session *session, enum statement statement, 
 
 enum db_status db_execute_script(struct db_session *session, const char *script) {
     if (session->connection == NULL) {
-        return DB_AWAY;
+        return DB_NOT_SENT;
     }
     uint64_t deadline_ns = db_deadline(session);
     PGresult *result = PQsendQuery(session->connection, script) == 1 ? db_collect(session, deadline_ns) : NULL;

@@ -242,6 +242,16 @@ void db_session_allow(struct db_session *session, unsigned ms) {
     session->job_deadline_ns = clock_monotonic_ns() + session->timeout_ns;
 }
 
+unsigned db_session_limit_ms(const struct db_session *session, unsigned statements, unsigned most) {
+    uint64_t now_ns = clock_monotonic_ns();
+    uint64_t left_ms = session->job_deadline_ns <= now_ns
+                           ? 0
+                           : (session->job_deadline_ns - now_ns) / NANOSECONDS_PER_MILLISECOND;
+    uint64_t margin_ms = DATABASE_ANSWER_TIMEOUT_MS - DATABASE_STATEMENT_TIMEOUT_MS; // for the answers' way
+    uint64_t limit_ms = left_ms <= margin_ms + statements ? 1 : (left_ms - margin_ms) / statements;
+    return limit_ms < most ? (unsigned)limit_ms : most;
+}
+
 const char *db_session_sqlstate(const struct db_session *session) {
     return session->sqlstate;
 }

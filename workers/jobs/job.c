@@ -75,7 +75,8 @@ struct accounts_job *accounts_job_new(const char *id) {
 }
 
 static enum db_status query_reset(struct job *job, struct db_session *session) {
-    return bank_reset(session, &CONTAINER_OF(job, struct accounts_job, job)->accounts);
+    struct accounts_job *reset = CONTAINER_OF(job, struct accounts_job, job);
+    return bank_reset(session, &reset->accounts, &reset->doubt);
 }
 
 static void reset_job_run(struct job *job, struct worker *worker) {
@@ -92,8 +93,10 @@ static void accounts_copy(struct account_list *out, const struct account_list *a
 }
 
 static void reset_answer_like(struct job *job, struct job *done) {
-    accounts_copy(&CONTAINER_OF(job, struct accounts_job, job)->accounts,
-                  &CONTAINER_OF(done, struct accounts_job, job)->accounts);
+    struct accounts_job *reset = CONTAINER_OF(job, struct accounts_job, job);
+    const struct accounts_job *like = CONTAINER_OF(done, struct accounts_job, job);
+    accounts_copy(&reset->accounts, &like->accounts);
+    reset->doubt = like->doubt;
 }
 
 struct accounts_job *reset_job_new(void) {
@@ -132,10 +135,10 @@ void transactions_job_free(struct transactions_job *job) {
 static enum db_status begin_with_little_time(struct db_session *session) {
     char milliseconds[16];
     (void)snprintf(milliseconds, sizeof milliseconds, "%d", SCRAPE_STATEMENT_TIMEOUT_MS);
-    const char *values[] = {milliseconds};
+    const char *values[] = {milliseconds, milliseconds};
     struct db_call calls[] = {
         {.statement = STATEMENT_BEGIN_READING},
-        {.statement = STATEMENT_LIMIT_TIME, .values = values, .value_count = 1},
+        {.statement = STATEMENT_LIMIT_TIME, .values = values, .value_count = 2},
     };
     return db_execute_all(session, calls, 2);
 }
@@ -221,9 +224,6 @@ static enum db_status query_schema_and_room(struct job *job, struct db_session *
 
 static void ping_job_run(struct job *job, struct worker *worker) {
     job_query(job, worker, query_ping);
-    if (job->database == DB_AWAY && db_is_at_connection_limit(worker->db)) {
-        job->database = DB_OK; // PostgreSQL answers: other sessions work, and this job had none
-    }
 }
 
 static void schema_job_run(struct job *job, struct worker *worker) {

@@ -19,7 +19,6 @@ struct worker {
     char name[THREAD_ID_LENGTH]; // "worker-3"
     struct db_session *session;  // while a job runs
     struct gate *gate;
-    struct db *db;
 };
 
 // What a job does. The pool has a queue and a worker thread of its own for each kind but the last (pool_jobs.c).
@@ -88,6 +87,7 @@ struct accounts_job {
     struct job job;
     char id[ACCOUNT_ID_MAX + 1];
     struct account_list accounts; // out
+    enum reset_doubt doubt;       // out, of a reset
     struct events *events;        // the server's, of a reset: who is told of it
 };
 

@@ -11,6 +11,7 @@ static void watch_set(struct database_watch *watch, enum database_state state) {
         [DATABASE_UNAVAILABLE] = "unavailable: it cannot serve transfers now",
         [DATABASE_READY] = "ready",
     };
+    watch->must_check_schema |= state != DATABASE_READY; // a database that was away may come back empty
     if (state != watch->state) {
         watch->state = state;
         log_write(state == DATABASE_READY ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, NULL, "Database is %s", names[state]);
@@ -18,7 +19,10 @@ static void watch_set(struct database_watch *watch, enum database_state state) {
 }
 
 static enum database_state state_of(enum db_status status) {
-    return status == DB_OK ? DATABASE_READY : status == DB_AWAY ? DATABASE_UNREACHABLE : DATABASE_UNAVAILABLE;
+    if (status == DB_OK) {
+        return DATABASE_READY;
+    }
+    return status == DB_AWAY || status == DB_NOT_SENT ? DATABASE_UNREACHABLE : DATABASE_UNAVAILABLE;
 }
 
 // A problem at the first answer stops the program, whoever started it is there to read why. One that appears later, or
@@ -44,23 +48,38 @@ static void watch_look_for_problem(struct database_watch *watch) {
     watch->was_answered = true;
 }
 
+// A question that got no session has no answer of its own. PostgreSQL answers all the same if it refuses sessions for a
+// limit while others work: each of those has found the lab's tables when it was opened. It proves no room on the disk.
+static bool is_proven_by_others(const struct database_watch *watch, const struct job *job) {
+    return job->database == DB_AWAY && pool_is_at_connection_limit(watch->pool) &&
+           watch->question != WATCH_SCHEMA_AND_ROOM && watch->has_had_schema;
+}
+
 static void watch_finished(struct job *job) {
     struct database_watch *watch = job->owner;
     watch->asking = NULL;
     watch_look_for_problem(watch);
-    if (job->database != DB_OK || !watch->contradicted) {
-        watch_set(watch, state_of(job->database));
+    enum db_status status = is_proven_by_others(watch, job) ? DB_OK : job->database;
+    if (status != DB_OK || !watch->contradicted) {
+        watch_set(watch, state_of(status));
+    }
+    if (job->database == DB_OK && watch->question != WATCH_PING && watch->state == DATABASE_READY) {
+        watch->has_had_schema = true;
+        watch->must_check_schema = false;
     }
     watch_job_free(job);
 }
 
+static enum watch_question next_question(const struct database_watch *watch) {
+    if (watch->state == DATABASE_UNAVAILABLE) {
+        return WATCH_SCHEMA_AND_ROOM;
+    }
+    return watch->must_check_schema ? WATCH_SCHEMA : WATCH_PING;
+}
+
 static void watch_ask(struct database_watch *watch) {
-    static const enum watch_question questions[] = {
-        [DATABASE_UNREACHABLE] = WATCH_SCHEMA, // a database that was away may have come back empty
-        [DATABASE_UNAVAILABLE] = WATCH_SCHEMA_AND_ROOM,
-        [DATABASE_READY] = WATCH_PING,
-    };
-    watch->asking = watch_job_new(questions[watch->state]);
+    watch->question = next_question(watch);
+    watch->asking = watch_job_new(watch->question);
     watch->contradicted = false;
     watch->asking->owner = watch;
     watch->asking->finished = watch_finished;
@@ -79,7 +98,7 @@ static void watch_tick(uv_timer_t *timer) {
 }
 
 void database_watch_init(struct database_watch *watch, uv_loop_t *loop, struct pool *pool) {
-    *watch = (struct database_watch){.pool = pool};
+    *watch = (struct database_watch){.pool = pool, .must_check_schema = true};
     CHECK(uv_timer_init(loop, &watch->timer) == 0);
 }
 
@@ -99,7 +118,7 @@ void database_watch_heard(struct database_watch *watch, enum db_status status) {
     if (status == DB_AWAY && pool_is_at_connection_limit(watch->pool)) {
         return;
     }
-    if (status == DB_AWAY || status == DB_UNAVAILABLE) {
+    if (status == DB_AWAY || status == DB_NOT_SENT || status == DB_UNAVAILABLE) {
         watch->contradicted = true;
         watch_set(watch, state_of(status));
     }

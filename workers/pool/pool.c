@@ -33,7 +33,6 @@ struct pool *pool_new(const struct pool_options *options) {
         struct worker *worker = &pool->workers[i];
         (void)snprintf(worker->name, sizeof worker->name, "worker-%u", i + 1);
         worker->gate = pool->gate;
-        worker->db = pool->db;
     }
     return pool;
 }

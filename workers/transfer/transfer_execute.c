@@ -24,6 +24,7 @@ enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_sta
     switch (status) {
     case DB_OK: return TRANSFER_GOES_ON;
     case DB_AWAY:
+    case DB_NOT_SENT:
     case DB_UNAVAILABLE:
     case DB_STALE: return TRANSFER_DATABASE_AWAY;
     case DB_NULL_REFUSED: return outcome_of_null(transfer);

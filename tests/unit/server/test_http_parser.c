@@ -16,6 +16,7 @@
 
 #define CORPUS_LEAST 100 // files; fewer, and the corpus was not found
 #define HEAD "Host: localhost\r\n"
+#define CHUNKED_HEAD "POST / HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n"
 
 static struct text read_file(const char *path) {
     struct text content = {0};
@@ -167,7 +168,7 @@ static void test_trailer_and_extension_limit(void **state) {
     static const char *const starts[] = {"0\r\nX: ", "1;", "1;a=", "1;a=\""};
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
         struct text bytes = {0};
-        text_append_string(&bytes, "POST / HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n");
+        text_append_string(&bytes, CHUNKED_HEAD);
         text_append_string(&bytes, starts[i]);
         append_many(&bytes, 'x', HTTP_HEADERS_MAX);
         assert_status(&bytes, 431);
@@ -191,7 +192,7 @@ static void test_body_limit(void **state) {
 
 static struct text request_with_chunks_of(size_t chunk, size_t count) {
     struct text bytes = {0};
-    text_append_string(&bytes, "POST / HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n");
+    text_append_string(&bytes, CHUNKED_HEAD);
     for (size_t i = 0; i < count; i++) {
         text_append_format(&bytes, "%zx\r\n", chunk);
         append_many(&bytes, 'c', chunk);
@@ -209,6 +210,61 @@ static void test_chunked_body_limit(void **state) {
     assert_status(&too_large, 413);
     struct text dribble = request_with_chunks_of(1, 5000);
     assert_status(&dribble, 0);
+}
+
+static struct text padded_with(const char *start, const char *padding, size_t length, const char *end) {
+    struct text bytes = {0};
+    text_append_string(&bytes, start);
+    for (size_t i = 0; i < length; i += strlen(padding)) {
+        text_append_string(&bytes, padding);
+    }
+    text_append_string(&bytes, end);
+    return bytes;
+}
+
+// llhttp skips this padding without a callback. It is refused while it still comes, and also when the request is whole.
+static void test_padding_limit(void **state) {
+    (void)state;
+    static const struct {
+        const char *start, *padding, *end;
+    } cases[] = {
+        {CHUNKED_HEAD, "0", "0\r\n\r\n"},
+        {CHUNKED_HEAD "1\r\nx\r\n", "0", "0\r\n\r\n"},
+        {CHUNKED_HEAD "0\r\nX: ", " ", "y\r\n\r\n"},
+        {CHUNKED_HEAD "0\r\nX:", "\t", "y\r\n\r\n"},
+        {"GET / HTTP/1.1\r\n" HEAD "X: ", " ", "y\r\n\r\n"},
+        {"", "\r\n", "GET / HTTP/1.1\r\n" HEAD "\r\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t room = HTTP_REQUEST_MAX - strlen(cases[i].start) - strlen(cases[i].end);
+        room -= room % strlen(cases[i].padding);
+        struct text fits = padded_with(cases[i].start, cases[i].padding, room, cases[i].end);
+        assert_status(&fits, 0);
+        struct text whole = padded_with(cases[i].start, cases[i].padding, room + 2, cases[i].end);
+        assert_status(&whole, 413);
+        struct text endless = padded_with(cases[i].start, cases[i].padding, HTTP_REQUEST_MAX + 1, "");
+        assert_status(&endless, 413);
+    }
+}
+
+static void test_the_longest_framing_of_the_longest_body_fits(void **state) {
+    (void)state;
+    struct text twice = {0};
+    for (int i = 0; i < 2; i++) { // the bytes of one request are not counted for the next
+        struct text one = {0};
+        text_append_string(&one, "POST /");
+        append_many(&one, 'a', HTTP_URL_MAX - 1);
+        text_append_string(&one, " HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\nX: ");
+        append_many(&one, 'v', HTTP_HEADERS_MAX - strlen(HEAD "Transfer-Encoding: chunked\r\nX: \r\n"));
+        text_append_string(&one, "\r\n\r\n");
+        for (size_t chunk = 0; chunk < HTTP_BODY_MAX; chunk++) {
+            text_append_string(&one, "1\r\nc\r\n");
+        }
+        text_append_string(&one, "0\r\n\r\n");
+        text_append(&twice, one.data, one.length);
+        text_free(&one);
+    }
+    assert_status(&twice, 0);
 }
 
 static enum http_parse_result feed(struct http_parser *parser, const char *bytes) {
@@ -315,6 +371,8 @@ int main(void) {
         cmocka_unit_test(test_trailer_and_extension_limit),
         cmocka_unit_test(test_body_limit),
         cmocka_unit_test(test_chunked_body_limit),
+        cmocka_unit_test(test_padding_limit),
+        cmocka_unit_test(test_the_longest_framing_of_the_longest_body_fits),
         cmocka_unit_test(test_expectation_is_told_once),
         cmocka_unit_test(test_no_continue_where_nobody_waits),
         cmocka_unit_test(test_inside_request_from_first_byte_to_last),

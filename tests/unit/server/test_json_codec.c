@@ -99,9 +99,30 @@ static void test_what_is_said_of_malformed_text(void **state) {
     assert_refused("{\"amount\":1,", 400, "the text ends too early (line 1, column 12)");
     assert_refused("{} {}", 400, "something follows the JSON text (line 1, column 4)");
     assert_refused("{\"a\":\"\xFF\"}", 400, "this is not UTF-8 (line 1, ");
-    assert_refused("{\"a\":1,\n\"a\":2}", 400, "an object has two fields of the same name (line 2, column 3)");
+    assert_refused("{\"a\":1,\n\"a\":2}", 400,
+                   "cannot be read: an object has two fields of the same name (line 2, column 3)");
     assert_refused("{nope}", 400, "this is not JSON syntax (line 1, ");
     assert_refused("\xEF\xBB\xBF{}", 400, "it starts with a byte order mark");
+}
+
+// A half of a surrogate pair is JSON syntax (RFC 8259 section 8.2), but no character.
+static void test_escapes_that_are_no_character(void **state) {
+    (void)state;
+    static const char *const halves[] = {"\\ud800", "\\uDFFF", "\\udc00\\ud800", "\\ud800\\u0061", "\\ud800x"};
+    for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++) {
+        struct text body = {0};
+        text_append_format(&body, "{\"a\":\"%s\"}", halves[i]);
+        assert_refused(text_terminated(&body), 400, "cannot be read: an escape stands for no Unicode character ");
+        text_clear(&body);
+        text_append_format(&body, "{\"%s\":1}", halves[i]);
+        assert_refused(text_terminated(&body), 400, "cannot be read: an escape stands for no Unicode character ");
+        text_clear(&body);
+        text_append_format(&body, "[1e400,\"%s\"]", halves[i]);
+        assert_refused(text_terminated(&body), 400, "cannot be read: an escape stands for no Unicode character");
+        text_free(&body);
+    }
+    assert_refused("{\"a\":\"\\u12\"}", 400, "not valid JSON: this is not JSON syntax");
+    assert_refused("{\"a\":\"\\ud83d\\ude00\"}", 422, "There is no field \"a\"");
 }
 
 // A number beyond a double and a NUL in a name are JSON; the text around them need not be.
@@ -123,6 +144,12 @@ static void test_what_the_library_cannot_read(void **state) {
     assert_refused("{1e400:1}", 400, "this is not JSON syntax");
     assert_refused("{\"a\":1e400,\"a\":1}", 400, "two fields of the same name");
     assert_refused("{\"a\\u0000b\":1,}", 400, "this is not JSON syntax");
+    assert_refused("{\"a\\u0000\":1,\"a\\u0001\":2}", 422, "holds a NUL character");
+    assert_refused("{\"a\\u0001\":1,\"a\\u0000\":2}", 422, "holds a NUL character");
+    assert_refused("{\"\\u0000\":1,\"\\u0001\\u0001\":2,\"\\u0001\\u0002\":3,\"\\u0002\":4}", 422,
+                   "holds a NUL character");
+    assert_refused("{\"a\\u0000\":1,\"a\\u0000\":2}", 400, "two fields of the same name");
+    assert_refused("{\"a\":-1e400}", 422, "is out of range: every number here lies between 0 and 1000000000000 (1e12)");
     assert_refused("{\"a\\u0000b\":1,\"c\\\\u0000\":1e400}", 422, "holds a NUL character");
 }
 
@@ -145,12 +172,10 @@ static void test_what_is_no_json(void **state) {
         "{\"amount\":0x10}",
         "{\"amount\":1e}",
         "{\"amount\":1_000}",
-        "{\"amount\":1,\"amount\":2}",
         "{\"from_account\":\"a\xFF\"}",
         "{\"from_account\":\"\xED\xA0\x80\"}",
         "{\"from_account\":\"a\nb\"}",
         "{\"from_account\":\"a\\x\"}",
-        "{\"from_account\":\"\\ud800\"}",
         "{} {}",
         "{}x",
         "\xEF\xBB\xBF{}",
@@ -176,7 +201,7 @@ static void test_nesting_is_bounded(void **state) {
     for (int i = 0; i < 60000; i++) {
         text_append_string(&body, "[");
     }
-    assert_refused(text_terminated(&body), 400, "not valid JSON");
+    assert_refused(text_terminated(&body), 400, "cannot be read: the values are nested too deeply (line 1, ");
     text_free(&body);
 }
 
@@ -361,6 +386,7 @@ int main(void) {
         cmocka_unit_test(test_digits_in_names_are_not_the_amount),
         cmocka_unit_test(test_another_number_is_not_the_amount),
         cmocka_unit_test(test_what_is_said_of_malformed_text),
+        cmocka_unit_test(test_escapes_that_are_no_character),
         cmocka_unit_test(test_what_the_library_cannot_read),
         cmocka_unit_test(test_what_is_no_json),
         cmocka_unit_test(test_nesting_is_bounded),

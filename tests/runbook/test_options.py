@@ -1,0 +1,124 @@
+"""Options that cannot be used: one line names the verb and says what to change, before anything is begun."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from lab import ROOT, Lab, new_folder
+
+
+@pytest.fixture
+def quiet():
+    """A launcher whose state is looked at: nothing may be begun in it."""
+    lab = Lab()
+    yield lab
+    shutil.rmtree(lab.state)
+
+
+def refused(lab, *arguments):
+    outcome = lab.run(*arguments, timeout=60)
+    assert outcome.returncode == 1, outcome.stdout
+    assert outcome.stdout.startswith("lab: ") and outcome.stdout.count("\n") == 1, outcome.stdout
+    assert not list(lab.state.glob("*postgres*")), "a database was made"
+    return outcome.stdout
+
+
+@pytest.mark.parametrize("verb, option", [
+    ("up", "--port"), ("logs", "-n"), ("runbook", "--port"), ("runbook", "--file"), ("test", "--preset"),
+    ("test", "--postgres"), ("test", "-R")])
+def test_a_value_that_is_missing(quiet, verb, option):
+    wanted = f"lab: {verb}: {option} wants a value: './lab {verb} --help' describes it\n"
+    assert refused(quiet, verb, option) == wanted
+    assert refused(quiet, verb, option, "") == wanted
+    if option in ("--file", "--preset", "--postgres"):
+        assert refused(quiet, verb, f"{option}=") == wanted
+
+
+@pytest.mark.parametrize("other", [("--preset", "asan"), ("--postgres", "14"), ("-R", "unit")])
+def test_compose_takes_no_choice_of_tests(quiet, other):
+    assert "leave --preset, --postgres and -R out" in refused(quiet, "test", "--compose", *other, "--no-install")
+
+
+@pytest.mark.parametrize("verb", ["down", "status", "clean"])
+def test_an_option_where_there_is_none_is_named(quiet, verb):
+    assert refused(quiet, verb, "--now") == f"lab: {verb}: it takes no options: leave '--now' out\n"
+
+
+@pytest.mark.parametrize("file", ["docs", "README.md", "no such file"])
+def test_a_runbook_that_cannot_be_played_is_refused_before_a_server_starts(quiet, file):
+    line = refused(quiet, "runbook", "--no-install", "--file", ROOT / file)
+    assert "--file wants a file such as docs/RUNBOOK.md" in line or "docs/RUNBOOK.md shows how one looks" in line
+    assert not (quiet.state / "initdb.log").exists()
+
+
+def test_a_number_of_lines_that_is_none_is_shown(quiet):
+    assert "not '-5'" in refused(quiet, "logs", "-n", "-5")
+
+
+@pytest.mark.parametrize("words", [("help", "help"), ("help", "--help"), ("--help",), ("-h",)])
+def test_help_about_help(quiet, words):
+    outcome = quiet.run(*words)
+    assert outcome.returncode == 0 and "Usage: ./lab VERB" in outcome.stdout
+
+
+@pytest.mark.parametrize("program, option", [("compare.py", "--out"), ("bench.py", "--out"), ("yardsticks.py", "--json")])
+def test_results_that_cannot_be_written_are_refused_before_the_measurement(program, option):
+    folder = new_folder()
+    (folder / "a file").touch()
+    outcome = subprocess.run([sys.executable, ROOT / "loadtest" / program, option, folder / "a file/x"], timeout=60,
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    shutil.rmtree(folder)
+    assert outcome.returncode == 2, outcome.stderr
+    assert f"error: {option}: " in outcome.stderr and "name another" in outcome.stderr
+
+
+@pytest.fixture
+def built():
+    """A checkout with a test `one` in two builds and `two` in all three; cmake is a stand-in, ctest the real one."""
+    folder = new_folder()
+    root = folder / "checkout"
+    (root / "compose").mkdir(parents=True)
+    for file in ("lab", "CMakePresets.json"):
+        shutil.copy(ROOT / file, root)
+    shutil.copytree(ROOT / "compose/native", root / "compose/native")
+    (root / "tests/openapi").mkdir(parents=True)
+    (root / "tests/openapi/requirements.txt").touch()
+    for preset in ("release", "asan", "tsan"):
+        (root / "build" / preset).mkdir(parents=True)
+        names = ("two",) if preset == "tsan" else ("one", "two")
+        (root / "build" / preset / "CTestTestfile.cmake").write_text("".join(
+            f'add_test({name} true)\nset_tests_properties({name} PROPERTIES LABELS "threads;api")\n' for name in names))
+    cmake = folder / "tools/cmake"
+    cmake.parent.mkdir()
+    cmake.write_text("#!/bin/sh\nexit 0\n")
+    cmake.chmod(0o755)
+    lab = Lab(root, root / ".lab")
+    if (ROOT / ".lab/llhttp").exists():
+        shutil.copytree(ROOT / ".lab/llhttp", lab.state / "llhttp", symlinks=True)
+
+    def test(*options):
+        outcome = lab.run("test", "--no-install", *options, LAB_PROGRAM="", PATH=f"{cmake.parent}:{os.environ['PATH']}")
+        if "missing: " in outcome.stdout:
+            pytest.skip(outcome.stdout)
+        return outcome
+
+    yield test
+    shutil.rmtree(folder)
+
+
+def test_a_build_without_a_matching_test_is_no_failure(built):
+    outcome = built("-R", "^one$")
+    assert outcome.returncode == 0, outcome.stdout
+    assert outcome.stdout.count("100% tests passed, 0 tests failed out of 1") == 4, outcome.stdout  # each said twice
+    assert "tsan     no test matches" in outcome.stdout
+
+
+@pytest.mark.parametrize("regex", ["^three$", "("])
+def test_a_regex_that_matches_nothing_is_named(built, regex):
+    outcome = built("-R", regex)
+    assert outcome.returncode == 1
+    assert outcome.stdout.splitlines()[-1] == (f"lab: test: -R '{regex}' matches no test: "
+                                               "'ctest --preset release -N' lists their names"), outcome.stdout
