@@ -1,33 +1,16 @@
 """A function has at most 70 lines, its signature counted; a file of C has at most 500."""
-import re
-
+import c_source
 import tree
 
 FUNCTION_MAX = 70
 FILE_MAX = 500
-DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.|\\\n)*", re.MULTILINE)
 
 
 def functions(text):
-    """(first line, last line, first line's text) of every body that stands at the outermost level behind a ")"."""
-    code = DIRECTIVE.sub(lambda match: re.sub(r"[^\n]", " ", match.group(0)), tree.code_only(text))
-    depth = 0
-    start = 0  # of the declaration being read
-    body = None
-    for offset, letter in enumerate(code):
-        if letter == "{":
-            if depth == 0 and code[start:offset].rstrip().endswith(")"):
-                body = start + len(code[start:offset]) - len(code[start:offset].lstrip())
-            depth += 1
-        elif letter == "}":
-            depth -= 1
-            if depth == 0:
-                if body is not None:
-                    yield tree.line_of(code, body), tree.line_of(code, offset), text[body:offset].split("\n", 1)[0]
-                body = None
-                start = offset + 1
-        elif letter == ";" and depth == 0:
-            start = offset + 1
+    """(first line, last line, first line's text) of every function."""
+    for each in c_source.functions(c_source.without_directives(tree.code_only(text))):
+        first, last = tree.line_of(text, each.start), tree.line_of(text, each.end)
+        yield first, last, text[each.start:each.body].split("\n", 1)[0]
 
 
 def check(root):

@@ -1,4 +1,4 @@
-"""Nothing half done: no marks of work to come, in any text of the tree."""
+"""No text of the tree holds a mark of unfinished work."""
 import re
 
 import tree

@@ -1,6 +1,6 @@
 #!/bin/sh
 # clang-tidy (14 or later) has nothing to say about any file of the compile database.
-# Usage: lint.sh ROOT BUILD. Exits 77 where there is no clang-tidy. What sql/ generates is not looked at.
+# Usage: lint.sh ROOT BUILD. Exits 77 where there is no clang-tidy. The files that sql/ generates are not checked.
 set -eu
 root=$1
 build=$2

@@ -1,4 +1,4 @@
-"""What the tidy checks share: the files of the tree, and C text without comments or strings."""
+"""Shared by the tidy checks: the files of the tree, and C text without comments or strings."""
 import pathlib
 import re
 import sys
@@ -43,10 +43,16 @@ def line_of(text, offset):
     return text.count("\n", 0, offset) + 1
 
 
+def findings(check, root):
+    """The lines that a rule prints of a tree. check(root) gives its findings, each (path, line, message)."""
+    root = pathlib.Path(root)
+    for path, line, message in check(root):
+        yield f"{pathlib.Path(path).relative_to(root)}:{line}: {message}"
+
+
 def main(check):
-    """Runs check(root) -> findings, each (path, line, message); prints them; ends the program."""
-    root = pathlib.Path(sys.argv[1])
-    findings = list(check(root))
-    for path, line, message in findings:
-        print(f"{pathlib.Path(path).relative_to(root)}:{line}: {message}")
-    sys.exit(1 if findings else 0)
+    """Prints the findings of a rule, and ends the program: with 1 if there are any."""
+    lines = list(findings(check, sys.argv[1]))
+    for line in lines:
+        print(line)
+    sys.exit(1 if lines else 0)

@@ -1,4 +1,4 @@
-"""What is not ours is as it was published: every file of server/page/vendor is listed in SHA256SUMS there, and is what
+"""Files of others are as they were published: each file of server/page/vendor is listed in SHA256SUMS there, and is as
 the list says; and its version and its licence are named."""
 import hashlib
 import pathlib
