@@ -7,6 +7,7 @@ import tree
 
 DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.|\\\n)*", re.MULTILINE)
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.MULTILINE)
+MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+([A-Za-z_]\w*)\(", re.MULTILINE)
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 LAST_WORD = re.compile(r"([A-Za-z_]\w*)\s*$")
 NOT_A_TYPE = {"return", "else", "case", "goto", "do", "sizeof"}
@@ -24,15 +25,16 @@ def without_directives(code):
     return DIRECTIVE.sub(lambda match: re.sub(r"[^\n]", " ", match.group(0)), code)
 
 
-def _name_of(declaration):
-    """The identifier before the parameter list, which is the last pair of parentheses of the declaration."""
+def _head_of(declaration):
+    """(the identifier before the parameter list, whether it is static). The list is the last pair of parentheses."""
     depth = 0
     for offset in range(len(declaration) - 1, -1, -1):
         depth += (declaration[offset] == ")") - (declaration[offset] == "(")
         if depth == 0:
             word = LAST_WORD.search(declaration, 0, offset)
-            return word.group(1) if word else ""
-    return ""
+            is_static = re.search(r"\bstatic\b", declaration[:offset]) is not None  # not "buffer[static 8]"
+            return word.group(1) if word else "", is_static
+    return "", False
 
 
 def functions(code):
@@ -47,7 +49,7 @@ def functions(code):
             declaration = code[start:offset].rstrip() if depth == 0 else ""
             if declaration.endswith(")"):
                 first = start + len(declaration) - len(declaration.lstrip())
-                found = (_name_of(declaration), re.search(r"\bstatic\b", declaration) is not None, first, offset)
+                found = (*_head_of(declaration), first, offset)
             depth += 1
         elif letter == "}":
             depth -= 1
@@ -73,6 +75,7 @@ class Source:
         self.functions = list(functions(self._outside))
         self.external = {each.name for each in self.functions if not each.is_static}
         self.own = {each.name for each in self.functions if each.is_static}
+        self.macros = set(MACRO.findall(self._code))
 
     def uses(self, names):
         """(name, line) of each of the names that this file calls or takes the address of."""
@@ -81,7 +84,7 @@ class Source:
         depths = _depths(self._outside)
         for match in IDENTIFIER.finditer(self._code):
             name = match.group(0)
-            if name not in names or name in self.own:
+            if name not in names or name in self.own or name in self.macros:
                 continue
             before = self._code[max(0, match.start() - 60):match.start()].rstrip()
             if before.endswith((".", "->")):
