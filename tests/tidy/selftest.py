@@ -289,7 +289,7 @@ HARMLESS = [
     ("words", "workers/a.c", 'text(out, ",\\"parties\\":"); text(out, "barrier.parties");\n'),
     ("words", "sql/statements.sql", "SELECT parties; -- The key \"parties\".\n"),
     ("words", "loadtest/race.js", "const n = step.parties + { parties: 2 };\n"),
-    ("words", "docs/RUNBOOK.md", "The books balance. The runbook is for a third party.\n"),
+    ("words", "docs/RUNBOOK.md", "The books balance. The runbook is for a third party. A line_feed.\n"),
     ("words", "server/http_parser.c", "int http_parser_feed(void);\n"),
     ("words", "tests/api/schemas/01.sql", "SELECT told;\n"),
     ("sentences", "server/a.c", "// What is it? Who knows? The one who waits; what it is for.\n"),

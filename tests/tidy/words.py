@@ -54,7 +54,7 @@ STAGE = rule("stage", r"\bstage\.sh\b|\bstage_\w+", "sandbox.sh, sandbox_")
 MEANT = re.compile("|".join([
     r"\brolls?\b[^.;\"]{0,30}\bback\b|\w*roll_back\w*",  # a transaction
     r"\b[Tt]hird[- ]part(?:y|ies)\b",
-    r"\b[Ll]ine[- ]feeds?\b",
+    r"(?<![A-Za-z])[Ll]ine[-_ ]feeds?(?![a-z])",
     r"""\\?["'`]parties\\?["'`]""",           # the key of a step, and of the events of the barrier
     r"\bbarrier\.parties\b",                 # the attribute of a span
     r"\bbank:database_away:bool\b",          # the recording rule
