@@ -10,4 +10,6 @@
 #include "observability/base/random.h"
 #include "observability/base/text.h"
 
+#include <sys/param.h> // MIN and MAX
+
 #endif

@@ -40,7 +40,7 @@ static bool set_all(struct attributes *attributes, struct slice list) {
     while (good && list.length > 0) {
         good = pair_list_take(&list, &key, &value);
         if (good) {
-            set(attributes, (struct slice){key.data, key.length}, (struct slice){value.data, value.length});
+            set(attributes, text_slice(&key), text_slice(&value));
         }
     }
     text_free(&key);
@@ -50,9 +50,9 @@ static bool set_all(struct attributes *attributes, struct slice list) {
 
 static void append_attribute(struct text *out, const struct attribute *attribute) {
     text_append_string(out, "{\"key\":");
-    text_append_json_string(out, (struct slice){attribute->key.data, attribute->key.length});
+    text_append_json_string(out, text_slice(&attribute->key));
     text_append_string(out, ",\"value\":{\"stringValue\":");
-    text_append_json_string(out, (struct slice){attribute->value.data, attribute->value.length});
+    text_append_json_string(out, text_slice(&attribute->value));
     text_append_string(out, "}}");
 }
 

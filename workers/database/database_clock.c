@@ -14,21 +14,13 @@ static pthread_mutex_t bounds_mutex = PTHREAD_MUTEX_INITIALIZER;
 static int64_t least_us = INT64_MIN; // of (database's clock - monotonic clock); nothing was observed yet
 static int64_t greatest_us = INT64_MAX;
 
-static int64_t larger(int64_t left, int64_t right) {
-    return left > right ? left : right;
-}
-
-static int64_t smaller(int64_t left, int64_t right) {
-    return left < right ? left : right;
-}
-
 void database_clock_observe(int64_t database_us, uint64_t sent_ns, uint64_t answered_ns) {
     int64_t least = database_us - MICROSECONDS(answered_ns) - 1; // whole microseconds, rounded outwards
     int64_t greatest = database_us - MICROSECONDS(sent_ns) + 1;
     CHECK(pthread_mutex_lock(&bounds_mutex) == 0);
     bool contradicts = greatest < least_us || least > greatest_us;
-    least_us = contradicts ? least : larger(least, least_us);
-    greatest_us = contradicts ? greatest : smaller(greatest, greatest_us);
+    least_us = contradicts ? least : MAX(least, least_us);
+    greatest_us = contradicts ? greatest : MIN(greatest, greatest_us);
     CHECK(pthread_mutex_unlock(&bounds_mutex) == 0);
 }
 
@@ -50,5 +42,5 @@ uint64_t database_clock_moment_ns(struct clock_anchor anchor, int64_t database_u
         return sent_ns;
     }
     uint64_t moment_ns = (uint64_t)moment_us * NANOSECONDS_PER_MICROSECOND;
-    return moment_ns > answered_ns ? answered_ns : moment_ns;
+    return MIN(moment_ns, answered_ns);
 }

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 #define SQLSTATE_CONNECTION_LIMIT "53300" // too_many_connections: of the role, the database or the server
 #define PATH_LENGTH 1024
@@ -29,9 +30,9 @@ struct db_session {
     bool in_any_schema; // see db_session_open_any_schema()
     bool keeps_words;   // see db_session_keep_words()
     char words[256];
-    bool unreplicated;               // see db_session_is_unreplicated()
-    struct db_session *next_waiting; // guarded by db->mutex: for a connection that is given back
-    bool was_woken;                  // guarded by db->mutex
+    bool unreplicated;                    // see db_session_is_unreplicated()
+    TAILQ_ENTRY(db_session) waiting_link; // guarded by db->mutex: for a connection that is given back
+    bool was_woken;                       // guarded by db->mutex
     pthread_cond_t woken;
 };
 
@@ -76,18 +77,16 @@ struct db {
     unsigned closed_count;
     struct db_session **open;         // a stack of free sessions: the one given back last is on top
     struct db_session **closed;       // likewise, of those without a connection
-    struct db_session *waiting_first; // in the order of arrival
-    struct db_session *waiting_last;
-    struct db_lookup **lookups; // the last of each endpoint, or NULL
+    TAILQ_HEAD(, db_session) waiting; // in the order of arrival
+    struct db_lookup **lookups;       // the last of each endpoint, or NULL
     struct db_complaints complaints;
     struct text problem; // see db_problem()
     struct text schema_problem;
     char lab_schema[DATABASE_NAME_LENGTH]; // "" until bank_ensure_schema() has seen to it
 };
 
-// Of a new session: see db_session_open().
-MUST_CHECK enum db_status db_session_enter_schema(struct db_session *session);
-
+// --- db_connection.c, the bottom of the folder ---
+void db_session_set_state(struct db_session *session, enum session_state state);
 // When an answer that is waited for from now on must be there.
 MUST_CHECK uint64_t db_deadline(const struct db_session *session);
 
@@ -97,9 +96,7 @@ MUST_CHECK bool db_wait_for(struct db *db, int descriptor, short events, uint64_
 MUST_CHECK bool db_wait(struct db_session *session, short events, uint64_t deadline_ns);
 MUST_CHECK bool db_is_aborted(const struct db *db);
 
-// Collects the last result of what was sent. NULL: the connection is gone (and closed here).
-MUST_CHECK PGresult *db_collect(struct db_session *session, uint64_t deadline_ns);
-
+// --- db_error.c ---
 // libpq's notice receiver; `session` is the struct db_session. Keeps what a WARNING says about a COMMIT.
 void db_note_notice(void *session, const PGresult *notice);
 
@@ -125,12 +122,13 @@ void db_lookup_release(struct db_lookup *lookup); // may be NULL
 // server that refused, or "".
 MUST_CHECK bool db_connect(struct db_session *session, uint64_t deadline_ns, struct text *reasons);
 
+// --- db_execute.c ---
+// Collects the last result of what was sent. NULL: the connection is gone (and closed here).
+MUST_CHECK PGresult *db_collect(struct db_session *session, uint64_t deadline_ns);
+
 // --- db_setup.c ---
 // Looks at a new connection and sets what the program needs of it.
 MUST_CHECK enum db_status db_session_setup(struct db_session *session);
-// Whether the permissions of the password file are such that libpq reads it. libpq would warn on stderr each time.
-MUST_CHECK bool db_password_file_is_fit(struct db *db);
-
 // --- db_complaint.c ---
 // Writes a warning to the log: at once if it has not been said since the last session was opened, else with pauses that
 // grow from a second to a minute.
@@ -138,5 +136,16 @@ void db_complain(struct db *db, const char *words);
 void db_forget_complaints(struct db *db);
 // Sets what db_problem() gives; "": there is none.
 void db_set_problem(struct db *db, const char *words);
+
+// --- db_schema.c ---
+// Of a new session: see db_session_open().
+MUST_CHECK enum db_status db_session_enter_schema(struct db_session *session);
+
+// --- db_sharing.c ---
+// Whether PostgreSQL refused a session for a connection limit within the last `duration_ns`, while others are open.
+MUST_CHECK bool db_limit_was_met_within(struct db *db, uint64_t duration_ns);
+// PostgreSQL gives no more sessions: waits for one that another job gives back. True: there is one, or a new one may be
+// tried again. False: there is none to wait for, or none came in time.
+MUST_CHECK bool db_session_take_over(struct db_session *session, uint64_t deadline_ns);
 
 #endif

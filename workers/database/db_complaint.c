@@ -31,7 +31,7 @@ static bool is_due(struct db_complaints *complaints, const char *words) {
     if (is_new(complaints, hash_of(words))) {
         complaints->pause_ns = PAUSE_FIRST_NS;
     } else if (now >= complaints->next_ns) {
-        complaints->pause_ns = 2 * complaints->pause_ns < PAUSE_MAX_NS ? 2 * complaints->pause_ns : PAUSE_MAX_NS;
+        complaints->pause_ns = MIN(2 * complaints->pause_ns, PAUSE_MAX_NS);
     } else {
         return false;
     }

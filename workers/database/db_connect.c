@@ -2,12 +2,13 @@
 // without a time limit for each, and it resolves their names itself. So each address gets a connection of its own here,
 // with a share of the time. Worker threads.
 #include "observability/base/base.h"
-#include "observability/trace/trace.h"
+#include "observability/log/log.h"
 #include "workers/database/database_internal.h"
 
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define ADDRESS_LENGTH 64 // of an address as text, with the interface of a link-local one
 #define ADDRESSES_MAX 16  // of one name
@@ -22,6 +23,22 @@ struct search {
 static uint64_t share_of_time(uint64_t deadline_ns, size_t attempts) {
     uint64_t now = clock_monotonic_ns();
     return deadline_ns <= now ? deadline_ns : now + (deadline_ns - now) / attempts;
+}
+
+// Whether the permissions of the password file are such that libpq reads it. libpq would warn on stderr each time.
+static bool password_file_is_fit(struct db *db) {
+    struct stat found;
+    const char *file = db->parameters.password_file;
+    if (file[0] == '\0' || stat(file, &found) != 0) {
+        return true; // libpq says nothing of a file that is not there
+    }
+    bool fit = S_ISREG(found.st_mode) && (found.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+    bool was_fit = atomic_exchange(&db->password_file_was_fit, fit);
+    if (!fit && was_fit) {
+        log_write(LOG_LEVEL_WARN, NULL, "Password file %s is not read: %s", file,
+                  S_ISREG(found.st_mode) ? "its permissions must be u=rw (0600) or less" : "it is not a plain file");
+    }
+    return fit;
 }
 
 // The keepalives stand before the URL, so that the URL's win; what must not be the URL's own stands behind it.
@@ -50,7 +67,7 @@ static PGconn *connection_start(struct db *db, const struct db_endpoint *endpoin
                             endpoint->host,
                             address,
                             endpoint->port,
-                            db_password_file_is_fit(db) ? NULL : "/dev/null/none",
+                            password_file_is_fit(db) ? NULL : "/dev/null/none",
                             target,
                             NULL};
     return PQconnectStartParams(keywords, values, 1);

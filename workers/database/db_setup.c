@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 // A pooler hands out process ids of its own, because a client's cancel request has to come to the pooler. Behind one,
 // a session loses its settings and its prepared statements between two transactions.
@@ -65,19 +64,4 @@ enum db_status db_session_setup(struct db_session *session) {
         db_set_problem(session->db, "");
     }
     return status;
-}
-
-bool db_password_file_is_fit(struct db *db) {
-    struct stat found;
-    const char *file = db->parameters.password_file;
-    if (file[0] == '\0' || stat(file, &found) != 0) {
-        return true; // libpq says nothing of a file that is not there
-    }
-    bool fit = S_ISREG(found.st_mode) && (found.st_mode & (S_IRWXG | S_IRWXO)) == 0;
-    bool was_fit = atomic_exchange(&db->password_file_was_fit, fit);
-    if (!fit && was_fit) {
-        log_write(LOG_LEVEL_WARN, NULL, "Password file %s is not read: %s", file,
-                  S_ISREG(found.st_mode) ? "its permissions must be u=rw (0600) or less" : "it is not a plain file");
-    }
-    return fit;
 }

@@ -93,7 +93,7 @@ static void write_statement(const struct traced_transfer *transfer, const struct
     otlp_span_begin(writer, &(struct span){
                                 .context = &context,
                                 .parent_span_id = transfer->request->span.span_id,
-                                .name = {name.data, name.length},
+                                .name = text_slice(&name),
                                 .kind = SPAN_KIND_CLIENT,
                                 .started_unix_ns = transfer_unix_ns(transfer->request, run->started_ns),
                                 .ended_unix_ns = transfer_unix_ns(transfer->request, run->ended_ns),
