@@ -1,8 +1,8 @@
 """Links in the documentation lead somewhere: to a file, to a heading, or to the function that the file defines.
 
-A link like workers/gate/gate.c#gate_delay names a file and what it defines: a function, struct, enum or table of C, or a
-table, view, function or named statement of SQL. In README.md, CONTRIBUTING.md and docs/*.md a file's name in backticks
-must be that of a file as well."""
+A link like workers/gate/gate.c#gate_delay names a file and one of its definitions: a function, struct, enum or table of
+C, or a table, view, function or named statement of SQL. In README.md, CONTRIBUTING.md and docs/*.md a file's name in
+backticks must be that of a file as well."""
 import os
 import pathlib
 import re
