@@ -56,6 +56,11 @@ static inline void text_append_string(struct text *text, const char *terminated)
     text_append(text, terminated, strlen(terminated));
 }
 
+// The whole text; valid until the text changes.
+MUST_CHECK static inline struct slice text_slice(const struct text *text) {
+    return (struct slice){text->data, text->length};
+}
+
 void text_append_format(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
 void text_append_format_list(struct text *text, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
 void text_append_unsigned(struct text *text, uint64_t value);

@@ -6,8 +6,8 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "server/api/handlers.h"
 #include "server/api/router.h"
+#include "server/api/routes.h"
 
 #include <stdlib.h>
 
@@ -20,8 +20,8 @@ static const struct {
     bool needs_admin;
 } contract[] = {
     {HTTP_METHOD_GET, "/", "/", handle_page, false},
-    {HTTP_METHOD_GET, "/docs", "/docs", handle_docs, false},
-    {HTTP_METHOD_GET, "/openapi.json", "/openapi.json", handle_openapi, false},
+    {HTTP_METHOD_GET, "/docs", "/docs", handle_page, false},
+    {HTTP_METHOD_GET, "/openapi.json", "/openapi.json", handle_page, false},
     {HTTP_METHOD_GET, "/page/page.css", "/page/{name}", handle_page_file, false},
     {HTTP_METHOD_GET, "/events", "/events", handle_events, false},
     {HTTP_METHOD_GET, "/races", "/races", handle_races, false},
@@ -35,9 +35,12 @@ static const struct {
     {HTTP_METHOD_GET, "/metrics", "/metrics", handle_metrics, false},
     {HTTP_METHOD_GET, "/admin/settings", "/admin/settings", handle_settings, true},
     {HTTP_METHOD_POST, "/admin/settings", "/admin/settings", handle_settings_change, true},
-    {HTTP_METHOD_POST, "/admin/delay", "/admin/delay", handle_delay_change, true},
-    {HTTP_METHOD_POST, "/admin/barrier", "/admin/barrier", handle_barrier_change, true},
-    {HTTP_METHOD_POST, "/admin/transactions", "/admin/transactions", handle_transactions_change, true},
+    {HTTP_METHOD_POST, "/admin/delay", "/admin/delay", handle_shortcut, true},
+    {HTTP_METHOD_POST, "/admin/barrier", "/admin/barrier", handle_shortcut, true},
+    {HTTP_METHOD_POST, "/admin/transactions", "/admin/transactions", handle_shortcut, true},
+    {HTTP_METHOD_POST, "/admin/strategy", "/admin/strategy", handle_shortcut, true},
+    {HTTP_METHOD_GET, "/strategies", "/strategies", handle_strategies, false},
+    {HTTP_METHOD_GET, "/audit", "/audit", handle_audit, false},
 };
 
 #define CONTRACT_COUNT (sizeof contract / sizeof contract[0])
