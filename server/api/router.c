@@ -12,16 +12,23 @@ static const struct route routes[] = {ROUTES(ROUTE_ROW)};
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
 static_assert(ROUTE_COUNT <= ROUTES_MAX, "the metrics keep one row for each route");
 
-static bool template_matches(const char *template, struct slice path, struct slice *parameter) {
-    size_t prefix = strcspn(template, "{");
-    if (template[prefix] == '\0') {
-        return path.length == prefix && memcmp(path.data, template, prefix) == 0;
+bool route_template_matches(const char *template, struct slice path, struct slice *parameter) {
+    struct slice prefix = {template, strcspn(template, "{")};
+    if (template[prefix.length] == '\0') {
+        return slice_equals(path, prefix);
     }
-    if (path.length <= prefix || memcmp(path.data, template, prefix) != 0 ||
-        memchr(path.data + prefix, '/', path.length - prefix) != NULL) {
+    const char *suffix = strchr(template + prefix.length, '}') + 1;
+    if (!slice_starts_with(path, prefix)) {
         return false;
     }
-    *parameter = (struct slice){path.data + prefix, path.length - prefix};
+    struct slice rest = {path.data + prefix.length, path.length - prefix.length};
+    const char *end = rest.length == 0 ? NULL : memchr(rest.data, '/', rest.length);
+    struct slice value = {rest.data, end == NULL ? rest.length : (size_t)(end - rest.data)};
+    struct slice behind = {rest.data + value.length, rest.length - value.length};
+    if (value.length == 0 || !slice_equals(behind, slice_of(suffix))) {
+        return false;
+    }
+    *parameter = value;
     return true;
 }
 
@@ -29,7 +36,7 @@ struct route_match router_find(enum http_method method, struct slice path) {
     struct route_match match = {0};
     enum http_method wanted = method == HTTP_METHOD_HEAD ? HTTP_METHOD_GET : method;
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        if (!template_matches(routes[i].template, path, &match.parameter)) {
+        if (!route_template_matches(routes[i].template, path, &match.parameter)) {
             continue;
         }
         bool is_get = routes[i].method == HTTP_METHOD_GET;

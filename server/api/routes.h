@@ -5,7 +5,7 @@
 
 #include "server/api/exchange.h"
 
-// ROUTE(method, template, handler, whether it asks for the admin token). A GET answers HEAD too. The last part of a
+// ROUTE(method, template, handler, whether it asks for the admin token). A GET answers HEAD too. One part of a
 // template may be a parameter.
 #define ROUTES(ROUTE)                                                                                                  \
     ROUTE(GET, "/", handle_page, false)                                                                                \

@@ -139,6 +139,20 @@ static void test_parameter_is_what_stood_there(void **state) {
     }
 }
 
+// The parameter may stand in the middle of a template, though no route has such a template today.
+static void test_parameter_in_the_middle(void **state) {
+    (void)state;
+    static const char template[] = "/a/{id}/b";
+    struct slice parameter = {NULL, 0};
+    assert_true(route_template_matches(template, slice_of("/a/x%2F/b"), &parameter));
+    assert_true(slice_equals(parameter, slice_of("x%2F")));
+    static const char *const others[] = {"/a/x",     "/a/x/", "/a//b", "/a/x/c", "/a/x/b/",
+                                         "/a/x/y/b", "/a/",   "/a",    "/ax/b"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_false(route_template_matches(template, slice_of(others[i]), &parameter));
+    }
+}
+
 static void test_index_is_unique_and_small(void **state) {
     (void)state;
     bool seen[ROUTES_MAX] = {false};
@@ -155,7 +169,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_route_of_the_contract),   cmocka_unit_test(test_head_is_answered_by_get),
         cmocka_unit_test(test_other_methods_are_told_which),  cmocka_unit_test(test_paths_that_are_none),
-        cmocka_unit_test(test_parameter_is_what_stood_there), cmocka_unit_test(test_index_is_unique_and_small),
+        cmocka_unit_test(test_parameter_is_what_stood_there), cmocka_unit_test(test_parameter_in_the_middle),
+        cmocka_unit_test(test_index_is_unique_and_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
