@@ -149,16 +149,6 @@ static void take_waits(const struct db_rows *rows, struct race_detail *out) {
     }
 }
 
-static bool take_members(const struct db_rows *rows, struct transfer_record_list *out) {
-    out->count = (size_t)db_rows_count(rows);
-    out->records = memory_allocate_zeroed((out->count + 1) * sizeof *out->records);
-    bool good = true;
-    for (size_t i = 0; i < out->count && good; i++) {
-        good = bank_record_of(rows, (int)i, &out->records[i]);
-    }
-    return good;
-}
-
 // The records of the race. Begins the transaction: what is read next is of the same moment, for a race that grows old in
 // between has members that the others no longer know.
 static enum db_status begin_with_members(struct db_session *session, const char *transfer_id, struct db_rows *members) {
@@ -211,7 +201,7 @@ static enum db_status read_story(struct db_session *session, const struct db_row
 }
 
 static enum db_status take_race_of(struct db_session *session, const struct db_rows *members, struct race_detail *out) {
-    if (!take_members(members, &out->transfers)) {
+    if (!bank_take_records(members, &out->transfers)) {
         return DB_FAILED;
     }
     return out->transfers.count == 0 ? DB_OK : read_story(session, members, out);

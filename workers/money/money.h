@@ -30,6 +30,11 @@ void money_format(int64_t cents, char out[static MONEY_TEXT_LENGTH]);
 // "1000.0", "-600.0", "12.34": the JSON number of the wire contract.
 void money_append_json(struct text *text, int64_t cents);
 
+// The same as a member or an element.
+static inline void json_add_money(struct json_writer *json, const char *name, int64_t cents) {
+    money_append_json(json_add(json, name), cents);
+}
+
 // An amount as text, by value: for a log line or a statement's parameter.
 struct money_text {
     char text[MONEY_TEXT_LENGTH];

@@ -1,4 +1,4 @@
-// json_codec: transfers and settings as they are read, and every way to refuse them.
+// json_read: transfers and settings as they are read, and every way to refuse them.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 // cmocka wants the four above first.
 #include <cmocka.h>
 
-#include "server/json/json_codec.h"
+#include "server/json/json_read.h"
 
 static void assert_transfer(const char *body, const char *from, const char *to, int64_t amount) {
     struct transfer_request request = {0};
