@@ -57,7 +57,3 @@ struct conn *conn_to_answer(struct job *job) {
 void conn_abandon_job(struct conn *conn) {
     conn->job->owner = NULL; // it ends by itself: a committed transfer stays
 }
-
-struct bank_api *api_of(const struct conn *conn) {
-    return conn->context->user_data;
-}

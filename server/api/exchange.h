@@ -39,7 +39,5 @@ MUST_CHECK struct conn *conn_of_job(struct job *job);
 MUST_CHECK struct conn *conn_to_answer(struct job *job);
 // The connection closes before its job has answered.
 void conn_abandon_job(struct conn *conn);
-// The program's parts, for a job's `finished`.
-MUST_CHECK struct bank_api *api_of(const struct conn *conn);
 
 #endif
