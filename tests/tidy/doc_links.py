@@ -2,7 +2,8 @@
 
 A link like workers/gate/gate.c#gate_delay names a file and one of its definitions: a function, struct, enum or table of
 C, or a table, view, function or named statement of SQL. In README.md, CONTRIBUTING.md and docs/*.md a file's name in
-backticks must be that of a file as well."""
+backticks must be that of a file as well. docs/architecture.md links to the public header of every folder, in the order
+of folders.txt."""
 import os
 import pathlib
 import re
@@ -106,12 +107,29 @@ class Links:
             if str(relative) in ("README.md", "CONTRIBUTING.md") or str(relative.parent) == "docs":
                 for match in CODE.finditer(page.text):
                     if not self.is_known(page, match.group(1)):
-                        yield page.path, tree.line_of(page.text, match.start()), f"`{match.group(1)}`: there is no such file"
+                        line = tree.line_of(page.text, match.start())
+                        yield page.path, line, f"`{match.group(1)}`: there is no such file"
+
+
+def folders_missing(root):
+    """The folders of the table that the tour does not list, or lists in another order."""
+    table, tour = root / "tests/tidy/folders.txt", root / "docs/architecture.md"
+    if not table.is_file() or not tour.is_file():
+        return
+    text = tree.text_of(tour)
+    position = 0
+    for line in tree.text_of(table).split("\n"):
+        if re.fullmatch(r"[\w./]+", line):
+            header = line if line.endswith(".h") else f"{line}/{line.rsplit('/', 1)[-1]}.h"
+            found = text.find(f"](../{header})", position)
+            if found < 0:
+                yield tour, 1, f"its tables do not link to {header} in its place in the order of tests/tidy/folders.txt"
+            position = max(found, position)
 
 
 def check(root):
     whole = pathlib.Path(root).resolve()
-    for path, line, message in Links(whole).findings():
+    for path, line, message in [*Links(whole).findings(), *folders_missing(whole)]:
         yield root / path.relative_to(whole), line, message
 
 
