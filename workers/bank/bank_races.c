@@ -155,14 +155,16 @@ static enum db_status begin_with_members(struct db_session *session, const char 
     char most[16];
     (void)snprintf(most, sizeof most, "%d", RACE_TRANSFERS_MAX);
     const char *values[] = {transfer_id, most};
-    // Each of the two that follow it may wait for a lock.
+    // The lock of the log may take DATABASE_LOCK_TIMEOUT_MS; the two reads behind it share the rest. The limit stands behind
+    // the lock, because a SELECT before it would take the snapshot too early (see keep_log).
     char milliseconds[16];
-    (void)snprintf(milliseconds, sizeof milliseconds, "%u", db_session_limit_ms(session, 2, DATABASE_LOCK_TIMEOUT_MS));
+    (void)snprintf(milliseconds, sizeof milliseconds, "%d",
+                   (DATABASE_ANSWER_TIMEOUT_MS - DATABASE_LOCK_TIMEOUT_MS) / 2);
     const char *limits[] = {milliseconds, milliseconds};
     struct db_call calls[] = {
         {.statement = STATEMENT_BEGIN_READING},
-        {.statement = STATEMENT_LIMIT_TIME, .values = limits, .value_count = 2},
         {.statement = STATEMENT_KEEP_LOG},
+        {.statement = STATEMENT_LIMIT_TIME, .values = limits, .value_count = 2},
         {.statement = STATEMENT_READ_RACE, .values = values, .value_count = 2, .keep_rows = true},
     };
     enum db_status status = db_execute_all(session, calls, sizeof calls / sizeof calls[0]);
