@@ -1,7 +1,6 @@
 // Runs the query of a read, whatever it reads.
 #include "workers/jobs/read_job.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +24,10 @@ struct read_job *read_job_new(const struct read *read, unsigned limit, const cha
     job_init(&job->job, read->kind, read_job_run);
     job->read = read;
     job->parameters.limit = limit;
-    (void)snprintf(job->parameters.id, sizeof job->parameters.id, "%s", id == NULL ? "" : id);
+    if (id != NULL) {
+        job->parameters.id = strdup(id);
+        CHECK(job->parameters.id != NULL);
+    }
     job->result = memory_allocate_zeroed(read->result_size);
     return job;
 }
@@ -33,5 +35,6 @@ struct read_job *read_job_new(const struct read *read, unsigned limit, const cha
 void read_job_free(struct read_job *job) {
     job->read->free_result(job->result);
     free(job->result);
+    free(job->parameters.id);
     free(job);
 }

@@ -4,14 +4,13 @@
 #define WORKERS_JOBS_READ_JOB_H
 
 #include "workers/jobs/job.h"
-#include "workers/limits.h"
 
 #include <stddef.h>
 
 // The parameters that the GETs have. A read ignores those that it does not need.
 struct read_parameters {
     unsigned limit;
-    char id[ACCOUNT_ID_MAX + 1]; // of an account, or of a transfer
+    char *id; // of an account or a transfer, of any length; or NULL
 };
 
 struct read {
@@ -31,7 +30,7 @@ struct read_job {
     void *result; // out: `result_size` bytes
 };
 
-// `read` must outlive the job. `id` may be NULL.
+// `read` must outlive the job. The job copies `id`, which may be NULL.
 MUST_CHECK struct read_job *read_job_new(const struct read *read, unsigned limit, const char *id);
 void read_job_free(struct read_job *job);
 
