@@ -21,11 +21,10 @@
 // clang-format off
 #define TRANSFER_SLOTS(threads) ((threads) - WORKER_RESERVE(threads))
 // clang-format on
-// One writer books all batches: two would wait for each other's rows (docs/benchmarks). A row that somebody else holds
-// for longer is waited for by a writer of its account's own, so that no account waits behind another's. Those patient
-// writers take half of the slots at most.
-#define BATCH_PATIENCE_MS 20
-#define BATCH_PATIENT_WRITERS_MAX(slots) ((slots) / 2)
+// There is one batch at a time: two would wait for each other's rows (docs/benchmarks). A batch waits this long for a row
+// that another session holds; then its accounts go on one by one, each on a slot of its own, in half of the slots at most.
+#define BATCH_LOCK_TIMEOUT_MS 20
+#define BATCH_ALONE_MAX(slots) ((slots) / 2)
 #define TRANSFER_QUEUE_LIMIT_MIN 1
 #define TRANSFER_QUEUE_LIMIT_MAX 100000
 #define TRANSFER_QUEUE_LIMIT_DEFAULT 1024

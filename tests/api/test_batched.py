@@ -113,8 +113,8 @@ def test_no_account_starves_another(bank, background, held):
     assert bank.get("/audit").json()["consistent"] is True
 
 
-def test_lanes_that_fill_the_slots_do_not_starve_a_batch(start_bank, background):
-    """Two accounts have a lane each, and together all four slots; a batch has its turn before they are done."""
+def test_accounts_that_fill_the_slots_do_not_starve_a_batch(start_bank, background):
+    """Two accounts have a queue each, and together all four slots; a batch has its turn before they are done."""
     bank = start_bank(WORKER_THREADS=5, USE_TRANSACTIONS=True)
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('dora', 10, 10), ('emil', 10, 10)")
     with bank.cluster.session(bank.database) as session:
@@ -137,7 +137,7 @@ def test_a_record_tells_of_the_wait(bank, background, held):
         sent = background(send, bank, "alice", "bob", 1)
         eventually(lambda: bank.rows("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' "
                                      "AND now() - query_start > interval '100 ms'", bank.database),
-                   "a patient writer waits for the row")
+                   "a transfer waits alone for the row")
         let_go = bank.rows("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us")[0]["us"]
         row.let_go()
         assert sent.result(HANG_GUARD).status == 200

@@ -62,7 +62,7 @@ def test_a_request_on_the_wire_at_the_signal(start_bank, request_under_way):
 
 
 def test_one_that_was_let_out_of_its_lane_at_the_signal(start_bank, background):
-    """Every worker is at the delay; one transfer more has left the lane of its account, and waits for a worker."""
+    """Every worker is at the delay; one transfer more has left the queue of its account, and waits for a worker."""
     bank = start_bank(WORKER_THREADS=4, DEBUG_DELAY_ENABLED=True, DEBUG_DELAY_MS=60000)
     sent = [background(bank.transfer, "alice", "charlie", "1", "vulnerable") for _ in range(3)]
     bank.until_in_progress(3)

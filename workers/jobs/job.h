@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 struct gate;
@@ -38,17 +39,19 @@ enum job_kind {
     JOB_AUDIT,        // GET /audit
     JOB_SCRAPE,       // GET /metrics
     JOB_RESET,        // POST /reset
-    JOB_TRANSFER,     // POST /transfer, and the writers of batches: they share the slots for transfers
+    JOB_TRANSFER,     // POST /transfer, and the batches: they share the slots for transfers
 };
 
 #define JOB_OWN_THREADS ((unsigned)JOB_TRANSFER)
+
+STAILQ_HEAD(job_list, job);
 
 struct job {
     uv_work_t work;
     struct pool *pool;
     enum job_kind kind;
-    struct job *next;      // of the pool: the next in a queue, or the next of the jobs that are answered together
-    uint64_t submitted_ms; // of the pool: loop time
+    STAILQ_ENTRY(job) next; // of the pool: in a queue, or among the jobs that are answered together
+    uint64_t submitted_ms;  // of the pool: loop time
     void (*run)(struct job *job, struct worker *worker); // on a worker; NULL: the pool runs jobs of this kind together
     void (*finished)(struct job *job);                   // on the loop; frees the job
     void *owner;             // loop only: the connection that waits for the answer; NULL if none waits any more
@@ -56,7 +59,7 @@ struct job {
     unsigned timeout_ms;     // for all of its database work; for a transfer: for each statement
     bool is_long;            // may block at a gate between two statements
     struct statement_log statements;
-    // Of a kind that is run once for all jobs that wait (pool_merged.c): copies the outputs of the job that was run. Loop.
+    // Of a kind that is run once for all jobs that wait (pool_jobs.c): copies the outputs of the job that was run. Loop.
     void (*answer_like)(struct job *job, struct job *done);
     bool ran_in_another; // the outputs are such a copy
 };
