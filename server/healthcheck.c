@@ -6,19 +6,23 @@
 #include <string.h>
 
 #define HEALTHCHECK_TIMEOUT_MS 3000L
+#define BODY_KEPT 1000 // bytes
 
 // A server that listens on every address is reached on the loopback one.
 static const char *reachable(const char *host) {
     return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 ? "localhost" : host;
 }
 
-static size_t ignore_body(char *data, size_t size, size_t count, void *user_data) {
-    (void)data, (void)user_data;
-    return size * count;
+static size_t take_body(char *data, size_t size, size_t count, void *user_data) {
+    struct text *body = user_data;
+    size_t length = size * count;
+    size_t room = BODY_KEPT - body->length;
+    text_append(body, data, length < room ? length : room);
+    return length;
 }
 
 // Sends the request to the server's own address; in the Host header it is localhost, a name that every server accepts.
-static CURLcode get_health(const char *host, uint16_t port, long *status) {
+static CURLcode get_health(const char *host, uint16_t port, long *status, struct text *body) {
     char url[64];
     struct text address = {0};
     const char *target = reachable(host);
@@ -32,7 +36,8 @@ static CURLcode get_health(const char *host, uint16_t port, long *status) {
     (void)curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to);
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, ""); // none, whatever the environment says
     (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, HEALTHCHECK_TIMEOUT_MS);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
     CURLcode code = curl_easy_perform(curl);
     (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
     curl_slist_free_all(connect_to);
@@ -43,11 +48,13 @@ static CURLcode get_health(const char *host, uint16_t port, long *status) {
 
 bool healthcheck(const char *host, uint16_t port, struct text *problem) {
     long status = 0;
-    CURLcode code = get_health(host, port, &status);
+    struct text body = {0};
+    CURLcode code = get_health(host, port, &status, &body);
     if (code != CURLE_OK) {
         text_append_format(problem, "no answer on port %u: %s", port, curl_easy_strerror(code));
     } else if (status != 200) {
-        text_append_format(problem, "not healthy: GET /health answered %ld", status);
+        text_append_format(problem, "not healthy: GET /health answered %ld %s", status, text_terminated(&body));
     }
+    text_free(&body);
     return code == CURLE_OK && status == 200;
 }
