@@ -1,4 +1,5 @@
-// The connection of a session: its end, and the waits on its socket. Worker threads; db_abort()'s effect reaches all of them.
+// Closes the connection of a session and waits on its socket, until a deadline or db_abort(). The bottom layer of the
+// folder: it calls none of the other files. Worker threads.
 #include "observability/base/base.h"
 #include "workers/database/database_internal.h"
 
@@ -38,7 +39,7 @@ unsigned db_session_limit_ms(const struct db_session *session, unsigned statemen
     uint64_t left_ms = session->job_deadline_ns <= now_ns
                            ? 0
                            : (session->job_deadline_ns - now_ns) / NANOSECONDS_PER_MILLISECOND;
-    uint64_t margin_ms = DATABASE_ANSWER_TIMEOUT_MS - DATABASE_STATEMENT_TIMEOUT_MS; // for the answers' way
+    uint64_t margin_ms = DATABASE_ANSWER_TIMEOUT_MS - DATABASE_STATEMENT_TIMEOUT_MS; // for the way of the answers
     uint64_t limit_ms = left_ms <= margin_ms + statements ? 1 : (left_ms - margin_ms) / statements;
     return limit_ms < most ? (unsigned)limit_ms : most;
 }

@@ -1,4 +1,4 @@
-// A session opened, and lent to one job at a time. Worker threads.
+// Opens sessions, and begins and ends their work for one job at a time. Worker threads.
 #include "observability/base/base.h"
 #include "observability/log/log.h"
 #include "workers/database/database_internal.h"
@@ -17,7 +17,7 @@ void db_session_begin_job(struct db_session *session, struct statement_log *log,
     }
 }
 
-// A job that failed may have left its transaction open, and the next job must not run inside it.
+// False if a job that failed has left its transaction open: the next job must not run inside it.
 static bool session_is_at_rest(const struct db_session *session) {
     return PQtransactionStatus(session->connection) == PQTRANS_IDLE &&
            PQpipelineStatus(session->connection) == PQ_PIPELINE_OFF;
@@ -34,9 +34,9 @@ void db_session_end_job(struct db_session *session) {
     db_session_set_state(session, session->connection == NULL ? SESSION_CLOSED : SESSION_IDLE);
 }
 
-// Whether the connection still is one. PostgreSQL has nothing to say to a session that asks nothing, but for its end
-// (or a notice that the lab can do without): then a new one is the safe choice. Found out later, it would be too late:
-// a write could not tell a connection that had died before it from one that died of it.
+// True if an idle connection is still usable. PostgreSQL sends nothing to an idle session, except when it closes it (or
+// a notice, which the lab does not need). So a readable socket means: reconnect. The check comes before the first
+// write, because afterwards it would be unknown whether the write took effect.
 static bool session_is_alive(struct db_session *session) {
     if (session->connection == NULL || PQstatus(session->connection) != CONNECTION_OK) {
         return false;
@@ -52,7 +52,7 @@ static void note_failure(struct db_session *session, struct text *reasons) {
     if (strcmp(state, SQLSTATE_CONNECTION_LIMIT) == 0) {
         atomic_store(&db->limit_met_ns, clock_monotonic_ns());
     }
-    // The server does not know a parameter, or not its value: of options=, for one. The second is PgBouncer.
+    // The server refuses a parameter or its value, such as one of options=. The message is that of PgBouncer.
     if (strcmp(state, "42704") == 0 || strcmp(state, "42601") == 0 || strcmp(state, "22023") == 0 ||
         strstr(text_terminated(reasons), "unsupported startup parameter") != NULL) {
         text_append_format(&words, "PostgreSQL refuses the parameters of DATABASE_URL or the PG* variables: %s",
@@ -61,7 +61,7 @@ static void note_failure(struct db_session *session, struct text *reasons) {
         text_clear(&words);
     }
     text_append_format(&words, "Database %s: %s",
-                       db_is_at_connection_limit(db) ? "gives no more sessions, those there are go on" : "unreachable",
+                       db_is_at_connection_limit(db) ? "refuses more sessions, the open ones continue" : "unreachable",
                        text_terminated(reasons));
     if (!db_is_aborted(db)) {
         db_complain(db, text_terminated(&words));
@@ -93,7 +93,7 @@ static enum db_status session_begin(struct db_session *session) {
     return status;
 }
 
-// Each host may take as long as connect_timeout says; all of them are still bounded by the job.
+// Each host may take as long as connect_timeout says, but all of them together at most the time of the job.
 static uint64_t connect_deadline(const struct db_session *session) {
     const struct db_parameters *parameters = &session->db->parameters;
     uint64_t longest_ns = parameters->connect_timeout_ns * parameters->endpoint_count *
@@ -109,7 +109,7 @@ static enum db_status session_reopen(struct db_session *session, bool *was_open)
     bool may_connect = !db_limit_was_met_within(session->db, NANOSECONDS_PER_SECOND);
     for (;;) {
         db_session_close(session);
-        // After an abort, the jobs that are left would ask PostgreSQL for a connection each, and leave.
+        // After an abort no connection is opened: each of the remaining jobs would open one and end at once.
         if (db_is_aborted(session->db)) {
             return DB_AWAY;
         }
@@ -124,7 +124,7 @@ static enum db_status session_reopen(struct db_session *session, bool *was_open)
         if (*was_open) {
             return DB_OK;
         }
-        may_connect = true; // the session that was given back is closed
+        may_connect = true; // a job gave back a closed session, so PostgreSQL may accept a new one
     }
 }
 

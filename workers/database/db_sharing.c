@@ -1,4 +1,9 @@
-// What all sessions share, and which job gets which session. Worker threads; db_abort() and the counts from any thread.
+// The data that all sessions share, and the choice of the session for a job. Worker threads; database.h marks the
+// functions for any thread.
+//
+// A job calls db_session_take() and db_session_give(). When PostgreSQL refuses more sessions, db_session_open() calls
+// db_session_take_over() > wait_to_be_woken(), and another job's db_session_give() > wake_first_waiting() >
+// move_connection() hands over its connection.
 #include "observability/base/base.h"
 #include "observability/log/log.h"
 #include "workers/database/database_internal.h"
@@ -17,7 +22,8 @@ struct db *db_new(const char *url, unsigned sessions) {
         db->url = strdup(url);
         CHECK(db->url != NULL);
     }
-    if (!db_parameters_read(url, &db->parameters, &problem)) { // they were good when the configuration was read
+    // The parameters were checked with the configuration, so this fails only if they have changed since then.
+    if (!db_parameters_read(url, &db->parameters, &problem)) {
         log_write(LOG_LEVEL_ERROR, NULL, "%s", text_terminated(&problem));
     }
     text_free(&problem);
@@ -107,7 +113,7 @@ struct db_session *db_session_take(struct db *db) {
     return session;
 }
 
-// Under the mutex, between two sessions that no job uses.
+// Moves an open connection to another session. `from` is free, and the job of `to` waits here. The mutex is held.
 static void move_connection(struct db_session *from, struct db_session *to) {
     CHECK(to->connection == NULL);
     to->connection = from->connection;
@@ -119,8 +125,8 @@ static void move_connection(struct db_session *from, struct db_session *to) {
     db_session_set_state(from, SESSION_CLOSED);
 }
 
-// Under the mutex. The first that waits gets the connection, or may try to open one of its own in place of one that has
-// been closed.
+// Gives the connection to the session that has waited longest. If the given session is closed, the waiting session may
+// try to open a connection in its place. The mutex is held.
 static void wake_first_waiting(struct db *db, struct db_session *session) {
     struct db_session *first = TAILQ_FIRST(&db->waiting);
     TAILQ_REMOVE(&db->waiting, first, waiting_link);
@@ -145,7 +151,7 @@ void db_session_give(struct db_session *session) {
     CHECK(pthread_mutex_unlock(&db->mutex) == 0);
 }
 
-// Under the mutex. False: nobody gave a session back until the deadline, or all was aborted.
+// False: no session was given back before the deadline, or db_abort() was called. The mutex is held.
 static bool wait_to_be_woken(struct db_session *session, uint64_t deadline_ns) {
     struct db *db = session->db;
     struct timespec deadline = {.tv_sec = (time_t)(deadline_ns / NANOSECONDS_PER_SECOND),

@@ -1,4 +1,4 @@
-// The list of steps and its JSON. Worker threads.
+// The list of steps and its JSON. Worker threads; the loop converts steps for its events.
 #include "workers/transfer/step.h"
 
 #include "observability/base/base.h"
@@ -28,7 +28,7 @@ struct step *step_add(struct step_list *list, enum step_kind kind, uint64_t star
     if (list->count < TRANSFER_STEPS_MAX - 1) {
         list->count++;
     } else {
-        list->dropped++; // the last place is scratch
+        list->dropped++; // the last place is overwritten by each further step
     }
     list->steps[place] = (struct step){.kind = kind, .started_ns = started_ns, .ended_ns = started_ns};
     return &list->steps[place];

@@ -1,6 +1,6 @@
-// Spans from the records of a job. Exporter's thread.
-// Attributes: the lab's own (transfer.*, race_condition.*, barrier.*) and the stable conventions for PostgreSQL
-// clients, https://opentelemetry.io/docs/specs/semconv/database/postgresql/.
+// Writes the spans of a transfer from what its job has recorded. The exporter's thread.
+// The attributes are the lab's own (transfer.*, race_condition.*, barrier.*) and the stable conventions for PostgreSQL
+// clients (https://opentelemetry.io/docs/specs/semconv/database/postgresql/).
 #include "workers/transfer/transfer_spans.h"
 
 #include "workers/money/money.h"
