@@ -1,4 +1,4 @@
-// A blocking GET /health. Main thread of a process of its own.
+// Sends a blocking GET /health. Main thread of its own process.
 #include "server/healthcheck.h"
 
 #include <netdb.h>
@@ -10,7 +10,7 @@
 
 #define HEALTHCHECK_TIMEOUT_S 3
 
-// A server on every address is reached on the loopback one.
+// A server that listens on all addresses is reached on the loopback address.
 static const char *reachable(const char *host) {
     return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 ? "localhost" : host;
 }
