@@ -1,7 +1,7 @@
-# Turns the files of the page into C: their bytes by .incbin, and a table of what HTTP says of each.
+# Turns the files of the page into C: their bytes with .incbin, and a table with the HTTP headers of each file.
 #   cmake -D FOLDER=page -D OUTPUT=page_assets.c -D LAB_VERSION=1.2.3 -P embed_page.cmake
-# Served names are flat: vendor/viewer.js is "vendor-viewer.js". A JSON file may say @LAB_VERSION@: the program's version
-# stands in CMakeLists.txt only.
+# Served names are flat: vendor/viewer.js is "vendor-viewer.js". In a JSON file, @LAB_VERSION@ is replaced by the
+# version of the program, which is stated in CMakeLists.txt only.
 
 set(TYPE_html "text/html; charset=utf-8")
 set(TYPE_css "text/css; charset=utf-8")

@@ -1,4 +1,4 @@
-// A blocking GET /health. Main thread of a process of its own.
+// Sends a blocking GET /health. Main thread of its own process.
 #include "server/healthcheck.h"
 
 #include <curl/curl.h>
@@ -8,7 +8,7 @@
 #define HEALTHCHECK_TIMEOUT_MS 3000L
 #define BODY_KEPT 1000 // bytes
 
-// A server that listens on every address is reached on the loopback one.
+// A server that listens on all addresses is reached on the loopback address.
 static const char *reachable(const char *host) {
     return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 ? "localhost" : host;
 }

@@ -1,5 +1,5 @@
-// `bank-api --healthcheck`: asks the server that runs with this configuration whether it is healthy. For containers,
-// whose image then needs no HTTP client. Main thread; no loop.
+// `bank-api --healthcheck`: asks the server that runs with the same environment whether it is healthy. Container images
+// use it, so that they need no HTTP client. Main thread; there is no loop.
 #ifndef SERVER_HEALTHCHECK_H
 #define SERVER_HEALTHCHECK_H
 
@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// True: GET /health on `port` of this machine answered 200. Otherwise `problem` says what came instead.
+// Returns true if GET /health was answered with 200. Otherwise `problem` is an error text. Blocks: each network call
+// waits at most 3 seconds.
 MUST_CHECK bool healthcheck(const char *host, uint16_t port, struct text *problem);
 
 #endif

@@ -1,4 +1,7 @@
-// bank-api: puts the parts together, runs the loop, takes the parts apart. Main thread, which is the loop thread.
+// bank-api: makes the parts of the program, runs the loop, frees the parts. Main thread, which is the loop thread.
+//
+// main() > run() reads the configuration > serve() > bank_api_start(), the loop until server_stop(), bank_api_end().
+// on_unusable_database() stops the server if the database watch finds a database that the program cannot use.
 #include "observability/log/log.h"
 #include "observability/otlp/otlp.h"
 #include "server/api/api.h"
@@ -17,9 +20,9 @@
 
 #define EXIT_USAGE 2 // the configuration cannot be used
 
-#define TRACE_FLUSH_MS 3000 // for the last spans, once everything else is over
+#define TRACE_FLUSH_MS 3000 // time to send the last spans, after everything else has stopped
 
-// Malloc keeps an arena a thread by default; the workers allocate little, and share two.
+// By default glibc makes an arena for each thread, which costs memory. The workers allocate little, so two are enough.
 #define MALLOC_ARENAS 2
 
 static int fail(const char *problem) {
@@ -27,7 +30,8 @@ static int fail(const char *problem) {
     return EXIT_FAILURE;
 }
 
-// Whoever started us may have closed the standard streams; no socket of ours may take their numbers.
+// Opens /dev/null for each standard stream that the parent has closed. Otherwise a socket could get its number, and log
+// lines would be sent to a client.
 static void keep_standard_streams(void) {
     int descriptor;
     do {
@@ -45,9 +49,9 @@ static struct metric *add_metric(struct metrics *metrics, enum metric_kind kind,
 static void start_tracing(struct bank_api *api) {
     const struct tracing_config *config = &api->config.tracing;
     api->spans_exported = add_metric(api->metrics, METRIC_COUNTER, "otel_spans_exported_total",
-                                     "Spans the collector has taken.");
+                                     "Spans that the collector has accepted.");
     api->spans_dropped = add_metric(api->metrics, METRIC_COUNTER, "otel_spans_dropped_total",
-                                    "Spans the collector never got, or refused.");
+                                    "Spans that were not delivered, or that the collector rejected.");
     if (config->destination.endpoint == NULL) {
         return;
     }
@@ -70,12 +74,13 @@ static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
     api->bank_metrics = bank_metrics_add(api->metrics, strategies);
     api->http_metrics = http_metrics_add(api->metrics);
     api->process_metrics = process_metrics_add(api->metrics);
-    struct metric_family *build = metrics_add_family(api->metrics, &(struct metric_definition){
-                                                                       .kind = METRIC_GAUGE,
-                                                                       .name = "bank_api_build_info",
-                                                                       .help = "What this program is; always 1.",
-                                                                       .labels = {"version", "libuv"},
-                                                                   });
+    struct metric_family *build = metrics_add_family(api->metrics,
+                                                     &(struct metric_definition){
+                                                         .kind = METRIC_GAUGE,
+                                                         .name = "bank_api_build_info",
+                                                         .help = "The version of this program and of libuv; always 1.",
+                                                         .labels = {"version", "libuv"},
+                                                     });
     metric_set(metric_with(build, (const char *[]){LAB_VERSION, uv_version_string()}), 1);
     start_tracing(api);
     api->pool = pool_new(&(struct pool_options){
@@ -106,7 +111,7 @@ static void bank_api_end(struct bank_api *api) {
 
 struct start {
     struct server *server;
-    struct text problem; // empty: the start went well
+    struct text problem; // empty if the start succeeded
 };
 
 static void on_unusable_database(void *owner, const char *problem) {
@@ -126,19 +131,19 @@ static int serve(struct bank_api *api) {
     bool listening = server_listen(server, &start.problem);
     if (listening) {
         database_watch_on_unusable(&api->watch, on_unusable_database, &start);
-        database_watch_start(&api->watch); // only now: it makes tables, and a server that cannot listen is not to
+        database_watch_start(&api->watch); // creates the tables, which a server that cannot listen must not do
     } else {
         server_stop(server);
     }
     if (listening && api->config.guard.admin_token == NULL && strcmp(api->config.host, "127.0.0.1") != 0 &&
         strcmp(api->config.host, "localhost") != 0 && strcmp(api->config.host, "::1") != 0) {
-        log_write(LOG_LEVEL_WARN, NULL, "ADMIN_TOKEN is not set: whoever reaches %s may change the settings",
+        log_write(LOG_LEVEL_WARN, NULL, "ADMIN_TOKEN is not set: everybody who can reach %s may change the settings",
                   api->config.host);
     }
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     server_free(server);
     bank_api_end(api);
-    CHECK(uv_loop_close(&loop) == 0); // nothing was left open
+    CHECK(uv_loop_close(&loop) == 0); // fails if a handle is still open
     uv_library_shutdown();
     bool started = start.problem.length == 0;
     int status = started ? EXIT_SUCCESS : fail(text_terminated(&start.problem));

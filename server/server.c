@@ -1,11 +1,10 @@
-// Accepts connections, watches over their deadlines, and shuts down: nobody new, everybody under way to their answer, and
-// then nothing left. Loop thread.
+// Accepts connections, enforces their deadlines with a timer, and shuts down in stages. Loop thread.
 //
-//   server_stop()   gates open, queued transfers get their 503, the listener closes
-//   grace           idle connections are read a moment longer: their next request may be on the wire
-//   draining        readers of events are told; idle connections close as they fall idle; the others end with their answer
-//   forced          the time is over: jobs stop waiting for the database, and their clients get a last answer
-//   closing         no connection, no job: the last handles close, and the loop ends by itself
+//   server_stop()   opens the gates, answers queued transfers with 503, closes the listener
+//   grace           idle connections are read a moment longer, because a request may be on its way
+//   draining        event streams end; a connection closes once it is idle, or after its answer
+//   forced          the timeout has passed: jobs stop waiting for the database, and their clients get a last answer
+//   closing         no connection and no job is left: the last handles close, and so the loop ends
 #include "server/server.h"
 
 #include "observability/base/base.h"
@@ -21,11 +20,11 @@
 #include <sys/resource.h>
 
 enum stop_stage {
-    STOP_NOT,      // serving
-    STOP_GRACE,    // not accepting; idle connections are read a moment longer
-    STOP_DRAINING, // idle connections are closed; the rest may finish
-    STOP_FORCED,   // the time is over: jobs were given up on
-    STOP_CLOSING,  // every connection and job is gone: the last handles close
+    STOP_NOT,      // the server runs
+    STOP_GRACE,    // the listener is closed; idle connections are read a moment longer
+    STOP_DRAINING, // idle connections are closed; running requests may finish
+    STOP_FORCED,   // the timeout has passed and the jobs were aborted
+    STOP_CLOSING,  // no connection and no job is left; the last handles close
 };
 
 struct server {
@@ -39,7 +38,7 @@ struct server {
     struct conn_context connections;
 };
 
-// As many connections as the limits allow, after raising the soft limit on descriptors as far as it goes.
+// Raises the soft limit of descriptors as far as needed and allowed. Returns how many connections fit the limit.
 static unsigned connection_limit(unsigned sessions) {
     struct rlimit limit;
     CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
@@ -53,7 +52,7 @@ static unsigned connection_limit(unsigned sessions) {
     return left < CONNECTIONS_MAX ? (unsigned)left : CONNECTIONS_MAX;
 }
 
-// The stages follow one another; one may be left out.
+// Stages only move forward; a stage may be skipped.
 static void enter_stage(struct server *server, enum stop_stage stage) {
     CHECK(stage > server->stage);
     server->stage = stage;
@@ -76,6 +75,7 @@ static void close_handle(uv_handle_t *handle) {
     }
 }
 
+// Enters the last stage once no connection and no job is left. Called whenever one of them ends.
 static void continue_stopping(struct server *server) {
     if (server->stage == STOP_NOT || server->stage == STOP_CLOSING || server->connections.count > 0 ||
         !pool_is_idle(server->api->pool)) {
@@ -106,6 +106,7 @@ static void on_force_over(uv_timer_t *timer) {
     continue_stopping(server);
 }
 
+// Aborts the jobs and closes the connections that wait for a request. Called after the timeout, or at a second signal.
 static void force(struct server *server) {
     if (server->stage == STOP_FORCED || server->stage == STOP_CLOSING) {
         return;
@@ -125,7 +126,8 @@ static void on_drain_over(uv_timer_t *timer) {
 static void on_grace_over(uv_timer_t *timer) {
     struct server *server = CONTAINER_OF(timer, struct server, stop_timer);
     enter_stage(server, STOP_DRAINING);
-    events_end(server->api->events); // what the opened gates let go was told
+    events_end(
+        server->api->events); // not earlier, so that subscribers see the transfers that the opened gates released
     conn_context_close(&server->connections, conn_is_idle);
     stop_after(server, server->api->config.shutdown_timeout_ms - SHUTDOWN_GRACE_MS, on_drain_over);
     continue_stopping(server);

@@ -1,4 +1,4 @@
-// The listening socket, the list of connections, the sweep of their deadlines, and the shutdown. Loop thread.
+// The server: the listening socket, the connections and their deadlines, and the shutdown. Loop thread.
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
@@ -11,14 +11,15 @@
 
 struct server;
 
+// Starts the sweep timer and the handlers of SIGTERM and SIGINT. `api` must outlive the server.
 MUST_CHECK struct server *server_new(uv_loop_t *loop, struct bank_api *api);
-void server_free(struct server *server); // after the loop has ended
+void server_free(struct server *server); // call it after the loop has ended
 
-// Begins to listen. False: `problem` says why not, in one line.
+// Listens on the configured host and port. Returns false if that fails; `problem` is then one line that says why.
 MUST_CHECK bool server_listen(struct server *server, struct text *problem);
 
-// Stops accepting, lets what is under way finish within the shutdown's time, and then ends the loop by having
-// closed every handle. A second call gives up on what is still under way.
+// Stops accepting, lets running requests finish within the shutdown timeout, and closes every handle, so that the loop
+// ends. A second call aborts the requests that still run.
 void server_stop(struct server *server);
 MUST_CHECK bool server_is_stopping(const struct server *server);
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Fetches the viewer of /docs by its name, through npm, and lays its files into server/page/vendor/.
-#   server/vendor_viewer.sh            the version that README.md there names; its integrity must be the one recorded
-#   server/vendor_viewer.sh VERSION    another version: what npm says of its integrity is recorded
-# Nothing that builds or runs the program calls this: the files are part of the tree, and tests/tidy/vendored.py says
-# whether they are still what was fetched.
+# Fetches the viewer of /docs with npm, by its package name, and copies its files into server/page/vendor/.
+#   server/vendor_viewer.sh            the version in README.md there; its integrity must be the recorded one
+#   server/vendor_viewer.sh VERSION    another version; the integrity that npm reports is recorded
+# Neither the build nor the program calls this script: the files are part of the tree, and tests/tidy/vendored.py
+# checks that they are unchanged.
 set -euo pipefail
 
 package=swagger-ui-dist
@@ -12,7 +12,7 @@ files=(swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css LICE
 vendor=$(cd "$(dirname "$0")/page/vendor" && pwd)
 line="$package [0-9.]* (\`sha512-[A-Za-z0-9+/=]*\`)"
 
-# What README.md says: the version, or the integrity.
+# Prints the version, or the integrity, that README.md states.
 recorded() { sed -n "s|^.*$package \([0-9.]*\) (\`\(sha512-[A-Za-z0-9+/=]*\)\`).*$|\\$1|p" "$vendor/README.md"; }
 
 version=${1:-$(recorded 1)}

@@ -1,4 +1,4 @@
-// The small things that every file of the program may use: checks, clocks, text, JSON.
+// The base that every file of the program may use: checks, clocks, text, JSON, random bits.
 #ifndef OBSERVABILITY_BASE_BASE_H
 #define OBSERVABILITY_BASE_BASE_H
 

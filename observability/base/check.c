@@ -1,5 +1,5 @@
-// What happens when we were wrong: one line that names the place, then abort() for the core dump.
-// Called by every module on every thread; uses neither the log nor the heap, which may be what broke.
+// A failed check writes one line that names its place to standard error, then calls abort() for a core dump.
+// Any thread. This file uses neither the log nor the heap, because either may be broken when a check fails.
 #include "observability/base/check.h"
 
 #include <stdio.h>
@@ -28,7 +28,7 @@ static _Noreturn void out_of_memory(size_t size) {
     stop(text, snprintf(text, sizeof text, "out of memory: %zu bytes asked for\n", size));
 }
 
-// malloc(0) may answer NULL, which would look like a failure: always ask for something.
+// malloc(0) may return NULL, which would look like a failure.
 static size_t at_least_one(size_t size) {
     return size == 0 ? 1 : size;
 }

@@ -1,4 +1,4 @@
-// The two clocks, and the calendar of UTC. Called by every module on every thread; keeps no state.
+// Reads the two clocks and formats UTC timestamps. Any thread; there is no state.
 #include "observability/base/clock.h"
 
 #include "observability/base/check.h"
@@ -8,7 +8,7 @@
 #define MICROSECONDS_PER_SECOND INT64_C(1000000)
 #define SECONDS_PER_DAY INT64_C(86400)
 
-// What has four digits of year: 0000-01-01T00:00:00 .. 9999-12-31T23:59:59.999999.
+// The range with four digits of year: 0000-01-01T00:00:00 .. 9999-12-31T23:59:59.999999, in microseconds since 1970.
 #define TIMESTAMP_LEAST INT64_C(-62167219200000000)
 #define TIMESTAMP_GREATEST INT64_C(253402300799999999)
 
@@ -34,12 +34,12 @@ int64_t clock_realtime_us(void) {
     return (int64_t)now.tv_sec * MICROSECONDS_PER_SECOND + (int64_t)now.tv_nsec / (int64_t)NANOSECONDS_PER_MICROSECOND;
 }
 
-// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days
-// (https://howardhinnant.github.io/date_algorithms.html). Instead of gmtime_r, which takes libc's time zone lock.
-// Years count from March, so that the leap day is the last of a year; an era is 400 of them.
+// Algorithm: civil_from_days of Howard Hinnant, https://howardhinnant.github.io/date_algorithms.html. We do not use
+// gmtime_r, because it takes a lock of libc that all threads share. Years start in March here, so the leap day is the
+// last day of a year. An era is 400 years.
 static struct civil_date civil_from_days(int64_t days_since_1970) {
     const int64_t days_per_era = 146097;
-    // One era more than 0000-03-01 keeps the number positive for January and February of the year 0 too.
+    // Days are counted from 0000-03-01. One more era keeps the count positive in January and February of the year 0.
     uint64_t days = (uint64_t)(days_since_1970 + 719468 + days_per_era);
     unsigned era = (unsigned)(days / (uint64_t)days_per_era);
     unsigned day_of_era = (unsigned)(days % (uint64_t)days_per_era);
@@ -76,7 +76,8 @@ void clock_format_timestamp(int64_t realtime_us, char out[static CLOCK_TIMESTAMP
         realtime_us = TIMESTAMP_GREATEST;
     }
 
-    // Counted from the first timestamp nothing is negative, and C's division rounds as a calendar does.
+    // Times are counted from the first timestamp, so they are never negative. C's division would round a negative
+    // time up, to the wrong second.
     int64_t since_year_0 = realtime_us - TIMESTAMP_LEAST;
     unsigned microseconds = (unsigned)(since_year_0 % MICROSECONDS_PER_SECOND);
     int64_t seconds = since_year_0 / MICROSECONDS_PER_SECOND;

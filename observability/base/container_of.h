@@ -1,4 +1,5 @@
-// From a pointer to a member to the struct that embeds it: libuv hands back its own handle, a list its own link.
+// CONTAINER_OF() turns a pointer to a member into a pointer to the struct around it. We need it because libuv passes
+// its own handle to a callback, and a list its own link. Any thread.
 #ifndef OBSERVABILITY_BASE_CONTAINER_OF_H
 #define OBSERVABILITY_BASE_CONTAINER_OF_H
 

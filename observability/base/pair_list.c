@@ -1,4 +1,4 @@
-// Splits lists of pairs. Any thread.
+// Splits a list of key=value pairs and decodes each pair. Any thread.
 #include "observability/base/pair_list.h"
 
 #include "observability/base/percent.h"

@@ -1,6 +1,6 @@
-// "key=value,key=value" with percent escapes, as OTEL_RESOURCE_ATTRIBUTES and OTEL_EXPORTER_OTLP_HEADERS have it.
+// Reads "key=value,key=value" with percent escapes: OTEL_RESOURCE_ATTRIBUTES and OTEL_EXPORTER_OTLP_HEADERS.
 // https://opentelemetry.io/docs/specs/otel/resource/sdk/#specifying-resource-information-via-an-environment-variable
-// Pure function; any thread.
+// Any thread; there is no state.
 #ifndef OBSERVABILITY_BASE_PAIR_LIST_H
 #define OBSERVABILITY_BASE_PAIR_LIST_H
 
@@ -9,8 +9,9 @@
 
 #include <stdbool.h>
 
-// Takes the first pair off a list that is not empty: key and value without the blanks around them, decoded. They replace
-// what the two texts held. False: it is no pair, a key is empty, an escape is broken, or the text is not UTF-8.
+// Removes the first pair from `list`, which must not be empty. `key` and `value` are replaced by its two parts, without
+// the blanks around them and decoded. Returns false if there is no "=", the key is empty, an escape is broken, or a
+// part is not UTF-8; the pair is then removed as well.
 MUST_CHECK bool pair_list_take(struct slice *list, struct text *key, struct text *value);
 
 #endif

@@ -1,4 +1,4 @@
-// Percent escapes. Any thread.
+// Decodes percent escapes. Any thread.
 #include "observability/base/percent.h"
 
 static int hex_digit(char c) {

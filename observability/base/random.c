@@ -1,4 +1,4 @@
-// Random bits from libc. Any thread.
+// Takes random bits from libc. Any thread.
 #include "observability/base/random.h"
 
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-// Random bits for ids and for the jitter of pauses. Any thread.
+// Random bits for ids, for the jitter of retry pauses and for shuffles. Any thread.
 #ifndef OBSERVABILITY_BASE_RANDOM_H
 #define OBSERVABILITY_BASE_RANDOM_H
 
 #include <stdint.h>
 
-// arc4random(3) of glibc 2.36 and later: the kernel's generator, never exhausted, no seed to keep.
+// Calls arc4random_buf(3), which glibc has since 2.36. It reads the kernel's generator, so there is no seed to keep.
 uint64_t random_bits(void);
 
 #endif

@@ -1,12 +1,12 @@
-// A text that grows, numbers and JSON strings in it, and slices of other texts.
-// Called by every module on every thread; a text belongs to one thread at a time.
+// Growable texts, numbers and JSON strings appended to them, and slices of other texts.
+// Any thread; a text belongs to one thread at a time.
 #include "observability/base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define TEXT_FIRST_CAPACITY 256
-#define DECIMAL_DIGITS_MAX 20 // of UINT64_MAX
+#define DECIMAL_DIGITS_MAX 20 // UINT64_MAX has so many digits
 
 struct slice slice_of(const char *terminated) {
     return (struct slice){terminated, strlen(terminated)};
@@ -44,7 +44,7 @@ bool slice_ends_with(struct slice text, struct slice suffix) {
            slice_equals((struct slice){text.data + (text.length - suffix.length), suffix.length}, suffix);
 }
 
-// Doubles, so that n appended bytes are copied at most about n times in all.
+// The capacity doubles, so that appending n bytes one by one copies about n bytes in all.
 void text_reserve(struct text *text, size_t room) {
     CHECK(text->length <= SIZE_MAX / 4 && room <= SIZE_MAX / 4);
     size_t needed = text->length + room;
@@ -76,7 +76,7 @@ void text_append_format_list(struct text *text, const char *format, va_list argu
     size_t room = text->capacity - text->length;
     int written = vsnprintf(text->data + text->length, room, format, arguments);
     CHECK(written >= 0);
-    if ((size_t)written >= room) { // it was cut: once more, with room for it and its NUL
+    if ((size_t)written >= room) { // the result was cut: print it again with room for it and its NUL
         text_reserve(text, (size_t)written + 1);
         CHECK(vsnprintf(text->data + text->length, (size_t)written + 1, format, again) == written);
     }
@@ -99,7 +99,7 @@ void text_append_signed(struct text *text, int64_t value) {
     uint64_t magnitude = (uint64_t)value;
     if (value < 0) {
         text_append(text, "-", 1);
-        magnitude = -magnitude; // in unsigned arithmetic, where INT64_MIN has its opposite
+        magnitude = -magnitude; // unsigned arithmetic can negate INT64_MIN as well
     }
     text_append_unsigned(text, magnitude);
 }
@@ -123,7 +123,7 @@ static size_t utf8_length_by_lead(unsigned char lead) {
     if (lead < 0x80) {
         return 1;
     }
-    if (lead < 0xC2) { // a continuation byte, or an overlong form
+    if (lead < 0xC2) { // 80 .. BF are continuation bytes; C0 and C1 start overlong forms
         return 0;
     }
     if (lead < 0xE0) {
@@ -200,7 +200,7 @@ static void append_json_escape(struct text *text, char letter) {
     }
 }
 
-// One character that is not plain ASCII; answers how many bytes it read.
+// Appends one character that needs an escape or is not ASCII. Returns how many bytes of `rest` it read.
 static size_t append_json_character(struct text *text, struct slice rest) {
     size_t length = utf8_character_length(rest);
     if (length > 1) {

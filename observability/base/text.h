@@ -1,5 +1,5 @@
-// A text that grows: what answers, log lines, metrics pages and JSON are written into.
-// Owned by whoever holds the struct; no locking; any thread.
+// Growable text: answers, log lines, metrics pages and JSON are written into it.
+// The owner of the struct frees it with text_free(). There are no locks: one thread at a time uses a text.
 #ifndef OBSERVABILITY_BASE_TEXT_H
 #define OBSERVABILITY_BASE_TEXT_H
 
@@ -16,14 +16,14 @@ struct text {
     size_t capacity; // bytes allocated
 };
 
-// A piece of somebody else's text; valid as long as its owner says.
+// A part of a text that somebody else owns. It is valid until the owner changes or frees that text.
 struct slice {
     const char *data;
     size_t length;
 };
 
 // clang-format off
-#define SLICE_INITIALIZER(literal) {(literal), sizeof(literal) - 1} // of a static
+#define SLICE_INITIALIZER(literal) {(literal), sizeof(literal) - 1} // initializes a static slice
 // clang-format on
 #define SLICE_LITERAL(literal) ((struct slice)SLICE_INITIALIZER(literal))
 
@@ -38,10 +38,10 @@ MUST_CHECK bool slice_equals_ignoring_case(struct slice a, struct slice b); // A
 MUST_CHECK bool slice_starts_with(struct slice text, struct slice prefix);
 MUST_CHECK bool slice_ends_with(struct slice text, struct slice suffix);
 
-// Makes room for `room` bytes more; never needed before an append, which does it itself.
+// Makes room for `room` more bytes. The append functions below do this themselves.
 void text_reserve(struct text *text, size_t room);
 
-// Inline: an answer is a dozen of these, and of a literal the compiler knows the length.
+// Inline, because an answer needs a dozen appends and the compiler then knows the length of a literal.
 static inline void text_append(struct text *text, const char *data, size_t length) {
     if (length == 0) {
         return;
@@ -65,19 +65,21 @@ void text_append_format(struct text *text, const char *format, ...) PRINTF_LIKE(
 void text_append_format_list(struct text *text, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
 void text_append_unsigned(struct text *text, uint64_t value);
 void text_append_signed(struct text *text, int64_t value);
-MUST_CHECK const char *text_terminated(struct text *text); // adds a NUL behind the text, not counted
-void text_clear(struct text *text);                        // forgets the content, keeps the memory
-void text_free(struct text *text);                         // gives the memory back; the text is empty again
+// Writes a NUL behind the text, which does not count in its length. Valid until the text changes.
+MUST_CHECK const char *text_terminated(struct text *text);
+void text_clear(struct text *text); // empties the text and keeps its memory
+void text_free(struct text *text);  // empties the text and frees its memory; the text can be used again
 
-// Bytes of the UTF-8 character at the start of `text` (RFC 3629): 1..4, or 0 when it is empty or not valid UTF-8.
+// Returns the length in bytes of the UTF-8 character at the start of `text` (RFC 3629): 1 .. 4, or 0 if `text` is empty
+// or does not start with a valid character.
 MUST_CHECK size_t utf8_character_length(struct slice text);
 MUST_CHECK bool slice_is_utf8(struct slice text);
 
-// JSON: a string with its quotes, escaped (RFC 8259 section 7). UTF-8 passes through; a byte that is no part of
-// valid UTF-8 becomes U+FFFD, so that what a client sent can be quoted back to it and stays JSON.
+// Appends a JSON string with its quotes, escaped (RFC 8259 section 7). A byte that is not part of valid UTF-8 becomes
+// U+FFFD, so an error text can quote any bytes of a client and the answer is still JSON.
 void text_append_json_string(struct text *text, struct slice value);
 
-// Whether every encoding that a database may have can write the text.
+// True if the text is ASCII. Every encoding of a PostgreSQL database can represent such a text.
 MUST_CHECK bool string_is_ascii(const char *text);
 
 #endif

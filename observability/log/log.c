@@ -1,5 +1,5 @@
-// The log: composes a line on the stack and writes it with one write(2). Called on every thread.
-// A line is at most PIPE_BUF bytes, so a pipe (a container's standard error) takes it whole too.
+// The log: composes a line on the stack and writes it with one write(2). Any thread.
+// A line has at most PIPE_BUF bytes, so a pipe (standard error of a container) does not mix it with other lines.
 #include "observability/log/log.h"
 
 #include "observability/base/base.h"
@@ -15,11 +15,11 @@
 #define SERVICE "bank-api"
 #define MESSAGE_MAX 1024
 #define UTF8_CHARACTER_MAX 4
-#define ESCAPED_CHARACTER_MAX 6  // \u001b
-#define ESCAPED_MESSAGE_MAX 3072 // more, and the message is cut earlier
+#define ESCAPED_CHARACTER_MAX 6  // such as \u001b
+#define ESCAPED_MESSAGE_MAX 3072 // a message that is longer after escaping is cut
 #define TRANSFER_ID_MAX 64
 #define LINE_MAX_SIZE 4096
-#define OTHER_PARTS_MAX 256 // timestamp, names of the fields, trace and span id
+#define OTHER_PARTS_MAX 256 // timestamp, field names, trace id and span id
 
 static_assert(LINE_MAX_SIZE <= PIPE_BUF, "a longer line may be torn by a pipe");
 static_assert(ESCAPED_MESSAGE_MAX + ESCAPED_CHARACTER_MAX * TRANSFER_ID_MAX + OTHER_PARTS_MAX <= LINE_MAX_SIZE,
@@ -51,8 +51,8 @@ static struct slice slice_from(struct slice text, size_t offset) {
     return (struct slice){text.data + offset, text.length - offset};
 }
 
-// The control characters of ASCII, and those of Latin-1 (C2 80 .. C2 9F in UTF-8), which terminals obey as well.
-// Their code point is their last byte.
+// The control characters of ASCII and of Latin-1 (C2 80 .. C2 9F in UTF-8). Terminals obey both. The last byte of such
+// a character is its code point.
 static bool is_control(struct slice character) {
     unsigned char last = (unsigned char)character.data[character.length - 1];
     if (character.length == 1) {
@@ -90,7 +90,7 @@ static void append_escaped(struct text *line, struct slice value) {
     }
 }
 
-// As much of a text, in whole characters, as stays within both limits.
+// Returns the longest start of `text` that has whole characters only and stays within both limits.
 static struct slice cut(struct slice text, size_t bytes_max, size_t escaped_max) {
     size_t end = 0;
     size_t escaped = 0;
@@ -165,7 +165,7 @@ static void compose_text(struct text *line, enum log_level level, const struct l
     text_append_string(line, "\n");
 }
 
-// There is nobody to tell that the log cannot be written: the rest of the line is given up.
+// If standard error cannot be written, the rest of the line is dropped: there is no other place to report it.
 static void write_line(struct slice line) {
     while (line.length > 0) {
         ssize_t written = write(STDERR_FILENO, line.data, line.length);
@@ -185,7 +185,8 @@ void log_write(enum log_level level, const struct log_context *context, const ch
     }
     int saved_errno = errno;
 
-    // Behind the limit, the rest of a character that crosses it, a byte that tells it was crossed, and the NUL.
+    // Room for the limit, for one character that crosses it, and for the NUL. A message that is longer than the limit
+    // is therefore longer than MESSAGE_MAX here as well, and cut() below finds it.
     char formatted[MESSAGE_MAX + UTF8_CHARACTER_MAX + 1];
     va_list arguments;
     va_start(arguments, format);

@@ -1,5 +1,5 @@
-// The log: one line an event, written with one write(2) to standard error.
-// Any thread; lines of different threads never mix. Configured once, before threads start.
+// The log: one line for each event, written with one write(2) to standard error.
+// Any thread; lines of different threads never mix. log_configure() is called once, before other threads start.
 #ifndef OBSERVABILITY_LOG_LOG_H
 #define OBSERVABILITY_LOG_LOG_H
 
@@ -15,17 +15,18 @@ enum log_format {
     LOG_FORMAT_JSON, // {"timestamp","level","service","transfer_id","trace_id","span_id","message"}
 };
 
-// What a line is about. Either pointer may be NULL, and so may the whole context.
+// The transfer and the span that a line belongs to. Either pointer may be NULL, and so may the whole context.
 struct log_context {
     const char *transfer_id;
     const struct trace_context *trace;
 };
 
+// Lines below the level `least` are not written.
 void log_configure(enum log_level least, enum log_format format);
 MUST_CHECK bool log_enabled(enum log_level level);
 
-// A message is one line of valid UTF-8: control characters are written escaped, other bytes as U+FFFD. Longer than
-// 1 KiB: cut, with "..." behind it. errno is left as it was.
+// Writes one line of valid UTF-8: control characters are escaped, and bytes that are not UTF-8 become U+FFFD. A message
+// longer than 1 KiB is cut and ends with "...". errno stays unchanged.
 void log_write(enum log_level level, const struct log_context *context, const char *format, ...) PRINTF_LIKE(3, 4);
 
 #endif

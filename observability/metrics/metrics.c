@@ -1,5 +1,5 @@
-// Counters, gauges and histograms: families, their series, and what is recorded in them.
-// Called by whoever publishes a measurement, on the loop thread only: one writer, no locks.
+// Counters, gauges and histograms: metric families, their series, and the values recorded in them.
+// Loop thread only, so there are no locks. metrics_render.c writes the values out.
 #include "observability/metrics/metrics.h"
 
 #include "observability/base/base.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static_assert((METRIC_SLOTS & (METRIC_SLOTS - 1)) == 0, "a hash is masked to find its slot");
+static_assert((METRIC_SLOTS & (METRIC_SLOTS - 1)) == 0, "the slot of a hash is found with a mask");
 
 const double metrics_latency_bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                          0.1,    0.25,    0.5,    1.0,   2.5,    5.0,   10.0, 30.0};
@@ -53,7 +53,7 @@ void metrics_free(struct metrics *metrics) {
     free(metrics);
 }
 
-// A letter or an underscore, then digits too.
+// A name starts with a letter or an underscore; digits may follow.
 static bool is_name(struct slice name) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
     static const char digits[] = "0123456789";
@@ -76,7 +76,7 @@ static void check_bounds(const struct metric_definition *definition) {
     }
 }
 
-// A definition is our own source: a bad one is a bug, found at the first start.
+// Definitions are constants of this program, so a bad one is a bug. It is found at the first start.
 static void check_definition(const struct metrics *metrics, const struct metric_definition *definition) {
     CHECK(is_name(slice_of(definition->name)));
     CHECK(slice_ends_with(slice_of(definition->name), SLICE_LITERAL("_total")) == (definition->kind == METRIC_COUNTER));
@@ -108,7 +108,8 @@ struct metric_family *metrics_add_family(struct metrics *metrics, const struct m
     return family;
 }
 
-// FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/), each value with its NUL: ("ab","c") is not ("a","bc").
+// Algorithm: FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/). Each value is hashed with its NUL, so that
+// ("ab","c") and ("a","bc") differ.
 static uint64_t hash_values(const char *const values[], size_t count) {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < count; i++) {
@@ -136,7 +137,7 @@ static char *copy_values(const char *const values[], size_t count) {
     for (size_t i = 0; i < count; i++) {
         text_append(&copy, values[i], strlen(values[i]) + 1);
     }
-    return copy.data; // NULL when there are none; free() takes both
+    return copy.data; // NULL if there are no values; free() accepts NULL
 }
 
 static void append_label_value(struct text *out, const char *value) {
@@ -151,7 +152,7 @@ static void append_label_value(struct text *out, const char *value) {
     }
 }
 
-// Escaped and joined once, when the series is made: a scrape only copies them.
+// The labels are escaped and joined once, when the series is made. A scrape only copies them.
 static void compose_labels(struct metric *metric, const char *const values[]) {
     const struct metric_family *family = metric->family;
     for (size_t i = 0; i < family->label_count; i++) {
@@ -210,7 +211,7 @@ void metric_set(struct metric *metric, double value) {
     metric->value = value;
 }
 
-// The first bucket whose bound holds the value; the one behind the last bound is +Inf.
+// Returns the index of the first bucket whose upper bound is not below `seconds`, or of the +Inf bucket behind them.
 static size_t bucket_of(const struct metric_definition *definition, double seconds) {
     CHECK(definition->kind == METRIC_HISTOGRAM);
     size_t bucket = 0;
@@ -228,7 +229,7 @@ void metric_observe(struct metric *metric, double seconds) {
 
 static void set_exemplar(struct metric *metric, size_t place, double value, const char *trace_id) {
     if (metric->exemplars == NULL) {
-        size_t places = metric->family->definition.bound_count + 1; // a counter has no bounds
+        size_t places = metric->family->definition.bound_count + 1; // 1 for a counter, which has no bounds
         metric->exemplars = memory_allocate_zeroed(places * sizeof *metric->exemplars);
     }
     struct exemplar *exemplar = &metric->exemplars[place];
@@ -238,7 +239,7 @@ static void set_exemplar(struct metric *metric, size_t place, double value, cons
 }
 
 void metric_add_in_trace(struct metric *metric, double amount, const char *trace_id) {
-    CHECK(metric->family->definition.kind == METRIC_COUNTER); // OpenMetrics has none for a gauge
+    CHECK(metric->family->definition.kind == METRIC_COUNTER); // OpenMetrics has no exemplars for gauges
     metric_add(metric, amount);
     set_exemplar(metric, 0, amount, trace_id);
 }

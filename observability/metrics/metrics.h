@@ -1,7 +1,7 @@
-// Counters, gauges and histograms, and the two texts Prometheus reads them as.
+// Counters, gauges and histograms, and the two text formats in which Prometheus reads them.
 //
-// One writer and no locks: everything here is called on the loop thread only (workers write their
-// measurements into their job, and the loop publishes them). Families live until metrics_free().
+// Loop thread only, so there are no locks: a worker writes its measurements into its job, and the loop thread records
+// them here. Families live until metrics_free().
 // Text format: https://prometheus.io/docs/instrumenting/exposition_formats/ (0.0.4) and OpenMetrics 1.0.
 #ifndef OBSERVABILITY_METRICS_METRICS_H
 #define OBSERVABILITY_METRICS_METRICS_H
@@ -16,47 +16,50 @@
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 enum metrics_format { METRICS_FORMAT_PROMETHEUS, METRICS_FORMAT_OPENMETRICS };
 
-struct metrics;       // all families, in the order they were added
-struct metric_family; // one name, help, kind and set of label names
-struct metric;        // one time series of a family
+struct metrics;       // the registry: all families, in the order they were added
+struct metric_family; // one name with its help text, its kind and its label names
+struct metric;        // one time series of a family: one value for each label
 
-// How a family is declared; the strings and the bounds must outlive the registry (literals do).
+// The declaration of a family. The strings and the bounds are not copied; they must live as long as the registry.
 struct metric_definition {
     enum metric_kind kind;
-    const char *name; // in full, as it is in the Prometheus text: a counter's ends in _total
+    const char *name; // the full name; that of a counter ends in _total
     const char *help;
-    const char *labels[METRIC_LABELS_MAX]; // NULL behind the last
+    const char *labels[METRIC_LABELS_MAX]; // label names; NULL behind the last, if there are fewer than the maximum
     const double *bounds;                  // histogram: upper bounds in seconds, ascending, without +Inf
     size_t bound_count;
 };
 
-// Bounds in seconds for the usual latencies, 100 us .. 30 s.
+// Histogram bounds in seconds for latencies, 100 us .. 30 s.
 extern const double metrics_latency_bounds[];
 extern const size_t metrics_latency_bound_count;
 
 MUST_CHECK struct metrics *metrics_new(void);
 void metrics_free(struct metrics *metrics);
 
+// Adds a family; `metrics` owns it. A bad definition ends the process, as does a name that was added before.
 struct metric_family *metrics_add_family(struct metrics *metrics, const struct metric_definition *definition);
 
-// The series of these label values (as many as the family has labels; valid UTF-8; copied), made at first use. The
-// pointer stays valid until metrics_free() or metric_family_clear(), so callers on a hot path keep it. A family shows
-// nothing while it has no series: ask for a series at start when it should read 0 from the first scrape on.
+// Returns the series with these label values, and makes it if it does not exist. There must be one value for each
+// label of the family, valid UTF-8; they are copied. The pointer is valid until metrics_free() or
+// metric_family_clear(), so a caller on a hot path keeps it. A family without series does not appear in the text: a
+// caller that wants to show 0 from the first scrape on makes the series at start.
 struct metric *metric_with(struct metric_family *family, const char *const values[]);
 struct metric *metric_without_labels(struct metric_family *family);
 
-// Forgets all series of a family whose members come and go (account_balance).
+// Frees all series of a family. account_balance needs this, because accounts can disappear.
 void metric_family_clear(struct metric_family *family);
 
-void metric_add(struct metric *metric, double amount);      // counter (amount >= 0) or gauge
-void metric_set(struct metric *metric, double value);       // gauge, or a counter read from elsewhere
-void metric_observe(struct metric *metric, double seconds); // histogram
+void metric_add(struct metric *metric, double amount);      // for a counter (amount >= 0) or a gauge
+void metric_set(struct metric *metric, double value);       // for a gauge, or a counter that is kept elsewhere
+void metric_observe(struct metric *metric, double seconds); // for a histogram
 
-// The same, with the trace this happened in as the exemplar of the counter, or of the bucket that counted it: the last
-// one stands, and only OpenMetrics shows it. `trace_id` is 32 hexadecimal digits, copied.
+// The same two, with a trace as the exemplar of the counter, or of the bucket of the histogram. A newer exemplar
+// replaces an older one, and only the OpenMetrics format shows it. `trace_id` is 32 hexadecimal digits; it is copied.
 void metric_add_in_trace(struct metric *metric, double amount, const char *trace_id);
 void metric_observe_in_trace(struct metric *metric, double seconds, const char *trace_id);
 
+// Appends all families that have series to `out`.
 void metrics_render(const struct metrics *metrics, enum metrics_format format, struct text *out);
 MUST_CHECK const char *metrics_content_type(enum metrics_format format);
 

@@ -1,4 +1,4 @@
-// What metrics.c records and metrics_render.c writes out. Private to the two; loop thread only.
+// The registry that metrics.c fills and metrics_render.c writes out. Private to these two files; loop thread only.
 #ifndef OBSERVABILITY_METRICS_METRICS_REGISTRY_H
 #define OBSERVABILITY_METRICS_METRICS_REGISTRY_H
 
@@ -7,29 +7,32 @@
 
 #include <stdint.h>
 
-#define METRIC_SLOTS 64 // of a family's hash table; a power of two, several times the series families have
+#define METRIC_SLOTS 64 // size of the hash table of a family: a power of two, well above its usual number of series
 
 struct exemplar {
-    char trace_id[TRACE_ID_HEX]; // "": none yet
+    char trace_id[TRACE_ID_HEX]; // "" while there is no exemplar
     double value;
     double timestamp_s; // since 1970
 };
 
 struct metric {
-    struct metric *next; // in the order they were made
+    struct metric *next; // the next series of the family, in the order they were made
     struct metric *next_in_slot;
     struct metric_family *family;
-    uint64_t hash;              // of the values
-    char *values;               // of the labels, each with its NUL, one behind the other
-    struct text labels;         // as they are written: status="success",strategy="safe"
-    double value;               // counter, gauge: the value; histogram: the sum
-    uint64_t observations;      // histogram
-    uint64_t *buckets;          // histogram: one a bound and the last for +Inf, each counting its own observations only
-    struct exemplar *exemplars; // one a bucket, or one for a counter; NULL until the first
+    uint64_t hash;      // hash of the label values
+    char *values;       // the label values one behind the other, each with its NUL
+    struct text labels; // the labels as they are written: status="success",strategy="safe"
+    double value;       // the value of a counter or gauge, the sum of a histogram
+    // Histograms only. There is one bucket for each bound and a last one for +Inf. A bucket does not include the
+    // buckets below it; metrics_render.c adds them up.
+    uint64_t observations;
+    uint64_t *buckets;
+    // One exemplar for each bucket, or one for a counter. NULL until the first exemplar is set.
+    struct exemplar *exemplars;
 };
 
 struct metric_family {
-    struct metric_family *next; // in the order they were added
+    struct metric_family *next; // the next family, in the order they were added
     struct metric_definition definition;
     size_t label_count;
     struct metric *first;

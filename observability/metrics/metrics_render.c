@@ -1,5 +1,8 @@
-// The two texts Prometheus reads metrics as: its own 0.0.4 and OpenMetrics 1.0.
-// Called at a scrape, on the loop thread. No number passes through the locale.
+// Writes the metrics in the two text formats that Prometheus reads: its own 0.0.4 and OpenMetrics 1.0.
+// Runs on the loop thread at a scrape. Numbers do not depend on the locale.
+//
+// metrics_render() writes the families in order; append_family() the HELP and TYPE lines; append_series() one sample
+// line, or a histogram. The upper half of the file writes numbers.
 //   https://prometheus.io/docs/instrumenting/exposition_formats/
 //   https://prometheus.io/docs/specs/om/open_metrics_spec/
 #include "observability/metrics/metrics_registry.h"
@@ -11,21 +14,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INTEGER_MAX 9007199254740992.0 // 2^53: up to here a double names every integer
-#define DIGITS_MAX 17                  // significant decimal digits that name any double (DBL_DECIMAL_DIG)
-#define EXPONENT_LEAST (-4)            // beyond these, 1e-05 and 1e+17 are shorter than zeros
+#define INTEGER_MAX 9007199254740992.0 // 2^53: a double represents every integer up to here
+#define DIGITS_MAX 17                  // so many significant decimal digits identify any double (DBL_DECIMAL_DIG)
+#define EXPONENT_LEAST (-4)            // outside of this range 1e-05 is written instead of many zeros
 #define EXPONENT_GREATEST 16
 
 static_assert(DIGITS_MAX == DBL_DECIMAL_DIG, "a double is IEEE 754 binary64");
 
-// digits[0].digits[1]digits[2]... * 10^exponent
+// The number digits[0].digits[1]digits[2]... * 10^exponent.
 struct decimal {
     char digits[DIGITS_MAX];
     size_t count;
     int exponent;
 };
 
-// Reads what "%.*e" wrote. The decimal point, whatever the locale takes for it, is skipped.
+// Reads the output of "%.*e". It skips the decimal point, because the locale chooses that character.
 static void decimal_read(struct decimal *decimal, const char *scientific) {
     decimal->count = 0;
     for (; *scientific != 'e'; scientific++) {
@@ -39,8 +42,9 @@ static void decimal_read(struct decimal *decimal, const char *scientific) {
     }
 }
 
-// The fewest digits that read back as the same double. Any decimal of DBL_DIG digits survives the way through a
-// double, so 15 digits without their trailing zeros are the shortest if they do; numbers below DBL_MIN have fewer.
+// Returns the fewest digits that read back as the same double. A decimal of up to DBL_DIG (15) digits stays the same
+// when it is stored in a double. So if 15 digits read back as the same double, they are the shortest once their
+// trailing zeros are removed. This does not hold below DBL_MIN, where the search starts at one digit.
 static struct decimal decimal_shortest(double value) {
     struct decimal decimal;
     char scientific[64];
@@ -115,8 +119,8 @@ static void append_number(struct text *out, double value) {
     }
 }
 
-// A bound is part of a series' identity, so both formats write it the same way, and the way OpenMetrics wants
-// ("Canonical Numbers"): 1.0, not 1. What a server negotiated then does not split the series in two.
+// A bound is a part of the name of a series. Both formats write it as OpenMetrics demands ("Canonical Numbers": 1.0,
+// not 1). Otherwise the same bucket would be two series, one for each format that a Prometheus server negotiates.
 static void append_bound(struct text *out, double bound) {
     append_number(out, bound);
     if (is_integer(bound)) {
@@ -135,7 +139,7 @@ static void append_sample_name(struct text *out, const struct metric *metric, co
     text_append_string(out, " ");
 }
 
-// " # {trace_id="..."} value timestamp", in OpenMetrics only.
+// Appends " # {trace_id="..."} value timestamp" in the OpenMetrics format; the other format has no exemplars.
 static void append_exemplar(struct text *out, const struct metric *metric, size_t place, enum metrics_format format) {
     if (format != METRICS_FORMAT_OPENMETRICS || metric->exemplars == NULL ||
         metric->exemplars[place].trace_id[0] == '\0') {
@@ -194,8 +198,9 @@ static void append_series(struct text *out, const struct metric *metric, enum me
     text_append_string(out, "\n");
 }
 
-// promtool refuses a gauge whose name ends in _count, which is how it knows a histogram's; of an untyped family it
-// says nothing. barrier_waiting_count is a name we keep, so here it goes untyped; OpenMetrics calls it a gauge.
+// promtool refuses a gauge whose name ends in _count, because it takes the name for a part of a histogram. It accepts
+// an untyped family. The name barrier_waiting_count is a promise to our users, so the Prometheus format writes it as
+// untyped and OpenMetrics as a gauge.
 static const char *kind_name(const struct metric_definition *definition, enum metrics_format format) {
     switch (definition->kind) {
     case METRIC_COUNTER: return "counter";
@@ -210,7 +215,7 @@ static const char *kind_name(const struct metric_definition *definition, enum me
     UNREACHABLE("a metric kind");
 }
 
-// In OpenMetrics a counter's family is named without the _total of its sample.
+// In OpenMetrics the family of a counter has the name of its sample without _total.
 static struct slice family_name(const struct metric_definition *definition, enum metrics_format format) {
     struct slice name = slice_of(definition->name);
     if (format == METRICS_FORMAT_OPENMETRICS && definition->kind == METRIC_COUNTER) {
@@ -219,7 +224,7 @@ static struct slice family_name(const struct metric_definition *definition, enum
     return name;
 }
 
-// OpenMetrics escapes the quote in a help text too.
+// OpenMetrics escapes quotes in a help text as well.
 static void append_help(struct text *out, const char *help, enum metrics_format format) {
     for (; *help != '\0'; help++) {
         if (*help == '\n') {

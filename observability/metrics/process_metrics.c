@@ -1,5 +1,5 @@
 // The standard process_* metrics (https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics).
-// Sampled on a worker thread, because /proc may be slow; published on the loop thread.
+// A worker thread takes the sample, because /proc may be slow. The loop thread publishes it.
 #include "observability/metrics/process_metrics.h"
 #include "observability/metrics/metrics.h"
 
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STAT_LINE_SIZE 1024 // the name of the process is at most 64 bytes, 50 numbers follow
+#define STAT_LINE_SIZE 1024 // a line has a process name of at most 64 bytes and 50 numbers
 
 enum process_family {
     CPU_SECONDS,
@@ -55,7 +55,7 @@ static double cpu_seconds(void) {
     return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
-// Seconds since 1970 when the machine started; 0 when /proc does not say.
+// Returns the start of the machine in seconds since 1970, or 0 if /proc/stat cannot be read.
 static double boot_time_seconds(void) {
     FILE *file = fopen("/proc/stat", "re");
     if (file == NULL) {
@@ -72,8 +72,8 @@ static double boot_time_seconds(void) {
     return (double)boot_time;
 }
 
-// proc(5), /proc/pid/stat: behind the name in parentheses, which may itself hold any character, come field 3 (state)
-// and numbers; 20 threads, 22 start in ticks since boot, 23 virtual bytes, 24 resident pages.
+// Format: proc(5), /proc/pid/stat. Field 2 is the name in parentheses, which may contain any character, so we look for
+// the last ")". We read field 20 (threads), 22 (start in ticks since boot), 23 (virtual bytes), 24 (resident pages).
 static void read_stat(struct process_sample *out) {
     FILE *file = fopen("/proc/self/stat", "re");
     if (file == NULL) {
@@ -108,7 +108,7 @@ static uint64_t count_open_descriptors(void) {
         count += entry->d_name[0] != '.';
     }
     closedir(directory);
-    return count - 1; // the one that was reading
+    return count - 1; // without the descriptor of `directory`
 }
 
 static uint64_t descriptor_limit(void) {

@@ -1,4 +1,4 @@
-// The standard process_* metrics, read from /proc.
+// The standard process_* metrics of Prometheus, read from /proc. A value that cannot be read is 0.
 #ifndef OBSERVABILITY_METRICS_PROCESS_METRICS_H
 #define OBSERVABILITY_METRICS_PROCESS_METRICS_H
 
@@ -18,12 +18,12 @@ struct process_sample {
     uint64_t threads;
 };
 
-struct process_metrics; // its families
+struct process_metrics; // handles of the families
 
-// Reads /proc; may take a millisecond with many descriptors open: on a worker thread.
+// Worker thread: reading /proc may take a millisecond when many descriptors are open.
 void process_sample_take(struct process_sample *out);
 
-// On the loop thread. The handles belong to `metrics`; process_metrics_free frees only the wrapper.
+// Loop thread. `metrics` owns the families; process_metrics_free() frees only the handles.
 MUST_CHECK struct process_metrics *process_metrics_add(struct metrics *metrics);
 void process_metrics_set(struct process_metrics *process_metrics, const struct process_sample *sample);
 void process_metrics_free(struct process_metrics *process_metrics);

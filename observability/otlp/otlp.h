@@ -1,4 +1,4 @@
-// OTLP: spans as JSON, and the thread that posts them to a collector.
+// OTLP, the protocol of OpenTelemetry: spans as JSON, and the thread that sends them to a collector.
 #ifndef OBSERVABILITY_OTLP_OTLP_H
 #define OBSERVABILITY_OTLP_OTLP_H
 

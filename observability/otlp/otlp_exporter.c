@@ -1,4 +1,8 @@
-// The queue before the exporter's thread, and the thread's loop. otlp_post.c does the sending.
+// The queue of the exporter and the loop of its thread. otlp_post.c sends the envelopes.
+//
+// Loop thread: otlp_exporter_offer() appends a trace to the queue, or drops it.
+// Exporter thread: exporter_run() takes a batch with take_batch(), writes one envelope and calls send_envelope(), which
+// sends it and repeats it. Both threads count dropped spans with lose().
 #include "observability/otlp/otlp_exporter.h"
 
 #include "observability/base/base.h"
@@ -15,27 +19,29 @@
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 16000
 #define LOSS_LOG_INTERVAL_NS (10 * NANOSECONDS_PER_SECOND)
-#define EXPORTER_NICENESS 10 // a transfer that wants the processor gets it first
+#define EXPORTER_NICENESS 10 // lower priority, so that transfers get the processor first
 
 enum loss { LOSS_QUEUE_FULL, LOSS_NOT_DELIVERED, LOSS_REJECTED, LOSS_COUNT };
 
 struct loss_log {
-    uint64_t spans;     // dropped since the last line
-    uint64_t logged_ns; // monotonic; 0: never
+    uint64_t spans;     // spans dropped since the last line in the log
+    uint64_t logged_ns; // monotonic time of that line; 0 if there was none
 };
 
 struct otlp_exporter {
     struct otlp_exporter_options options;
     struct text resource;
-    struct otlp_post *post; // exporter's thread
-    uint64_t not_before_ns; // monotonic: no request before this moment, by the collector's wish; exporter's thread
+    struct otlp_post *post; // exporter thread
+    // Exporter thread: no request before this monotonic time, because the collector sent Retry-After.
+    uint64_t not_before_ns;
     pthread_t thread;
-    unsigned wake_at;      // queued spans: a full batch, or half of a queue that is not much larger
-    pthread_mutex_t mutex; // guards the queue, `losses` and `stopping`
-    pthread_cond_t moved;
+    // The exporter thread wakes up at so many queued spans: a full batch, or half of the queue if that is less.
+    unsigned wake_at;
+    pthread_mutex_t mutex; // guards the queue (first, last, queued), `losses` and `stopping`
+    pthread_cond_t moved;  // signalled when `queued` reaches `wake_at`, and at the stop
     struct trace_item *first;
     struct trace_item *last;
-    unsigned queued; // spans
+    unsigned queued; // in spans
     bool stopping;
     struct loss_log losses[LOSS_COUNT];
     _Atomic uint64_t exported;
@@ -52,8 +58,9 @@ static const char *general_reason(enum loss loss) {
     return "the collector did not take them";
 }
 
-// Logs the spans that were dropped since the last line about this loss, at most once in LOSS_LOG_INTERVAL_NS: a
-// collector that is away must not flood the log. `always`: now. `reason` NULL: the general one.
+// Logs how many spans were dropped since the last line about this kind of loss. There is at most one line in
+// LOSS_LOG_INTERVAL_NS, because a collector that does not answer must not flood the log; `always` ignores this limit.
+// If `reason` is NULL, general_reason() is used.
 static void report_loss(struct otlp_exporter *exporter, enum loss loss, const char *reason, bool always) {
     uint64_t now_ns = clock_monotonic_ns();
     pthread_mutex_lock(&exporter->mutex);
@@ -113,7 +120,8 @@ static struct timespec timespec_of(uint64_t ns) {
     return (struct timespec){(time_t)(ns / NANOSECONDS_PER_SECOND), (long)(ns % NANOSECONDS_PER_SECOND)};
 }
 
-// Waits for enough spans, the schedule, or the stop. Gives the batch, or NULL when all is done.
+// Waits until `wake_at` spans are queued, schedule_delay_ms have passed, or the exporter stops. Returns a list of items
+// with `*spans` spans in all, or NULL if the queue is empty.
 static struct trace_item *take_batch(struct otlp_exporter *exporter, unsigned *spans) {
     struct timespec due =
         timespec_of(clock_monotonic_ns() + exporter->options.schedule_delay_ms * NANOSECONDS_PER_MILLISECOND);
@@ -149,7 +157,7 @@ static bool is_stopping(struct otlp_exporter *exporter) {
     return stopping;
 }
 
-// Returns at `due_ns` of the monotonic clock, or earlier when the program stops.
+// Returns at the monotonic time `due_ns`, or earlier if the exporter stops.
 static void pause_until(struct otlp_exporter *exporter, uint64_t due_ns) {
     struct timespec due = timespec_of(due_ns);
     pthread_mutex_lock(&exporter->mutex);
@@ -175,7 +183,7 @@ static void send_envelope(struct otlp_exporter *exporter, struct slice envelope,
     uint64_t backoff_ms = BACKOFF_FIRST_MS;
     uint64_t end_ns = clock_monotonic_ns() + exporter->options.export_timeout_ms * NANOSECONDS_PER_MILLISECOND;
     for (unsigned attempt = 1;; attempt++) {
-        bool is_last = attempt == ATTEMPTS_MAX || is_stopping(exporter); // a shutdown has no time for pauses
+        bool is_last = attempt == ATTEMPTS_MAX || is_stopping(exporter); // there is no time for a pause at shutdown
         uint64_t now_ns = clock_monotonic_ns();
         uint64_t left_ms = now_ns < end_ns ? (end_ns - now_ns) / NANOSECONDS_PER_MILLISECOND + 1 : 1;
         struct otlp_answer answer = otlp_post_send(exporter->post, envelope, left_ms);
@@ -184,7 +192,7 @@ static void send_envelope(struct otlp_exporter *exporter, struct slice envelope,
             return;
         }
         now_ns = clock_monotonic_ns();
-        if (answer.retry_after_ms > 0) { // this holds for the next batch too, if this one has no time left
+        if (answer.retry_after_ms > 0) { // the next batch waits as well, if this one has no time left
             exporter->not_before_ns = now_ns + answer.retry_after_ms * NANOSECONDS_PER_MILLISECOND;
         }
         uint64_t pause_ms = backoff_ms / 2 + random_bits() % (backoff_ms / 2 + 1);
@@ -210,7 +218,7 @@ static void release_batch(struct trace_item *batch) {
 static void *exporter_run(void *argument) {
     struct otlp_exporter *exporter = argument;
     (void)pthread_setname_np(pthread_self(), "otlp-exporter");
-    (void)setpriority(PRIO_PROCESS, 0, EXPORTER_NICENESS); // of this thread alone: Linux keeps it a thread
+    (void)setpriority(PRIO_PROCESS, 0, EXPORTER_NICENESS); // on Linux this sets the priority of this thread only
     struct text envelope = {0};
     for (;;) {
         unsigned spans;
@@ -267,7 +275,7 @@ void otlp_exporter_stop(struct otlp_exporter *exporter, unsigned timeout_ms) {
     exporter->stopping = true;
     pthread_cond_broadcast(&exporter->moved);
     pthread_mutex_unlock(&exporter->mutex);
-    CHECK(pthread_join(exporter->thread, NULL) == 0); // soon: no request outlasts the deadline
+    CHECK(pthread_join(exporter->thread, NULL) == 0); // returns soon: each request ends at the deadline set above
     report_losses(exporter, true);
     otlp_post_free(exporter->post);
     (void)pthread_cond_destroy(&exporter->moved);

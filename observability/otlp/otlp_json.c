@@ -1,10 +1,10 @@
-// Writes spans as OTLP JSON, and reads partialSuccess with jansson. Exporter's thread.
+// Writes spans as OTLP JSON, and reads partialSuccess of an answer with jansson. Exporter thread.
 #include "observability/otlp/otlp_json.h"
 
 #include <jansson.h>
 #include <string.h>
 
-#define COUNT_MAX 1000000000 // more spans than any envelope has
+#define COUNT_MAX 1000000000 // greater than the number of spans in any envelope
 
 static void add_hex(struct json_writer *json, const char *name, const uint8_t *bytes, size_t count) {
     static const char digits[] = "0123456789abcdef";
@@ -132,7 +132,8 @@ void otlp_span_end(struct otlp_writer *writer, enum span_status status) {
     json_close_object(json);
 }
 
-// The protocol has an int64 as a decimal string; some collectors send a number. Negative or no number: 0.
+// The protocol writes an int64 as a decimal string, but some collectors send a JSON number; both are read. A negative
+// count, or a value that is no count, is read as 0.
 static uint64_t read_count(const json_t *value) {
     if (json_is_number(value)) {
         double number = json_number_value(value);

@@ -1,4 +1,7 @@
-// libcurl and zlib. Exporter's thread.
+// Compresses envelopes with zlib and posts them with libcurl. Exporter thread.
+//
+// otlp_post_new() configures libcurl once. otlp_post_send() posts an envelope. libcurl then calls take_answer() with
+// bytes of the answer, and on_progress(), which aborts the request after the time of otlp_post_stop_at().
 #include "observability/otlp/otlp_post.h"
 
 #include "observability/base/base.h"
@@ -11,10 +14,10 @@
 #include <string.h>
 #include <zlib.h>
 
-#define ANSWER_MAX (64 * 1024) // more of an answer is not read
-#define RETRY_AFTER_MAX_S 3600 // of what a collector asks for
-#define GZIP_WINDOW (15 + 16)  // zlib's way to ask for the gzip format
-#define GZIP_MEMORY 8          // zlib's default
+#define ANSWER_MAX (64 * 1024) // in bytes; the rest of an answer is discarded
+#define RETRY_AFTER_MAX_S 3600 // a longer Retry-After is shortened to this
+#define GZIP_WINDOW (15 + 16)  // 15 is the largest window; 16 more selects the gzip format of zlib
+#define GZIP_MEMORY 8          // the default of zlib
 
 struct otlp_post {
     CURL *curl;
@@ -24,7 +27,7 @@ struct otlp_post {
     struct text compressed;
     struct text answer;
     struct text problem;
-    _Atomic uint64_t stop_at_ns; // 0: not stopping
+    _Atomic uint64_t stop_at_ns; // monotonic; 0 while the program is not stopping
 };
 
 static bool is_over(struct otlp_post *post) {
@@ -40,13 +43,13 @@ static size_t take_answer(char *data, size_t size, size_t count, void *argument)
     return length;
 }
 
-// curl asks about once a second, also while nothing moves.
+// libcurl calls this about once a second, also while no data moves. A result of 1 aborts the request.
 static int on_progress(void *argument, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
     (void)a, (void)b, (void)c, (void)d;
     return is_over(argument) ? 1 : 0;
 }
 
-// The part is in the URL. `is`: with this value, or with any when it is NULL.
+// True if the URL has the part. If `is` is not NULL, the part must also have this value.
 static bool url_has(CURLU *url, CURLUPart part, const char *is) {
     char *value = NULL;
     bool has = curl_url_get(url, part, &value, 0) == CURLUE_OK && (is == NULL || strcmp(value, is) == 0);
@@ -57,7 +60,7 @@ static bool url_has(CURLU *url, CURLUPart part, const char *is) {
 bool otlp_endpoint_is_usable(const char *endpoint) {
     CURLU *url = curl_url();
     CHECK(url != NULL);
-    const char *host = strstr(endpoint, "://"); // curl takes "http:/host" and "http:///host" too
+    const char *host = strstr(endpoint, "://"); // libcurl would accept "http:/host" and "http:///host" as well
     bool good = host != NULL && host[3] != '/' && curl_url_set(url, CURLUPART_URL, endpoint, 0) == CURLUE_OK &&
                 (url_has(url, CURLUPART_SCHEME, "http") || url_has(url, CURLUPART_SCHEME, "https")) &&
                 !url_has(url, CURLUPART_USER, NULL) && !url_has(url, CURLUPART_PASSWORD, NULL) &&
@@ -67,7 +70,7 @@ bool otlp_endpoint_is_usable(const char *endpoint) {
     return good;
 }
 
-// RFC 9110 section 5.6.2.
+// A header name is a token: RFC 9110 section 5.6.2.
 static bool is_token(struct slice name) {
     for (size_t i = 0; i < name.length; i++) {
         char c = name.data[i];
@@ -98,7 +101,7 @@ static bool is_header(struct slice name, struct slice value) {
     return is_token(name);
 }
 
-// Appends them to `list`, if that is not NULL. False: they cannot be used.
+// Appends the headers to `list`, if that is not NULL. Returns false if a header is malformed or not allowed.
 static bool read_headers(const char *headers, struct curl_slist **list) {
     struct slice rest = slice_of(headers);
     struct text name = {0};
@@ -110,7 +113,7 @@ static bool read_headers(const char *headers, struct curl_slist **list) {
         if (good && list != NULL) {
             text_clear(&line);
             text_append_slice(&line, text_slice(&name));
-            text_append_string(&line, value.length == 0 ? ";" : ": "); // curl's way to send an empty one
+            text_append_string(&line, value.length == 0 ? ";" : ": "); // libcurl sends "Name;" as an empty header
             text_append_slice(&line, text_slice(&value));
             *list = curl_slist_append(*list, text_terminated(&line));
         }
@@ -158,8 +161,8 @@ struct otlp_post *otlp_post_new(const struct otlp_destination *destination) {
     (void)curl_easy_setopt(post->curl, CURLOPT_HTTPHEADER, post->headers);
     (void)curl_easy_setopt(post->curl, CURLOPT_USERAGENT, "bank-api");
     (void)curl_easy_setopt(post->curl, CURLOPT_NOSIGNAL, 1L);
-    // curl resolves names in a thread of its own. At the end it would wait for that thread, which waits for a silent
-    // name server as long as the system says.
+    // libcurl resolves host names in another thread. Without this option, curl_easy_cleanup() would wait for that
+    // thread, and so for a name server that does not answer.
     (void)curl_easy_setopt(post->curl, CURLOPT_QUICK_EXIT, 1L);
     (void)curl_easy_setopt(post->curl, CURLOPT_WRITEFUNCTION, take_answer);
     (void)curl_easy_setopt(post->curl, CURLOPT_WRITEDATA, &post->answer);
@@ -193,7 +196,7 @@ static void compress_envelope(struct slice envelope, struct text *out) {
     CHECK(deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) == Z_OK);
     text_clear(out);
     text_reserve(out, deflateBound(&stream, (uLong)envelope.length));
-    stream.next_in = (Bytef *)(uintptr_t)envelope.data; // zlib only reads it
+    stream.next_in = (Bytef *)(uintptr_t)envelope.data; // the cast drops const; zlib only reads these bytes
     stream.avail_in = (uInt)envelope.length;
     stream.next_out = (Bytef *)out->data;
     stream.avail_out = (uInt)out->capacity;

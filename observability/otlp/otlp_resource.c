@@ -1,4 +1,4 @@
-// Merges the resource's attributes. Main thread.
+// Merges the attributes of the resource and writes them as JSON. Main thread.
 #include "observability/otlp/otlp_resource.h"
 
 #include "observability/base/base.h"

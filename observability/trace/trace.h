@@ -1,4 +1,4 @@
-// Traces: the W3C trace context that a request carries, and the decision which traces are kept.
+// Traces: the W3C trace context of a request, its tracestate, and the samplers that decide which traces are kept.
 #ifndef OBSERVABILITY_TRACE_TRACE_H
 #define OBSERVABILITY_TRACE_TRACE_H
 

@@ -1,9 +1,9 @@
-// W3C Trace Context: reads and writes traceparent, makes ids. Any thread; it keeps no state.
+// W3C Trace Context: reads and writes traceparent headers, makes random ids. Any thread; there is no state.
 #include "observability/trace/trace_context.h"
 
 #include <stdlib.h>
 
-// Where the parts of a traceparent stand: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".
+// Offsets of the parts of a traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".
 enum {
     VERSION_AT = 0,
     TRACE_ID_AT = 3,
@@ -19,7 +19,7 @@ static int hex_value(char digit) {
     if (digit >= '0' && digit <= '9') {
         return digit - '0';
     }
-    if (digit >= 'a' && digit <= 'f') { // the specification knows lower case only
+    if (digit >= 'a' && digit <= 'f') { // the specification allows lower case only
         return digit - 'a' + 10;
     }
     return -1;
@@ -53,8 +53,8 @@ static bool all_zero(const uint8_t *bytes, size_t count) {
     return any == 0;
 }
 
-// A higher version may be longer, but only behind a further dash. A comma joins two headers into one (RFC 9110 section
-// 5.3), and two contradict each other.
+// A version above 00 may be longer, but only with a further dash. A comma means that two header lines were joined into
+// one (RFC 9110 section 5.3); two traceparents contradict each other, so they are refused.
 static bool length_fits_version(struct slice text, uint8_t version) {
     if (version == VERSION_FORBIDDEN) {
         return false;
@@ -97,7 +97,7 @@ bool trace_context_parse(struct slice traceparent, struct trace_context *out) {
 static void fill_random(uint8_t *bytes, size_t count) {
     do {
         arc4random_buf(bytes, count);
-    } while (all_zero(bytes, count)); // an all-zero id is not one
+    } while (all_zero(bytes, count)); // the specification makes an all-zero id invalid
 }
 
 void trace_context_start(struct trace_context *out, bool sampled) {

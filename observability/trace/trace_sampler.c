@@ -1,9 +1,9 @@
-// The built-in samplers of OpenTelemetry. Called on the loop, once a transfer.
+// The built-in samplers of OpenTelemetry. The loop thread asks the sampler once for each transfer.
 #include "observability/trace/trace_sampler.h"
 
 #include "observability/base/base.h"
 
-#define BOUND_ALL (UINT64_C(1) << 63) // above every 63-bit number
+#define BOUND_ALL (UINT64_C(1) << 63) // greater than every 63-bit number: all traces are kept
 
 static bool kind_of(struct slice name, bool *takes_ratio, uint64_t *bound) {
     bool never = slice_equals_ignoring_case(name, SLICE_LITERAL("always_off"));

@@ -1,4 +1,4 @@
-// Reads tracestate. Loop thread.
+// Validates a tracestate header and copies it. Loop thread. The limits below are those of the specification.
 #include "observability/trace/trace_state.h"
 
 #define MEMBERS_MAX 32
@@ -45,7 +45,7 @@ static bool is_name(struct slice name, size_t most, bool may_start_with_digit) {
     return true;
 }
 
-// "key", or "tenant@system".
+// A key is "key" or "tenant@system".
 static bool is_key(struct slice key) {
     const char *at = memchr(key.data, '@', key.length);
     if (at == NULL) {
@@ -70,7 +70,7 @@ struct state_keys {
     size_t count;
 };
 
-// False: one member too many, or a key that came before.
+// Returns false if the list is full, or if it has the key already.
 static bool add_key(struct state_keys *list, struct slice key) {
     for (size_t i = 0; i < list->count; i++) {
         if (slice_equals(list->keys[i], key)) {

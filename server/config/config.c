@@ -1,4 +1,4 @@
-// Reads and checks the environment. Main thread, before the loop runs.
+// Reads the configuration from the environment and checks it. Main thread, before the loop runs.
 #include "server/config/config.h"
 
 #include "server/config/config_variable.h"
@@ -48,10 +48,10 @@ static bool read_guard(struct config *config, struct text *problem) {
     return guard_origins_are_valid(config->guard.public_origins) ||
            variable_refuse(problem, "BANK_API_PUBLIC_ORIGINS", config->guard.public_origins,
                            "origins such as https://bank.example or http://bank.example:8080, separated by commas, "
-                           "without a path or a slash behind");
+                           "without a path or a slash at the end");
 }
 
-// A name that nobody has to quote at psql, and that PostgreSQL does not keep for itself or cut.
+// True if the name needs no quotes in SQL, is not reserved by PostgreSQL, and is short enough not to be cut.
 static bool schema_is_name(const char *name) {
     size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
     return name[length] == '\0' && length < DATABASE_NAME_LENGTH && !(name[0] >= '0' && name[0] <= '9') &&
@@ -101,20 +101,21 @@ void config_describe(struct text *out) {
              "                           first of the search_path, usually public\n"
              "  BANK_API_HOST            address to listen on (127.0.0.1)\n"
              "  BANK_API_PORT            port to listen on, 0 for any free one (8000)\n"
-             "  BANK_API_ALLOWED_HOSTS   further names clients may reach it by, separated by commas\n"
+             "  BANK_API_ALLOWED_HOSTS   more host names that clients may use, separated by commas\n"
              "  BANK_API_PUBLIC_ORIGINS  origins of its page behind a proxy, such as https://bank.example\n"
-             "  ADMIN_TOKEN              bearer token for /admin/* and /reset; unset: they are open\n"
+             "  ADMIN_TOKEN              bearer token for /admin/* and /reset; unset: anybody may use them\n"
              "  WORKER_THREADS           4..512 (32), besides one for each other kind of work: 9;\n"
              "                           each has a database session\n"
              "  TRANSFER_QUEUE_LIMIT     transfers that may wait for a worker, 1..100000 (1024)\n"
-             "  SHUTDOWN_TIMEOUT_MS      100..600000, to finish what is under way (10000)\n"
+             "  SHUTDOWN_TIMEOUT_MS      100..600000, for running requests to finish (10000)\n"
              "  LOG_LEVEL                debug, info, warn, error (info)\n"
              "  LOG_FORMAT               text, json (text)\n"
              "  DEBUG_DELAY_ENABLED      start with the debug delay on (false)\n"
              "  DEBUG_DELAY_MS           0..60000 (100)\n"
              "  BARRIER_ENABLED          start with the barrier on (false)\n"
-             "  BARRIER_COUNT            parties, 2..28 with 32 workers: one in eight is kept free (2)\n"
-             "  BARRIER_TIMEOUT_MS       1..600000, until a lone party goes on (30000)\n"
+             "  BARRIER_COUNT            transfers that meet at the barrier, 2..28 with 32 workers: one\n"
+             "                           worker in eight is kept free (2)\n"
+             "  BARRIER_TIMEOUT_MS       1..600000, until a transfer that waits alone continues (30000)\n"
              "  USE_TRANSACTIONS         start in safe mode (false)\n"
              "  OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, such as http://localhost:4318; unset: nowhere\n"
              "  OTEL_EXPORTER_OTLP_HEADERS   name=value,name=value, sent with every batch\n"
@@ -130,8 +131,8 @@ void config_describe(struct text *out) {
              "  OTEL_SERVICE_NAME            (bank-api), OTEL_RESOURCE_ATTRIBUTES key=value,key=value\n"
              "  OTEL_TRACES_SAMPLER          " TRACE_SAMPLER_NAMES "\n"
              "                               (parentbased_always_on)\n"
-             "  OTEL_TRACES_SAMPLER_ARG      the ratio, 0..1; a trace that raced is kept whatever it says\n"
-             "  BANK_API_TRACE_URL           where to look at one, with {trace_id} in it; unset: nowhere\n"
+             "  OTEL_TRACES_SAMPLER_ARG      the ratio, 0..1; a trace with a race is always kept\n"
+             "  BANK_API_TRACE_URL           page that shows a trace, with {trace_id} in it; unset: none\n"
              "  OTEL_BSP_MAX_QUEUE_SIZE      (2048) spans; a batch is sent when it is full, the queue is half\n"
              "                               full, or the delay is over\n"
              "  OTEL_BSP_MAX_EXPORT_BATCH_SIZE  spans, at most the queue's size (512)\n"

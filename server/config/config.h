@@ -1,4 +1,4 @@
-// The configuration: what the environment says, checked before anything starts. Main thread.
+// The configuration: read from the environment and checked before anything starts. Main thread.
 #ifndef SERVER_CONFIG_CONFIG_H
 #define SERVER_CONFIG_CONFIG_H
 
@@ -13,44 +13,46 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// OTEL_*, as the OpenTelemetry specification defines them.
+// The variables OTEL_*, as the OpenTelemetry specification defines them, and BANK_API_TRACE_URL.
 struct tracing_config {
-    struct otlp_destination destination; // its endpoint is NULL: traces go nowhere
-    bool reads_traceparent;              // a caller's trace goes on
-    const char *service;                 // or NULL
-    const char *resource_attributes;     // or NULL
-    const char *page_url;                // where people look at one: a template with {trace_id}, or NULL
+    struct otlp_destination destination; // its endpoint is NULL if traces are not exported
+    bool reads_traceparent;              // the trace of the caller is continued
+    const char *service;                 // OTEL_SERVICE_NAME, or NULL
+    const char *resource_attributes;     // OTEL_RESOURCE_ATTRIBUTES, or NULL
+    const char *page_url;                // BANK_API_TRACE_URL: a template with {trace_id}, or NULL
     struct trace_sampler sampler;
-    unsigned queue_limit; // spans
-    unsigned batch_limit; // spans
+    unsigned queue_limit; // in spans
+    unsigned batch_limit; // in spans
     unsigned schedule_delay_ms;
     unsigned export_timeout_ms;
 };
 
 struct config {
-    const char *database_url; // or NULL: libpq's PG* variables
-    const char *schema;       // or NULL: the search_path decides
+    const char *database_url; // NULL if libpq uses its own PG* variables
+    const char *schema;       // NULL if the search_path decides
     const char *host;
-    uint16_t port; // 0: any free one
+    uint16_t port; // 0 means any free port
     unsigned worker_threads;
     unsigned transfer_queue_limit;
     unsigned shutdown_timeout_ms;
     enum log_level log_level;
     enum log_format log_format;
     struct guard guard;
-    struct settings settings; // to start with
+    struct settings settings; // the settings at the start
     struct tracing_config tracing;
 };
 
-// Reads the environment. False: `problem` is one line that names the variable, its value, and what is allowed.
-// The strings belong to the environment.
+// Reads the environment, which owns the strings. Returns false if a variable cannot be used; `problem` is then one line
+// that names the variable, its value (unless it may be a secret), and the allowed values.
 MUST_CHECK bool config_read(struct config *config, struct text *problem);
 
+// A part of config_read(): the variables OTEL_* and BANK_API_TRACE_URL.
 MUST_CHECK bool config_read_tracing(struct tracing_config *tracing, struct text *problem);
-// Whether traces are exported, and where to.
+// A part of config_read_tracing(): whether traces are exported, and the collector. Sets destination->endpoint to NULL
+// if they are not.
 MUST_CHECK bool config_read_destination(struct otlp_destination *destination, struct text *problem);
 
-// The variables and what they mean, for --help.
+// Appends the list of variables and their meaning, for --help.
 void config_describe(struct text *out);
 
 #endif

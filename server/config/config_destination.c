@@ -1,4 +1,4 @@
-// Reads and checks what says whether traces are exported, and where to. Main thread, before the loop runs.
+// Reads the variables that say whether traces are exported, and to which collector. Main thread, before the loop runs.
 // https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 #include "server/config/config.h"
 #include "server/config/config_variable.h"
@@ -8,12 +8,12 @@
 #define TIMEOUT_DEFAULT_MS 10000
 #define TIMEOUT_MAX_MS 600000
 
-// The variable for traces, or the one for every signal: the former wins.
+// Returns `traces`, the name of the variable for traces, if it is set; otherwise `every`, the variable for all signals.
 static const char *either(const char *traces, const char *every) {
     return variable(traces) != NULL ? traces : every;
 }
 
-// The value may hold a password or a token, so it is not repeated.
+// The error text does not repeat the value, because it may contain a password or a token.
 static bool refuse_secret(struct text *problem, const char *name, const char *allowed) {
     text_append_format(problem, "%s cannot be used: it must be %s", name, allowed);
     return false;
@@ -83,7 +83,7 @@ static bool read_protocol(struct otlp_destination *destination, struct text *pro
     return good;
 }
 
-// `wanted`: traces are exported if there is an endpoint.
+// Sets `wanted` to false if the environment switches the export off.
 static bool read_wanted(bool *wanted, bool has_endpoint, struct text *problem) {
     static const char name[] = "OTEL_TRACES_EXPORTER";
     static const char *const booleans[] = {"false", "true", NULL};
@@ -107,7 +107,7 @@ bool config_read_destination(struct otlp_destination *destination, struct text *
     if (!read_endpoint(destination, problem) || !read_wanted(&wanted, destination->endpoint != NULL, problem)) {
         return false;
     }
-    if (!wanted || destination->endpoint == NULL) { // how it would be sent then does not matter
+    if (!wanted || destination->endpoint == NULL) { // nothing is exported, so the other variables are not read
         destination->endpoint = NULL;
         return true;
     }

@@ -1,4 +1,4 @@
-// Reads and checks OTEL_*. Main thread, before the loop runs.
+// Reads the variables OTEL_* and checks them. Main thread, before the loop runs.
 // https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 #include "observability/otlp/otlp.h"
 #include "server/config/config.h"
@@ -18,7 +18,7 @@ static bool read_ratio(double *ratio, struct text *problem) {
     if (value == NULL) {
         return true;
     }
-    // strtod() alone would take blanks, hexadecimal and "infinity".
+    // strtod() alone would also accept blanks, hexadecimal numbers and "infinity".
     bool is_decimal = strspn(value, "0123456789.eE+-") == strlen(value) && *value != '+' && *value != '-';
     char *end = NULL;
     *ratio = strtod(value, &end);
@@ -53,7 +53,7 @@ static bool read_resource(struct tracing_config *tracing, struct text *problem) 
                                    "key=value,key=value, percent-encoded UTF-8");
 }
 
-// A list. baggage may stand in it: nothing here reads it, and nothing passes it on.
+// Reads a list of propagators. The list may have "baggage", but this program neither reads nor forwards baggage.
 static bool read_propagators(bool *reads_traceparent, struct text *problem) {
     static const char name[] = "OTEL_PROPAGATORS";
     const char *value = variable(name);
@@ -73,7 +73,7 @@ static bool read_propagators(bool *reads_traceparent, struct text *problem) {
     return true;
 }
 
-// A batch is taken from the queue, so it cannot be larger. Its default follows a smaller queue.
+// A batch cannot be larger than the queue, so its default is the size of the queue if that is smaller.
 static bool read_batches(struct tracing_config *tracing, struct text *problem) {
     static const char name[] = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
     tracing->queue_limit = QUEUE_LIMIT_DEFAULT;

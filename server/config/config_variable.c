@@ -1,4 +1,4 @@
-// Reads environment variables. Main thread.
+// Reads environment variables and parses their values. Main thread.
 #include "server/config/config_variable.h"
 
 #include "server/config/settings_change.h"

@@ -1,4 +1,4 @@
-// The settings and their rules. Loop thread.
+// Applies changes to the settings and checks their rules. Loop thread.
 #include "server/config/settings_change.h"
 
 #include "workers/limits.h"

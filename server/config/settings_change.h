@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// A wish to change some of them; what `has_*` does not name stays as it is.
+// A change of some settings. A setting whose has_... is false stays as it is.
 struct settings_change {
     bool has_delay_enabled, delay_enabled;
     bool has_delay_ms;
@@ -23,14 +23,16 @@ struct settings_change {
     struct slice strategy;
 };
 
+// Sets the defaults.
 void settings_defaults(struct settings *settings);
 
-// All of the change or none of it. False: `problem` says which setting, its value, and what is allowed.
-// `transfer_slots` is the most parties the pool can hold at a barrier.
+// Applies the whole change, or nothing of it. Returns false if a value is not allowed; `problem` then names the
+// setting, its value and the allowed values. `transfer_slots` is how many transfers the pool runs at once, so it is the
+// largest barrier_count.
 MUST_CHECK bool settings_apply(struct settings *settings, const struct settings_change *change, uint32_t transfer_slots,
                                struct text *problem);
 
-// The range of a setting in words, for a start that fails: "a whole number from 2 to 28".
+// Appends the range of a setting in words, such as "a whole number from 2 to 28".
 void settings_describe_range(struct text *out, int64_t least, int64_t most);
 
 #endif

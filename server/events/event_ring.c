@@ -1,4 +1,4 @@
-// A ring of bytes, and a ring of the places where its events begin. Loop thread.
+// A ring of bytes with the encoded events, and a ring of the positions where they begin. Loop thread.
 #include "server/events/event_ring.h"
 
 #include "observability/trace/trace.h"
@@ -7,17 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-// No event is so short that more of them than this fit the bytes.
+// An encoded event has at least EVENT_BYTES_MIN bytes, so the ring never holds more than EVENTS_MAX events.
 #define EVENT_BYTES_MIN 32
 #define EVENTS_MAX (EVENT_RING_BYTES / EVENT_BYTES_MIN)
 
 struct event_ring {
     char boot[9];
-    uint64_t newest; // number of the newest event; 0: there was none
-    uint64_t oldest; // of the oldest that is here whole
-    uint64_t end;    // position behind the newest
-    struct text encoded;
-    uint64_t starts[EVENTS_MAX]; // position of event n at n modulo their number
+    uint64_t newest;             // number of the newest event; 0 if there was none
+    uint64_t oldest;             // number of the oldest event of which no byte is overwritten
+    uint64_t end;                // position behind the newest event
+    struct text encoded;         // the event that is being appended
+    uint64_t starts[EVENTS_MAX]; // the start of event n is at index n modulo EVENTS_MAX
     char bytes[EVENT_RING_BYTES];
 };
 
@@ -70,7 +70,8 @@ void event_ring_append(struct event_ring *ring, const char *name, struct slice d
 }
 
 uint64_t event_ring_threatens(const struct event_ring *ring, struct slice data) {
-    uint64_t most = ring->end + data.length + EVENT_ID_LENGTH + EVENT_RING_BYTES / 8; // with room for the names
+    uint64_t most = ring->end + data.length + EVENT_ID_LENGTH +
+                    EVENT_RING_BYTES / 8; // includes room for the field names
     return most < EVENT_RING_BYTES ? 0 : most - EVENT_RING_BYTES;
 }
 
@@ -78,9 +79,9 @@ uint64_t event_ring_end(const struct event_ring *ring) {
     return ring->end;
 }
 
-// The digits behind the dash; false: it is no id of this start.
+// Reads the number behind the dash. Returns false if this start of the program has not made the id.
 static bool parse_id(const struct event_ring *ring, struct slice id, uint64_t *number) {
-    size_t prefix = sizeof ring->boot; // and the dash
+    size_t prefix = sizeof ring->boot; // the boot id and the dash
     if (id.length <= prefix || id.length >= EVENT_ID_LENGTH || memcmp(id.data, ring->boot, prefix - 1) != 0 ||
         id.data[prefix - 1] != '-') {
         return false;

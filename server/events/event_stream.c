@@ -1,4 +1,8 @@
-// Writes events to their readers. Loop thread.
+// Writes events to the subscribers. Loop thread.
+//
+// events.c appends an event to the ring between event_stream_make_room() and event_stream_wake().
+// The tick timer calls on_tick(), which calls flush(). flush() writes to each subscriber with reader_write(), and
+// disconnects the slow ones with reader_drop(). The sweep of the server calls event_stream_sweep().
 #include "server/events/event_stream.h"
 
 #include "observability/log/log.h"
@@ -12,7 +16,7 @@ struct event_reader {
     struct event_stream *stream;
     struct conn *conn;
     TAILQ_ENTRY(event_reader) link;
-    uint64_t position;   // in the ring: what lies below has been written
+    uint64_t position;   // position in the ring up to which the events were written
     uint64_t written_ms; // loop time of the last write
 };
 
@@ -22,11 +26,11 @@ struct event_stream {
     uv_loop_t *loop;
     const struct event_ring *ring;
     uv_timer_t tick;
-    uint64_t ticked_ms;
+    uint64_t ticked_ms; // loop time of the last flush
     struct reader_list readers;
-    unsigned count;
-    uint64_t left_ms; // loop time at which the last reader left; 0: nobody has
-    uint64_t slowest; // nobody's position is below
+    unsigned count;   // length of the list
+    uint64_t left_ms; // loop time at which a subscriber left last; 0 if none has left
+    uint64_t slowest; // no subscriber has a position below this
     struct metric *readers_now;
     struct metric *readers_dropped;
 };
@@ -43,11 +47,12 @@ struct event_stream *event_stream_new(uv_loop_t *loop, const struct event_ring *
     CHECK(uv_timer_init(loop, &stream->tick) == 0);
     stream->readers_now = metric_without_labels(metrics_add_family(
         metrics, &(struct metric_definition){
-                     .kind = METRIC_GAUGE, .name = "event_readers", .help = "Readers of GET /events now."}));
+                     .kind = METRIC_GAUGE, .name = "event_readers", .help = "Subscribers of GET /events now."}));
     stream->readers_dropped = metric_without_labels(metrics_add_family(
-        metrics, &(struct metric_definition){.kind = METRIC_COUNTER,
-                                             .name = "event_readers_dropped_total",
-                                             .help = "Readers of GET /events that were too slow, and let go."}));
+        metrics, &(struct metric_definition){
+                     .kind = METRIC_COUNTER,
+                     .name = "event_readers_dropped_total",
+                     .help = "Subscribers of GET /events that were disconnected because they were too slow."}));
     return stream;
 }
 
@@ -76,7 +81,8 @@ void event_stream_remove(struct event_reader *reader) {
     free(reader);
 }
 
-// From the ring into the socket, as much as it takes. A client that is gone is closed, and the reader with it: false.
+// Writes from the ring as much as the socket takes. Returns false if the client has left: the connection is then closed
+// and the subscriber freed.
 static bool reader_write(struct event_reader *reader) {
     const struct event_ring *ring = reader->stream->ring;
     struct slice pieces[2];
@@ -93,7 +99,7 @@ static bool reader_write(struct event_reader *reader) {
     return true;
 }
 
-// It gets the rest of the event it is in, and is told.
+// Disconnects a slow subscriber. It first receives the rest of the event that it has in part, and an event "dropped".
 static void reader_drop(struct event_reader *reader) {
     struct event_stream *stream = reader->stream;
     struct conn *conn = reader->conn;
@@ -106,13 +112,13 @@ static void reader_drop(struct event_reader *reader) {
     }
     text_append_slice(&last, dropped_event);
     metric_add(stream->readers_dropped, 1);
-    log_write(LOG_LEVEL_INFO, NULL, "A reader of /events was %" PRIu64 " bytes behind, and is let go",
+    log_write(LOG_LEVEL_INFO, NULL, "A subscriber of /events was %" PRIu64 " bytes behind and is disconnected",
               event_ring_end(stream->ring) - reader->position);
     conn_stream_end(conn, text_slice(&last));
     text_free(&last);
 }
 
-// Writes to everybody; whoever is still below `least` is let go.
+// Writes to all subscribers. Disconnects those that are still below the position `least`, or too far behind the end.
 static void flush(struct event_stream *stream, uint64_t least) {
     uint64_t end = event_ring_end(stream->ring);
     stream->ticked_ms = uv_now(stream->loop);
@@ -181,7 +187,7 @@ void event_stream_sweep(struct event_stream *stream) {
                    conn_stream_write(reader->conn, &heartbeat, 1, &taken)) {
             reader->written_ms = now;
             if (taken < heartbeat.length) {
-                conn_close(reader->conn); // nothing was under way, and it takes not even this
+                conn_close(reader->conn); // the client was up to date, so its socket should have taken these few bytes
             }
         }
     }

@@ -1,8 +1,9 @@
-// The readers of GET /events. Each is a place in the ring of events and nothing more: what it gets is written to its
-// socket straight from the ring, as much as the socket takes. Loop thread.
+// The subscribers of GET /events. A subscriber is only a position in the ring of events: the bytes behind it are
+// written from the ring to its socket, as much as the socket takes. Loop thread.
 //
-// The first event after a quiet while goes out at once; while they keep coming, each reader is written to once a tick,
-// which is short as long as people can follow, and long under load. Who falls too far behind is told, and let go.
+// The first event after a pause is sent at once. Further events are sent once a tick, which is short while people can
+// follow the events, and longer under load. A subscriber that falls too far behind gets an event "dropped" and is
+// disconnected.
 #ifndef SERVER_EVENTS_EVENT_STREAM_H
 #define SERVER_EVENTS_EVENT_STREAM_H
 
@@ -18,23 +19,26 @@ struct event_stream;
 MUST_CHECK struct event_stream *event_stream_new(uv_loop_t *loop, const struct event_ring *ring,
                                                  struct metrics *metrics);
 void event_stream_leave_loop(struct event_stream *stream);
-void event_stream_free(struct event_stream *stream); // no reader is left, and the loop has ended
+void event_stream_free(struct event_stream *stream); // no subscriber may be left, and the loop must have ended
 
-// Somebody listens, or did until a moment ago and may come back for what it missed.
+// True while there is a subscriber, and for EVENT_ABSENCE_MS after the last one left, because it may come back and
+// resume.
 MUST_CHECK bool event_stream_is_heard(const struct event_stream *stream);
+// True if there are EVENT_READERS_MAX subscribers.
 MUST_CHECK bool event_stream_is_full(const struct event_stream *stream);
-// Makes the connection a reader: it gets the head of an answer, `first`, and every event from the position on.
+// Makes the connection a subscriber. It receives the head of an answer, `first`, and every event from `position` on.
 void event_stream_add(struct event_stream *stream, struct conn *conn, struct slice first, uint64_t position);
-// The connection closes, or has something else to say.
+// Frees the subscriber. Its connection calls this when it closes or ends the stream.
 void event_stream_remove(struct event_reader *reader);
 
-// Before an event is appended: nobody may be left who has not read what it overwrites.
+// Called before an event is appended that overwrites the ring below the position `threatened`. Writes to all
+// subscribers if one is below it, and disconnects those that stay below it.
 void event_stream_make_room(struct event_stream *stream, uint64_t threatened);
-// Something was appended.
+// Called after an event was appended. Schedules the next write to the subscribers.
 void event_stream_wake(struct event_stream *stream, bool under_load);
-// Every now and then: writes to those whose sockets were full, and to those that have heard nothing for long.
+// Called every SWEEP_INTERVAL_MS. Writes to the subscribers whose sockets were full, and sends heartbeats.
 void event_stream_sweep(struct event_stream *stream);
-// Says goodbye to everybody, and closes their connections.
+// Sends an event "bye" to the subscribers that are up to date, and closes all of their connections.
 void event_stream_end(struct event_stream *stream);
 
 #endif

@@ -1,4 +1,4 @@
-// Reads authorities and origins by the grammar of RFC 3986. Any thread.
+// Parses authorities and origins with the grammar of RFC 3986. Any thread.
 #include "server/http/authority.h"
 
 #include <arpa/inet.h>
@@ -10,7 +10,7 @@ static bool is_hex(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-// unreserved and sub-delims of RFC 3986 section 2.
+// The characters "unreserved" and "sub-delims" of RFC 3986 section 2.
 static bool is_name_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            (c != '\0' && strchr("-._~!$&'()*+,;=", c) != NULL);
@@ -28,7 +28,7 @@ static bool is_registered_name(struct slice host) {
     return true;
 }
 
-// "v1.x:y", for addresses that no system has yet.
+// IPvFuture of RFC 3986 section 3.2.2, such as "v1.x:y". The grammar allows it for address formats of the future.
 static bool is_future_address(struct slice text) {
     size_t dot = 1;
     while (dot < text.length && is_hex(text.data[dot])) {

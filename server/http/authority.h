@@ -1,5 +1,5 @@
 // The authority of a URI as HTTP uses it: host [":" port] (RFC 9110 section 7.2, RFC 3986 section 3.2), and the
-// origin of a web page (RFC 6454). Any thread.
+// origin of a web page (RFC 6454). The slices point into the text that was parsed. Any thread.
 #ifndef SERVER_HTTP_AUTHORITY_H
 #define SERVER_HTTP_AUTHORITY_H
 
@@ -13,22 +13,24 @@
 
 struct authority {
     struct slice host; // may be empty; an IPv6 address keeps its brackets
-    bool has_port;     // "host:" has none: an empty port means the default of the scheme
+    bool has_port;     // false for "host" and for "host:", which mean the default port of the scheme
     uint16_t port;
 };
 
 struct origin {
     bool is_https;
     struct slice host;
-    uint16_t port; // the default of the scheme is filled in
+    uint16_t port; // the default port of the scheme if the text has none
 };
 
-// False if the text is no authority: a port that is not a number up to 65535, a user's name, a path, a space, an IPv6
-// address without brackets. The host is a part of the text.
+// Returns false if the text is not an authority: it has a port that is not a number up to 65535, a user name, a path,
+// a space, or an IPv6 address without brackets. An empty text is an authority with an empty host.
 MUST_CHECK bool authority_parse(struct slice text, struct authority *out);
 
-// "scheme://host[:port]" with the scheme http or https and a host. False: it is another scheme, "null", or no origin.
+// Parses "scheme://host[:port]". Returns false if the scheme is not http or https, if the host is empty, or if the text
+// is not an origin, such as "null".
 MUST_CHECK bool origin_parse(struct slice text, struct origin *out);
+// Compares the scheme, the port, and the host in any case.
 MUST_CHECK bool origin_equals(const struct origin *a, const struct origin *b);
 
 #endif

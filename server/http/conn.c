@@ -1,4 +1,8 @@
-// The life of a connection, from accept to the last close callback. Loop thread.
+// The life of a connection, from accept to the close callback. Loop thread.
+//
+// conn_accept() > on_read() > conn_parse() > conn_start_request() calls the server, or conn_refuse() answers an error.
+// conn_respond() in conn_answer.c > conn_write() > conn_written() > conn_answered(): next request, or conn_linger().
+// conn_context_sweep() > conn_check_deadline() ends states that last too long. All ends lead to conn_close().
 #include "server/http/conn_internal.h"
 
 #include "observability/base/base.h"
@@ -10,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-// What uv_try_write() left over; its memory lives until the write's callback.
+// The rest of an answer that uv_try_write() could not write. on_written() frees it.
 struct pending_write {
     uv_write_t write;
     struct conn *conn;
@@ -32,7 +36,7 @@ static void conn_closed(uv_handle_t *handle) {
     context->callbacks->closed(context);
 }
 
-// To which states each state may change.
+// The states that each state may change to.
 #define TO(state) (1U << (state))
 static const unsigned transitions[] = {
     [CONN_READING] = TO(CONN_READING) | TO(CONN_WORKING) | TO(CONN_WRITING) | TO(CONN_LINGERING) | TO(CONN_CLOSING),
@@ -92,23 +96,23 @@ static int conn_descriptor(const struct conn *conn) {
     return descriptor;
 }
 
-// Bytes that the client's system has not acknowledged. libuv's queue alone would stand still for many seconds while
-// megabytes leave the kernel's buffer slowly.
+// Returns the number of bytes that the system of the client has not acknowledged. The queue of libuv alone would not
+// do: it stays the same for many seconds while a slow client empties megabytes of the kernel's send buffer.
 static size_t conn_unsent(const struct conn *conn) {
     int queued = 0;
     (void)ioctl(conn_descriptor(conn), SIOCOUTQ, &queued);
     return uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp) + (size_t)queued;
 }
 
-// Whether enough bytes have left since the last call, in a state that lasts `period_ms` at a time.
+// True if the client took bytes at RATE_MIN or faster in the last `period_ms`, which is the time since the last call.
 static bool conn_is_taken(struct conn *conn, uint64_t period_ms) {
     size_t before = conn->unsent;
     conn->unsent = conn_unsent(conn);
     return before >= conn->unsent + RATE_MIN * period_ms / 1000;
 }
 
-// A client that sent its FIN may still read. One that has closed its socket answers bytes with a reset, which is here
-// already if it is on this machine.
+// True if the client has closed its socket. A client that has sent its FIN may still read its answer. If it has closed
+// the socket, its system answers our bytes with a reset; from a client on this machine the reset is here at once.
 static bool conn_was_reset(const struct conn *conn) {
     int error = 0;
     socklen_t size = sizeof error;
@@ -126,13 +130,13 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
     (void)suggested;
     struct conn *conn = conn_of(handle);
     *buffer = uv_buf_init(conn->context->read_buffer,
-                          sizeof conn->context->read_buffer); // what is read is parsed, or copied, before the next read
+                          sizeof conn->context->read_buffer); // shared: bytes are parsed or copied before the next read
     if (conn_is_answering(conn)) {
-        buffer->len -= conn->unparsed.length; // conn_keep() has stopped reading before that is nothing
+        buffer->len -= conn->unparsed.length; // stays above 0: conn_keep() stops reading when `unparsed` is full
     }
 }
 
-// Whether bytes hold more than the empty lines that some clients send behind a body (RFC 9112 section 2.2).
+// True if the bytes are more than the empty lines that some clients send behind a body (RFC 9112 section 2.2).
 static bool hold_a_request(const char *data, size_t length) {
     for (size_t i = 0; i < length; i++) {
         if (data[i] != '\r' && data[i] != '\n') {
@@ -142,7 +146,7 @@ static bool hold_a_request(const char *data, size_t length) {
     return false;
 }
 
-// Bytes that come before the answer is out wait for it, unless it is the connection's last.
+// Keeps bytes that arrive before the current request is answered. They are discarded if that is the last answer.
 static void conn_keep(struct conn *conn, const char *data, size_t length) {
     bool is_last = !conn->keep_alive || (conn->state == CONN_WORKING && !conn->has_more && conn->context->is_stopping);
     if (is_last) {
@@ -158,9 +162,9 @@ static void conn_keep(struct conn *conn, const char *data, size_t length) {
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer) {
     struct conn *conn = conn_of((uv_handle_t *)stream);
     if (length == UV_EOF && conn_is_answering(conn)) {
-        conn->read_ended = true; // it sends no more, but may still read its answer
+        conn->read_ended = true; // the client sends no more, but may still read its answer
     } else if (length < 0) {
-        conn_close(conn); // the client is done, or gone
+        conn_close(conn); // the client has closed or reset the connection
     } else if (length > 0 && conn->state == CONN_READING) {
         conn->received += (size_t)length;
         conn_parse(conn, buffer->base, (size_t)length);
@@ -174,8 +178,8 @@ void conn_read(struct conn *conn) {
     CHECK(status == 0 || status == UV_EALREADY);
 }
 
-// Says that we are done, and lets the client take the answer and leave first: closing at once, with bytes of its
-// still unread, would reset the connection and take the answer with it (RFC 9112 section 9.6).
+// Sends a FIN and waits for the client to close first. If we closed while bytes of the client are unread, the kernel
+// would reset the connection, and the client could lose the answer (RFC 9112 section 9.6).
 static void conn_linger(struct conn *conn) {
     if (conn->read_ended || shutdown(conn_descriptor(conn), SHUT_WR) != 0) {
         conn_close(conn);
@@ -186,7 +190,7 @@ static void conn_linger(struct conn *conn) {
     conn_read(conn);
 }
 
-// All bytes that have come are parsed, and no request is complete.
+// Waits for more bytes. All bytes are parsed, and no request is complete.
 static void conn_await(struct conn *conn) {
     if (conn->read_ended) {
         conn_close(conn);
@@ -197,7 +201,7 @@ static void conn_await(struct conn *conn) {
     }
 }
 
-// The answer is with the client: on to its next request, which may have come already.
+// The kernel has the answer. Continues with the next request, whose bytes may be here already.
 static void conn_answered(struct conn *conn) {
     if (!conn->keep_alive) {
         conn_linger(conn);
@@ -206,7 +210,7 @@ static void conn_answered(struct conn *conn) {
     http_parser_next(conn->parser);
     conn_enter(conn, CONN_READING, IDLE_DEADLINE_MS);
     if (conn->parsing) {
-        return; // the loop in conn_parse() goes on
+        return; // the loop in conn_parse() continues
     }
     struct text unparsed = conn->unparsed;
     conn->unparsed = (struct text){0};
@@ -214,7 +218,7 @@ static void conn_answered(struct conn *conn) {
     text_free(&unparsed);
 }
 
-// The kernel has all of the answer. False: the client is known to have left.
+// The kernel has all bytes of the answer. Returns false if the client is known to have left.
 static bool conn_written(struct conn *conn) {
     if (conn_was_reset(conn)) {
         conn_close(conn);
@@ -270,7 +274,7 @@ void conn_client_address(const struct conn *conn, char out[static CLIENT_ADDRESS
     }
 }
 
-// Refuses bytes that no request can be made of, and ends the connection.
+// Answers an error before or instead of a request, and ends the connection.
 static void conn_refuse(struct conn *conn, int status, const char *detail) {
     struct text body = {0};
     problem_write(&body, status, slice_of(detail), NULL);
@@ -296,7 +300,7 @@ static void conn_refuse(struct conn *conn, int status, const char *detail) {
 
 static void conn_start_request(struct conn *conn) {
     const struct http_request *request = http_parser_request(conn->parser);
-    conn_enter(conn, CONN_WORKING, 0); // as long as the work takes
+    conn_enter(conn, CONN_WORKING, 0); // this state has no deadline
     conn->keep_alive = request->keep_alive;
     conn->method = request->method;
     conn->started_ns = request->started_ns;
@@ -308,7 +312,7 @@ static void conn_start_request(struct conn *conn) {
 static void conn_send_continue(struct conn *conn) {
     static char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
     uv_buf_t buffer = uv_buf_init(line, sizeof line - 1);
-    // An empty send buffer takes 25 bytes; a client that does not get them sends its body after a while anyway.
+    // An empty send buffer takes these 25 bytes. A client that does not get them sends its body after a while.
     (void)uv_try_write((uv_stream_t *)&conn->tcp, &buffer, 1);
 }
 
@@ -359,7 +363,7 @@ static void conn_check_deadline(struct conn *conn, uint64_t now_ms) {
     switch (conn->state) {
     case CONN_WORKING:
     case CONN_STREAMING:
-    case CONN_CLOSING: return; // the work is bounded by itself
+    case CONN_CLOSING: return; // these states have no deadline here: jobs and streams have limits of their own
     case CONN_READING:
         if (!http_parser_is_inside_request(conn->parser)) {
             break;

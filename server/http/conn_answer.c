@@ -1,4 +1,8 @@
-// The answers of a connection: whole answers, refusals, and streams of events. Loop thread.
+// Sends the answers of a connection: whole answers, problem answers, and event streams. Loop thread.
+//
+// Handlers call conn_respond() or conn_respond_problem(). Both end in conn_write() of conn.c, which continues with the
+// next request. The event stream calls conn_stream() once, then conn_stream_write(), and conn_stream_end() if the
+// subscriber is too slow.
 #include "observability/base/base.h"
 #include "server/http/conn_internal.h"
 #include "server/http/http_limits.h"
@@ -9,7 +13,8 @@
 bool conn_respond(struct conn *conn, const struct http_response *response) {
     CHECK(conn->state == CONN_WORKING);
     const struct http_request *request = http_parser_request(conn->parser);
-    // The last answer says so when the program stops; requests that are here already are answered first.
+    // While the program stops, the last answer has "Connection: close". Requests that were received before the stop are
+    // still answered, so the answer before them keeps the connection.
     conn->keep_alive = conn->keep_alive && (conn->has_more || !conn->context->is_stopping);
     struct http_response_framing framing = {
         .head_only = conn->method == HTTP_METHOD_HEAD,
@@ -62,15 +67,15 @@ bool conn_stream(struct conn *conn, void *subscriber, struct slice first) {
     conn->subscriber = subscriber;
     conn_enter(conn, CONN_STREAMING, 0);
     int buffer = EVENT_SOCKET_BUFFER;
-    (void)uv_send_buffer_size((uv_handle_t *)&conn->tcp, &buffer); // what a slow reader may hold of the kernel's memory
-    conn_read(conn);                                               // to notice that it leaves
+    (void)uv_send_buffer_size((uv_handle_t *)&conn->tcp, &buffer); // limits the kernel memory of a slow subscriber
+    conn_read(conn);                                               // only a read reports that the client has left
     struct slice head = text_slice(out);
     size_t taken;
     if (!conn_stream_write(conn, &head, 1, &taken)) {
         return false;
     }
     if (taken < out->length) {
-        conn_close(conn); // an empty socket takes more than this
+        conn_close(conn); // an empty send buffer takes more than this, so the client is not reading
         return false;
     }
     conn_count_answer(conn, 200);

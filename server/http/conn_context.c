@@ -1,9 +1,9 @@
-// What all connections of a server share: their list, their buffers, the time. Loop thread.
+// The context that all connections of a server share: their list, their buffers, the time. Loop thread.
 #include "server/http/conn_internal.h"
 
 #include "observability/base/base.h"
 
-#define WRITE_BUFFER_KEPT (64 * 1024) // an answer larger than this gives its memory back
+#define WRITE_BUFFER_KEPT (64 * 1024) // bytes; a buffer that has grown above this is freed before the next answer
 
 void conn_context_learn_time(struct conn_context *context) {
     context->realtime_offset_ms = clock_realtime_us() / 1000 - (int64_t)uv_now(context->loop);

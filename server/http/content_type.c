@@ -1,4 +1,4 @@
-// Media types, as far as they matter here. Loop thread.
+// Reads Content-Type, Content-Encoding and Accept, only as far as the handlers need it. Loop thread.
 #include "server/http/content_type.h"
 
 static struct slice trim(struct slice text) {
@@ -11,7 +11,8 @@ static struct slice trim(struct slice text) {
     return text;
 }
 
-// Cuts the part before the next `separator` off the front of `rest`. A separator between quotes is none.
+// Removes the part before the next `separator` from `rest`, and returns it trimmed. Separators between quotes are
+// skipped.
 static struct slice next_part(struct slice *rest, char separator) {
     bool quoted = false;
     size_t end = 0;
@@ -48,7 +49,7 @@ bool content_is_plain(const struct http_request *request) {
 
 #define WEIGHT_FULL 1000
 
-// "0", "0.25", "1.000" in thousandths (RFC 9110 section 12.4.2); another text counts as 0.
+// Reads a weight such as "0", "0.25" or "1.000" in thousandths (RFC 9110 section 12.4.2). Any other text is read as 0.
 static int weight_of(struct slice text) {
     if (text.length == 0 || text.length > 5 || (text.data[0] != '0' && text.data[0] != '1') ||
         (text.length > 1 && text.data[1] != '.')) {
@@ -65,15 +66,15 @@ static int weight_of(struct slice text) {
     return weight <= WEIGHT_FULL ? weight : 0;
 }
 
-// A format of the metrics, as it is offered.
+// A format in which the server can answer GET /metrics.
 struct offer {
     struct slice type;
-    struct slice family; // the range of all its subtypes
+    struct slice family; // the media range that includes the type, such as text/*
     struct slice version;
 };
 
-// How closely a media range names the offer: 0, not at all; 1, as anything; 2, by its family; 3, by its type; 4, and its
-// version.
+// Returns how precisely a media range matches the offer: 0, not at all; 1, as */*; 2, by its family; 3, by its type;
+// 4, by its type and version.
 static int closeness_of(struct slice range, const struct offer *offer, int *weight) {
     struct slice type = next_part(&range, ';');
     int closeness = slice_equals_ignoring_case(type, offer->type)     ? 3
@@ -96,7 +97,7 @@ static int closeness_of(struct slice range, const struct offer *offer, int *weig
     return closeness;
 }
 
-// The weight of the closest range.
+// Returns the weight of the most precise range that matches the offer, or 0 if no range matches.
 static int accepted_weight(struct slice accept, const struct offer *offer, int *closeness) {
     int best = 0;
     *closeness = 0;

@@ -1,4 +1,4 @@
-// Whether a body is what a handler can read. Loop thread.
+// Decides by the headers whether the server can read a body, and in which format it answers. Loop thread.
 #ifndef SERVER_HTTP_CONTENT_TYPE_H
 #define SERVER_HTTP_CONTENT_TYPE_H
 
@@ -7,11 +7,11 @@
 
 #include <stdbool.h>
 
-// application/json, whatever its parameters.
+// True if Content-Type is application/json, with any parameters.
 MUST_CHECK bool content_type_is_json(const struct http_request *request);
-// Whether Accept asks for OpenMetrics.
-// No Content-Encoding but identity, which changes nothing.
+// True if the body is not compressed: there is no Content-Encoding other than identity.
 MUST_CHECK bool content_is_plain(const struct http_request *request);
+// True if Accept prefers OpenMetrics to the Prometheus text format.
 MUST_CHECK bool accepts_openmetrics(const struct http_request *request);
 
 #endif

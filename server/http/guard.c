@@ -1,4 +1,4 @@
-// Host, Origin and Authorization, checked before any handler runs. Loop thread.
+// Checks Host, Origin and Authorization before a handler runs. Loop thread.
 #include "server/http/guard.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@ static bool is_loopback(struct slice host) {
     if (!slice_starts_with(host, slice_of("127."))) {
         return false;
     }
-    for (size_t i = 0; i < host.length; i++) { // 127.0.0.1.attacker.example is a name, not an address
+    for (size_t i = 0; i < host.length; i++) { // a name such as 127.0.0.1.attacker.example must not pass
         if ((host.data[i] < '0' || host.data[i] > '9') && host.data[i] != '.') {
             return false;
         }
@@ -23,8 +23,8 @@ static struct slice without_brackets(struct slice host) {
     return bracketed ? (struct slice){host.data + 1, host.length - 2} : host;
 }
 
-// The next of a list, and the list behind it; empty behind the last. An IPv6 address may stand there with brackets or
-// without.
+// Returns the next item of `list` and moves `list` behind it, or returns an empty slice at the end. An IPv6 address may
+// have brackets; they are removed.
 static struct slice next_item(const char **list) {
     const char *start = *list == NULL ? "" : *list + strspn(*list, ", ");
     size_t length = strcspn(start, ", ");
@@ -42,7 +42,7 @@ static bool is_listed(struct slice host, const char *list) {
     return false;
 }
 
-// A URL, or a name with a port, would never be anybody's Host as it is compared here.
+// A URL, or a name with a port, would never be equal to the host of a request, so the configuration is refused.
 static bool is_host_name(struct slice item) {
     size_t colons = 0;
     for (size_t i = 0; i < item.length; i++) {
@@ -51,7 +51,7 @@ static bool is_host_name(struct slice item) {
             return false;
         }
     }
-    return colons != 1; // an IPv6 address has two at least
+    return colons != 1; // one colon means host:port; an IPv6 address has at least two
 }
 
 bool guard_hosts_are_names(const char *list) {
@@ -110,7 +110,7 @@ static bool is_public_host(const struct guard *guard, struct slice host) {
 
 bool guard_allows_host(const struct guard *guard, const struct http_request *request) {
     if (request->authority.data == NULL) {
-        return true; // HTTP/1.0: no browser speaks it
+        return true; // HTTP/1.0 without a Host; no browser sends such a request
     }
     if (request->is_https) {
         struct origin wanted = origin_of(request);
@@ -134,7 +134,7 @@ bool guard_allows_origin(const struct guard *guard, const struct http_request *r
     return origin_equals(&origin, &own) || is_public(guard, &origin);
 }
 
-// Takes as long for a wrong token as for the right one.
+// The time of the comparison does not depend on `given`, so an attacker cannot find the token byte by byte.
 static bool equals_in_constant_time(struct slice given, const char *wanted) {
     size_t length = strlen(wanted);
     unsigned char difference = given.length == length ? 0 : 1;
@@ -153,7 +153,7 @@ bool guard_allows_admin(const struct guard *guard, const struct http_request *re
     static const struct slice scheme = SLICE_INITIALIZER("Bearer");
     size_t start = scheme.length;
     while (start < sent.length && sent.data[start] == ' ') {
-        start++; // 1*SP (RFC 9110 section 11.4)
+        start++; // one or more spaces (RFC 9110 section 11.4)
     }
     if (start == scheme.length || sent.length < scheme.length ||
         !slice_equals_ignoring_case((struct slice){sent.data, scheme.length}, scheme)) {

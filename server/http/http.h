@@ -1,4 +1,4 @@
-// HTTP/1.1 on the loop: connections, requests and responses. Knows no bank.
+// HTTP/1.1 on the loop thread: connections, requests and responses. Nothing in this folder knows the bank.
 #ifndef SERVER_HTTP_HTTP_H
 #define SERVER_HTTP_HTTP_H
 

@@ -1,4 +1,4 @@
-// The HTTP limits, in one place, beside the bank's and the pool's (workers/bank_limits.h).
+// All limits of HTTP, of the events and of the shutdown. workers/limits.h has those of the bank and the pool.
 #ifndef SERVER_HTTP_HTTP_LIMITS_H
 #define SERVER_HTTP_HTTP_LIMITS_H
 
@@ -6,56 +6,59 @@
 
 #include <assert.h>
 
-// What a request may be, in bytes.
-#define HTTP_URL_MAX (8 * 1024)      // beyond: 414
-#define HTTP_HEADERS_MAX (16 * 1024) // with their separators, trailers and chunk extensions; beyond: 431
-#define HTTP_BODY_MAX (64 * 1024)    // beyond: 413
-// All bytes of a request, and the empty lines before it. The other limits leave out the padding (leading zeros of a
-// chunk's size, blanks before a value), so a client could send padding for ever. A chunk of one byte takes six bytes.
-#define HTTP_REQUEST_MAX (512 * 1024) // beyond: 413
-#define HTTP_READ_BUFFER (64 * 1024)  // one for all connections: reading is parsing
+// Sizes of a request, in bytes. A larger request is refused with the status in the comment.
+#define HTTP_URL_MAX (8 * 1024)      // 414
+#define HTTP_HEADERS_MAX (16 * 1024) // 431; separators, trailers and chunk extensions count as well
+#define HTTP_BODY_MAX (64 * 1024)    // 413
+// All bytes of a request and the empty lines before it. The other limits do not count padding (leading zeros of a chunk
+// size, blanks before a value), so a client could send padding without end. A chunk of one byte takes six bytes.
+#define HTTP_REQUEST_MAX (512 * 1024) // 413
+#define HTTP_READ_BUFFER (64 * 1024)  // one buffer for all connections: bytes are parsed or copied before the next read
 #define QUERY_PARAMETERS_MAX 16
 
 #define CONNECTIONS_MAX 10000
 #define LISTEN_BACKLOG 1024
-// Descriptors that are not connections: database sessions come on top of these.
+// Descriptors reserved for everything that is not a connection. Each database session adds one to these.
 #define DESCRIPTORS_RESERVED 64
 
-// Deadlines in milliseconds; the sweep that enforces them is this coarse. While a body, or an answer, moves at RATE_MIN
-// at least, its deadline is set anew each time it passes.
+// Deadlines in milliseconds. A timer, the sweep, enforces them every SWEEP_INTERVAL_MS. When the deadline of a body or
+// of an answer passes, it is set again if the bytes have moved at RATE_MIN or faster.
 #define SWEEP_INTERVAL_MS 250
-#define REQUEST_DEADLINE_MS 10000 // from a request's first byte to the end of its head (slowloris), and for its body
-#define IDLE_DEADLINE_MS 75000    // between requests
-#define WRITE_DEADLINE_MS 10000   // until the client has taken its answer
-#define LINGER_DEADLINE_MS 1000   // after the last answer, for the client to close its side
-#define RATE_MIN 1024             // bytes a second
+#define REQUEST_DEADLINE_MS 10000 // for the head from its first byte on (stops slowloris), and again for the body
+#define IDLE_DEADLINE_MS 75000    // without a request
+#define WRITE_DEADLINE_MS 10000   // for the client to receive its answer
+#define LINGER_DEADLINE_MS 1000   // after the last answer, for the client to close the connection
+#define RATE_MIN 1024             // bytes per second
 
-#define RETRY_AFTER_SECONDS 1 // with a 503
+#define RETRY_AFTER_SECONDS 1 // the Retry-After of a 503
 
-// The events. A tick is the time between two writes to one reader, while people can follow and under load.
+// The events. A tick is the time between two writes to a subscriber: short while people can follow the events, and
+// longer under load.
 #define EVENT_READERS_MAX 256
 #define EVENT_TICK_MS 25
 #define EVENT_TICK_LOADED_MS 250
-#define EVENT_LOAD_MEMORY_MS 1000 // a load is one so long after the last transfer that was not followed
-#define EVENT_HEARTBEAT_MS 15000
-#define EVENT_ABSENCE_MS 60000          // so long after the last reader has left, it will still find what it missed
-#define EVENT_LAG_MAX (768 * 1024)      // bytes a reader may be behind; beyond it is let go
-#define EVENT_SOCKET_BUFFER (64 * 1024) // of a reader, in the kernel, which doubles it
+#define EVENT_LOAD_MEMORY_MS 1000 // the "under load" flag stays set this long after the last rate-limited transfer
+#define EVENT_HEARTBEAT_MS 15000  // a subscriber that was sent nothing for this long gets a heartbeat
+// Events are still recorded this long after the last subscriber has disconnected, so that it can resume.
+#define EVENT_ABSENCE_MS 60000
+#define EVENT_LAG_MAX (768 * 1024)      // bytes that a subscriber may be behind; a slower one is disconnected
+#define EVENT_SOCKET_BUFFER (64 * 1024) // send buffer of a subscriber in bytes; the kernel doubles the number
+// A token bucket limits the transfers whose steps become events: a burst of so many, and so many per second after it.
 #define FOLLOWED_AT_ONCE 64
 #define FOLLOWED_A_SECOND 16
 
-// The shutdown: idle connections may have a request on the wire when it begins, so they are read a moment longer.
+// The shutdown. A request may be on its way on an idle connection, so idle connections are read for the grace time.
 #define SHUTDOWN_GRACE_MS 100
 #define SHUTDOWN_TIMEOUT_MS_MIN 100
 #define SHUTDOWN_TIMEOUT_MS_MAX 600000
 #define SHUTDOWN_TIMEOUT_MS_DEFAULT 10000
-#define SHUTDOWN_FORCE_MS 1000 // after that: for the answers to those who were given up on
+#define SHUTDOWN_FORCE_MS 1000 // after the shutdown timeout, for the last answers to the jobs that were aborted
 
-static_assert(HTTP_READ_BUFFER >= HTTP_URL_MAX + HTTP_HEADERS_MAX, "a whole head fits one read");
-static_assert(HTTP_URL_MAX < HTTP_HEADERS_MAX, "414 must be able to speak before 431");
+static_assert(HTTP_READ_BUFFER >= HTTP_URL_MAX + HTTP_HEADERS_MAX, "one read has room for a whole head");
+static_assert(HTTP_URL_MAX < HTTP_HEADERS_MAX, "a long URL must be refused with 414 before 431");
 static_assert(HTTP_REQUEST_MAX >= HTTP_URL_MAX + HTTP_HEADERS_MAX + 6 * HTTP_BODY_MAX + 1024,
               "a body in chunks of one byte fits, with the request line and the last chunk");
 static_assert(SWEEP_INTERVAL_MS < LINGER_DEADLINE_MS, "the sweep must be finer than the shortest deadline");
-static_assert(SHUTDOWN_GRACE_MS <= SHUTDOWN_TIMEOUT_MS_MIN, "the grace lies within the shutdown's time");
+static_assert(SHUTDOWN_GRACE_MS <= SHUTDOWN_TIMEOUT_MS_MIN, "the grace time is a part of the shutdown timeout");
 
 #endif

@@ -1,4 +1,9 @@
-// llhttp's callbacks, which may be handed a span in pieces, and the limits they count. Loop thread.
+// The callbacks of llhttp, and the limits they enforce. llhttp may pass the bytes of one value in several pieces.
+// Loop thread.
+//
+// http_parser_feed() runs llhttp, which calls the on_...() functions in this order: message begin, method, url,
+// version, headers, headers complete, body, message complete. They copy values into `kept`, or call refuse().
+// on_message_complete() fills `request` and pauses llhttp; http_parser_next() resumes it after the answer.
 #include "server/http/http_parser.h"
 
 #include "observability/base/base.h"
@@ -9,17 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER_NAME_MAX 24 // longer names are none of ours
-// Memory an idle connection may hold on to, in bytes: enough for small requests to come without an allocation.
+#define HEADER_NAME_MAX 24 // a longer name is cut; it is not in header_names
+// Bytes of memory that an idle connection keeps, so that a small request needs no allocation.
 #define KEPT_BETWEEN_REQUESTS 512
 
-// The bytes between the request target and the version's digits.
+// The bytes between the request target and the digits of the version.
 #define PROTOCOL " HTTP/"
 #define PROTOCOL_LENGTH (sizeof PROTOCOL - 1)
 
 #define BODY_TOO_LONG "The body is longer than 64 KiB"
 
-// A piece of parser->kept; an offset, because the text moves while it grows.
+// A part of parser->kept. It has an offset and no pointer, because the text moves when it grows.
 struct kept_span {
     size_t offset;
     size_t length;
@@ -27,22 +32,22 @@ struct kept_span {
 };
 
 struct http_parser {
-    llhttp_t llhttp; // first: its callbacks recover the parser from it
+    llhttp_t llhttp; // the first member, because parser_of() casts it to the parser
     struct http_request request;
     struct http_parse_error error;
-    struct text kept; // target, values of known headers, body: empty between requests
+    struct text kept; // the target, the values of known headers and the body; empty between requests
     struct kept_span target;
     struct kept_span headers[HTTP_HEADER_COUNT];
     struct kept_span body;
-    const char *protocol_start; // in the bytes being fed: where the name of the protocol begins, or goes on
+    const char *protocol_start; // where the protocol name begins or continues in the bytes that are parsed now
     char protocol[PROTOCOL_LENGTH];
     size_t protocol_length;
     bool has_version;
     char header_name[HEADER_NAME_MAX];
     size_t header_name_length;
-    struct kept_span *value; // of the header being read; NULL: not one of ours
-    size_t header_bytes;
-    size_t message_bytes; // every byte since the end of the previous request
+    struct kept_span *value; // receives the value of the current header; NULL if nobody reads that header
+    size_t header_bytes;     // counted for HTTP_HEADERS_MAX
+    size_t message_bytes;    // all bytes since the end of the previous request, for HTTP_REQUEST_MAX
     bool inside_request;
     bool has_method;
     bool headers_complete;
@@ -76,7 +81,8 @@ static struct slice kept_slice(const struct http_parser *parser, const struct ke
     return (struct slice){parser->kept.data + span->offset, span->length};
 }
 
-// Without the white space behind it, which is no part of a value (RFC 9112 section 5); llhttp takes that before it.
+// Returns a value without the white space behind it, which is not a part of it (RFC 9112 section 5). llhttp removes
+// only the white space before it.
 static struct slice header_value(const struct http_parser *parser, enum http_header header) {
     struct slice value = kept_slice(parser, &parser->headers[header]);
     while (value.length > 0 && (value.data[value.length - 1] == ' ' || value.data[value.length - 1] == '\t')) {
@@ -107,7 +113,7 @@ static int on_url(llhttp_t *llhttp, const char *data, size_t length) {
     return HPE_OK;
 }
 
-// llhttp does not pass the protocol's name on, and takes RTSP and ICE too.
+// Collects the protocol name from the raw bytes. llhttp has no callback for it, and accepts RTSP and ICE as well.
 static void keep_protocol(struct http_parser *parser, const char *end) {
     for (const char *at = parser->protocol_start; at < end; at++) {
         if (parser->protocol_length < PROTOCOL_LENGTH) {
@@ -122,7 +128,7 @@ static int on_version(llhttp_t *llhttp, const char *data, size_t length) {
     struct http_parser *parser = parser_of(llhttp);
     (void)length;
     if (parser->has_version) {
-        return HPE_OK; // the rest of its digits
+        return HPE_OK; // a further piece of the version
     }
     parser->has_version = true;
     keep_protocol(parser, data);
@@ -166,24 +172,24 @@ static const struct slice header_names[HTTP_HEADER_COUNT] = {
     [HTTP_HEADER_USER_AGENT] = SLICE_INITIALIZER("user-agent"),
 };
 
-// Lists, which may come on several lines (RFC 9110 section 5.3).
+// These headers are lists, so a client may send them in several lines (RFC 9110 section 5.3).
 static bool is_list(enum http_header header) {
     return header == HTTP_HEADER_ACCEPT || header == HTTP_HEADER_CONTENT_ENCODING ||
            header == HTTP_HEADER_IF_NONE_MATCH || header == HTTP_HEADER_TRACESTATE;
 }
 
-// Headers that decide nothing: the first of several counts. All others must be sent once, because two of them are two
-// readings of one request.
+// These headers change nothing important, so the first of several lines is used. All other headers must be sent once,
+// because two parsers could choose different lines.
 static bool may_repeat(enum http_header header) {
     return header == HTTP_HEADER_LAST_EVENT_ID || header == HTTP_HEADER_USER_AGENT;
 }
 
-// Moves a value behind all that is kept, and the values behind it down, so that nothing grows: a client can let two
-// lists take turns for as many lines as fit the limit.
+// Moves a value to the end of `kept`, so that it can grow, and closes the gap it leaves. Without that, a client that
+// sends lines of two lists in turn could make `kept` grow with the square of their number.
 static void move_to_end(struct http_parser *parser, struct kept_span *value) {
     struct text *kept = &parser->kept;
     size_t offset = value->offset;
-    text_reserve(kept, value->length); // before the source is looked at, because it moves
+    text_reserve(kept, value->length); // before the next line takes a pointer, because this may move the text
     text_append(kept, kept->data + offset, value->length);
     kept->length -= value->length;
     memmove(kept->data + offset, kept->data + offset + value->length, kept->length - offset);
@@ -195,7 +201,7 @@ static void move_to_end(struct http_parser *parser, struct kept_span *value) {
     value->offset = kept->length - value->length;
 }
 
-// Appends the next line to a list.
+// Prepares the value of a list for one more line.
 static void continue_list(struct http_parser *parser, struct kept_span *value) {
     if (value->offset + value->length != parser->kept.length) {
         move_to_end(parser, value);
@@ -210,7 +216,7 @@ static int on_header_field_complete(llhttp_t *llhttp) {
     parser->header_name_length = 0;
     parser->value = NULL;
     if (parser->headers_complete) {
-        return HPE_OK; // a trailer changes nothing
+        return HPE_OK; // trailers are ignored
     }
     for (enum http_header header = 0; header < HTTP_HEADER_COUNT; header++) {
         if (!slice_equals_ignoring_case(name, header_names[header])) {
@@ -223,7 +229,7 @@ static int on_header_field_complete(llhttp_t *llhttp) {
         } else if (is_list(header)) {
             continue_list(parser, value);
         } else if (header == HTTP_HEADER_TRACEPARENT) {
-            value->length = 0; // two contradict each other, so neither counts; tracing never costs a request
+            value->length = 0; // two lines contradict each other, so both are ignored; a bad trace refuses no request
         } else if (!may_repeat(header)) {
             return refuse(parser, 400,
                           "A header that must be sent once was sent twice (Host, Content-Type, "
@@ -253,13 +259,13 @@ static int check_framing(struct http_parser *parser) {
         return refuse(parser, 400, "The request line must end with HTTP/1.1");
     }
     if (parser->llhttp.http_major != 1 || parser->llhttp.http_minor > 1) {
-        return refuse(parser, 505, "Only HTTP/1.0 and HTTP/1.1 are spoken here");
+        return refuse(parser, 505, "This server supports only HTTP/1.0 and HTTP/1.1");
     }
     if (parser->llhttp.method == HTTP_CONNECT) {
-        return refuse(parser, 501, "This server builds no tunnels: CONNECT is for proxies");
+        return refuse(parser, 501, "This server is not a proxy: it does not support CONNECT");
     }
     if (encoding.data != NULL && (is_http_1_0 || !slice_equals_ignoring_case(encoding, slice_of("chunked")))) {
-        return refuse(parser, 400, "The only Transfer-Encoding understood here is \"chunked\", in HTTP/1.1");
+        return refuse(parser, 400, "This server supports only the Transfer-Encoding \"chunked\", and only in HTTP/1.1");
     }
     if (!is_http_1_0 && !parser->headers[HTTP_HEADER_HOST].present) {
         return refuse(parser, 400, "HTTP/1.1 needs a Host header");
@@ -280,7 +286,7 @@ static int on_headers_complete(llhttp_t *llhttp) {
     struct slice expect = header_value(parser, HTTP_HEADER_EXPECT);
     if (expect.data != NULL && parser->llhttp.http_minor > 0) {
         if (!slice_equals_ignoring_case(expect, slice_of("100-continue"))) {
-            return refuse(parser, 417, "The only expectation understood here is \"100-continue\"");
+            return refuse(parser, 417, "This server supports only the expectation \"100-continue\"");
         }
         bool has_body = parser->llhttp.content_length > 0 || (parser->llhttp.flags & F_CHUNKED) != 0;
         parser->expects_continue = has_body;
@@ -290,7 +296,7 @@ static int on_headers_complete(llhttp_t *llhttp) {
 
 static int on_body(llhttp_t *llhttp, const char *data, size_t length) {
     struct http_parser *parser = parser_of(llhttp);
-    parser->expects_continue = false; // it did not wait
+    parser->expects_continue = false; // the client did not wait
     if (parser->body.length + length > HTTP_BODY_MAX) {
         return refuse(parser, 413, BODY_TOO_LONG);
     }
@@ -298,7 +304,7 @@ static int on_body(llhttp_t *llhttp, const char *data, size_t length) {
     return HPE_OK;
 }
 
-// Refused by its announcement, not after 64 KiB of it.
+// Refuses a chunk that is too long when its size is read, not after 64 KiB of its data.
 static int on_chunk_header(llhttp_t *llhttp) {
     struct http_parser *parser = parser_of(llhttp);
     if (llhttp->content_length > HTTP_BODY_MAX - parser->body.length) {
@@ -338,7 +344,7 @@ static int on_message_complete(llhttp_t *llhttp) {
     }
     parser->complete = true;
     parser->inside_request = false;
-    return HPE_PAUSED; // one request at a time; the rest of the bytes waits
+    return HPE_PAUSED; // the caller gets one request at a time
 }
 
 static const llhttp_settings_t callbacks = {
@@ -369,8 +375,8 @@ void http_parser_free(struct http_parser *parser) {
     free(parser);
 }
 
-// llhttp has no callback for the leading zeros of a chunk's size, the blanks before a value and the empty lines before a
-// request.
+// Counts all bytes of a request. llhttp has no callback for the leading zeros of a chunk size, the blanks before a
+// value and the empty lines before a request, so the other limits do not count them.
 static bool is_too_long(struct http_parser *parser, size_t used) {
     parser->message_bytes += used;
     if (parser->message_bytes > HTTP_REQUEST_MAX) {
@@ -388,7 +394,7 @@ enum http_parse_result http_parser_feed(struct http_parser *parser, const char *
     parser->protocol_start = data;
     llhttp_errno_t verdict = llhttp_execute(&parser->llhttp, at, length);
     while (verdict == HPE_PAUSED_UPGRADE) {
-        // An Upgrade that we do not do: RFC 9110 section 7.8 lets us carry on as if it had not been asked for.
+        // We support no upgrade. RFC 9110 section 7.8 allows a server to ignore the Upgrade header.
         at = llhttp_get_error_pos(&parser->llhttp);
         llhttp_resume_after_upgrade(&parser->llhttp);
         verdict = llhttp_execute(&parser->llhttp, at, (size_t)(end - at));
@@ -407,10 +413,10 @@ enum http_parse_result http_parser_feed(struct http_parser *parser, const char *
         return HTTP_PARSE_REQUEST;
     }
     if (verdict == HPE_PAUSED_H2_UPGRADE) {
-        (void)refuse(parser, 505, "HTTP/2 is not spoken here: use HTTP/1.1");
+        (void)refuse(parser, 505, "This server does not support HTTP/2: use HTTP/1.1");
     }
     if (parser->error.status == 0) {
-        (void)refuse(parser, 400, "The bytes are no well-formed HTTP/1.1 request");
+        (void)refuse(parser, 400, "The bytes are not a well-formed HTTP/1.1 request");
         const char *reason = llhttp_get_error_reason(&parser->llhttp);
         if (reason != NULL && reason[0] != '\0') {
             parser->error.detail = reason;

@@ -1,5 +1,5 @@
-// A request as the router and the handlers see it. Made and owned by the http_parser; valid until the answer is
-// given. Loop thread.
+// A request, as the router and the handlers read it. The http_parser makes and owns it; it is valid until the request
+// is answered. Loop thread.
 #ifndef SERVER_HTTP_HTTP_REQUEST_H
 #define SERVER_HTTP_HTTP_REQUEST_H
 
@@ -11,7 +11,7 @@
 
 enum http_method { HTTP_METHOD_GET, HTTP_METHOD_HEAD, HTTP_METHOD_POST, HTTP_METHOD_OTHER, HTTP_METHOD_COUNT };
 
-// The headers anybody here reads; all others are only counted.
+// The headers that the program reads. All others only count in HTTP_HEADERS_MAX.
 enum http_header {
     HTTP_HEADER_ACCEPT,
     HTTP_HEADER_AUTHORIZATION,
@@ -31,16 +31,16 @@ enum http_header {
 
 struct http_request {
     enum http_method method;
-    uint8_t minor_version;                   // of HTTP/1.x
-    bool keep_alive;                         // the client would like the connection to stay
-    bool is_https;                           // the scheme of an absolute target; otherwise it is http
-    struct slice authority;                  // host[:port], from an absolute target or the Host header; NULL: neither
-    struct authority server;                 // its parts; the host is empty without an authority
-    struct slice path;                       // still percent-encoded
-    struct slice query;                      // behind the "?", still encoded; empty if none
-    struct slice headers[HTTP_HEADER_COUNT]; // data is NULL: not sent
+    uint8_t minor_version;   // the x of HTTP/1.x
+    bool keep_alive;         // the client wants the connection to stay open
+    bool is_https;           // an absolute target with the scheme https; every other request is http
+    struct slice authority;  // host[:port] of an absolute target or of the Host header; data is NULL without both
+    struct authority server; // the parts of `authority`; the host is empty if there is none
+    struct slice path;       // still percent-encoded
+    struct slice query;      // the part behind the "?", still percent-encoded; empty if there is none
+    struct slice headers[HTTP_HEADER_COUNT]; // data is NULL if the header was not sent
     struct slice body;
-    uint64_t started_ns; // monotonic: when its first byte was parsed
+    uint64_t started_ns; // monotonic time at which its first byte was parsed
 };
 
 #endif

@@ -1,9 +1,10 @@
-// Writes the head and the body of an answer. Loop thread; on the hot path of every request, hence no printf.
+// Writes the head and the body of an answer. Loop thread. Every request passes here, so the code avoids printf().
 #include "server/http/http_response.h"
 
 #include <time.h>
 
-// What the page may do: its own files and this server, nothing from anywhere else, nothing inline.
+// The Content-Security-Policy of the page: it may load its own files and call this server. Files of other servers and
+// inline scripts or styles are forbidden.
 #define PAGE_POLICY                                                                                                    \
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "              \
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -34,7 +35,7 @@ const char *http_status_reason(int status) {
     }
 }
 
-// RFC 9110 section 5.6.7, made once a second.
+// Returns the Date header (RFC 9110 section 5.6.7). It is formatted once a second.
 static struct slice date_header(int64_t now_s) {
     static int64_t made_at = -1;
     static char header[64];
@@ -74,7 +75,7 @@ static void write_rare_headers(const struct http_response *response, struct text
         write_header(out, "Accept-Encoding", "identity");
     }
     if (response->streams) {
-        write_header(out, "X-Accel-Buffering", "no"); // nginx would keep the events until it has a buffer full
+        write_header(out, "X-Accel-Buffering", "no"); // otherwise nginx delays the events until its buffer is full
     }
     if (response->page_etag != NULL) {
         write_header(out, "ETag", response->page_etag);

@@ -1,4 +1,4 @@
-// Reads the forms of a request target. Loop thread.
+// Parses a request target and the Host header. Loop thread.
 #include "server/http/http_target.h"
 
 #include <string.h>
@@ -7,8 +7,8 @@ static bool starts_with_ignoring_case(struct slice text, struct slice prefix) {
     return text.length >= prefix.length && slice_equals_ignoring_case((struct slice){text.data, prefix.length}, prefix);
 }
 
-// "http://host/path?query", as a proxy would be sent it; its authority beats the Host header (RFC 9112 section 3.2.2).
-// Leaves the bytes behind the authority in `target`.
+// Parses "http://host/path?query", the form that a client sends to a proxy. Its authority replaces the Host header (RFC
+// 9112 section 3.2.2). `target` becomes the part behind the authority. Returns NULL, or an error text.
 static const char *read_absolute(struct http_request *request, struct slice *target) {
     static const struct slice http = SLICE_INITIALIZER("http://");
     static const struct slice https = SLICE_INITIALIZER("https://");
@@ -23,7 +23,7 @@ static const char *read_absolute(struct http_request *request, struct slice *tar
     }
     request->authority = (struct slice){target->data + start, end - start};
     if (!authority_parse(request->authority, &request->server) || request->server.host.length == 0) {
-        return "The authority in the request target must be a host, or host:port, without a user's name";
+        return "The authority in the request target must be a host, or host:port, without a user name";
     }
     *target = (struct slice){target->data + end, target->length - end};
     return NULL;
@@ -32,10 +32,10 @@ static const char *read_absolute(struct http_request *request, struct slice *tar
 const char *http_target_read(struct http_request *request, struct slice target, bool is_options) {
     request->authority = request->headers[HTTP_HEADER_HOST];
     if (!authority_parse(request->authority, &request->server)) {
-        return "The Host header must be a host, or host:port: no path, no user's name, and IPv6 in brackets";
+        return "The Host header must be a host, or host:port: no path, no user name, and IPv6 in brackets";
     }
     if (memchr(target.data, '#', target.length) != NULL) {
-        return "The request target holds a \"#\": a fragment is not sent; write %23 if it is meant";
+        return "The request target has a \"#\": leave the fragment out, or write %23 for the character";
     }
     bool is_asterisk = slice_equals(target, slice_of("*"));
     if (is_asterisk && !is_options) {

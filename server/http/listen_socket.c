@@ -1,4 +1,4 @@
-// Tries one address after another. Any thread.
+// Opens a listening socket on the first address that works. Any thread.
 #include "server/http/listen_socket.h"
 
 #include "server/http/http_limits.h"
@@ -11,8 +11,8 @@
 #include <uv.h>
 
 static bool bind_and_listen(int descriptor, const struct addrinfo *address) {
-    int on = 1;  // so that a server can start right after one that has ended
-    int off = 0; // "::" is for both families, whatever the system's default is
+    int on = 1;  // SO_REUSEADDR: a server can start right after the last one has ended
+    int off = 0; // IPV6_V6ONLY: "::" accepts IPv4 as well, on systems with any default
     if (address->ai_family == AF_INET6 && setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) {
         return false;
     }
@@ -20,7 +20,8 @@ static bool bind_and_listen(int descriptor, const struct addrinfo *address) {
            bind(descriptor, address->ai_addr, address->ai_addrlen) == 0 && listen(descriptor, LISTEN_BACKLOG) == 0;
 }
 
-// A socket for each try: one that could not be bound keeps the family it was made for.
+// Each address gets a new socket, because the address family of a socket cannot be changed. Returns a descriptor, or an
+// error of libuv.
 static int try_address(const struct addrinfo *address) {
     int descriptor = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, address->ai_protocol);
     if (descriptor >= 0 && bind_and_listen(descriptor, address)) {

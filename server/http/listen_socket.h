@@ -1,4 +1,4 @@
-// The socket a server listens on. Any thread.
+// Opens the listening socket of a server. Any thread.
 #ifndef SERVER_HTTP_LISTEN_SOCKET_H
 #define SERVER_HTTP_LISTEN_SOCKET_H
 
@@ -6,8 +6,9 @@
 
 #include <netdb.h>
 
-// Listens on the first of the addresses that allows it: a descriptor, the caller's to close. A port that is taken ends
-// the search: a second server shall not quietly take another address of the same name. Otherwise negative: libuv's number for the last error.
+// Listens on the first of the addresses that works. Returns a descriptor that the caller closes, or a negative error
+// number of libuv. A port that is in use ends the search with UV_EADDRINUSE: otherwise a second server would silently
+// listen on another address of the same name.
 MUST_CHECK int listen_socket(const struct addrinfo *addresses);
 
 #endif

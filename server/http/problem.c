@@ -1,4 +1,4 @@
-// Writes problem+json. Loop thread.
+// Writes problem+json bodies. Loop thread.
 #include "server/http/problem.h"
 
 #include "server/http/http_response.h"

@@ -1,4 +1,4 @@
-// Errors as people and programs read them: application/problem+json, RFC 9457. Loop thread.
+// The body of an error answer: application/problem+json, RFC 9457. Loop thread.
 #ifndef SERVER_HTTP_PROBLEM_H
 #define SERVER_HTTP_PROBLEM_H
 
@@ -7,8 +7,8 @@
 
 #define PROBLEM_CONTENT_TYPE "application/problem+json"
 
-// {"type":"about:blank","title":...,"status":...,"detail":...}; `detail` tells the person what to change.
-// With "trace_id" if there is a trace; `trace` may be NULL.
+// Appends {"type":"about:blank","title":...,"status":...,"detail":...}, and "trace_id" if `trace` is not NULL. `detail`
+// is a sentence for people that says what to change.
 void problem_write(struct text *out, int status, struct slice detail, const struct trace_context *trace);
 
 #endif

@@ -1,4 +1,4 @@
-// Query strings: split, decode, and say what is wrong in words. Loop thread.
+// Splits and decodes query strings, and writes error texts about them. Loop thread.
 #include "server/http/query.h"
 
 #include <string.h>
@@ -66,7 +66,7 @@ static void add_parameter(struct query *query, struct slice encoded) {
 
 void query_parse(struct query *query, struct slice encoded) {
     *query = (struct query){0};
-    // One allocation that never moves: decoding does not make text longer.
+    // Decoding never makes a text longer, so this allocation is enough. The slices point into it, so it must not move.
     query->decoded.data = memory_allocate(encoded.length + 1);
     query->decoded.capacity = encoded.length + 1;
     size_t start = 0;

@@ -1,4 +1,4 @@
-// Captures standard error in an unlinked file, and runs in a child what must abort.
+// Captures standard error in an unlinked file, and runs calls that must abort in a child process.
 #include "capture.h"
 
 #include <fcntl.h>
@@ -16,7 +16,7 @@ void capture_begin(void) {
     captured = memfd_create("captured standard error", MFD_CLOEXEC);
     real_stderr = dup(STDERR_FILENO);
     CHECK(captured >= 0 && real_stderr >= 0);
-    CHECK(fcntl(captured, F_SETFL, O_APPEND) == 0); // a memfd's own position is not locked between threads
+    CHECK(fcntl(captured, F_SETFL, O_APPEND) == 0); // otherwise threads could overwrite each other's lines in the memfd
     CHECK(dup2(captured, STDERR_FILENO) == STDERR_FILENO);
 }
 

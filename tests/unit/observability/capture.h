@@ -1,5 +1,4 @@
-// For tests of what leaves the process: what is written to standard error, and calls that must end in abort().
-// Used by the tests of this folder, on their one thread.
+// For tests of the text on standard error, and of calls that must end in abort(). Main thread of a test.
 #ifndef TESTS_OBSERVABILITY_CAPTURE_H
 #define TESTS_OBSERVABILITY_CAPTURE_H
 
@@ -7,11 +6,12 @@
 
 #include <stdbool.h>
 
-// Between the two, standard error goes to a file; capture_end answers what was written, in `out`, NUL-terminated.
+// Between the two calls, standard error is written to a file. capture_end() appends the text of that file to `out`,
+// with a NUL behind it.
 void capture_begin(void);
 void capture_end(struct text *out);
 
-// Runs `call` in a child process. True when it aborted having written `message` to standard error.
+// Runs `call` in a child process. Returns true if the child aborted and its standard error contains `message`.
 MUST_CHECK bool aborts_with(void (*call)(void), const char *message);
 
 #endif

@@ -1,9 +1,9 @@
-// check: a failed CHECK and exhausted memory end the process and say where and why.
+// check: a failed CHECK and a lack of memory end the process with an error text.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "capture.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 // NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the sanitizers chose these names.
-// The sanitizers' malloc ends the process by itself for absurd sizes, unless told to answer NULL as libc's does.
+// The malloc() of the sanitizers ends the process at a very large size. With this option it returns NULL, as libc does.
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "allocator_may_return_null=1";

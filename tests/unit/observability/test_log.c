@@ -1,9 +1,9 @@
-// log: the lines as an operator and a log collector read them, and that lines never mix.
+// log: the text of the lines in both formats, the limits of a line, and that lines of several threads never mix.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "capture.h"
@@ -24,7 +24,7 @@ static const struct trace_context trace = {
 };
 static const struct log_context about_transfer = {.transfer_id = "9f3c1a2b", .trace = &trace};
 
-// A pattern's '#' stands for a digit.
+// A '#' in the pattern stands for a digit.
 static void assert_matches(const char *line, const char *pattern) {
     char shown[8192];
     size_t i = 0;
@@ -138,12 +138,12 @@ static void test_long_message_is_cut(void **state) {
     message[2999] = '\0';
     assert_message(message, expected);
 
-    memcpy(message + 1023, "\xE2\x82\xAC", 3); // a character across the limit goes as a whole
+    memcpy(message + 1023, "\xE2\x82\xAC", 3); // a character that crosses the limit is removed as a whole
     memcpy(expected + 1023, "...", sizeof "...");
     assert_message(message, expected);
 }
 
-// The worst messages there are, in both formats: still one line, no longer than a pipe takes whole.
+// The messages that become longest when they are escaped. They must still be one line of at most PIPE_BUF bytes.
 static void test_line_fits_a_pipe(void **state) {
     (void)state;
     char worst[4000];

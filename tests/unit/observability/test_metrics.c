@@ -1,9 +1,9 @@
-// metrics: what is recorded, and both texts character by character.
+// metrics: the recorded values, and both text formats byte for byte.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "capture.h"
@@ -77,7 +77,7 @@ static void test_histogram_cumulates(void **state) {
     struct metrics *metrics = metrics_new();
     struct metric *metric = metric_with(metrics_add_family(metrics, &duration), (const char *[]){"safe"});
     metric_observe(metric, 0.125);
-    metric_observe(metric, 0.25); // a bound belongs to its bucket
+    metric_observe(metric, 0.25); // a value equal to a bound counts in the bucket of that bound
     metric_observe(metric, 0.5);
     metric_observe(metric, 2);
     assert_rendered(metrics, METRICS_FORMAT_PROMETHEUS,
@@ -197,7 +197,7 @@ static void test_families_keep_their_order(void **state) {
     metrics_free(metrics);
 }
 
-// Many more series than a family has slots: each is found again, none is another.
+// There are many more series than slots in the hash table of a family. Each series must be found again.
 static void test_series_are_found_by_their_values(void **state) {
     (void)state;
     enum { SERIES = 1000 };

@@ -1,9 +1,9 @@
-// otlp_json: envelopes to the letter, the resource's attributes, and what a collector rejects.
+// otlp_json: envelopes byte for byte, the attributes of the resource, and the number of rejected spans.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "observability/otlp/otlp_json.h"
@@ -75,13 +75,13 @@ static void test_a_resource(void **state) {
     assert_resource("bank", "a=b%20%22c,d=",
                     RESOURCE(ATTRIBUTE("service.name", "bank") "," VERSION_ATTRIBUTE
                                                                "," ATTRIBUTE("a", "b \\\"c") "," ATTRIBUTE("d", "")));
-    // Keys are decoded too, and blanks around a key or a value are no part of it.
+    // Keys are decoded as well, and blanks around a key or a value are removed.
     assert_resource("bank", " a%2Cb%3d =\t1 2 , c = %20 ",
                     RESOURCE(ATTRIBUTE("service.name", "bank") "," VERSION_ATTRIBUTE
                                                                "," ATTRIBUTE("a,b=", "1 2") "," ATTRIBUTE("c", " ")));
 }
 
-// OTEL_SERVICE_NAME, then OTEL_RESOURCE_ATTRIBUTES, then the program's own; every key once.
+// OTEL_SERVICE_NAME has precedence, then OTEL_RESOURCE_ATTRIBUTES, then the defaults. Each key appears once.
 static void test_which_attribute_counts(void **state) {
     (void)state;
     assert_resource(NULL, "service.name=teller", RESOURCE(ATTRIBUTE("service.name", "teller") "," VERSION_ATTRIBUTE));
@@ -123,7 +123,7 @@ static void test_what_a_collector_rejects(void **state) {
     assert_rejected("{\"partialSuccess\":{\"rejectedSpans\":-4}}", 0, "");
 }
 
-// A peer's number is never trusted: at most 1e9, at least 0.
+// The collector may send any number. The result must be between 0 and 1e9.
 static void test_counts_that_cannot_be(void **state) {
     (void)state;
     static const struct {

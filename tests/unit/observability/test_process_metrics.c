@@ -1,9 +1,9 @@
-// process_metrics: what /proc says about this very process, and the standard names it is published under.
+// process_metrics: the values that are read from /proc for this process, and their standard names.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "observability/metrics/metrics.h"
@@ -116,10 +116,10 @@ static void test_threads_are_counted(void **state) {
     uint64_t during = take().threads;
     CHECK(pthread_mutex_unlock(&mutex) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
-    assert_in_range(during, before + 1, before + 2); // a sanitizer starts a thread of its own with the first
+    assert_in_range(during, before + 1, before + 2); // a sanitizer starts one more thread with the first thread
 }
 
-// The name stands in parentheses in the middle of /proc/self/stat.
+// /proc/self/stat has the name of the process in parentheses, and the name itself may contain parentheses.
 static void test_name_of_the_process_may_look_like_fields(void **state) {
     (void)state;
     CHECK(prctl(PR_SET_NAME, "a) R 1 (2 3)") == 0);
@@ -143,7 +143,7 @@ static void test_published_names_and_values(void **state) {
     struct process_metrics *process_metrics = process_metrics_add(metrics);
     struct text out = {0};
     metrics_render(metrics, METRICS_FORMAT_PROMETHEUS, &out);
-    assert_int_equal(out.length, 0); // nothing is claimed before the first sample
+    assert_int_equal(out.length, 0); // there are no metrics before the first sample
 
     process_metrics_set(process_metrics, &sample);
     metrics_render(metrics, METRICS_FORMAT_PROMETHEUS, &out);

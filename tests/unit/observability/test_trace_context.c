@@ -1,9 +1,9 @@
-// trace_context: which traceparents are honoured, what is written, and that ids are random in every thread.
+// trace_context: which traceparents are accepted, which header is written, and that ids are random in each thread.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "observability/trace/trace_context.h"
@@ -27,7 +27,7 @@ static void assert_parsed(const char *traceparent, bool sampled) {
     assert_int_equal(context.sampled, sampled);
 }
 
-// Copied to the heap without its NUL, so that the sanitizers see a read behind the end.
+// The header is copied to the heap without its NUL, so that the sanitizers report a read behind its end.
 static void assert_ignored(const char *traceparent) {
     struct trace_context context;
     struct trace_context before;
@@ -144,7 +144,7 @@ static void test_random_bits_are_balanced(void **state) {
             ones[bit] += (int)((bits >> bit) & 1);
         }
     }
-    for (int bit = 0; bit < 64; bit++) { // 10 standard deviations: 707 around 10,000
+    for (int bit = 0; bit < 64; bit++) { // 707 is 10 standard deviations; the mean is 10,000
         assert_in_range(ones[bit], DRAWS / 2 - 707, DRAWS / 2 + 707);
     }
 }

@@ -1,9 +1,9 @@
-// trace_sampler: the names it knows, whom it follows, and that a ratio is one of the trace ids.
+// trace_sampler: the names of samplers, when the decision of the caller counts, and how a ratio is applied.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "observability/trace/trace_sampler.h"
@@ -69,7 +69,7 @@ static void test_ratios(void **state) {
     assert_in_range(count_kept(0.01), TRACES / 250, TRACES / 50);
 }
 
-// A larger ratio keeps what a smaller one keeps, so services with different ratios still share whole traces.
+// Every trace that a smaller ratio keeps is kept by a larger one, so services with different ratios share whole traces.
 static void test_a_ratio_is_of_the_trace_id(void **state) {
     (void)state;
     struct trace_sampler small = find("traceidratio", 0.2);

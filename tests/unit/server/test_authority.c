@@ -1,9 +1,9 @@
-// authority: what is one, what is none, and which origins are the same.
+// authority: which texts are authorities and origins, and which origins are equal.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "server/http/authority.h"

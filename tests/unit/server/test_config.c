@@ -1,9 +1,9 @@
-// config: what the environment may say, and the one line it gets when it may not.
+// config: the allowed values of the environment variables, and the error line for any other value.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "server/config/config.h"
@@ -81,7 +81,7 @@ static void test_defaults(void **state) {
     assert_defaults(&config);
 }
 
-// A compose file that passes a variable on which nobody set, sets it to nothing.
+// A compose file that passes on a variable which is not set makes it empty, so empty must mean the default.
 static void test_empty_is_unset(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
@@ -129,7 +129,7 @@ static void test_everything_set(void **state) {
     assert_ptr_equal(config.settings.strategy, &strategy_for_update);
 }
 
-// The line names the variable, its value, and what is allowed.
+// The error line must name the variable, its value, and the allowed values.
 static void test_unusable_values(void **state) {
     (void)state;
     static const struct {
@@ -143,10 +143,10 @@ static void test_unusable_values(void **state) {
         {"BANK_API_ALLOWED_HOSTS", "[::1]:8000", "names separated by commas, without http:// and without a port"},
         {"BANK_API_PUBLIC_ORIGINS", "bank.example",
          "origins such as https://bank.example or http://bank.example:8080, separated by commas, without a path or a "
-         "slash behind"},
+         "slash at the end"},
         {"BANK_API_PUBLIC_ORIGINS", "https://bank.example/",
          "origins such as https://bank.example or http://bank.example:8080, separated by commas, without a path or a "
-         "slash behind"},
+         "slash at the end"},
         {"BANK_API_PORT", "-1", "a whole number from 0 to 65535"},
         {"BANK_API_PORT", "http", "a whole number from 0 to 65535"},
         {"BANK_API_PORT", "8000 ", "a whole number from 0 to 65535"},
@@ -182,7 +182,7 @@ static void test_unusable_values(void **state) {
     }
 }
 
-// The barrier's largest count follows the pool that is configured beside it.
+// The largest barrier count depends on the number of workers.
 static void test_barrier_count_follows_the_pool(void **state) {
     (void)state;
     static const struct {
@@ -200,7 +200,7 @@ static void test_barrier_count_follows_the_pool(void **state) {
     }
 }
 
-// A batch comes from the queue, so its default follows a smaller one.
+// A batch cannot be larger than the queue, so a smaller queue lowers the default size of a batch.
 static void test_the_batch_follows_the_queue(void **state) {
     (void)state;
     struct config config = read_config();

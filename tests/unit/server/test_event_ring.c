@@ -1,9 +1,10 @@
-// event_ring: what goes in comes out whole, from wherever a reader may go on, however often the ring has gone round.
+// event_ring: events are read back whole from each position where a subscriber may continue, also after the ring has
+// wrapped around many times.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "server/events/event_ring.h"
@@ -26,7 +27,7 @@ static void append(struct event_ring *ring, const char *data) {
     event_ring_append(ring, "step", slice_of(data));
 }
 
-// Events of different lengths, so that they end at every place of the ring: number n has n modulo 997 bytes of data.
+// Event n has n modulo 997 bytes of data. The lengths differ, so that events end at many different places of the ring.
 static void append_many(struct event_ring *ring, uint64_t first, uint64_t last) {
     static char letters[997];
     memset(letters, 'x', sizeof letters);
@@ -106,7 +107,7 @@ static void test_ids_of_another_start(void **state) {
     }
 }
 
-// Reads from the position on, and finds the events from `number` to the newest, each whole.
+// Reads from the position to the end, and checks that this gives the events from `number` to the newest, each whole.
 static void assert_reads_on(const struct event_ring *ring, uint64_t position, uint64_t number, uint64_t newest) {
     struct text text = between(ring, position, event_ring_end(ring));
     const char *rest = text_terminated(&text);
@@ -171,7 +172,7 @@ static void test_boundaries(void **state) {
     assert_int_equal(event_ring_boundary(ring, event_ring_end(ring)), event_ring_end(ring));
 }
 
-// Who has read up to what is threatened loses nothing by the next event, of whatever length.
+// A subscriber that has read up to the returned position loses nothing when the next event is appended.
 static void test_what_is_threatened(void **state) {
     struct event_ring *ring = *state;
     char *large = memory_allocate(EVENT_BYTES_MAX);

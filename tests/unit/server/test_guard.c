@@ -1,9 +1,9 @@
-// guard: which Host, which Origin, which token.
+// guard: which hosts, which origins and which admin tokens are accepted.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "server/http/guard.h"
@@ -12,7 +12,7 @@ static struct slice slice_or_none(const char *text) {
     return text == NULL ? (struct slice){NULL, 0} : slice_of(text);
 }
 
-// A request to that authority, which the parser would let through.
+// Makes a request to an authority that the parser accepts.
 static struct http_request request_to(const char *authority) {
     struct http_request request = {.authority = slice_or_none(authority)};
     assert_true(authority_parse(request.authority, &request.server));
@@ -163,7 +163,7 @@ static void test_admin_token(void **state) {
     }
 }
 
-// A token that is compared byte by byte must not end at a NUL that the client sent.
+// A NUL in the token of a client must not end the comparison.
 static void test_admin_token_with_a_nul(void **state) {
     (void)state;
     struct guard guard = {.bind_host = "127.0.0.1", .admin_token = "secret"};

@@ -1,9 +1,9 @@
-// http_parser: the corpus, cut in every way; the limits; the expectation of 100 Continue.
+// http_parser: the corpus in pieces of every size, the limits, and the expectation of 100 Continue.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "http_feed.h"
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CORPUS_LEAST 100 // files; fewer, and the corpus was not found
+#define CORPUS_LEAST 100 // fewer files mean that the corpus was not found
 #define HEAD "Host: localhost\r\n"
 #define CHUNKED_HEAD "POST / HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n"
 
@@ -86,7 +86,8 @@ static void append_many(struct text *out, char letter, size_t count) {
     }
 }
 
-// The status, whole and in pieces; 0: at least one request was understood and none refused.
+// Parses the bytes at once and in pieces, and checks the status. 0 means that at least one request was parsed and none
+// was refused.
 static void assert_status(struct text *bytes, int expected) {
     static const struct {
         size_t first, step;
@@ -116,13 +117,13 @@ static void test_target_limit(void **state) {
     assert_status(&largest, 0);
     struct text too_large = request_with_target_of(HTTP_URL_MAX + 1);
     assert_status(&too_large, 414);
-    struct text endless = {0}; // refused while it is still coming
+    struct text endless = {0}; // must be refused before it is complete
     text_append_string(&endless, "GET /");
     append_many(&endless, 'a', HTTP_URL_MAX);
     assert_status(&endless, 414);
 }
 
-// Names, values, and four bytes a header.
+// Makes a request whose headers count as `bytes_in_all`: names, values, and four bytes of separators for each header.
 static struct text request_with_headers_of(size_t bytes_in_all) {
     struct text bytes = {0};
     text_append_string(&bytes, "GET / HTTP/1.1\r\n" HEAD "X: ");
@@ -147,7 +148,7 @@ static void test_many_small_headers(void **state) {
     (void)state;
     struct text bytes = {0};
     text_append_string(&bytes, "GET / HTTP/1.1\r\n" HEAD);
-    for (size_t i = 0; i < HTTP_HEADERS_MAX / 6 + 1; i++) { // "a:" and its separators count six bytes at most
+    for (size_t i = 0; i < HTTP_HEADERS_MAX / 6 + 1; i++) { // "a:b" and its separators count six bytes
         text_append_string(&bytes, "a:b\r\n");
     }
     text_append_string(&bytes, "\r\n");
@@ -222,7 +223,7 @@ static struct text padded_with(const char *start, const char *padding, size_t le
     return bytes;
 }
 
-// llhttp skips this padding without a callback. It is refused while it still comes, and also when the request is whole.
+// llhttp skips this padding without a callback. Too much of it must be refused, whether the request is complete or not.
 static void test_padding_limit(void **state) {
     (void)state;
     static const struct {
@@ -250,7 +251,7 @@ static void test_padding_limit(void **state) {
 static void test_the_longest_framing_of_the_longest_body_fits(void **state) {
     (void)state;
     struct text twice = {0};
-    for (int i = 0; i < 2; i++) { // the bytes of one request are not counted for the next
+    for (int i = 0; i < 2; i++) { // the count must start again at the second request
         struct text one = {0};
         text_append_string(&one, "POST /");
         append_many(&one, 'a', HTTP_URL_MAX - 1);
@@ -291,10 +292,10 @@ static void test_expectation_is_told_once(void **state) {
 static void test_no_continue_where_nobody_waits(void **state) {
     (void)state;
     static const char *const heads[] = {
-        "POST / HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{", // it did not wait
+        "POST / HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{", // the client did not wait
         "POST / HTTP/1.0\r\n" HEAD "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n",
         "POST / HTTP/1.1\r\n" HEAD "Content-Length: 2\r\n\r\n",
-        "POST / HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\n", // not all of the headers
+        "POST / HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\n", // the head is not complete
         "POST / HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\nContent-Length: 0\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {

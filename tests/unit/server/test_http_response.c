@@ -1,14 +1,14 @@
-// http_response: the exact bytes of answers of every kind.
+// http_response: the exact bytes of each kind of answer.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "server/http/http_response.h"
 
-// 2026-01-31T12:34:56Z
+// The time is 2026-01-31T12:34:56Z.
 #define NOW INT64_C(1769862896)
 #define DATE "\r\nDate: Sat, 31 Jan 2026 12:34:56 GMT"
 #define ALWAYS "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: "
@@ -90,7 +90,7 @@ static void test_a_file_of_the_page(void **state) {
     struct http_response file = {
         .status = 200, .content_type = "text/css", .body = SLICE_LITERAL("a{}"), .page_etag = "\"abc\""};
     assert_response(&file, framing, "HTTP/1.1 200 OK" DATE "\r\nContent-Type: text/css" PAGE "3\r\n\r\na{}");
-    file.status = 304; // what is known is not sent again
+    file.status = 304; // such an answer has no body
     assert_response(&file, framing, "HTTP/1.1 304 Not Modified" DATE "\r\nContent-Type: text/css" PAGE "3\r\n\r\n");
 }
 

@@ -1,9 +1,9 @@
-// problem: RFC 9457, whatever the detail quotes.
+// problem: the body is JSON as RFC 9457 says, with any bytes in the detail.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "server/http/problem.h"

@@ -1,9 +1,9 @@
-// query: percent escapes, booleans, whole numbers, and what is said of a query that cannot be used.
+// query: percent escapes, booleans, whole numbers, and the error texts.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "server/http/query.h"
@@ -38,7 +38,7 @@ static void test_percent_decode_refuses(void **state) {
     }
 }
 
-// Every escape of two bytes decodes to that byte, but for NUL.
+// Each escape "%00" .. "%FF" decodes to its byte; only NUL is refused.
 static void test_percent_decode_every_byte(void **state) {
     (void)state;
     for (unsigned byte = 1; byte < 256; byte++) {
@@ -91,7 +91,7 @@ static void test_integers(void **state) {
         {"-9223372036854775809", INT64_MIN},
         {"99999999999999999999999999999999999999", INT64_MAX},
         {"-99999999999999999999999999999999999999", INT64_MIN},
-        {"18446744073709551617", INT64_MAX}, // 2^64 + 1: would wrap to 1
+        {"18446744073709551617", INT64_MAX}, // 2^64 + 1, which would wrap to 1
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         int64_t value = 12345;
@@ -136,7 +136,7 @@ static void test_absent_parameters_leave_the_default(void **state) {
     }
 }
 
-// What is said of a query whose known parameters are enabled (boolean) and ms (integer).
+// Checks the error text for a query whose known parameters are enabled (boolean) and ms (integer).
 static void assert_problem(const char *encoded, const char *expected) {
     struct query query;
     bool enabled;
@@ -164,8 +164,9 @@ static void test_problems(void **state) {
     assert_problem("ms=%zz", "The query has a broken percent escape");
     assert_problem("%=1", "The query has a broken percent escape");
     assert_problem("ms=%00", "The query has a broken percent escape");
-    assert_problem("ms=x&enabled=x",
-                   "enabled must be true or false (or 1, 0, on, off, yes, no)"); // the first one asked
+    assert_problem(
+        "ms=x&enabled=x",
+        "enabled must be true or false (or 1, 0, on, off, yes, no)"); // the error of the parameter that was taken first
 }
 
 static void test_as_many_parameters_as_there_is_room_for(void **state) {

@@ -1,9 +1,9 @@
-// settings: defaults, changes as a whole, what is said of those that cannot be, and when the gates must hear of it.
+// settings: the defaults, changes of several settings, the error texts, and which changes increment gate_version.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "server/config/settings_change.h"
@@ -73,11 +73,11 @@ static void test_each_change(void **state) {
     apply(&settings, (struct settings_change){.has_strategy = true, .strategy = SLICE_LITERAL("vulnerable")});
     assert_ptr_equal(settings.strategy, &strategy_vulnerable);
     assert_false(settings_use_transactions(&settings));
-    assert_int_equal(settings.delay_ms, 250); // the others stayed
+    assert_int_equal(settings.delay_ms, 250); // the other settings stayed the same
     assert_int_equal(settings.barrier_count, 16);
 }
 
-// What stands at a gate must be freed when the gate changes, and only then.
+// Transfers that wait at a gate are released when gate_version changes. Only a change of a gate setting may do that.
 static void test_gate_version(void **state) {
     (void)state;
     static const struct settings_change gates[] = {
@@ -90,7 +90,7 @@ static void test_gate_version(void **state) {
         uint64_t version = settings.gate_version;
         apply(&settings, gates[i]);
         assert_int_equal(settings.gate_version, version + 1);
-        apply(&settings, gates[i]); // the same again is no change
+        apply(&settings, gates[i]); // setting the same values again is not a change
         assert_int_equal(settings.gate_version, version + 1);
     }
     struct settings settings = defaults();
@@ -115,7 +115,8 @@ static void assert_refused(struct settings_change change, const char *expected) 
     struct settings before = defaults();
     struct settings after = before;
     struct text problem = {0};
-    change.has_delay_enabled = true; // this one would be fine, but all or nothing
+    change.has_delay_enabled =
+        true; // this setting alone would be accepted, but a change is applied whole or not at all
     change.delay_enabled = true;
     assert_false(settings_apply(&after, &change, SLOTS, &problem));
     assert_string_equal(text_terminated(&problem), expected);
