@@ -1,4 +1,5 @@
-"""bank-api --healthcheck, which containers ask: the exit status says whether the server of this environment is well."""
+"""bank-api --healthcheck, which containers run: the exit status says whether the server of this environment is
+healthy."""
 
 from bank import run_to_the_end
 from cluster import free_port

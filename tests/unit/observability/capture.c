@@ -1,4 +1,4 @@
-// Captures standard error in an unlinked file, and runs in a child what must abort.
+// Captures standard error in an unlinked file, and runs a call that must abort in a child process.
 #include "capture.h"
 
 #include <fcntl.h>

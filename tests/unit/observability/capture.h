@@ -1,5 +1,5 @@
-// For tests of what leaves the process: what is written to standard error, and calls that must end in abort().
-// Used by the tests of this folder, on their one thread.
+// For tests of the output of the process: captures standard error, and runs calls that must end in abort(). The tests
+// of this folder use it on their one thread.
 #ifndef TESTS_OBSERVABILITY_CAPTURE_H
 #define TESTS_OBSERVABILITY_CAPTURE_H
 
@@ -7,11 +7,11 @@
 
 #include <stdbool.h>
 
-// Between the two, standard error goes to a file; capture_end answers what was written, in `out`, NUL-terminated.
+// Between the two calls standard error goes to a file; capture_end writes its content to `out`, NUL-terminated.
 void capture_begin(void);
 void capture_end(struct text *out);
 
-// Runs `call` in a child process. True when it aborted having written `message` to standard error.
+// Runs `call` in a child process. Returns true if the child aborted after it had written `message` to standard error.
 MUST_CHECK bool aborts_with(void (*call)(void), const char *message);
 
 #endif

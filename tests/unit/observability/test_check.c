@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "capture.h"
@@ -11,8 +11,9 @@
 
 #include <stdlib.h>
 
-// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the sanitizers chose these names.
-// The sanitizers' malloc ends the process by itself for absurd sizes, unless told to answer NULL as libc's does.
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the sanitizers chose these names. The
+// sanitizers' malloc ends the process by itself for absurd sizes, unless this option makes it return NULL as libc's
+// does.
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "allocator_may_return_null=1";

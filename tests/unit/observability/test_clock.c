@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "observability/base/clock.h"
@@ -53,7 +53,7 @@ static void test_outside_four_digit_years_is_clamped(void **state) {
     assert_timestamp(INT64_C(-62167219200000000) + 59 * INT64_C(86400000000), "0000-02-29T00:00:00.000000Z");
 }
 
-// Against libc, over days of all the years a timestamp can have.
+// Compares with libc, over days of all the years a timestamp can have.
 static void test_agrees_with_libc(void **state) {
     (void)state;
     for (int64_t seconds = INT64_C(-62167219200); seconds < INT64_C(253402300800); seconds += 86400 * 11 + 3607) {

@@ -1,9 +1,9 @@
-// log: the lines as an operator and a log collector read them, and that lines never mix.
+// log: the lines for an operator and for a log collector; lines of several threads never mix.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "capture.h"
@@ -138,12 +138,12 @@ static void test_long_message_is_cut(void **state) {
     message[2999] = '\0';
     assert_message(message, expected);
 
-    memcpy(message + 1023, "\xE2\x82\xAC", 3); // a character across the limit goes as a whole
+    memcpy(message + 1023, "\xE2\x82\xAC", 3); // a character across the limit is left out as a whole
     memcpy(expected + 1023, "...", sizeof "...");
     assert_message(message, expected);
 }
 
-// The worst messages there are, in both formats: still one line, no longer than a pipe takes whole.
+// The longest messages, in both formats: each is one line that fits a pipe's atomic write.
 static void test_line_fits_a_pipe(void **state) {
     (void)state;
     char worst[4000];

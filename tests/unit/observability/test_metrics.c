@@ -1,9 +1,9 @@
-// metrics: what is recorded, and both texts character by character.
+// metrics: the recorded values, and both text formats character by character.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "capture.h"
@@ -197,7 +197,7 @@ static void test_families_keep_their_order(void **state) {
     metrics_free(metrics);
 }
 
-// Many more series than a family has slots: each is found again, none is another.
+// There are many more series than a family has slots: each is found again, and none is mistaken for another.
 static void test_series_are_found_by_their_values(void **state) {
     (void)state;
     enum { SERIES = 1000 };

@@ -1,9 +1,9 @@
-// otlp_json: envelopes to the letter, the resource's attributes, and what a collector rejects.
+// otlp_json: the exact envelopes, the attributes of the resource, and the collector's count of rejected spans.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "observability/otlp/otlp_json.h"
@@ -75,7 +75,7 @@ static void test_a_resource(void **state) {
     assert_resource("bank", "a=b%20%22c,d=",
                     RESOURCE(ATTRIBUTE("service.name", "bank") "," VERSION_ATTRIBUTE
                                                                "," ATTRIBUTE("a", "b \\\"c") "," ATTRIBUTE("d", "")));
-    // Keys are decoded too, and blanks around a key or a value are no part of it.
+    // Keys are decoded too, and blanks around a key or a value are not part of it.
     assert_resource("bank", " a%2Cb%3d =\t1 2 , c = %20 ",
                     RESOURCE(ATTRIBUTE("service.name", "bank") "," VERSION_ATTRIBUTE
                                                                "," ATTRIBUTE("a,b=", "1 2") "," ATTRIBUTE("c", " ")));
@@ -123,7 +123,7 @@ static void test_what_a_collector_rejects(void **state) {
     assert_rejected("{\"partialSuccess\":{\"rejectedSpans\":-4}}", 0, "");
 }
 
-// A peer's number is never trusted: at most 1e9, at least 0.
+// The number in a collector's answer is not trusted: it is limited to 0 .. 1e9.
 static void test_counts_that_cannot_be(void **state) {
     (void)state;
     static const struct {

@@ -1,9 +1,9 @@
-// process_metrics: what /proc says about this very process, and the standard names it is published under.
+// process_metrics: the values of /proc for this process, under the standard names.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "observability/metrics/metrics.h"
@@ -116,7 +116,7 @@ static void test_threads_are_counted(void **state) {
     uint64_t during = take().threads;
     CHECK(pthread_mutex_unlock(&mutex) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
-    assert_in_range(during, before + 1, before + 2); // a sanitizer starts a thread of its own with the first
+    assert_in_range(during, before + 1, before + 2); // a sanitizer starts a thread of its own with the first thread
 }
 
 // The name stands in parentheses in the middle of /proc/self/stat.
@@ -143,7 +143,7 @@ static void test_published_names_and_values(void **state) {
     struct process_metrics *process_metrics = process_metrics_add(metrics);
     struct text out = {0};
     metrics_render(metrics, METRICS_FORMAT_PROMETHEUS, &out);
-    assert_int_equal(out.length, 0); // nothing is claimed before the first sample
+    assert_int_equal(out.length, 0); // nothing is published before the first sample
 
     process_metrics_set(process_metrics, &sample);
     metrics_render(metrics, METRICS_FORMAT_PROMETHEUS, &out);

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "observability/base/text.h"
@@ -59,7 +59,7 @@ static void test_reserve_makes_room_once(void **state) {
     text_free(&text);
 }
 
-// Around the first capacity, where the NUL of vsnprintf does not fit although the text does.
+// Around the first capacity: there the NUL of vsnprintf does not fit although the text does.
 static void test_format_of_every_length(void **state) {
     (void)state;
     for (int width = 1; width < 1100; width++) {
@@ -144,7 +144,7 @@ static void test_utf8_characters(void **state) {
         {{"\xE2\x82\xAC", 3}, 3},     // U+20AC
         {{"\xF0\x9F\x92\xB8", 4}, 4}, // U+1F4B8
         {{"\xF4\x8F\xBF\xBF", 4}, 4}, // U+10FFFF, the last one
-        {{"\xF4\x90\x80\x80", 4}, 0}, // behind it
+        {{"\xF4\x90\x80\x80", 4}, 0}, // behind the last one
         {{"\xF5\x80\x80\x80", 4}, 0}, //
         {{"\x80", 1}, 0},             // a continuation byte alone
         {{"\xC0\xAF", 2}, 0},         // overlong
@@ -152,8 +152,8 @@ static void test_utf8_characters(void **state) {
         {{"\xE0\x9F\xBF", 3}, 0},     // overlong
         {{"\xF0\x8F\xBF\xBF", 4}, 0}, // overlong
         {{"\xED\xA0\x80", 3}, 0},     // a surrogate
-        {{"\xED\x9F\xBF", 3}, 3},     // the last before them
-        {{"\xEE\x80\x80", 3}, 3},     // the first behind them
+        {{"\xED\x9F\xBF", 3}, 3},     // the last one before the surrogates
+        {{"\xEE\x80\x80", 3}, 3},     // the first one behind the surrogates
         {{"\xE2\x82\xAC", 2}, 0},     // cut
         {{"\xF0\x9F\x92\xB8", 3}, 0}, // cut
         {{"\xE2\x28\xA1", 3}, 0},     // second byte wrong

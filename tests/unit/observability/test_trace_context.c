@@ -1,9 +1,9 @@
-// trace_context: which traceparents are honoured, what is written, and that ids are random in every thread.
+// trace_context: the accepted traceparents, the written ones, and random ids in every thread.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "observability/trace/trace_context.h"
@@ -27,7 +27,7 @@ static void assert_parsed(const char *traceparent, bool sampled) {
     assert_int_equal(context.sampled, sampled);
 }
 
-// Copied to the heap without its NUL, so that the sanitizers see a read behind the end.
+// The header is copied to the heap without its NUL, so that the sanitizers see a read behind the end.
 static void assert_ignored(const char *traceparent) {
     struct trace_context context;
     struct trace_context before;

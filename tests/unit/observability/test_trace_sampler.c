@@ -1,9 +1,9 @@
-// trace_sampler: the names it knows, whom it follows, and that a ratio is one of the trace ids.
+// trace_sampler: the names of the samplers, the parent's decision, and a ratio that depends on the trace id.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "observability/trace/trace_sampler.h"
@@ -69,7 +69,8 @@ static void test_ratios(void **state) {
     assert_in_range(count_kept(0.01), TRACES / 250, TRACES / 50);
 }
 
-// A larger ratio keeps what a smaller one keeps, so services with different ratios still share whole traces.
+// A larger ratio keeps every trace that a smaller one keeps, so services with different ratios still share whole
+// traces.
 static void test_a_ratio_is_of_the_trace_id(void **state) {
     (void)state;
     struct trace_sampler small = find("traceidratio", 0.2);

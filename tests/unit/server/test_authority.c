@@ -1,9 +1,9 @@
-// authority: what is one, what is none, and which origins are the same.
+// authority: the valid ones, the invalid ones, and the equality of origins.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/http/authority.h"

@@ -1,9 +1,9 @@
-// config: what the environment may say, and the one line it gets when it may not.
+// config: the accepted values of the environment, and the one error line for a refused value.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/config/config.h"
@@ -81,7 +81,7 @@ static void test_defaults(void **state) {
     assert_defaults(&config);
 }
 
-// A compose file that passes a variable on which nobody set, sets it to nothing.
+// A compose file that passes on an unset variable sets it to an empty text.
 static void test_empty_is_unset(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
@@ -129,7 +129,7 @@ static void test_everything_set(void **state) {
     assert_ptr_equal(config.settings.strategy, &strategy_for_update);
 }
 
-// The line names the variable, its value, and what is allowed.
+// The line names the variable, its value, and the allowed values.
 static void test_unusable_values(void **state) {
     (void)state;
     static const struct {
@@ -200,7 +200,7 @@ static void test_barrier_count_follows_the_pool(void **state) {
     }
 }
 
-// A batch comes from the queue, so its default follows a smaller one.
+// A batch is taken from the queue, so its default is limited by a smaller queue.
 static void test_the_batch_follows_the_queue(void **state) {
     (void)state;
     struct config config = read_config();

@@ -1,9 +1,9 @@
-// content_type: what counts as JSON, and who asks for OpenMetrics.
+// content_type: the types that count as JSON, and the Accept headers that ask for OpenMetrics.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/http/content_type.h"
@@ -48,7 +48,7 @@ static bool wants_openmetrics(const char *accept) {
     return accepts_openmetrics(&request);
 }
 
-// As Prometheus 3 sends it.
+// The header of Prometheus 3.
 static const char prometheus[] = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
                                  "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;q=0.4,"
                                  "text/plain;version=0.0.4;q=0.3,*/*;q=0.2";

@@ -1,9 +1,10 @@
-// event_ring: what goes in comes out whole, from wherever a reader may go on, however often the ring has gone round.
+// event_ring: every event comes out whole, from every position at which a subscriber may continue, after any number of
+// wraps.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/events/event_ring.h"
@@ -171,7 +172,7 @@ static void test_boundaries(void **state) {
     assert_int_equal(event_ring_boundary(ring, event_ring_end(ring)), event_ring_end(ring));
 }
 
-// Who has read up to what is threatened loses nothing by the next event, of whatever length.
+// A subscriber that has read up to the evict limit loses nothing by the next event, of any length.
 static void test_what_is_threatened(void **state) {
     struct event_ring *ring = *state;
     char *large = memory_allocate(EVENT_BYTES_MAX);

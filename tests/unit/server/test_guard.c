@@ -1,9 +1,9 @@
-// guard: which Host, which Origin, which token.
+// guard: the allowed Hosts, Origins and tokens.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/http/guard.h"
@@ -12,7 +12,7 @@ static struct slice slice_or_none(const char *text) {
     return text == NULL ? (struct slice){NULL, 0} : slice_of(text);
 }
 
-// A request to that authority, which the parser would let through.
+// A request to that authority, which the parser would accept.
 static struct http_request request_to(const char *authority) {
     struct http_request request = {.authority = slice_or_none(authority)};
     assert_true(authority_parse(request.authority, &request.server));

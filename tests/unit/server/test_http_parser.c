@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "http_feed.h"
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CORPUS_LEAST 100 // files; fewer, and the corpus was not found
+#define CORPUS_LEAST 100 // files; with fewer the corpus was not found
 #define HEAD "Host: localhost\r\n"
 #define CHUNKED_HEAD "POST / HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n"
 
@@ -86,7 +86,7 @@ static void append_many(struct text *out, char letter, size_t count) {
     }
 }
 
-// The status, whole and in pieces; 0: at least one request was understood and none refused.
+// The status for the bytes as a whole and in pieces; 0 means that at least one request was understood and none refused.
 static void assert_status(struct text *bytes, int expected) {
     static const struct {
         size_t first, step;
@@ -116,13 +116,13 @@ static void test_target_limit(void **state) {
     assert_status(&largest, 0);
     struct text too_large = request_with_target_of(HTTP_URL_MAX + 1);
     assert_status(&too_large, 414);
-    struct text endless = {0}; // refused while it is still coming
+    struct text endless = {0}; // it is refused before it has arrived completely
     text_append_string(&endless, "GET /");
     append_many(&endless, 'a', HTTP_URL_MAX);
     assert_status(&endless, 414);
 }
 
-// Names, values, and four bytes a header.
+// Names, values, and four bytes for each header.
 static struct text request_with_headers_of(size_t bytes_in_all) {
     struct text bytes = {0};
     text_append_string(&bytes, "GET / HTTP/1.1\r\n" HEAD "X: ");
@@ -222,7 +222,8 @@ static struct text padded_with(const char *start, const char *padding, size_t le
     return bytes;
 }
 
-// llhttp skips this padding without a callback. It is refused while it still comes, and also when the request is whole.
+// llhttp skips this padding without a callback. It is refused while it still arrives, and also when the request is
+// complete.
 static void test_padding_limit(void **state) {
     (void)state;
     static const struct {
@@ -291,7 +292,7 @@ static void test_expectation_is_told_once(void **state) {
 static void test_no_continue_where_nobody_waits(void **state) {
     (void)state;
     static const char *const heads[] = {
-        "POST / HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{", // it did not wait
+        "POST / HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{", // the client did not wait
         "POST / HTTP/1.0\r\n" HEAD "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n",
         "POST / HTTP/1.1\r\n" HEAD "Content-Length: 2\r\n\r\n",
         "POST / HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\n", // not all of the headers

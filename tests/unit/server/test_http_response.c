@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/http/http_response.h"
@@ -90,7 +90,7 @@ static void test_a_file_of_the_page(void **state) {
     struct http_response file = {
         .status = 200, .content_type = "text/css", .body = SLICE_LITERAL("a{}"), .page_etag = "\"abc\""};
     assert_response(&file, framing, "HTTP/1.1 200 OK" DATE "\r\nContent-Type: text/css" PAGE "3\r\n\r\na{}");
-    file.status = 304; // what is known is not sent again
+    file.status = 304; // the client has the body already
     assert_response(&file, framing, "HTTP/1.1 304 Not Modified" DATE "\r\nContent-Type: text/css" PAGE "3\r\n\r\n");
 }
 

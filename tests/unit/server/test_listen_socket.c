@@ -1,9 +1,9 @@
-// listen_socket: which of a name's addresses is listened on, and what is said if none can be.
+// listen_socket: the address of a name that is listened on, and the error if there is none.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/http/listen_socket.h"
@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define NOT_OURS "192.0.2.1" // and 2001:db8::1: kept for documentation, nobody has them
+#define NOT_OURS "192.0.2.1" // and 2001:db8::1: reserved for documentation, so no machine has them
 
 static struct addrinfo *address_of(const char *host, const char *port) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
@@ -23,7 +23,7 @@ static struct addrinfo *address_of(const char *host, const char *port) {
     return found;
 }
 
-// As a name that has both gives them.
+// The addresses of a name that has both families.
 static int listen_on_either(const char *first, const char *second, const char *port) {
     struct addrinfo *addresses = address_of(first, port);
     addresses->ai_next = address_of(second, port);
@@ -59,7 +59,7 @@ static void test_the_first_that_can_be(void **state) {
     assert_listens(listen_on_either(NOT_OURS, "127.0.0.2", "0"), "127.0.0.2");
 }
 
-// "localhost" where IPv6 is off.
+// "localhost" on a machine with IPv6 off.
 static void test_after_one_of_another_family(void **state) {
     (void)state;
     assert_listens(listen_on_either("2001:db8::1", "127.0.0.1", "0"), "127.0.0.1");

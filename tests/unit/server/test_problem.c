@@ -1,9 +1,9 @@
-// problem: RFC 9457, whatever the detail quotes.
+// problem: RFC 9457, for every text that the detail may quote.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/http/problem.h"

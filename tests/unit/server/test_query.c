@@ -1,9 +1,9 @@
-// query: percent escapes, booleans, whole numbers, and what is said of a query that cannot be used.
+// query: percent escapes, booleans, whole numbers, and the problems of a query that cannot be used.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/http/query.h"
@@ -38,7 +38,7 @@ static void test_percent_decode_refuses(void **state) {
     }
 }
 
-// Every escape of two bytes decodes to that byte, but for NUL.
+// Every escape of two bytes decodes to that byte, except for NUL.
 static void test_percent_decode_every_byte(void **state) {
     (void)state;
     for (unsigned byte = 1; byte < 256; byte++) {
@@ -136,7 +136,7 @@ static void test_absent_parameters_leave_the_default(void **state) {
     }
 }
 
-// What is said of a query whose known parameters are enabled (boolean) and ms (integer).
+// The problem of a query whose known parameters are enabled (boolean) and ms (integer).
 static void assert_problem(const char *encoded, const char *expected) {
     struct query query;
     bool enabled;
@@ -165,7 +165,7 @@ static void test_problems(void **state) {
     assert_problem("%=1", "The query has a broken percent escape");
     assert_problem("ms=%00", "The query has a broken percent escape");
     assert_problem("ms=x&enabled=x",
-                   "enabled must be true or false (or 1, 0, on, off, yes, no)"); // the first one asked
+                   "enabled must be true or false (or 1, 0, on, off, yes, no)"); // the parameter that was read first
 }
 
 static void test_as_many_parameters_as_there_is_room_for(void **state) {

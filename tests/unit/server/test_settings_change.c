@@ -1,9 +1,9 @@
-// settings: defaults, changes as a whole, what is said of those that cannot be, and when the gates must hear of it.
+// settings: defaults, changes as a whole, the problems of refused changes, and the changes that the gates must know.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/config/settings_change.h"
@@ -77,7 +77,7 @@ static void test_each_change(void **state) {
     assert_int_equal(settings.barrier_count, 16);
 }
 
-// What stands at a gate must be freed when the gate changes, and only then.
+// The transfers at a gate must be released when the gate changes, and only then.
 static void test_gate_version(void **state) {
     (void)state;
     static const struct settings_change gates[] = {
@@ -90,7 +90,7 @@ static void test_gate_version(void **state) {
         uint64_t version = settings.gate_version;
         apply(&settings, gates[i]);
         assert_int_equal(settings.gate_version, version + 1);
-        apply(&settings, gates[i]); // the same again is no change
+        apply(&settings, gates[i]); // setting the same value again is no change
         assert_int_equal(settings.gate_version, version + 1);
     }
     struct settings settings = defaults();
@@ -115,7 +115,7 @@ static void assert_refused(struct settings_change change, const char *expected) 
     struct settings before = defaults();
     struct settings after = before;
     struct text problem = {0};
-    change.has_delay_enabled = true; // this one would be fine, but all or nothing
+    change.has_delay_enabled = true; // this value alone would be accepted, but a change is all or nothing
     change.delay_enabled = true;
     assert_false(settings_apply(&after, &change, SLOTS, &problem));
     assert_string_equal(text_terminated(&problem), expected);
