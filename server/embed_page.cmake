@@ -1,6 +1,7 @@
 # Turns the files of the page into C: their bytes by .incbin, and a table of what HTTP says of each.
-#   cmake -D FOLDER=page -D OUTPUT=page_assets.c -P embed_page.cmake
-# Served names are flat: vendor/viewer.js is "vendor-viewer.js".
+#   cmake -D FOLDER=page -D OUTPUT=page_assets.c -D LAB_VERSION=1.2.3 -P embed_page.cmake
+# Served names are flat: vendor/viewer.js is "vendor-viewer.js". A JSON file may say @LAB_VERSION@: the program's version
+# stands in CMakeLists.txt only.
 
 set(TYPE_html "text/html; charset=utf-8")
 set(TYPE_css "text/css; charset=utf-8")
@@ -24,11 +25,16 @@ foreach(file IN LISTS files)
     if(DEFINED TYPE_${extension})
         set(type "${TYPE_${extension}}")
     endif()
-    file(SIZE ${FOLDER}/${file} size)
-    file(SHA256 ${FOLDER}/${file} hash)
+    set(source ${FOLDER}/${file})
+    if(extension STREQUAL "json")
+        set(source ${OUTPUT}.${name})
+        configure_file(${FOLDER}/${file} ${source} @ONLY)
+    endif()
+    file(SIZE ${source} size)
+    file(SHA256 ${source} hash)
     string(SUBSTRING ${hash} 0 32 tag)
     string(APPEND bytes
-        "__asm__(\".section .rodata\\npage_asset_${number}:\\n.incbin \\\"${FOLDER}/${file}\\\"\\n.byte 0\\n.previous\");\n"
+        "__asm__(\".section .rodata\\npage_asset_${number}:\\n.incbin \\\"${source}\\\"\\n.byte 0\\n.previous\");\n"
         "extern const char page_asset_${number}[];\n")
     string(APPEND rows "    {\"${name}\", \"${type}\", \"\\\"${tag}\\\"\", {page_asset_${number}, ${size}}},\n")
     math(EXPR number "${number} + 1")

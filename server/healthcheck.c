@@ -1,66 +1,60 @@
 // A blocking GET /health. Main thread of a process of its own.
 #include "server/healthcheck.h"
 
-#include <netdb.h>
+#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
-#define HEALTHCHECK_TIMEOUT_S 3
+#define HEALTHCHECK_TIMEOUT_MS 3000L
+#define BODY_KEPT 1000 // bytes
 
-// A server on every address is reached on the loopback one.
+// A server that listens on every address is reached on the loopback one.
 static const char *reachable(const char *host) {
     return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 ? "localhost" : host;
 }
 
-static int connect_to(const char *host, uint16_t port) {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    char service[8];
-    (void)snprintf(service, sizeof service, "%u", port);
-    if (getaddrinfo(host, service, &hints, &found) != 0) {
-        return -1;
-    }
-    int descriptor = -1;
-    for (const struct addrinfo *address = found; address != NULL && descriptor < 0; address = address->ai_next) {
-        descriptor = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, address->ai_protocol);
-        struct timeval timeout = {.tv_sec = HEALTHCHECK_TIMEOUT_S};
-        if (descriptor >= 0 && (setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0 ||
-                                setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) != 0 ||
-                                connect(descriptor, address->ai_addr, address->ai_addrlen) != 0)) {
-            (void)close(descriptor);
-            descriptor = -1;
-        }
-    }
-    freeaddrinfo(found);
-    return descriptor;
+static size_t take_body(char *data, size_t size, size_t count, void *user_data) {
+    struct text *body = user_data;
+    size_t length = size * count;
+    size_t room = BODY_KEPT - body->length;
+    text_append(body, data, length < room ? length : room);
+    return length;
+}
+
+// Sends the request to the server's own address; in the Host header it is localhost, a name that every server accepts.
+static CURLcode get_health(const char *host, uint16_t port, long *status, struct text *body) {
+    char url[64];
+    struct text address = {0};
+    const char *target = reachable(host);
+    bool is_ipv6 = strchr(target, ':') != NULL;
+    (void)snprintf(url, sizeof url, "http://localhost:%u/health", port);
+    text_append_format(&address, is_ipv6 ? "::[%s]:%u" : "::%s:%u", target, port);
+    CURL *curl = curl_easy_init();
+    struct curl_slist *connect_to = curl_slist_append(NULL, text_terminated(&address));
+    CHECK(curl != NULL && connect_to != NULL);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to);
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, ""); // none, whatever the environment says
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, HEALTHCHECK_TIMEOUT_MS);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+    CURLcode code = curl_easy_perform(curl);
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
+    curl_slist_free_all(connect_to);
+    curl_easy_cleanup(curl);
+    text_free(&address);
+    return code;
 }
 
 bool healthcheck(const char *host, uint16_t port, struct text *problem) {
-    static const char request[] = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    static const char healthy[] = "HTTP/1.1 200 ";
-    char answer[1024];
-    int descriptor = connect_to(reachable(host), port);
-    if (descriptor < 0) {
-        text_append_format(problem, "nothing answers on port %u", port);
-        return false;
+    long status = 0;
+    struct text body = {0};
+    CURLcode code = get_health(host, port, &status, &body);
+    if (code != CURLE_OK) {
+        text_append_format(problem, "no answer on port %u: %s", port, curl_easy_strerror(code));
+    } else if (status != 200) {
+        text_append_format(problem, "not healthy: GET /health answered %ld %s", status, text_terminated(&body));
     }
-    ssize_t length = -1;
-    if (send(descriptor, request, sizeof request - 1, MSG_NOSIGNAL) == (ssize_t)(sizeof request - 1)) {
-        length = recv(descriptor, answer, sizeof answer, 0);
-    }
-    (void)close(descriptor);
-    if (length < (ssize_t)(sizeof healthy - 1)) {
-        text_append_format(problem, "no answer on port %u within %d s", port, HEALTHCHECK_TIMEOUT_S);
-        return false;
-    }
-    bool good = memcmp(answer, healthy, sizeof healthy - 1) == 0;
-    if (!good) {
-        text_append_string(problem, "not healthy: ");
-        const char *line_end = memchr(answer, '\r', (size_t)length);
-        text_append(problem, answer, line_end == NULL ? (size_t)length : (size_t)(line_end - answer));
-    }
-    return good;
+    text_free(&body);
+    return code == CURLE_OK && status == 200;
 }

@@ -55,7 +55,7 @@ static void start_tracing(struct bank_api *api) {
     CHECK(otlp_resource_append(&resource, config->service, LAB_VERSION, config->resource_attributes));
     api->exporter = otlp_exporter_new(&(struct otlp_exporter_options){
         .destination = &config->destination,
-        .resource = {resource.data, resource.length},
+        .resource = text_slice(&resource),
         .queue_limit = config->queue_limit,
         .batch_limit = config->batch_limit,
         .schedule_delay_ms = config->schedule_delay_ms,

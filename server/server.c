@@ -45,12 +45,20 @@ static unsigned connection_limit(unsigned sessions) {
     CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     rlim_t wanted = CONNECTIONS_MAX + DESCRIPTORS_RESERVED + sessions;
     if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        limit.rlim_cur = MIN(limit.rlim_max, wanted);
         CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     }
     rlim_t reserved = DESCRIPTORS_RESERVED + sessions;
     rlim_t left = limit.rlim_cur > reserved + 1 ? limit.rlim_cur - reserved : 1;
     return left < CONNECTIONS_MAX ? (unsigned)left : CONNECTIONS_MAX;
+}
+
+// The stages follow one another; one may be left out.
+static void enter_stage(struct server *server, enum stop_stage stage) {
+    CHECK(stage > server->stage);
+    server->stage = stage;
+    server->connections.is_stopping = true;
+    server->connections.is_draining = stage >= STOP_DRAINING;
 }
 
 static void stop_after(struct server *server, uint64_t delay_ms, uv_timer_cb next) {
@@ -73,7 +81,7 @@ static void continue_stopping(struct server *server) {
         !pool_is_idle(server->api->pool)) {
         return;
     }
-    server->stage = STOP_CLOSING;
+    enter_stage(server, STOP_CLOSING);
     pool_leave_loop(server->api->pool);
     events_leave_loop(server->api->events);
     close_handle((uv_handle_t *)&server->listener);
@@ -102,7 +110,7 @@ static void force(struct server *server) {
     if (server->stage == STOP_FORCED || server->stage == STOP_CLOSING) {
         return;
     }
-    server->stage = STOP_FORCED;
+    enter_stage(server, STOP_FORCED);
     log_write(LOG_LEVEL_WARN, NULL, "Shutdown: time is over with %u connections open", server->connections.count);
     pool_abort(server->api->pool);
     events_end(server->api->events);
@@ -116,8 +124,7 @@ static void on_drain_over(uv_timer_t *timer) {
 
 static void on_grace_over(uv_timer_t *timer) {
     struct server *server = CONTAINER_OF(timer, struct server, stop_timer);
-    server->stage = STOP_DRAINING;
-    server->connections.is_draining = true;
+    enter_stage(server, STOP_DRAINING);
     events_end(server->api->events); // what the opened gates let go was told
     conn_context_close(&server->connections, conn_is_idle);
     stop_after(server, server->api->config.shutdown_timeout_ms - SHUTDOWN_GRACE_MS, on_drain_over);
@@ -129,8 +136,7 @@ void server_stop(struct server *server) {
         force(server);
         return;
     }
-    server->stage = STOP_GRACE;
-    server->connections.is_stopping = true;
+    enter_stage(server, STOP_GRACE);
     close_handle((uv_handle_t *)&server->listener);
     pool_on_finished(server->api->pool, on_job_finished, server);
     database_watch_stop(&server->api->watch, watch_stopped, server);

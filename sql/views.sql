@@ -32,10 +32,12 @@ CREATE OR REPLACE VIEW transfer_steps AS
 WITH step AS (
     SELECT t.id AS transfer_id, t.from_account, t.to_account, t.amount, s.position, s.step, s.account, s.value, s.took_us,
            s.parties, s.outcome, 'epoch'::timestamptz + s.at_us * interval '1 microsecond' AS ended_at,
-           ', committed within ' || round(greatest(0, (t.steps -> (s.position - 1)::integer ->> 'committed_at_us')::bigint
-                                                      - s.at_us) / 1000.0, 1) || ' ms' AS committed
+           CASE WHEN c.committed_at_us > s.at_us -- NULL: the write was committed with the record, at the end
+                THEN ', committed within ' || round((c.committed_at_us - s.at_us) / 1000.0, 1) || ' ms' END AS committed
     FROM transfers t, steps_told(t.steps, t."timestamp", t.from_account, t.to_account, t.from_balance_before,
                                  t.from_balance_after, t.to_balance_after) AS s
+    CROSS JOIN LATERAL (
+        SELECT (t.steps -> (s.position - 1)::integer ->> 'committed_at_us')::bigint AS committed_at_us) AS c
 )
 SELECT transfer_id, position, 'begin' AS moment, step, account, value,
        ended_at - took_us * interval '1 microsecond' AS at, took_us,

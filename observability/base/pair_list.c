@@ -15,7 +15,7 @@ static bool decode(struct slice encoded, struct text *out) {
         encoded.length--;
     }
     text_clear(out);
-    return percent_decode(encoded, false, out) && slice_is_utf8((struct slice){out->data, out->length});
+    return percent_decode(encoded, false, out) && slice_is_utf8(text_slice(out));
 }
 
 bool pair_list_take(struct slice *list, struct text *key, struct text *value) {

@@ -27,6 +27,11 @@ struct slice {
 // clang-format on
 #define SLICE_LITERAL(literal) ((struct slice)SLICE_INITIALIZER(literal))
 
+// The text as a slice, valid until the text changes.
+MUST_CHECK static inline struct slice text_slice(const struct text *text) {
+    return (struct slice){text->data, text->length};
+}
+
 MUST_CHECK struct slice slice_of(const char *terminated);
 MUST_CHECK bool slice_equals(struct slice a, struct slice b);
 MUST_CHECK bool slice_equals_ignoring_case(struct slice a, struct slice b); // ASCII only

@@ -211,6 +211,6 @@ void log_write(enum log_level level, const struct log_context *context, const ch
         compose_text(&line, level, context, message);
     }
     CHECK(line.data == buffer);
-    write_line((struct slice){line.data, line.length});
+    write_line(text_slice(&line));
     errno = saved_errno;
 }

@@ -161,7 +161,7 @@ static void pause_until(struct otlp_exporter *exporter, uint64_t due_ns) {
 }
 
 static void count_taken(struct otlp_exporter *exporter, const struct otlp_answer *answer, unsigned spans) {
-    uint64_t rejected = answer->rejected < spans ? answer->rejected : spans;
+    uint64_t rejected = MIN(answer->rejected, spans);
     (void)atomic_fetch_add_explicit(&exporter->exported, spans - rejected, memory_order_relaxed);
     if (rejected > 0) {
         struct text reason = {0};
@@ -194,7 +194,7 @@ static void send_envelope(struct otlp_exporter *exporter, struct slice envelope,
             break;
         }
         pause_until(exporter, due_ns);
-        backoff_ms = backoff_ms * 2 < BACKOFF_MAX_MS ? backoff_ms * 2 : BACKOFF_MAX_MS;
+        backoff_ms = MIN(backoff_ms * 2, BACKOFF_MAX_MS);
     }
     lose(exporter, LOSS_NOT_DELIVERED, spans, otlp_post_problem(exporter->post));
 }
@@ -225,13 +225,13 @@ static void *exporter_run(void *argument) {
         }
         struct otlp_writer writer;
         text_clear(&envelope);
-        otlp_envelope_begin(&writer, &envelope, (struct slice){exporter->resource.data, exporter->resource.length});
+        otlp_envelope_begin(&writer, &envelope, text_slice(&exporter->resource));
         for (struct trace_item *item = batch; item != NULL; item = item->next) {
             item->write(item, &writer);
         }
         otlp_envelope_end(&writer);
         release_batch(batch);
-        send_envelope(exporter, (struct slice){envelope.data, envelope.length}, spans);
+        send_envelope(exporter, text_slice(&envelope), spans);
     }
     text_free(&envelope);
     return NULL;
@@ -242,7 +242,7 @@ struct otlp_exporter *otlp_exporter_new(const struct otlp_exporter_options *opti
     exporter->options = *options;
     text_append_slice(&exporter->resource, options->resource);
     unsigned half = options->queue_limit / 2 + options->queue_limit % 2;
-    exporter->wake_at = options->batch_limit < half ? options->batch_limit : half;
+    exporter->wake_at = MIN(options->batch_limit, half);
     exporter->post = otlp_post_new(options->destination);
     pthread_condattr_t monotonic;
     CHECK(pthread_condattr_init(&monotonic) == 0);

@@ -6,115 +6,130 @@
 
 #define COUNT_MAX 1000000000 // more spans than any envelope has
 
-static void append_hex(struct text *out, const uint8_t *bytes, size_t count) {
+static void add_hex(struct json_writer *json, const char *name, const uint8_t *bytes, size_t count) {
     static const char digits[] = "0123456789abcdef";
+    struct text *out = json_add(json, name);
+    text_append(out, "\"", 1);
     for (size_t i = 0; i < count; i++) {
         char pair[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 0xF]};
         text_append(out, pair, sizeof pair);
     }
+    text_append(out, "\"", 1);
 }
 
-static void append_key(struct text *out, const char *key) {
-    text_append_string(out, "{\"key\":");
-    text_append_json_string(out, slice_of(key));
-    text_append_string(out, ",\"value\":{\"");
+static void add_ids(struct json_writer *json, const struct trace_context *context) {
+    add_hex(json, "traceId", context->trace_id, TRACE_ID_BYTES);
+    add_hex(json, "spanId", context->span_id, SPAN_ID_BYTES);
+}
+
+// The protocol's 64-bit integers are decimal strings.
+static void add_moment(struct json_writer *json, const char *name, uint64_t unix_ns) {
+    struct text *out = json_add(json, name);
+    text_append(out, "\"", 1);
+    text_append_unsigned(out, unix_ns);
+    text_append(out, "\"", 1);
 }
 
 void otlp_envelope_begin(struct otlp_writer *writer, struct text *out, struct slice resource) {
-    *writer = (struct otlp_writer){.out = out};
-    text_append_string(out, "{\"resourceSpans\":[{\"resource\":");
-    text_append_slice(out, resource);
-    text_append_string(out, ",\"scopeSpans\":[{\"scope\":{\"name\":\"bank-api\"},\"spans\":[");
+    *writer = (struct otlp_writer){.json = {.out = out}};
+    struct json_writer *json = &writer->json;
+    json_open_object(json, NULL);
+    json_open_array(json, "resourceSpans");
+    json_open_object(json, NULL);
+    text_append_slice(json_add(json, "resource"), resource);
+    json_open_array(json, "scopeSpans");
+    json_open_object(json, NULL);
+    json_open_object(json, "scope");
+    json_add_string(json, "name", "bank-api");
+    json_close_object(json);
+    json_open_array(json, "spans");
 }
 
 void otlp_envelope_end(struct otlp_writer *writer) {
-    text_append_string(writer->out, "]}]}]}");
+    struct json_writer *json = &writer->json;
+    json_close_array(json);
+    json_close_object(json);
+    json_close_array(json);
+    json_close_object(json);
+    json_close_array(json);
+    json_close_object(json);
 }
 
 void otlp_span_begin(struct otlp_writer *writer, const struct span *span) {
-    struct text *out = writer->out;
-    text_append_string(out, writer->follows_span ? ",{\"traceId\":\"" : "{\"traceId\":\"");
-    append_hex(out, span->context->trace_id, TRACE_ID_BYTES);
-    text_append_string(out, "\",\"spanId\":\"");
-    append_hex(out, span->context->span_id, SPAN_ID_BYTES);
+    struct json_writer *json = &writer->json;
+    json_open_object(json, NULL);
+    add_ids(json, span->context);
     if (span->parent_span_id != NULL) {
-        text_append_string(out, "\",\"parentSpanId\":\"");
-        append_hex(out, span->parent_span_id, SPAN_ID_BYTES);
+        add_hex(json, "parentSpanId", span->parent_span_id, SPAN_ID_BYTES);
     }
     if (writer->trace_state.length > 0) {
-        text_append_string(out, "\",\"traceState\":");
-        text_append_json_string(out, writer->trace_state);
-        text_append_string(out, ",\"name\":");
-    } else {
-        text_append_string(out, "\",\"name\":");
+        json_add_slice(json, "traceState", writer->trace_state);
     }
-    text_append_json_string(out, span->name);
-    text_append_string(out, ",\"kind\":");
-    text_append_unsigned(out, span->kind);
-    text_append_string(out, ",\"startTimeUnixNano\":\"");
-    text_append_unsigned(out, span->started_unix_ns);
-    text_append_string(out, "\",\"endTimeUnixNano\":\"");
-    text_append_unsigned(out, span->ended_unix_ns);
-    text_append_string(out, "\",\"attributes\":[");
-    writer->follows_span = true;
-    writer->follows_item = false;
+    json_add_slice(json, "name", span->name);
+    json_add_unsigned(json, "kind", span->kind);
+    add_moment(json, "startTimeUnixNano", span->started_unix_ns);
+    add_moment(json, "endTimeUnixNano", span->ended_unix_ns);
+    json_open_array(json, "attributes");
     writer->in_links = false;
 }
 
-static void attribute_begin(struct otlp_writer *writer, const char *key, const char *type) {
+static struct json_writer *attribute_begin(struct otlp_writer *writer, const char *key) {
     CHECK(!writer->in_links);
-    text_append_string(writer->out, writer->follows_item ? "," : "");
-    writer->follows_item = true;
-    append_key(writer->out, key);
-    text_append_string(writer->out, type);
-    text_append_string(writer->out, "\":");
+    json_open_object(&writer->json, NULL);
+    json_add_string(&writer->json, "key", key);
+    json_open_object(&writer->json, "value");
+    return &writer->json;
+}
+
+static void attribute_end(struct otlp_writer *writer) {
+    json_close_object(&writer->json);
+    json_close_object(&writer->json);
 }
 
 void otlp_attribute_string(struct otlp_writer *writer, const char *key, struct slice value) {
-    attribute_begin(writer, key, "stringValue");
-    text_append_json_string(writer->out, value);
-    text_append_string(writer->out, "}}");
+    json_add_slice(attribute_begin(writer, key), "stringValue", value);
+    attribute_end(writer);
 }
 
 void otlp_attribute_integer(struct otlp_writer *writer, const char *key, int64_t value) {
-    attribute_begin(writer, key, "intValue");
-    text_append_string(writer->out, "\"");
-    text_append_signed(writer->out, value);
-    text_append_string(writer->out, "\"}}");
+    struct text *out = json_add(attribute_begin(writer, key), "intValue");
+    text_append(out, "\"", 1);
+    text_append_signed(out, value);
+    text_append(out, "\"", 1);
+    attribute_end(writer);
 }
 
 void otlp_attribute_decimal(struct otlp_writer *writer, const char *key, const char *decimal) {
-    attribute_begin(writer, key, "doubleValue");
-    text_append_string(writer->out, decimal);
-    text_append_string(writer->out, "}}");
+    text_append_string(json_add(attribute_begin(writer, key), "doubleValue"), decimal);
+    attribute_end(writer);
 }
 
 void otlp_attribute_boolean(struct otlp_writer *writer, const char *key, bool value) {
-    attribute_begin(writer, key, "boolValue");
-    text_append_string(writer->out, value ? "true}}" : "false}}");
+    json_add_boolean(attribute_begin(writer, key), "boolValue", value);
+    attribute_end(writer);
 }
 
 void otlp_link(struct otlp_writer *writer, const struct trace_context *to) {
+    struct json_writer *json = &writer->json;
     if (!writer->in_links) {
-        text_append_string(writer->out, "],\"links\":[");
+        json_close_array(json);
+        json_open_array(json, "links");
         writer->in_links = true;
-        writer->follows_item = false;
     }
-    text_append_string(writer->out, writer->follows_item ? ",{\"traceId\":\"" : "{\"traceId\":\"");
-    writer->follows_item = true;
-    append_hex(writer->out, to->trace_id, TRACE_ID_BYTES);
-    text_append_string(writer->out, "\",\"spanId\":\"");
-    append_hex(writer->out, to->span_id, SPAN_ID_BYTES);
-    text_append_string(writer->out, "\"}");
+    json_open_object(json, NULL);
+    add_ids(json, to);
+    json_close_object(json);
 }
 
 void otlp_span_end(struct otlp_writer *writer, enum span_status status) {
-    text_append_string(writer->out, "],\"status\":{");
+    struct json_writer *json = &writer->json;
+    json_close_array(json);
+    json_open_object(json, "status");
     if (status != SPAN_STATUS_UNSET) {
-        text_append_string(writer->out, "\"code\":");
-        text_append_unsigned(writer->out, status);
+        json_add_unsigned(json, "code", status);
     }
-    text_append_string(writer->out, "}}");
+    json_close_object(json);
+    json_close_object(json);
 }
 
 // The protocol has an int64 as a decimal string; some collectors send a number. Negative or no number: 0.

@@ -23,10 +23,8 @@ struct span {
 
 // Where in an envelope the writing stands. Order of calls for a span: begin, attributes, links, end.
 struct otlp_writer {
-    struct text *out;
+    struct json_writer json;
     struct slice trace_state; // of the spans that follow; empty: they have none
-    bool follows_span;
-    bool follows_item; // in the list of attributes or links being written
     bool in_links;
 };
 

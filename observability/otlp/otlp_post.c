@@ -106,13 +106,12 @@ static bool read_headers(const char *headers, struct curl_slist **list) {
     struct text line = {0};
     bool good = true;
     while (good && rest.length > 0) {
-        good = pair_list_take(&rest, &name, &value) &&
-               is_header((struct slice){name.data, name.length}, (struct slice){value.data, value.length});
+        good = pair_list_take(&rest, &name, &value) && is_header(text_slice(&name), text_slice(&value));
         if (good && list != NULL) {
             text_clear(&line);
-            text_append_slice(&line, (struct slice){name.data, name.length});
+            text_append_slice(&line, text_slice(&name));
             text_append_string(&line, value.length == 0 ? ";" : ": "); // curl's way to send an empty one
-            text_append_slice(&line, (struct slice){value.data, value.length});
+            text_append_slice(&line, text_slice(&value));
             *list = curl_slist_append(*list, text_terminated(&line));
         }
     }
@@ -208,7 +207,7 @@ static struct otlp_answer answer_of_status(struct otlp_post *post, long status) 
     if (status >= 200 && status < 300) {
         answer.kind = OTLP_TAKEN;
         text_clear(&post->problem);
-        answer.rejected = otlp_read_rejected((struct slice){post->answer.data, post->answer.length}, &post->problem);
+        answer.rejected = otlp_read_rejected(text_slice(&post->answer), &post->problem);
         return answer;
     }
     text_append_format(&post->problem, "the collector answered %ld", status);
@@ -217,7 +216,7 @@ static struct otlp_answer answer_of_status(struct otlp_post *post, long status) 
         curl_off_t seconds = 0;
         (void)curl_easy_getinfo(post->curl, CURLINFO_RETRY_AFTER, &seconds);
         if (seconds > 0) {
-            seconds = seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S;
+            seconds = MIN(seconds, RETRY_AFTER_MAX_S);
             answer.retry_after_ms = (uint64_t)seconds * 1000;
             text_append_format(&post->problem, " and asks to wait %" PRIu64 " s", (uint64_t)seconds);
         }
@@ -235,10 +234,9 @@ struct otlp_answer otlp_post_send(struct otlp_post *post, struct slice envelope,
     struct slice body = envelope;
     if (post->gzip) {
         compress_envelope(envelope, &post->compressed);
-        body = (struct slice){post->compressed.data, post->compressed.length};
+        body = text_slice(&post->compressed);
     }
-    (void)curl_easy_setopt(post->curl, CURLOPT_TIMEOUT_MS,
-                           (long)(timeout_ms < post->timeout_ms ? timeout_ms : post->timeout_ms));
+    (void)curl_easy_setopt(post->curl, CURLOPT_TIMEOUT_MS, (long)MIN(timeout_ms, post->timeout_ms));
     (void)curl_easy_setopt(post->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.length);
     (void)curl_easy_setopt(post->curl, CURLOPT_POSTFIELDS, body.data);
     CURLcode code = curl_easy_perform(post->curl);

@@ -40,7 +40,7 @@ static bool set_all(struct attributes *attributes, struct slice list) {
     while (good && list.length > 0) {
         good = pair_list_take(&list, &key, &value);
         if (good) {
-            set(attributes, (struct slice){key.data, key.length}, (struct slice){value.data, value.length});
+            set(attributes, text_slice(&key), text_slice(&value));
         }
     }
     text_free(&key);
@@ -48,12 +48,13 @@ static bool set_all(struct attributes *attributes, struct slice list) {
     return good;
 }
 
-static void append_attribute(struct text *out, const struct attribute *attribute) {
-    text_append_string(out, "{\"key\":");
-    text_append_json_string(out, (struct slice){attribute->key.data, attribute->key.length});
-    text_append_string(out, ",\"value\":{\"stringValue\":");
-    text_append_json_string(out, (struct slice){attribute->value.data, attribute->value.length});
-    text_append_string(out, "}}");
+static void add_attribute(struct json_writer *json, const struct attribute *attribute) {
+    json_open_object(json, NULL);
+    json_add_slice(json, "key", text_slice(&attribute->key));
+    json_open_object(json, "value");
+    json_add_slice(json, "stringValue", text_slice(&attribute->value));
+    json_close_object(json);
+    json_close_object(json);
 }
 
 bool otlp_resource_append(struct text *out, const char *service, const char *version, const char *attributes) {
@@ -66,14 +67,16 @@ bool otlp_resource_append(struct text *out, const char *service, const char *ver
         set(&merged, service_name, slice_of(service));
         good = good && slice_is_utf8(slice_of(service));
     }
-    text_append_string(out, "{\"attributes\":[");
+    struct json_writer json = {.out = out};
+    json_open_object(&json, NULL);
+    json_open_array(&json, "attributes");
     for (size_t i = 0; i < merged.count; i++) {
-        text_append_string(out, i == 0 ? "" : ",");
-        append_attribute(out, &merged.list[i]);
+        add_attribute(&json, &merged.list[i]);
         text_free(&merged.list[i].key);
         text_free(&merged.list[i].value);
     }
-    text_append_string(out, "]}");
+    json_close_array(&json);
+    json_close_object(&json);
     free(merged.list);
     return good;
 }

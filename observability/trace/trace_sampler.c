@@ -15,7 +15,7 @@ static bool kind_of(struct slice name, bool *takes_ratio, uint64_t *bound) {
 bool trace_sampler_find(const char *name, double ratio, struct trace_sampler *out) {
     static const struct slice prefix = SLICE_INITIALIZER("parentbased_");
     struct slice wanted = slice_of(name == NULL ? "parentbased_always_on" : name);
-    size_t start = wanted.length < prefix.length ? wanted.length : prefix.length;
+    size_t start = MIN(wanted.length, prefix.length);
     out->asks_parent = slice_equals_ignoring_case((struct slice){wanted.data, start}, prefix);
     if (out->asks_parent) {
         wanted = (struct slice){wanted.data + start, wanted.length - start};

@@ -29,4 +29,9 @@ struct bank_api {
     struct metric *spans_dropped;
 };
 
+// The program's parts, for a job's `finished`, which knows the connection only.
+MUST_CHECK static inline struct bank_api *api_of(const struct conn *conn) {
+    return conn->context->user_data;
+}
+
 #endif

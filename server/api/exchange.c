@@ -1,4 +1,4 @@
-// What handlers have in common: they submit a job, and answer when it is back. Loop thread.
+// The common part of the handlers: they submit a job, and answer when it is back. Loop thread.
 #include "server/api/exchange.h"
 
 #include "server/api/api.h"
@@ -18,6 +18,22 @@ void exchange_submit(const struct exchange *exchange, struct job *job, void (*fi
     job->finished = finished;
     exchange_expect(exchange, job);
     pool_submit(exchange->api->pool, job);
+}
+
+static void read_finished(struct job *job) {
+    struct read_job *read = CONTAINER_OF(job, struct read_job, job);
+    const struct database_get *get = read->user_data;
+    struct conn *conn = conn_to_answer(job);
+    if (conn != NULL) {
+        get->respond(conn, read);
+    }
+    read_job_free(read);
+}
+
+void exchange_read(const struct exchange *exchange, const struct database_get *get, unsigned limit, const char *id) {
+    struct read_job *read = read_job_new(&get->read, limit, id);
+    read->user_data = get;
+    exchange_submit(exchange, &read->job, read_finished);
 }
 
 struct conn *conn_of_job(struct job *job) {
@@ -40,8 +56,4 @@ struct conn *conn_to_answer(struct job *job) {
 
 void conn_abandon_job(struct conn *conn) {
     conn->job->owner = NULL; // it ends by itself: a committed transfer stays
-}
-
-struct bank_api *api_of(const struct conn *conn) {
-    return conn->context->user_data;
 }

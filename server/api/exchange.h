@@ -7,16 +7,26 @@
 
 struct bank_api;
 
-// What a handler is called with: it answers with conn_respond() now, or submits a job and answers when it is back.
+// The argument of a handler. The handler answers with conn_respond() now, or submits a job and answers when it is back.
 struct exchange {
     struct bank_api *api;
     struct conn *conn;
     const struct http_request *request;
-    struct slice parameter; // what stood in the place of the template's parameter, still percent-encoded
+    struct slice parameter; // the text in the place of the template's parameter, still percent-encoded
 };
 
 // Answers with 200 and the JSON, and frees the text.
 void respond_json(struct conn *conn, struct text *body);
+
+// A GET that answers with what it reads from the database: how it is read, and how it is answered.
+struct database_get {
+    struct read read;
+    // Answers with the job's result. Not called when the database has failed: the client has its answer then.
+    void (*respond)(struct conn *conn, const struct read_job *job);
+};
+
+// Reads what the GET describes, which must be a constant, and answers. `id` may be NULL.
+void exchange_read(const struct exchange *exchange, const struct database_get *get, unsigned limit, const char *id);
 
 // Submits a job to the pool. Its `finished` answers the connection, if conn_of_job() still has one.
 void exchange_submit(const struct exchange *exchange, struct job *job, void (*finished)(struct job *job));
@@ -25,11 +35,9 @@ void exchange_expect(const struct exchange *exchange, struct job *job);
 
 // For a job's `finished`: the connection that waits for the job, parted from it. NULL: no client waits any more.
 MUST_CHECK struct conn *conn_of_job(struct job *job);
-// The same for a job that answers nothing but what it read: NULL as well if the database failed, which is answered then.
+// The same for a job whose answer is only what it has read. If the database failed, this answers so and returns NULL.
 MUST_CHECK struct conn *conn_to_answer(struct job *job);
 // The connection closes before its job has answered.
 void conn_abandon_job(struct conn *conn);
-// The program's parts, for a job's `finished`.
-MUST_CHECK struct bank_api *api_of(const struct conn *conn);
 
 #endif

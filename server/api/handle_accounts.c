@@ -1,100 +1,79 @@
-// GET /accounts, GET /accounts/{id}, GET /transactions, POST /reset: a job reads or resets, the loop answers.
+// GET /accounts, GET /accounts/{id} and POST /reset. Loop thread, but for the query_* functions, which run on a worker.
 #include "server/api/api.h"
-#include "server/api/database_problem.h"
 #include "server/api/exchange.h"
-#include "server/api/handlers.h"
 #include "server/api/parameters.h"
+#include "server/api/routes.h"
 #include "server/events/events.h"
 #include "server/http/http.h"
 #include "server/json/json.h"
 
-static void accounts_finished(struct job *job) {
-    struct accounts_job *accounts = CONTAINER_OF(job, struct accounts_job, job);
-    struct conn *conn = conn_to_answer(job);
-    if (conn != NULL) {
-        struct text body = {0};
-        text_append_string(&body, "{\"accounts\":");
-        json_write_accounts(&body, &accounts->accounts);
-        text_append_string(&body, "}");
-        respond_json(conn, &body);
-    }
-    accounts_job_free(accounts);
+// --- GET /accounts ---
+
+static enum db_status query_accounts(struct db_session *session, const struct read_parameters *parameters,
+                                     void *accounts) {
+    (void)parameters;
+    return bank_read_accounts(session, accounts);
+}
+
+static void free_accounts(void *accounts) {
+    account_list_free(accounts);
+}
+
+static void respond_accounts(struct conn *conn, const struct read_job *job) {
+    struct text body = {0};
+    struct json_writer json = {.out = &body};
+    json_open_object(&json, NULL);
+    json_add_accounts(&json, "accounts", job->result);
+    json_close_object(&json);
+    respond_json(conn, &body);
 }
 
 void handle_accounts(struct exchange *exchange) {
+    static const struct database_get get = {
+        .read = {JOB_ACCOUNTS, sizeof(struct account_list), query_accounts, free_accounts},
+        .respond = respond_accounts,
+    };
     if (parameters_are_absent(exchange)) {
-        exchange_submit(exchange, &accounts_job_new(NULL)->job, accounts_finished);
+        exchange_read(exchange, &get, 0, NULL);
     }
 }
 
-static void respond_no_account(struct conn *conn, const char *id) {
-    conn_respond_problem(conn, 404, "There is no account \"%s\": GET /accounts lists them", id);
-}
+// --- GET /accounts/{id}: a job of its own, because the pool reads many accounts at once ---
 
 static void account_finished(struct job *job) {
     struct accounts_job *accounts = CONTAINER_OF(job, struct accounts_job, job);
     struct conn *conn = conn_to_answer(job);
     if (conn != NULL && accounts->accounts.count == 0) {
-        respond_no_account(conn, accounts->id);
+        conn_respond_problem(conn, 404, "There is no account \"%s\": GET /accounts lists them", accounts->id);
     } else if (conn != NULL) {
         struct text body = {0};
-        json_write_account(&body, &accounts->accounts.accounts[0]);
+        struct json_writer json = {.out = &body};
+        json_add_account(&json, NULL, &accounts->accounts.accounts[0]);
         respond_json(conn, &body);
     }
     accounts_job_free(accounts);
 }
 
 void handle_account(struct exchange *exchange) {
+    struct text id = {0};
     if (!parameters_are_absent(exchange)) {
         return;
     }
-    struct text id = {0};
-    bool good = percent_decode(exchange->parameter, false, &id) && slice_is_utf8((struct slice){id.data, id.length});
-    if (!good) {
-        conn_respond_problem(exchange->conn, 400, "The account id in the path is not percent-encoded UTF-8");
-    } else if (id.length > ACCOUNT_ID_MAX) {
-        conn_respond_problem(exchange->conn, 404, "There is no account with an id longer than %d bytes",
-                             ACCOUNT_ID_MAX);
-    } else {
-        struct accounts_job *read = accounts_job_new(text_terminated(&id));
-        exchange_submit(exchange, &read->job, account_finished);
+    if (parameters_take_path(exchange, "account id", &id)) {
+        if (id.length > ACCOUNT_ID_MAX) {
+            conn_respond_problem(exchange->conn, 404, "There is no account with an id longer than %d bytes",
+                                 ACCOUNT_ID_MAX);
+        } else {
+            exchange_submit(exchange, &accounts_job_new(text_terminated(&id))->job, account_finished);
+        }
     }
     text_free(&id);
 }
 
-static void transactions_finished(struct job *job) {
-    struct transactions_job *transactions = CONTAINER_OF(job, struct transactions_job, job);
-    struct conn *conn = conn_to_answer(job);
-    if (conn != NULL) {
-        struct text body = {0};
-        text_append_string(&body, "{\"transactions\":[");
-        for (size_t i = 0; i < transactions->records.count; i++) {
-            text_append_string(&body, i == 0 ? "" : ",");
-            json_write_record(&body, &transactions->records.records[i]);
-        }
-        text_append_string(&body, "]}");
-        respond_json(conn, &body);
-    }
-    transactions_job_free(transactions);
-}
-
-void handle_transactions(struct exchange *exchange) {
-    int64_t limit = TRANSACTIONS_LIMIT_DEFAULT;
-    struct query query;
-    query_parse(&query, exchange->request->query);
-    query_take_integer(&query, "limit", &limit);
-    if (!parameters_are_usable(exchange, &query)) {
-        return;
-    }
-    if (limit < 1 || limit > TRANSACTIONS_LIMIT_MAX) {
-        conn_respond_problem(exchange->conn, 422, "limit must be a whole number from 1 to %d", TRANSACTIONS_LIMIT_MAX);
-        return;
-    }
-    exchange_submit(exchange, &transactions_job_new((unsigned)limit)->job, transactions_finished);
-}
+// --- POST /reset ---
 
 // The COMMIT was sent, and it is not certain that the reset stands.
-static void respond_reset_doubt(struct conn *conn, const struct accounts_job *reset) {
+static void respond_reset_doubt(struct conn *conn, const struct reset_job *reset) {
     database_watch_heard(&api_of(conn)->watch, reset->job.database);
     conn_respond_problem(
         conn, 504, "%s: send POST /reset again",
@@ -106,7 +85,7 @@ static void respond_reset_doubt(struct conn *conn, const struct accounts_job *re
 }
 
 static void reset_finished(struct job *job) {
-    struct accounts_job *reset = CONTAINER_OF(job, struct accounts_job, job);
+    struct reset_job *reset = CONTAINER_OF(job, struct reset_job, job);
     if (job->database == DB_OK && !job->ran_in_another) {
         events_reset(reset->events, &reset->accounts);
     }
@@ -115,17 +94,19 @@ static void reset_finished(struct job *job) {
         respond_reset_doubt(conn, reset);
     } else if (conn != NULL) {
         struct text body = {0};
-        text_append_string(&body, "{\"status\":\"reset\",\"accounts\":");
-        json_write_accounts(&body, &reset->accounts);
-        text_append_string(&body, "}");
+        struct json_writer json = {.out = &body};
+        json_open_object(&json, NULL);
+        json_add_string(&json, "status", "reset");
+        json_add_accounts(&json, "accounts", &reset->accounts);
+        json_close_object(&json);
         respond_json(conn, &body);
     }
-    accounts_job_free(reset);
+    reset_job_free(reset);
 }
 
 void handle_reset(struct exchange *exchange) {
     if (parameters_are_absent(exchange)) {
-        struct accounts_job *reset = reset_job_new();
+        struct reset_job *reset = reset_job_new();
         reset->events = exchange->api->events;
         exchange_submit(exchange, &reset->job, reset_finished);
     }

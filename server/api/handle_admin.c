@@ -1,23 +1,24 @@
-// The admin endpoints: read the settings, change them, and tell the gates. Loop thread.
+// The admin endpoints: they read the settings, change them, and let the gates know. Loop thread.
 #include "observability/log/log.h"
 #include "server/api/api.h"
 #include "server/api/exchange.h"
-#include "server/api/handlers.h"
 #include "server/api/parameters.h"
+#include "server/api/routes.h"
 #include "server/events/events.h"
 #include "server/http/http.h"
 #include "server/json/json.h"
 #include "workers/limits.h"
 #include "workers/strategies/strategies.h"
 
-#include <inttypes.h>
-
-static void respond_text(struct conn *conn, struct text *body) {
-    conn_respond(conn, &(struct http_response){.status = 200, .body = {body->data, body->length}});
-    text_free(body);
+static void log_settings(const struct settings *settings) {
+    struct text text = {0};
+    struct json_writer json = {.out = &text};
+    json_add_settings(&json, NULL, settings);
+    log_write(LOG_LEVEL_INFO, NULL, "Settings are now %s", text_terminated(&text));
+    text_free(&text);
 }
 
-// All of the change, or none and an answer that says why.
+// Makes all of the change, or none of it and answers why.
 static bool change_settings(struct exchange *exchange, const struct settings_change *change) {
     struct bank_api *api = exchange->api;
     struct text problem = {0};
@@ -25,10 +26,7 @@ static bool change_settings(struct exchange *exchange, const struct settings_cha
     if (changed) {
         gate_change_settings(pool_gate(api->pool), api->settings.gate_version);
         events_settings_changed(api->events, &api->settings);
-        struct text now = {0};
-        json_write_settings(&now, &api->settings);
-        log_write(LOG_LEVEL_INFO, NULL, "Settings are now %s", text_terminated(&now));
-        text_free(&now);
+        log_settings(&api->settings);
     } else {
         conn_respond_problem(exchange->conn, 422, "%s", text_terminated(&problem));
     }
@@ -36,10 +34,13 @@ static bool change_settings(struct exchange *exchange, const struct settings_cha
     return changed;
 }
 
+// --- GET and POST /admin/settings ---
+
 static void respond_settings(struct exchange *exchange) {
     struct text body = {0};
-    json_write_settings(&body, &exchange->api->settings);
-    respond_text(exchange->conn, &body);
+    struct json_writer json = {.out = &body};
+    json_add_settings(&json, NULL, &exchange->api->settings);
+    respond_json(exchange->conn, &body);
 }
 
 void handle_settings(struct exchange *exchange) {
@@ -69,8 +70,84 @@ void handle_settings_change(struct exchange *exchange) {
     text_free(&strategy_name);
 }
 
-// The query of a shortcut endpoint, and nothing but the query; `such_as` is what it could be. False: it was answered.
-static bool shortcut_is_usable(struct exchange *exchange, struct query *query, const char *such_as) {
+// --- The shortcuts: each changes a few settings by the parameters of its query, and answers with those settings ---
+
+static bool take_delay(struct query *query, struct settings_change *change, struct text *name) {
+    (void)name;
+    change->has_delay_enabled = change->delay_enabled = change->has_delay_ms = true;
+    change->delay_ms = DELAY_MS_DEFAULT;
+    query_take_boolean(query, "enabled", &change->delay_enabled);
+    query_take_integer(query, "ms", &change->delay_ms);
+    return true;
+}
+
+static void add_delay(struct json_writer *json, const struct settings *settings) {
+    json_add_boolean(json, "delay_enabled", settings->delay_enabled);
+    json_add_unsigned(json, "delay_ms", settings->delay_ms);
+}
+
+static bool take_barrier(struct query *query, struct settings_change *change, struct text *name) {
+    (void)name;
+    change->has_barrier_enabled = change->barrier_enabled = change->has_barrier_count = true;
+    change->barrier_count = BARRIER_COUNT_DEFAULT;
+    query_take_boolean(query, "enabled", &change->barrier_enabled);
+    query_take_integer(query, "count", &change->barrier_count);
+    return true;
+}
+
+static void add_barrier(struct json_writer *json, const struct settings *settings) {
+    json_add_boolean(json, "barrier_enabled", settings->barrier_enabled);
+    json_add_unsigned(json, "barrier_count", settings->barrier_count);
+}
+
+static bool take_transactions(struct query *query, struct settings_change *change, struct text *name) {
+    (void)name;
+    change->has_use_transactions = change->use_transactions = true;
+    query_take_boolean(query, "enabled", &change->use_transactions);
+    return true;
+}
+
+static void add_transactions(struct json_writer *json, const struct settings *settings) {
+    json_add_boolean(json, "use_transactions", settings_use_transactions(settings));
+}
+
+static bool take_strategy(struct query *query, struct settings_change *change, struct text *name) {
+    change->has_strategy = query_take_text(query, "name", name);
+    change->strategy = text_slice(name);
+    return change->has_strategy;
+}
+
+static void add_strategy(struct json_writer *json, const struct settings *settings) {
+    json_add_string(json, "strategy", settings->strategy->name);
+    json_add_boolean(json, "safe", settings->strategy->safe);
+    json_add_boolean(json, "use_transactions", settings_use_transactions(settings));
+}
+
+static const struct shortcut {
+    const char *path;
+    const char *example; // a query that it takes
+    // Takes the parameters from the query; `change` may point into `name`. False: the strategy's name is missing.
+    bool (*take)(struct query *query, struct settings_change *change, struct text *name);
+    // Adds the members of the answer.
+    void (*add)(struct json_writer *json, const struct settings *settings);
+} shortcuts[] = {
+    {"/admin/delay", "?enabled=true", take_delay, add_delay},
+    {"/admin/barrier", "?enabled=true", take_barrier, add_barrier},
+    {"/admin/transactions", "?enabled=true", take_transactions, add_transactions},
+    {"/admin/strategy", "?name=for_update", take_strategy, add_strategy},
+};
+
+static const struct shortcut *find_shortcut(struct slice path) {
+    size_t i = 0;
+    while (!slice_equals(path, slice_of(shortcuts[i].path))) {
+        i++;
+        CHECK(i < sizeof shortcuts / sizeof shortcuts[0]); // the routes name no other path
+    }
+    return &shortcuts[i];
+}
+
+// False: the client has its answer.
+static bool shortcut_is_usable(struct exchange *exchange, struct query *query, const char *example) {
     struct slice body = exchange->request->body;
     if (!parameters_are_usable(exchange, query)) {
         return false;
@@ -78,82 +155,44 @@ static bool shortcut_is_usable(struct exchange *exchange, struct query *query, c
     if (body.length > 0 && !slice_equals(body, slice_of("{}"))) {
         conn_respond_problem(exchange->conn, 422,
                              "Parameters go into the query here, such as %s; POST /admin/settings takes a body",
-                             such_as);
+                             example);
         return false;
     }
     return true;
 }
 
-void handle_delay_change(struct exchange *exchange) {
-    struct settings_change change = {
-        .has_delay_enabled = true, .delay_enabled = true, .has_delay_ms = true, .delay_ms = DELAY_MS_DEFAULT};
-    struct query query;
-    query_parse(&query, exchange->request->query);
-    query_take_boolean(&query, "enabled", &change.delay_enabled);
-    query_take_integer(&query, "ms", &change.delay_ms);
-    if (!shortcut_is_usable(exchange, &query, "?enabled=true") || !change_settings(exchange, &change)) {
-        return;
-    }
-    struct text body = {0};
-    text_append_format(&body, "{\"delay_enabled\":%s,\"delay_ms\":%" PRIu32 "}",
-                       exchange->api->settings.delay_enabled ? "true" : "false", exchange->api->settings.delay_ms);
-    respond_text(exchange->conn, &body);
+static void respond_name_is_missing(struct conn *conn) {
+    struct text names = {0};
+    strategy_append_names(&names);
+    conn_respond_problem(conn, 422, "Send the strategy's name, such as ?name=for_update; one of %s",
+                         text_terminated(&names));
+    text_free(&names);
 }
 
-void handle_barrier_change(struct exchange *exchange) {
-    struct settings_change change = {.has_barrier_enabled = true,
-                                     .barrier_enabled = true,
-                                     .has_barrier_count = true,
-                                     .barrier_count = BARRIER_COUNT_DEFAULT};
-    struct query query;
-    query_parse(&query, exchange->request->query);
-    query_take_boolean(&query, "enabled", &change.barrier_enabled);
-    query_take_integer(&query, "count", &change.barrier_count);
-    if (!shortcut_is_usable(exchange, &query, "?enabled=true") || !change_settings(exchange, &change)) {
-        return;
-    }
+static void respond_shortcut(struct exchange *exchange, const struct shortcut *shortcut) {
     struct text body = {0};
-    text_append_format(&body, "{\"barrier_enabled\":%s,\"barrier_count\":%" PRIu32 "}",
-                       exchange->api->settings.barrier_enabled ? "true" : "false",
-                       exchange->api->settings.barrier_count);
-    respond_text(exchange->conn, &body);
+    struct json_writer json = {.out = &body};
+    json_open_object(&json, NULL);
+    shortcut->add(&json, &exchange->api->settings);
+    json_close_object(&json);
+    respond_json(exchange->conn, &body);
 }
 
-void handle_transactions_change(struct exchange *exchange) {
-    struct settings_change change = {.has_use_transactions = true, .use_transactions = true};
-    struct query query;
-    query_parse(&query, exchange->request->query);
-    query_take_boolean(&query, "enabled", &change.use_transactions);
-    if (!shortcut_is_usable(exchange, &query, "?enabled=true") || !change_settings(exchange, &change)) {
-        return;
-    }
-    struct text body = {0};
-    text_append_format(&body, "{\"use_transactions\":%s}",
-                       settings_use_transactions(&exchange->api->settings) ? "true" : "false");
-    respond_text(exchange->conn, &body);
-}
-
-void handle_strategy_change(struct exchange *exchange) {
-    struct query query;
+void handle_shortcut(struct exchange *exchange) {
+    const struct shortcut *shortcut = find_shortcut(exchange->request->path);
+    struct settings_change change = {0};
     struct text name = {0};
+    struct query query;
     query_parse(&query, exchange->request->query);
-    bool named = query_take_text(&query, "name", &name);
-    if (shortcut_is_usable(exchange, &query, "?name=for_update")) {
-        struct settings_change change = {.has_strategy = true, .strategy = {name.data, name.length}};
-        if (!named) {
-            struct text names = {0};
-            strategy_append_names(&names);
-            conn_respond_problem(exchange->conn, 422, "Send the strategy's name, such as ?name=for_update; one of %s",
-                                 text_terminated(&names));
-            text_free(&names);
-        } else if (change_settings(exchange, &change)) {
-            const struct strategy *strategy = exchange->api->settings.strategy;
-            struct text body = {0};
-            text_append_format(&body, "{\"strategy\":\"%s\",\"safe\":%s,\"use_transactions\":%s}", strategy->name,
-                               strategy->safe ? "true" : "false",
-                               settings_use_transactions(&exchange->api->settings) ? "true" : "false");
-            respond_text(exchange->conn, &body);
-        }
+    bool complete = shortcut->take(&query, &change, &name);
+    if (!shortcut_is_usable(exchange, &query, shortcut->example)) {
+        text_free(&name);
+        return;
+    }
+    if (!complete) {
+        respond_name_is_missing(exchange->conn);
+    } else if (change_settings(exchange, &change)) {
+        respond_shortcut(exchange, shortcut);
     }
     text_free(&name);
 }

@@ -1,8 +1,8 @@
 // GET /events: the connection becomes a stream of events, until one of us leaves. Loop thread.
 #include "server/api/api.h"
 #include "server/api/exchange.h"
-#include "server/api/handlers.h"
 #include "server/api/parameters.h"
+#include "server/api/routes.h"
 #include "server/events/events.h"
 #include "server/http/http.h"
 

@@ -1,6 +1,6 @@
 // GET /health: what is known, without asking the database. Loop thread.
 #include "server/api/api.h"
-#include "server/api/handlers.h"
+#include "server/api/routes.h"
 #include "server/http/http.h"
 
 void handle_health(struct exchange *exchange) {

@@ -2,7 +2,7 @@
 #include "server/api/api.h"
 #include "server/api/database_problem.h"
 #include "server/api/exchange.h"
-#include "server/api/handlers.h"
+#include "server/api/routes.h"
 #include "server/http/http.h"
 
 // Counted by the exporter's thread, and only shown here.

@@ -1,8 +1,8 @@
 // GET /, /docs, /openapi.json and /page/{name}: the files of server/page/, from the program itself. Loop thread.
 #include "observability/base/base.h"
-#include "server/api/handlers.h"
 #include "server/api/page_assets.h"
 #include "server/api/parameters.h"
+#include "server/api/routes.h"
 #include "server/http/http.h"
 
 static const struct page_asset *find_asset(struct slice name) {
@@ -43,25 +43,24 @@ static void respond_asset(struct exchange *exchange, struct slice name) {
                                  });
 }
 
-// The page reads its own query (a race that was linked to), so none is refused here.
+// The page reads its own query (the link to a race), so none is refused here.
 void handle_page(struct exchange *exchange) {
-    respond_asset(exchange, slice_of("index.html"));
-}
-
-void handle_docs(struct exchange *exchange) {
-    respond_asset(exchange, slice_of("docs.html"));
-}
-
-void handle_openapi(struct exchange *exchange) {
-    respond_asset(exchange, slice_of("openapi.json"));
+    static const struct {
+        const char *path, *name;
+    } pages[] = {{"/", "index.html"}, {"/docs", "docs.html"}, {"/openapi.json", "openapi.json"}};
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        if (slice_equals(exchange->request->path, slice_of(pages[i].path))) {
+            respond_asset(exchange, slice_of(pages[i].name));
+            return;
+        }
+    }
+    CHECK(false); // the routes name no other path
 }
 
 void handle_page_file(struct exchange *exchange) {
     struct text name = {0};
-    if (percent_decode(exchange->parameter, false, &name) && slice_is_utf8((struct slice){name.data, name.length})) {
-        respond_asset(exchange, (struct slice){name.data, name.length});
-    } else {
-        conn_respond_problem(exchange->conn, 400, "The name in the path is not percent-encoded UTF-8");
+    if (parameters_take_path(exchange, "name", &name)) {
+        respond_asset(exchange, text_slice(&name));
     }
     text_free(&name);
 }

@@ -1,22 +1,54 @@
 // GET /strategies: every way to run a transfer, and which one is selected. Loop thread.
 #include "server/api/api.h"
 #include "server/api/exchange.h"
-#include "server/api/handlers.h"
 #include "server/api/parameters.h"
-#include "server/http/http.h"
-#include "server/json/json.h"
+#include "server/api/routes.h"
 #include "workers/strategies/strategies.h"
+
+// The statement as it runs, on one line.
+static void add_sql(struct json_writer *json, const char *sql) {
+    struct text line = {0};
+    for (const char *c = sql; *c != '\0'; c++) {
+        bool space = *c == ' ' || *c == '\n';
+        if (!space) {
+            text_append(&line, c, 1);
+        } else if (line.length > 0 && line.data[line.length - 1] != ' ' && c[1] != '\0') {
+            text_append_string(&line, " ");
+        }
+    }
+    json_add_slice(json, NULL, text_slice(&line));
+    text_free(&line);
+}
+
+static void add_strategy(struct json_writer *json, const struct strategy *strategy, bool selected) {
+    json_open_object(json, NULL);
+    json_add_string(json, "name", strategy->name);
+    json_add_string(json, "idea", strategy->idea);
+    json_add_boolean(json, "safe", strategy->safe);
+    json_add_boolean(json, "uses_locks", strategy->uses_locks);
+    json_add_string(json, "isolation", strategy->isolation);
+    json_open_array(json, "sql");
+    for (size_t i = 0; strategy->statements[i] != STATEMENT_COUNT; i++) {
+        add_sql(json, statement_texts[strategy->statements[i]].sql);
+    }
+    json_close_array(json);
+    json_add_string(json, "watch_for", strategy->watch_for);
+    json_add_boolean(json, "selected", selected);
+    json_close_object(json);
+}
 
 void handle_strategies(struct exchange *exchange) {
     if (!parameters_are_absent(exchange)) {
         return;
     }
     struct text body = {0};
-    text_append_string(&body, "{\"strategies\":[");
+    struct json_writer json = {.out = &body};
+    json_open_object(&json, NULL);
+    json_open_array(&json, "strategies");
     for (size_t i = 0; strategies[i] != NULL; i++) {
-        text_append_string(&body, i == 0 ? "" : ",");
-        json_write_strategy(&body, strategies[i], strategies[i] == exchange->api->settings.strategy);
+        add_strategy(&json, strategies[i], strategies[i] == exchange->api->settings.strategy);
     }
-    text_append_string(&body, "]}");
+    json_close_array(&json);
+    json_close_object(&json);
     respond_json(exchange->conn, &body);
 }

@@ -2,8 +2,8 @@
 #include "observability/base/base.h"
 #include "server/api/api.h"
 #include "server/api/exchange.h"
-#include "server/api/handlers.h"
 #include "server/api/parameters.h"
+#include "server/api/routes.h"
 #include "server/api/transfer_trace.h"
 #include "server/events/events.h"
 #include "server/http/http.h"
@@ -17,11 +17,12 @@ static bool respond_record(struct conn *conn, const struct transfer_job *transfe
     struct text body = {0};
     char traceparent[TRACEPARENT_LENGTH];
     transfer_record_of(&transfer->request, &transfer->result, &record);
-    json_write_record(&body, &record);
+    struct json_writer json = {.out = &body};
+    json_add_record(&json, NULL, &record);
     trace_context_traceparent(&transfer->request.trace, traceparent);
     bool taken = conn_respond(conn, &(struct http_response){
                                         .status = 200,
-                                        .body = {body.data, body.length},
+                                        .body = text_slice(&body),
                                         .traceparent = traceparent,
                                     });
     text_free(&body);
@@ -168,28 +169,31 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
     CHECK(false);
 }
 
-// Answers whoever still waits, tells those who follow it, hands the trace on, and lets go of the job.
-static void end_transfer(struct transfer_job *transfer) {
+// True: the answer was delivered, as far as this side can know.
+static bool respond_transfer(struct transfer_job *transfer, int status, struct slice detail) {
     struct conn *conn = conn_of_job(&transfer->job);
+    if (conn == NULL) {
+        return false;
+    }
+    database_watch_heard(&api_of(conn)->watch, transfer->job.database);
+    return status == 200 ? respond_record(conn, transfer)
+                         : conn_respond_problem_of(conn, status, detail, &transfer->request.trace);
+}
+
+// Answers the client, publishes the event, ends the trace, and frees the job unless the exporter has it now.
+static void transfer_end_and_free(struct transfer_job *transfer) {
     struct text detail = {0};
     int status = status_of(transfer, &detail);
-    struct slice told = {detail.data, detail.length};
-    bool taken = false;
-    if (conn != NULL) {
-        database_watch_heard(&api_of(conn)->watch, transfer->job.database);
-        if (status == 200) {
-            taken = respond_record(conn, transfer);
-        } else {
-            taken = conn_respond_problem_of(conn, status, told, &transfer->request.trace);
-        }
-    }
-    events_transfer_ended(transfer, status, told);
+    bool delivered = respond_transfer(transfer, status, text_slice(&detail));
+    events_transfer_ended(transfer, status, text_slice(&detail));
     text_free(&detail);
-    transfer_trace_end(transfer, taken ? status : 0);
+    if (!transfer_trace_end(transfer, delivered ? status : 0)) {
+        transfer_job_free(transfer);
+    }
 }
 
 static void transfer_finished(struct job *job) {
-    end_transfer(CONTAINER_OF(job, struct transfer_job, job));
+    transfer_end_and_free(CONTAINER_OF(job, struct transfer_job, job));
 }
 
 // Who this transfer is, and what it was admitted with.
@@ -232,5 +236,5 @@ void handle_transfer(struct exchange *exchange) {
     case POOL_QUEUE_FULL: transfer->result.outcome = TRANSFER_QUEUE_FULL; break;
     case POOL_CLOSED: transfer->result.outcome = TRANSFER_CANCELLED; break;
     }
-    end_transfer(transfer);
+    transfer_end_and_free(transfer);
 }

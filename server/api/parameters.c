@@ -1,7 +1,5 @@
-// Query parameters, from a handler's point of view. Loop thread.
+// Reads the parameters of queries and paths. Loop thread.
 #include "server/api/parameters.h"
-
-#include "server/http/http.h"
 
 bool parameters_are_usable(struct exchange *exchange, struct query *query) {
     bool usable = query_finish(query);
@@ -16,4 +14,28 @@ bool parameters_are_absent(struct exchange *exchange) {
     struct query query;
     query_parse(&query, exchange->request->query);
     return parameters_are_usable(exchange, &query);
+}
+
+bool parameters_take_limit(struct exchange *exchange, unsigned most, unsigned *limit) {
+    int64_t value = *limit;
+    struct query query;
+    query_parse(&query, exchange->request->query);
+    query_take_integer(&query, "limit", &value);
+    if (!parameters_are_usable(exchange, &query)) {
+        return false;
+    }
+    if (value < 1 || value > most) {
+        conn_respond_problem(exchange->conn, 422, "limit must be a whole number from 1 to %u", most);
+        return false;
+    }
+    *limit = (unsigned)value;
+    return true;
+}
+
+bool parameters_take_path(struct exchange *exchange, const char *what, struct text *out) {
+    bool good = percent_decode(exchange->parameter, false, out) && slice_is_utf8(text_slice(out));
+    if (!good) {
+        conn_respond_problem(exchange->conn, 400, "The %s in the path is not percent-encoded UTF-8", what);
+    }
+    return good;
 }

@@ -1,4 +1,6 @@
-// A handler's way to read its query and answer what cannot be used. Loop thread.
+// How a handler reads the parameters of its query and its path. Loop thread.
+//
+// Each function returns false if a parameter cannot be used; then the client has its answer, which says what to change.
 #ifndef SERVER_API_PARAMETERS_H
 #define SERVER_API_PARAMETERS_H
 
@@ -8,10 +10,16 @@
 
 #include <stdbool.h>
 
-// Ends the reading of a query. False: it could not be used, and the client has been told why (422).
+// Ends the reading of a query.
 MUST_CHECK bool parameters_are_usable(struct exchange *exchange, struct query *query);
 
-// For a route that takes none.
+// For a route that takes no parameters.
 MUST_CHECK bool parameters_are_absent(struct exchange *exchange);
+
+// For a route whose only parameter is `limit`, a number from 1 to `most`.
+MUST_CHECK bool parameters_take_limit(struct exchange *exchange, unsigned most, unsigned *limit);
+
+// Decodes the parameter of the path and appends it; `what` names it in the answer: "account id".
+MUST_CHECK bool parameters_take_path(struct exchange *exchange, const char *what, struct text *out);
 
 #endif

@@ -1,49 +1,34 @@
-// The table of routes: the whole HTTP surface at a glance. Loop thread.
+// Finds the route of a request in the table of routes.h. Loop thread.
 #include "server/api/router.h"
 
-#include "server/api/handlers.h"
+#include "server/api/routes.h"
 
 #include <assert.h>
 #include <string.h>
 
-static const struct route routes[] = {
-    {HTTP_METHOD_GET, "/", handle_page, false},
-    {HTTP_METHOD_GET, "/docs", handle_docs, false},
-    {HTTP_METHOD_GET, "/openapi.json", handle_openapi, false},
-    {HTTP_METHOD_GET, "/page/{name}", handle_page_file, false},
-    {HTTP_METHOD_GET, "/health", handle_health, false},
-    {HTTP_METHOD_POST, "/transfer", handle_transfer, false},
-    {HTTP_METHOD_GET, "/accounts", handle_accounts, false},
-    {HTTP_METHOD_GET, "/accounts/{id}", handle_account, false},
-    {HTTP_METHOD_GET, "/transactions", handle_transactions, false},
-    {HTTP_METHOD_GET, "/strategies", handle_strategies, false},
-    {HTTP_METHOD_GET, "/audit", handle_audit, false},
-    {HTTP_METHOD_GET, "/races", handle_races, false},
-    {HTTP_METHOD_GET, "/races/{transfer_id}", handle_race, false},
-    {HTTP_METHOD_GET, "/events", handle_events, false},
-    {HTTP_METHOD_GET, "/metrics", handle_metrics, false},
-    {HTTP_METHOD_POST, "/reset", handle_reset, true},
-    {HTTP_METHOD_GET, "/admin/settings", handle_settings, true},
-    {HTTP_METHOD_POST, "/admin/settings", handle_settings_change, true},
-    {HTTP_METHOD_POST, "/admin/delay", handle_delay_change, true},
-    {HTTP_METHOD_POST, "/admin/barrier", handle_barrier_change, true},
-    {HTTP_METHOD_POST, "/admin/transactions", handle_transactions_change, true},
-    {HTTP_METHOD_POST, "/admin/strategy", handle_strategy_change, true},
-};
+#define ROUTE_ROW(method, template, handler, needs_admin) {HTTP_METHOD_##method, template, handler, needs_admin},
+static const struct route routes[] = {ROUTES(ROUTE_ROW)};
 
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
-static_assert(ROUTE_COUNT <= ROUTES_MAX, "the metrics keep a row a route");
+static_assert(ROUTE_COUNT <= ROUTES_MAX, "the metrics keep one row for each route");
 
-static bool template_matches(const char *template, struct slice path, struct slice *parameter) {
-    size_t prefix = strcspn(template, "{");
-    if (template[prefix] == '\0') {
-        return path.length == prefix && memcmp(path.data, template, prefix) == 0;
+bool route_template_matches(const char *template, struct slice path, struct slice *parameter) {
+    struct slice prefix = {template, strcspn(template, "{")};
+    if (template[prefix.length] == '\0') {
+        return slice_equals(path, prefix);
     }
-    if (path.length <= prefix || memcmp(path.data, template, prefix) != 0 ||
-        memchr(path.data + prefix, '/', path.length - prefix) != NULL) {
+    const char *suffix = strchr(template + prefix.length, '}') + 1;
+    if (!slice_starts_with(path, prefix)) {
         return false;
     }
-    *parameter = (struct slice){path.data + prefix, path.length - prefix};
+    struct slice rest = {path.data + prefix.length, path.length - prefix.length};
+    const char *end = rest.length == 0 ? NULL : memchr(rest.data, '/', rest.length);
+    struct slice value = {rest.data, end == NULL ? rest.length : (size_t)(end - rest.data)};
+    struct slice behind = {rest.data + value.length, rest.length - value.length};
+    if (value.length == 0 || !slice_equals(behind, slice_of(suffix))) {
+        return false;
+    }
+    *parameter = value;
     return true;
 }
 
@@ -51,7 +36,7 @@ struct route_match router_find(enum http_method method, struct slice path) {
     struct route_match match = {0};
     enum http_method wanted = method == HTTP_METHOD_HEAD ? HTTP_METHOD_GET : method;
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        if (!template_matches(routes[i].template, path, &match.parameter)) {
+        if (!route_template_matches(routes[i].template, path, &match.parameter)) {
             continue;
         }
         bool is_get = routes[i].method == HTTP_METHOD_GET;

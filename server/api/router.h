@@ -14,7 +14,7 @@ struct exchange;
 
 struct route {
     enum http_method method; // GET answers HEAD too
-    const char *template;    // "/accounts/{id}": the last part may be a parameter
+    const char *template;    // "/accounts/{id}": one part may be a parameter
     void (*handle)(struct exchange *exchange);
     bool needs_admin; // the token, when there is one
 };
@@ -26,6 +26,8 @@ struct route_match {
     struct slice parameter;
 };
 
+// Whether a path is of the template. Then `parameter` is the part of the path in the place of {...}, if there is one.
+MUST_CHECK bool route_template_matches(const char *template, struct slice path, struct slice *parameter);
 struct route_match router_find(enum http_method method, struct slice path);
 MUST_CHECK size_t route_index(const struct route *route); // below ROUTES_MAX
 

@@ -132,29 +132,36 @@ static void trace_write(struct trace_item *item, struct otlp_writer *writer) {
     writer->trace_state = (struct slice){NULL, 0};
 }
 
-static void trace_release(struct trace_item *item) {
-    struct transfer_trace *trace = CONTAINER_OF(item, struct transfer_trace, item);
-    transfer_job_free(trace->transfer);
+static void trace_free(struct transfer_trace *trace) {
     text_free(&trace->trace_state);
     free(trace);
 }
 
-void transfer_trace_end(struct transfer_job *transfer, int status) {
+static void trace_release(struct trace_item *item) {
+    struct transfer_trace *trace = CONTAINER_OF(item, struct transfer_trace, item);
+    transfer_job_free(trace->transfer);
+    trace_free(trace);
+}
+
+bool transfer_trace_end(struct transfer_job *transfer, int status) {
     struct transfer_trace *trace = transfer->trace;
     if (trace == NULL) {
-        transfer_job_free(transfer);
-        return;
+        return false;
     }
+    if (!transfer_is_kept(&transfer->request, &transfer->result)) {
+        transfer->trace = NULL;
+        trace_free(trace);
+        return false;
+    }
+    struct traced_transfer traced = traced_of(transfer);
     trace->transfer = transfer;
     trace->status = status;
     trace->ended_ns = clock_monotonic_ns();
-    trace->item.write = trace_write;
-    trace->item.release = trace_release;
-    if (transfer_is_kept(&transfer->request, &transfer->result)) {
-        struct traced_transfer traced = traced_of(transfer);
-        trace->item.span_count = 1 + transfer_spans_count(&traced);
-        otlp_exporter_offer(trace->exporter, &trace->item);
-    } else {
-        trace_release(&trace->item);
-    }
+    trace->item = (struct trace_item){
+        .write = trace_write,
+        .release = trace_release,
+        .span_count = 1 + transfer_spans_count(&traced),
+    };
+    otlp_exporter_offer(trace->exporter, &trace->item);
+    return true;
 }

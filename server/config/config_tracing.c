@@ -80,7 +80,7 @@ static bool read_batches(struct tracing_config *tracing, struct text *problem) {
     if (!variable_number("OTEL_BSP_MAX_QUEUE_SIZE", 1, BSP_LIMIT_MAX, &tracing->queue_limit, problem)) {
         return false;
     }
-    tracing->batch_limit = BATCH_LIMIT_DEFAULT < tracing->queue_limit ? BATCH_LIMIT_DEFAULT : tracing->queue_limit;
+    tracing->batch_limit = MIN(BATCH_LIMIT_DEFAULT, tracing->queue_limit);
     if (!variable_number(name, 1, BSP_LIMIT_MAX, &tracing->batch_limit, problem)) {
         return false;
     }

@@ -44,7 +44,7 @@ void event_ring_newest_id(const struct event_ring *ring, char out[static EVENT_I
 static void copy_in(struct event_ring *ring, const struct text *encoded) {
     size_t place = ring->end % EVENT_RING_BYTES;
     size_t first = EVENT_RING_BYTES - place;
-    first = first < encoded->length ? first : encoded->length;
+    first = MIN(first, encoded->length);
     memcpy(ring->bytes + place, encoded->data, first);
     memcpy(ring->bytes, encoded->data + first, encoded->length - first);
 }

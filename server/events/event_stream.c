@@ -108,7 +108,7 @@ static void reader_drop(struct event_reader *reader) {
     metric_add(stream->readers_dropped, 1);
     log_write(LOG_LEVEL_INFO, NULL, "A reader of /events was %" PRIu64 " bytes behind, and is let go",
               event_ring_end(stream->ring) - reader->position);
-    conn_stream_end(conn, (struct slice){last.data, last.length});
+    conn_stream_end(conn, text_slice(&last));
     text_free(&last);
 }
 
@@ -159,7 +159,7 @@ void event_stream_add(struct event_stream *stream, struct conn *conn, struct sli
         .position = position,
         .written_ms = uv_now(stream->loop),
     };
-    stream->slowest = stream->count == 0 || position < stream->slowest ? position : stream->slowest;
+    stream->slowest = stream->count == 0 ? position : MIN(position, stream->slowest);
     TAILQ_INSERT_HEAD(&stream->readers, reader, link);
     metric_set(stream->readers_now, ++stream->count);
     if (conn_stream(conn, reader, first)) {

@@ -1,4 +1,4 @@
-// From what happens to events: who is followed, what is told of it, and to whom. Loop thread.
+// Makes events of what happens, and decides which transfers are published. Loop thread.
 #include "server/events/events.h"
 
 #include "server/events/event_ring.h"
@@ -7,10 +7,10 @@
 #include "server/json/json.h"
 #include "workers/transfer/transfer.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
-#define TOKEN 1000 // a transfer costs so much of what a millisecond adds one a second of
+// Token bucket in thousandths: one transfer costs 1000; each millisecond adds FOLLOWED_A_SECOND.
+#define TOKEN 1000
 
 struct events {
     uv_loop_t *loop;
@@ -58,7 +58,7 @@ static struct text *begin(struct events *events) {
 }
 
 static void tell(struct events *events, const char *name) {
-    struct slice data = {events->data.data, events->data.length};
+    struct slice data = text_slice(&events->data);
     bool under_load = events->skipped_ms != 0 && uv_now(events->loop) - events->skipped_ms < EVENT_LOAD_MEMORY_MS;
     event_stream_make_room(events->stream, event_ring_threatens(events->ring, data));
     event_ring_append(events->ring, name, data);
@@ -143,8 +143,11 @@ void events_transfer_ended(struct transfer_job *transfer, int status, struct sli
 
 static void tell_skipped(struct events *events) {
     if (events->skipped_transfers > 0 && event_stream_is_heard(events->stream)) {
-        text_append_format(begin(events), "{\"transfers\":%" PRIu64 ",\"races\":%" PRIu64 "}",
-                           events->skipped_transfers, events->skipped_races);
+        struct json_writer json = {.out = begin(events)};
+        json_open_object(&json, NULL);
+        json_add_unsigned(&json, "transfers", events->skipped_transfers);
+        json_add_unsigned(&json, "races", events->skipped_races);
+        json_close_object(&json);
         events->skipped_transfers = events->skipped_races = 0;
         tell(events, "skipped");
     }
@@ -154,7 +157,8 @@ static void tell_skipped(struct events *events) {
 
 void events_settings_changed(struct events *events, const struct settings *settings) {
     drain(events);
-    json_write_settings(begin(events), settings);
+    struct json_writer json = {.out = begin(events)};
+    json_add_settings(&json, NULL, settings);
     tell(events, "settings");
 }
 
@@ -162,10 +166,10 @@ void events_reset(struct events *events, const struct account_list *accounts) {
     struct account_list first = *accounts;
     first.count = first.count < ACCOUNT_GAUGES_MAX ? first.count : ACCOUNT_GAUGES_MAX;
     drain(events);
-    struct text *out = begin(events);
-    text_append_string(out, "{\"accounts\":");
-    json_write_accounts(out, &first);
-    text_append_string(out, "}");
+    struct json_writer json = {.out = begin(events)};
+    json_open_object(&json, NULL);
+    json_add_accounts(&json, "accounts", &first);
+    json_close_object(&json);
     tell(events, "reset");
 }
 
@@ -186,16 +190,32 @@ bool events_are_full(const struct events *events) {
     return event_stream_is_full(events->stream);
 }
 
-// `id` is where the stream goes on from: for one that resumes, what it had last; so it finds the rest even if this is all
-// it hears.
+// The first event of a stream. `id` is the position from which the stream continues: a subscriber that reads nothing else
+// can resume from there.
 static void write_hello(struct text *out, const struct events *events, struct slice id, bool resumed,
                         const struct settings *settings) {
     text_append_string(out, "retry: 1000\n\nid: ");
     text_append_slice(out, id);
-    text_append_format(out, "\nevent: hello\ndata: {\"boot\":\"%s\",\"resumed\":%s,\"heartbeat_ms\":%d,\"settings\":",
-                       event_ring_boot(events->ring), resumed ? "true" : "false", EVENT_HEARTBEAT_MS);
-    json_write_settings(out, settings);
-    text_append_string(out, ",\"version\":\"" LAB_VERSION "\"}\n\n");
+    text_append_string(out, "\nevent: hello\ndata: ");
+    struct json_writer json = {.out = out};
+    json_open_object(&json, NULL);
+    json_add_string(&json, "boot", event_ring_boot(events->ring));
+    json_add_boolean(&json, "resumed", resumed);
+    json_add_signed(&json, "heartbeat_ms", EVENT_HEARTBEAT_MS);
+    json_add_settings(&json, "settings", settings);
+    json_add_string(&json, "version", LAB_VERSION);
+    json_close_object(&json);
+    text_append_string(out, "\n\n");
+}
+
+// The subscriber has missed events that the ring no longer has.
+static void write_gap(struct text *out, enum event_resume resume) {
+    text_append_string(out, "event: gap\ndata: ");
+    struct json_writer json = {.out = out};
+    json_open_object(&json, NULL);
+    json_add_string(&json, "reason", resume == EVENT_TOO_OLD ? "too_old" : "restarted");
+    json_close_object(&json);
+    text_append_string(out, "\n\n");
 }
 
 void events_subscribe(struct events *events, struct conn *conn, struct slice last_id, const struct settings *settings) {
@@ -214,9 +234,8 @@ void events_subscribe(struct events *events, struct conn *conn, struct slice las
     }
     write_hello(&first, events, resumes ? last_id : slice_of(newest), resumes, settings);
     if (last_id.length > 0 && !resumes) {
-        text_append_format(&first, "event: gap\ndata: {\"reason\":\"%s\"}\n\n",
-                           resume == EVENT_TOO_OLD ? "too_old" : "restarted");
+        write_gap(&first, resume);
     }
-    event_stream_add(events->stream, conn, (struct slice){first.data, first.length}, position);
+    event_stream_add(events->stream, conn, text_slice(&first), position);
     text_free(&first);
 }

@@ -3,6 +3,7 @@
 
 #include "observability/base/base.h"
 #include "server/http/http_limits.h"
+#include "server/http/problem.h"
 
 #include <linux/sockios.h>
 #include <stdlib.h>
@@ -31,6 +32,24 @@ static void conn_closed(uv_handle_t *handle) {
     context->callbacks->closed(context);
 }
 
+// To which states each state may change.
+#define TO(state) (1U << (state))
+static const unsigned transitions[] = {
+    [CONN_READING] = TO(CONN_READING) | TO(CONN_WORKING) | TO(CONN_WRITING) | TO(CONN_LINGERING) | TO(CONN_CLOSING),
+    [CONN_WORKING] = TO(CONN_READING) | TO(CONN_WRITING) | TO(CONN_STREAMING) | TO(CONN_LINGERING) | TO(CONN_CLOSING),
+    [CONN_WRITING] = TO(CONN_READING) | TO(CONN_WRITING) | TO(CONN_LINGERING) | TO(CONN_CLOSING),
+    [CONN_STREAMING] = TO(CONN_WRITING) | TO(CONN_LINGERING) | TO(CONN_CLOSING),
+    [CONN_LINGERING] = TO(CONN_LINGERING) | TO(CONN_CLOSING),
+    [CONN_CLOSING] = 0,
+};
+
+void conn_enter(struct conn *conn, enum conn_state state, uint64_t allowed_ms) {
+    CHECK((transitions[conn->state] & TO(state)) != 0);
+    conn->state = state;
+    conn->deadline_ms = uv_now(conn->tcp.loop) + allowed_ms;
+    conn->received = 0;
+}
+
 void conn_leave_stream(struct conn *conn) {
     if (conn->subscriber != NULL) {
         conn->context->callbacks->unsubscribed(conn);
@@ -49,7 +68,7 @@ void conn_close(struct conn *conn) {
     if (conn->state == CONN_CLOSING) {
         return;
     }
-    conn->state = CONN_CLOSING;
+    conn_enter(conn, CONN_CLOSING, 0);
     conn_count_answer(conn, 0);
     if (conn->job != NULL) {
         conn->context->callbacks->abandoned(conn);
@@ -65,12 +84,6 @@ bool conn_is_reading(const struct conn *conn) {
 
 bool conn_is_idle(const struct conn *conn) {
     return conn->state == CONN_READING && !http_parser_is_inside_request(conn->parser);
-}
-
-void conn_enter(struct conn *conn, enum conn_state state, uint64_t allowed_ms) {
-    conn->state = state;
-    conn->deadline_ms = uv_now(conn->tcp.loop) + allowed_ms;
-    conn->received = 0;
 }
 
 static int conn_descriptor(const struct conn *conn) {
@@ -257,6 +270,30 @@ void conn_client_address(const struct conn *conn, char out[static CLIENT_ADDRESS
     }
 }
 
+// Refuses bytes that no request can be made of, and ends the connection.
+static void conn_refuse(struct conn *conn, int status, const char *detail) {
+    struct text body = {0};
+    problem_write(&body, status, slice_of(detail), NULL);
+    struct http_response response = {.status = status,
+                                     .content_type = PROBLEM_CONTENT_TYPE,
+                                     .body = text_slice(&body),
+                                     .retry_after = status == 503 ? RETRY_AFTER_SECONDS : 0};
+    conn->method = http_parser_method(conn->parser);
+    struct http_response_framing framing = {
+        .head_only = conn->method == HTTP_METHOD_HEAD,
+        .now_s = conn_context_now_s(conn->context),
+    };
+    conn->route = NULL;
+    conn->started_ns = clock_monotonic_ns();
+    conn->is_uncounted = true;
+    conn->status = status;
+    struct text *out = conn_context_write_buffer(conn->context);
+    http_response_write(&response, &framing, out);
+    text_free(&body);
+    conn->keep_alive = false;
+    (void)conn_write(conn, out->data, out->length);
+}
+
 static void conn_start_request(struct conn *conn) {
     const struct http_request *request = http_parser_request(conn->parser);
     conn_enter(conn, CONN_WORKING, 0); // as long as the work takes
@@ -315,7 +352,7 @@ static void conn_parse(struct conn *conn, const char *data, size_t length) {
     }
 }
 
-void conn_check_deadline(struct conn *conn, uint64_t now_ms) {
+static void conn_check_deadline(struct conn *conn, uint64_t now_ms) {
     if (now_ms < conn->deadline_ms) {
         return;
     }
@@ -349,6 +386,26 @@ void conn_check_deadline(struct conn *conn, uint64_t now_ms) {
         break;
     }
     conn_close(conn);
+}
+
+void conn_context_sweep(struct conn_context *context) {
+    conn_context_learn_time(context);
+    uint64_t now_ms = uv_now(context->loop);
+    struct conn *next;
+    for (struct conn *conn = TAILQ_FIRST(&context->connections); conn != NULL; conn = next) {
+        next = TAILQ_NEXT(conn, link);
+        conn_check_deadline(conn, now_ms);
+    }
+}
+
+void conn_context_close(struct conn_context *context, bool (*which)(const struct conn *conn)) {
+    struct conn *next;
+    for (struct conn *conn = TAILQ_FIRST(&context->connections); conn != NULL; conn = next) {
+        next = TAILQ_NEXT(conn, link);
+        if (which(conn)) {
+            conn_close(conn);
+        }
+    }
 }
 
 void conn_accept(struct conn_context *context, uv_stream_t *listener) {

@@ -29,7 +29,7 @@ void conn_respond_problem(struct conn *conn, int status, const char *format, ...
     va_start(arguments, format);
     text_append_format_list(&detail, format, arguments);
     va_end(arguments);
-    (void)conn_respond_problem_of(conn, status, (struct slice){detail.data, detail.length}, NULL);
+    (void)conn_respond_problem_of(conn, status, text_slice(&detail), NULL);
     text_free(&detail);
 }
 
@@ -43,7 +43,7 @@ bool conn_respond_problem_of(struct conn *conn, int status, struct slice detail,
     bool taken = conn_respond(conn, &(struct http_response){
                                         .status = status,
                                         .content_type = PROBLEM_CONTENT_TYPE,
-                                        .body = {body.data, body.length},
+                                        .body = text_slice(&body),
                                         .traceparent = trace == NULL ? NULL : traceparent,
                                         .retry_after = status == 503 ? RETRY_AFTER_SECONDS : 0,
                                         .asks_for_token = status == 401,
@@ -64,8 +64,9 @@ bool conn_stream(struct conn *conn, void *subscriber, struct slice first) {
     int buffer = EVENT_SOCKET_BUFFER;
     (void)uv_send_buffer_size((uv_handle_t *)&conn->tcp, &buffer); // what a slow reader may hold of the kernel's memory
     conn_read(conn);                                               // to notice that it leaves
+    struct slice head = text_slice(out);
     size_t taken;
-    if (!conn_stream_write(conn, &(struct slice){out->data, out->length}, 1, &taken)) {
+    if (!conn_stream_write(conn, &head, 1, &taken)) {
         return false;
     }
     if (taken < out->length) {
@@ -95,27 +96,4 @@ void conn_stream_end(struct conn *conn, struct slice last) {
     conn_leave_stream(conn);
     conn->keep_alive = false;
     (void)conn_write(conn, last.data, last.length);
-}
-
-void conn_refuse(struct conn *conn, int status, const char *detail) {
-    struct text body = {0};
-    problem_write(&body, status, slice_of(detail), NULL);
-    struct http_response response = {.status = status,
-                                     .content_type = PROBLEM_CONTENT_TYPE,
-                                     .body = {body.data, body.length},
-                                     .retry_after = status == 503 ? RETRY_AFTER_SECONDS : 0};
-    conn->method = http_parser_method(conn->parser);
-    struct http_response_framing framing = {
-        .head_only = conn->method == HTTP_METHOD_HEAD,
-        .now_s = conn_context_now_s(conn->context),
-    };
-    conn->route = NULL;
-    conn->started_ns = clock_monotonic_ns();
-    conn->is_uncounted = true;
-    conn->status = status;
-    struct text *out = conn_context_write_buffer(conn->context);
-    http_response_write(&response, &framing, out);
-    text_free(&body);
-    conn->keep_alive = false;
-    (void)conn_write(conn, out->data, out->length);
 }

@@ -5,8 +5,7 @@
 
 #define WRITE_BUFFER_KEPT (64 * 1024) // an answer larger than this gives its memory back
 
-// Called at each sweep, because somebody may set the clock.
-static void learn_realtime(struct conn_context *context) {
+void conn_context_learn_time(struct conn_context *context) {
     context->realtime_offset_ms = clock_realtime_us() / 1000 - (int64_t)uv_now(context->loop);
 }
 
@@ -18,32 +17,12 @@ void conn_context_init(struct conn_context *context, uv_loop_t *loop, const stru
     context->limit = limit;
     TAILQ_INIT(&context->connections);
     uv_update_time(loop);
-    learn_realtime(context);
+    conn_context_learn_time(context);
 }
 
 void conn_context_free(struct conn_context *context) {
     CHECK(TAILQ_EMPTY(&context->connections) && context->count == 0);
     text_free(&context->write_buffer);
-}
-
-void conn_context_sweep(struct conn_context *context) {
-    learn_realtime(context);
-    uint64_t now_ms = uv_now(context->loop);
-    struct conn *next;
-    for (struct conn *conn = TAILQ_FIRST(&context->connections); conn != NULL; conn = next) {
-        next = TAILQ_NEXT(conn, link);
-        conn_check_deadline(conn, now_ms);
-    }
-}
-
-void conn_context_close(struct conn_context *context, bool (*which)(const struct conn *conn)) {
-    struct conn *next;
-    for (struct conn *conn = TAILQ_FIRST(&context->connections); conn != NULL; conn = next) {
-        next = TAILQ_NEXT(conn, link);
-        if (which(conn)) {
-            conn_close(conn);
-        }
-    }
 }
 
 struct text *conn_context_write_buffer(struct conn_context *context) {

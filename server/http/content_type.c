@@ -23,7 +23,7 @@ static struct slice next_part(struct slice *rest, char separator) {
         }
         end++;
     }
-    end = end < rest->length ? end : rest->length;
+    end = MIN(end, rest->length);
     struct slice part = {rest->data, end};
     size_t taken = end < rest->length ? end + 1 : end;
     *rest = (struct slice){rest->data + taken, rest->length - taken};

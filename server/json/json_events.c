@@ -1,86 +1,100 @@
-// Writes the data of events as JSON, a line each. Loop thread.
+// Writes the data of events as JSON, one line each. Loop thread.
 #include "server/json/json_events.h"
 
 #include "server/http/http.h"
-#include "server/json/json_codec.h"
-#include "server/json/json_races.h"
+#include "server/json/json_write.h"
 #include "workers/money/money.h"
 #include "workers/transfer/transfer.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static void write_string(struct text *out, const char *key, const char *value) {
-    text_append_string(out, key);
-    text_append_json_string(out, slice_of(value));
-}
-
-static void write_moment(struct text *out, int64_t at_us) {
-    text_append_string(out, ",\"at_us\":");
-    text_append_signed(out, at_us);
-    text_append_string(out, "}");
-}
-
 void json_write_admitted(struct text *out, const struct transfer_request *request) {
-    write_string(out, "{\"id\":", request->id);
-    write_string(out, ",\"from_account\":", request->from_account);
-    write_string(out, ",\"to_account\":", request->to_account);
-    text_append_string(out, ",\"amount\":");
-    money_append_json(out, request->amount);
-    write_string(out, ",\"strategy\":", request->settings.strategy->name);
-    write_moment(out, request->received_us);
+    struct json_writer json = {.out = out};
+    json_open_object(&json, NULL);
+    json_add_string(&json, "id", request->id);
+    json_add_string(&json, "from_account", request->from_account);
+    json_add_string(&json, "to_account", request->to_account);
+    json_add_money(&json, "amount", request->amount);
+    json_add_string(&json, "strategy", request->settings.strategy->name);
+    json_add_signed(&json, "at_us", request->received_us);
+    json_close_object(&json);
 }
 
 void json_write_step_event(struct text *out, const struct feed_event *event) {
-    write_string(out, "{\"id\":", event->id);
-    text_append_string(out, ",");
-    json_write_step_keys(out, &event->step);
-    text_append_string(out, "}");
+    struct json_writer json = {.out = out};
+    json_open_object(&json, NULL);
+    json_add_string(&json, "id", event->id);
+    json_add_step_members(&json, &event->step);
+    json_close_object(&json);
 }
 
 void json_write_barrier_arrival(struct text *out, const struct feed_event *event) {
-    write_string(out, "{\"id\":", event->id);
-    text_append_format(out, ",\"waiting\":%" PRIu32 ",\"parties\":%" PRIu32, event->waiting, event->parties);
-    write_moment(out, event->at_us);
+    struct json_writer json = {.out = out};
+    json_open_object(&json, NULL);
+    json_add_string(&json, "id", event->id);
+    json_add_unsigned(&json, "waiting", event->waiting);
+    json_add_unsigned(&json, "parties", event->parties);
+    json_add_signed(&json, "at_us", event->at_us);
+    json_close_object(&json);
 }
 
 void json_write_barrier_release(struct text *out, const struct feed_event *event) {
-    write_string(out, "{\"outcome\":", event->outcome);
-    text_append_format(out, ",\"parties\":%" PRIu32 ",\"transfer_ids\":[", event->parties);
+    struct json_writer json = {.out = out};
+    json_open_object(&json, NULL);
+    json_add_string(&json, "outcome", event->outcome);
+    json_add_unsigned(&json, "parties", event->parties);
+    json_open_array(&json, "transfer_ids");
     for (uint32_t i = 0; i < event->roll.count; i++) {
-        write_string(out, i == 0 ? "" : ",", event->roll.names[i]);
+        json_add_string(&json, NULL, event->roll.names[i]);
     }
-    text_append_string(out, "]");
-    write_moment(out, event->at_us);
+    json_close_array(&json);
+    json_add_signed(&json, "at_us", event->at_us);
+    json_close_object(&json);
 }
 
-static void write_steps(struct text *out, const struct transfer_job *transfer, bool recorded) {
+static void add_step(struct json_writer *json, const struct told_step *step) {
+    json_open_object(json, NULL);
+    json_add_step_members(json, step);
+    json_close_object(json);
+}
+
+// The end of the transfer as a step. `last_us` is when the step before it ended.
+static void add_commit(struct json_writer *json, const struct transfer_job *transfer, int64_t last_us) {
+    const struct transfer_request *request = &transfer->request;
+    bool is_one_commit = strcmp(request->settings.strategy->isolation, STRATEGY_NO_TRANSACTION) != 0;
+    struct told_step step = {
+        .name = "commit",
+        .at_us = request->received_us + (int64_t)(transfer->result.duration_ns / NANOSECONDS_PER_MICROSECOND),
+    };
+    step.took_us = step.at_us > last_us ? step.at_us - last_us : 0;
+    (void)snprintf(step.outcome, sizeof step.outcome, "%s", is_one_commit ? "committed" : "recorded");
+    add_step(json, &step);
+}
+
+static void add_steps(struct json_writer *json, const struct transfer_job *transfer, bool recorded) {
     const struct transfer_request *request = &transfer->request;
     const struct step_list *list = &transfer->result.steps;
-    struct told_step step;
     int64_t last_us = request->received_us;
-    text_append_string(out, ",\"steps\":[");
+    json_open_array(json, "steps");
     for (size_t i = 0; i < list->count; i++) {
+        struct told_step step;
         step_tell(&list->steps[i], request->received_us, request->received_ns, &step);
         last_us = step.at_us;
-        text_append_string(out, i == 0 ? "{" : ",{");
-        json_write_step_keys(out, &step);
-        text_append_string(out, "}");
+        add_step(json, &step);
     }
     if (recorded) {
-        bool is_one_commit = strcmp(request->settings.strategy->isolation, STRATEGY_NO_TRANSACTION) != 0;
-        step = (struct told_step){
-            .name = "commit",
-            .at_us = request->received_us + (int64_t)(transfer->result.duration_ns / NANOSECONDS_PER_MICROSECOND),
-        };
-        step.took_us = step.at_us > last_us ? step.at_us - last_us : 0;
-        (void)snprintf(step.outcome, sizeof step.outcome, "%s", is_one_commit ? "committed" : "recorded");
-        text_append_string(out, list->count == 0 ? "{" : ",{");
-        json_write_step_keys(out, &step);
-        text_append_string(out, "}");
+        add_commit(json, transfer, last_us);
     }
-    text_append_string(out, "]");
+    json_close_array(json);
+}
+
+static void add_error(struct json_writer *json, int status, struct slice detail) {
+    json_open_object(json, "error");
+    json_add_signed(json, "status", status);
+    json_add_string(json, "title", http_status_reason(status));
+    json_add_slice(json, "detail", detail);
+    json_close_object(json);
 }
 
 void json_write_transfer_event(struct text *out, const struct transfer_job *transfer, int status, struct slice detail,
@@ -89,23 +103,21 @@ void json_write_transfer_event(struct text *out, const struct transfer_job *tran
     struct transfer_record record;
     bool recorded = status == 200;
     if (result.thread_id == NULL) {
-        result.thread_id = ""; // it has met no worker
+        result.thread_id = ""; // no worker has run the transfer
     }
     transfer_record_of(&transfer->request, &result, &record);
     if (!recorded) {
         record.status = "error";
     }
-    json_write_record(out, &record);
-    out->length--; // the brace that closes the record: it goes on
-    json_write_trace_url(out, trace_url, record.trace_id);
-    write_steps(out, transfer, recorded);
+    struct json_writer json = {.out = out};
+    json_open_object(&json, NULL);
+    json_add_record_members(&json, &record);
+    json_add_trace_url(&json, trace_url, record.trace_id);
+    add_steps(&json, transfer, recorded);
     if (recorded) {
-        text_append_string(out, ",\"error\":null}");
-        return;
+        json_add_null(&json, "error");
+    } else {
+        add_error(&json, status, detail);
     }
-    text_append_format(out, ",\"error\":{\"status\":%d", status);
-    write_string(out, ",\"title\":", http_status_reason(status));
-    text_append_string(out, ",\"detail\":");
-    text_append_json_string(out, detail);
-    text_append_string(out, "}}");
+    json_close_object(&json);
 }

@@ -1,4 +1,4 @@
-// Writes the data of events as JSON, a line each. Loop thread.
+// Writes the data of events as JSON, one line each. Loop thread.
 #ifndef SERVER_JSON_JSON_EVENTS_H
 #define SERVER_JSON_JSON_EVENTS_H
 

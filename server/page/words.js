@@ -50,7 +50,7 @@ function waited(step) {
 
 function lockWords(lane, step) {
   const value = step.account ? `, reads ${step.account}: ${money(step.value)}` : "";
-  return `has the row locks after ${milliseconds(step.took_us)}${held(step)}${value}`;
+  return `has the locks after ${milliseconds(step.took_us)}${held(step)}${value}`;
 }
 
 function checkWords(lane, step) {
@@ -109,7 +109,7 @@ const BEGINNINGS = {
   barrier: () => "waits at the barrier",
   delay: (lane, step) => `sleeps ${milliseconds(step.took_us)} (debug delay)`,
   lock: (lane) => `asks for the row locks of ${lane.from} and ${lane.to}`,
-  mutex: () => "asks for the mutex in the program",
+  mutex: () => "asks for the mutex in this process",
   hold: (lane, step) => `keeps ${lane.from} locked until ${step.parties} more wait for it`,
   batch: () => "waits for its batch",
 };
@@ -118,7 +118,7 @@ const ENDS = {
   read: (lane, step) => `reads ${step.account}: ${money(step.value)}${waited(step)}`,
   lock: lockWords,
   mutex: (lane, step) => `has the mutex after ${milliseconds(step.took_us)}${held(step)}`,
-  batch: (lane, step) => `is in a batch of ${step.parties}` +
+  batch: (lane, step) => `is in a batch of ${step.parties} after ${milliseconds(step.took_us)}` +
     (step.account ? `, reads ${step.account}: ${money(step.value)}` : ""),
   retry: (lane, step) => `lost against another transfer (${step.outcome}), tries again`,
   hold: (lane, step) => `lets go of the row: ${step.outcome}`,

@@ -137,7 +137,7 @@ def test_a_record_shows_the_wait(bank, background, held):
         sent = background(send, bank, "alice", "bob", 1)
         eventually(lambda: bank.rows("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' "
                                      "AND now() - query_start > interval '100 ms'", bank.database),
-                   "the split batch waits for the row")
+                   "a transfer waits alone for the row")
         let_go = bank.rows("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us")[0]["us"]
         row.let_go()
         assert sent.result(HANG_GUARD).status == 200

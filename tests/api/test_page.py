@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 from problem import assert_problem
+from version import as_served
 from wire import request_bytes
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "../../server/page"
@@ -17,11 +18,16 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'sel
           "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 
 
+def served(name):
+    data = FILES[name].read_bytes()
+    return as_served(data.decode()).encode() if name.endswith(".json") else data
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_every_file(bank, name):
     answer = bank.get(f"/page/{name}")
     assert answer.status == 200
-    assert answer.body == FILES[name].read_bytes()
+    assert answer.body == served(name)
     assert answer.headers["Content-Type"] == TYPES.get(FILES[name].suffix, "text/plain; charset=utf-8")
     assert answer.headers["Cache-Control"] == "no-cache"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -32,7 +38,7 @@ def test_every_file(bank, name):
 @pytest.mark.parametrize("path", PAGES)
 def test_the_pages(bank, path):
     if PAGES[path] in FILES:
-        assert bank.get(path).body == FILES[PAGES[path]].read_bytes()
+        assert bank.get(path).body == served(PAGES[path])
         assert bank.request("HEAD", path).status == 200
     else:
         assert_problem(bank.get(path), 404)

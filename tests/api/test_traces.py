@@ -337,7 +337,7 @@ def test_the_trace_of_a_batch_that_met_a_held_row(start_traced, collector, backg
         sent = background(bank.transfer, "alice", "bob", 1, "batched")
         eventually(lambda: bank.rows("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' "
                                      "AND now() - query_start > interval '100 ms'", bank.database),
-                   "the split batch waits for the row")
+                   "a transfer waits alone for the row")
         session.rollback()
     spans = collector.until_trace(sent.result(HANG_GUARD).json()["trace_id"])
     statements = sorted((span for span in spans if span.kind == CLIENT), key=lambda span: span.start)

@@ -1,6 +1,6 @@
 // A body is either understood or refused with a reason; an understood body can be written and read again.
 #include "server/http/problem.h"
-#include "server/json/json_codec.h"
+#include "server/json/json_read.h"
 #include "workers/money/money.h"
 
 #include <stdint.h>
@@ -27,13 +27,12 @@ static void check_transfer(const struct transfer_request *request) {
     struct text body = {0};
     struct text problem = {0};
     struct transfer_request again = {0};
-    text_append_string(&body, "{\"amount\":");
-    money_append_json(&body, request->amount);
-    text_append_string(&body, ",\"to_account\":");
-    text_append_json_string(&body, to);
-    text_append_string(&body, ",\"from_account\":");
-    text_append_json_string(&body, from);
-    text_append_string(&body, "}");
+    struct json_writer json = {.out = &body};
+    json_open_object(&json, NULL);
+    json_add_money(&json, "amount", request->amount);
+    json_add_slice(&json, "to_account", to);
+    json_add_slice(&json, "from_account", from);
+    json_close_object(&json);
     CHECK(json_read_transfer((struct slice){body.data, body.length}, &again, &problem) == 200);
     CHECK(again.amount == request->amount);
     CHECK(slice_equals(slice_of(again.from_account), from) && slice_equals(slice_of(again.to_account), to));

@@ -52,7 +52,7 @@ test("the words say every moment, in order, and why the last deduct is wrong", (
   assert.ok(rows.some(({ letter, text, tone }) => letter === "B" && tone === "bad" &&
     text === "deducts $800.00: alice is \u2212$600.00 (it had read $1000.00, but found $200.00)"));
   assert.ok(rows.some(({ text }) => text === "checks $1000.00 >= $800.00: enough"));
-  assert.ok(raceModel(underTheFix()).rows.some(({ text }) => text === "has the row locks after 205 ms (held by A), reads alice: $200.00"));
+  assert.ok(raceModel(underTheFix()).rows.some(({ text }) => text === "has the locks after 205 ms (held by A), reads alice: $200.00"));
 });
 
 const said = (race) => race.missed.map((miss) => [

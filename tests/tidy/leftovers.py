@@ -3,8 +3,9 @@ import re
 
 import tree
 
-FOLDERS = tree.SOURCES + ("sql", "compose", "loadtest", "docs", "tests", "lab", ".ci", "CMakeLists.txt",
-                          "CMakePresets.json", "README.md", "compose.yaml", ".dockerignore")
+FOLDERS = tree.SOURCES + ("sql", "compose", "loadtest", "docs", "tests", "lab", ".ci", ".github", "CMakeLists.txt",
+                          "CMakePresets.json", "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md",
+                          "compose.yaml", ".dockerignore")
 SUFFIXES = {"", ".c", ".h", ".sql", ".awk", ".sh", ".py", ".js", ".md", ".txt", ".json", ".yaml", ".yml", ".cmake"}
 MARKS = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b|\bnot (?:yet )?implemented\b|\bunimplemented\b|\bstub(?:s|bed)?\b|"
                    r"\bcoming soon\b|\bplaceholder\b", re.IGNORECASE)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import tree
 
-FOLDERS = tree.SOURCES + ("sql", "compose", "loadtest", "docs", "tests", "lab", ".ci", "CMakeLists.txt", "README.md",
-                          "compose.yaml")
+FOLDERS = tree.SOURCES + ("sql", "compose", "loadtest", "docs", "tests", "lab", ".ci", ".github", "CMakeLists.txt",
+                          "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "compose.yaml")
 SLASHES = {".c", ".h", ".js"}
 DASHES = {".sql"}
 HASHES = {".sh", ".yaml", ".yml", ".cmake", ".txt", ""}

@@ -3,8 +3,9 @@ import re
 
 import tree
 
-FOLDERS = tree.SOURCES + ("sql", "compose", "loadtest", "docs", "tests", "lab", ".ci", "CMakeLists.txt",
-                          "CMakePresets.json", "README.md", "compose.yaml", ".dockerignore")
+FOLDERS = tree.SOURCES + ("sql", "compose", "loadtest", "docs", "tests", "lab", ".ci", ".github", "CMakeLists.txt",
+                          "CMakePresets.json", "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md",
+                          "compose.yaml", ".dockerignore")
 HOSTS = re.compile(
     r"\b(?:registry\.npmjs\.org|pypi\.org|pythonhosted\.org|(?:proxy|sum)\.golang\.org|crates\.io|rubygems\.org"
     r"|repo1?\.maven\.org|ghcr\.io|quay\.io|gcr\.io|mcr\.microsoft\.com|registry-1\.docker\.io|index\.docker\.io"

@@ -72,6 +72,7 @@ EXCEPTIONS = [
     ("tests/page/*", "lane", "a lane of the timeline is a swimlane"),
     ("server/*http_parser*", "feed", "a parser is fed bytes"),
     ("server/*conn.c", "feed", "calls the parser's http_parser_feed()"),
+    ("docs/one-transfer.md", "feed", "names the parser's http_parser_feed()"),
     ("tests/fuzz/*", "feed", "a parser is fed bytes"),
     ("tests/unit/server/*", "feed", "a parser is fed bytes"),
     ("observability/prometheus/*", "away", "the names of rules that operators have"),

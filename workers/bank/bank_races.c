@@ -149,30 +149,22 @@ static void take_waits(const struct db_rows *rows, struct race_detail *out) {
     }
 }
 
-static bool take_members(const struct db_rows *rows, struct transfer_record_list *out) {
-    out->count = (size_t)db_rows_count(rows);
-    out->records = memory_allocate_zeroed((out->count + 1) * sizeof *out->records);
-    bool good = true;
-    for (size_t i = 0; i < out->count && good; i++) {
-        good = bank_record_of(rows, (int)i, &out->records[i]);
-    }
-    return good;
-}
-
 // The records of the race. Begins the transaction: what is read next is of the same moment, for a race that grows old in
 // between has members that the others no longer know.
 static enum db_status begin_with_members(struct db_session *session, const char *transfer_id, struct db_rows *members) {
     char most[16];
     (void)snprintf(most, sizeof most, "%d", RACE_TRANSFERS_MAX);
     const char *values[] = {transfer_id, most};
-    // Each of the two that follow it may wait for a lock.
+    // The lock of the log may take DATABASE_LOCK_TIMEOUT_MS; the two reads behind it share the rest. The limit stands behind
+    // the lock, because a SELECT before it would take the snapshot too early (see keep_log).
     char milliseconds[16];
-    (void)snprintf(milliseconds, sizeof milliseconds, "%u", db_session_limit_ms(session, 2, DATABASE_LOCK_TIMEOUT_MS));
+    (void)snprintf(milliseconds, sizeof milliseconds, "%d",
+                   (DATABASE_ANSWER_TIMEOUT_MS - DATABASE_LOCK_TIMEOUT_MS) / 2);
     const char *limits[] = {milliseconds, milliseconds};
     struct db_call calls[] = {
         {.statement = STATEMENT_BEGIN_READING},
-        {.statement = STATEMENT_LIMIT_TIME, .values = limits, .value_count = 2},
         {.statement = STATEMENT_KEEP_LOG},
+        {.statement = STATEMENT_LIMIT_TIME, .values = limits, .value_count = 2},
         {.statement = STATEMENT_READ_RACE, .values = values, .value_count = 2, .keep_rows = true},
     };
     enum db_status status = db_execute_all(session, calls, sizeof calls / sizeof calls[0]);
@@ -211,7 +203,7 @@ static enum db_status read_story(struct db_session *session, const struct db_row
 }
 
 static enum db_status take_race_of(struct db_session *session, const struct db_rows *members, struct race_detail *out) {
-    if (!take_members(members, &out->transfers)) {
+    if (!bank_take_records(members, &out->transfers)) {
         return DB_FAILED;
     }
     return out->transfers.count == 0 ? DB_OK : read_story(session, members, out);

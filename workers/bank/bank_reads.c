@@ -92,7 +92,7 @@ static const char *anomaly_of(const char *text) {
     return NULL;
 }
 
-bool bank_record_of(const struct db_rows *rows, int row, struct transfer_record *out) {
+static bool take_record(const struct db_rows *rows, int row, struct transfer_record *out) {
     copy_text(out->id, sizeof out->id, db_rows_value(rows, row, 0));
     copy_text(out->timestamp, sizeof out->timestamp, db_rows_value(rows, row, 1));
     copy_text(out->from_account, sizeof out->from_account, db_rows_value(rows, row, 2));
@@ -111,26 +111,44 @@ bool bank_record_of(const struct db_rows *rows, int row, struct transfer_record 
            money_column_read(rows, row, 8, &out->to_balance_after);
 }
 
-enum db_status bank_read_transfers(struct db_session *session, unsigned limit, struct transfer_record_list *out) {
+bool bank_take_records(const struct db_rows *rows, struct transfer_record_list *out) {
+    *out = (struct transfer_record_list){.count = (size_t)db_rows_count(rows)};
+    out->records = memory_allocate_zeroed((out->count + 1) * sizeof *out->records);
+    for (size_t i = 0; i < out->count; i++) {
+        if (!take_record(rows, (int)i, &out->records[i])) {
+            transfer_record_list_free(out);
+            return false;
+        }
+    }
+    return true;
+}
+
+enum db_status bank_read_records(struct db_session *session, enum statement statement, const char *const *values,
+                                 int value_count, struct transfer_record_list *out) {
     *out = (struct transfer_record_list){0};
+    struct db_rows rows;
+    enum db_status status = db_execute(session, statement, values, value_count, &rows);
+    if (status == DB_OK) {
+        status = bank_take_records(&rows, out) ? DB_OK : DB_FAILED;
+        db_rows_free(&rows);
+    }
+    return status;
+}
+
+enum db_status bank_read_transfers(struct db_session *session, unsigned limit, struct transfer_record_list *out) {
     char limit_text[16];
     (void)snprintf(limit_text, sizeof limit_text, "%u", limit);
     const char *values[] = {limit_text};
-    struct db_rows rows;
-    enum db_status status = db_execute(session, STATEMENT_READ_TRANSFERS, values, 1, &rows);
-    if (status != DB_OK) {
-        return status;
+    return bank_read_records(session, STATEMENT_READ_TRANSFERS, values, 1, out);
+}
+
+void account_list_copy(struct account_list *out, const struct account_list *list) {
+    *out = (struct account_list){.count = list->count};
+    if (list->count > 0) {
+        size_t size = list->count * sizeof *list->accounts;
+        out->accounts = memory_allocate(size);
+        memcpy(out->accounts, list->accounts, size);
     }
-    out->count = (size_t)db_rows_count(&rows);
-    out->records = memory_allocate_zeroed((out->count + 1) * sizeof *out->records);
-    for (size_t i = 0; i < out->count && status == DB_OK; i++) {
-        status = bank_record_of(&rows, (int)i, &out->records[i]) ? DB_OK : DB_FAILED;
-    }
-    db_rows_free(&rows);
-    if (status != DB_OK) {
-        transfer_record_list_free(out);
-    }
-    return status;
 }
 
 void account_list_free(struct account_list *list) {

@@ -28,11 +28,8 @@ struct transfer_record_list {
     struct transfer_record *records; // oldest first
 };
 
-// The columns of the statement read_transfers, and of others that begin with them. False: as money_column_read().
-MUST_CHECK bool bank_record_of(const struct db_rows *rows, int row, struct transfer_record *out);
-
 MUST_CHECK enum db_status bank_read_accounts(struct db_session *session, struct account_list *out);
-// Those of the accounts that there are.
+// Reads the given accounts; ids that do not exist are left out.
 MUST_CHECK enum db_status bank_read_accounts_of(struct db_session *session, struct sql_array *ids,
                                                 struct account_list *out);
 MUST_CHECK enum db_status bank_read_first_accounts(struct db_session *session, unsigned most, struct account_list *out);
@@ -40,6 +37,12 @@ MUST_CHECK enum db_status bank_read_first_accounts(struct db_session *session, u
 MUST_CHECK enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents);
 MUST_CHECK enum db_status bank_read_transfers(struct db_session *session, unsigned limit,
                                               struct transfer_record_list *out);
+// Reads records with a statement whose columns begin with those of read_transfers.
+MUST_CHECK enum db_status bank_read_records(struct db_session *session, enum statement statement,
+                                            const char *const *values, int value_count,
+                                            struct transfer_record_list *out);
+// Takes records from the rows of such a statement. False: as money_column_read(); then the list is empty.
+MUST_CHECK bool bank_take_records(const struct db_rows *rows, struct transfer_record_list *out);
 
 // Why it is not certain that a reset stands.
 enum reset_doubt {
@@ -51,6 +54,7 @@ enum reset_doubt {
 // RESET_CERTAIN before the first attempt, and keeps what an earlier attempt has left in doubt.
 MUST_CHECK enum db_status bank_reset(struct db_session *session, struct account_list *out, enum reset_doubt *doubt);
 
+void account_list_copy(struct account_list *out, const struct account_list *list);
 void account_list_free(struct account_list *list);
 void transfer_record_list_free(struct transfer_record_list *list);
 

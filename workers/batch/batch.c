@@ -1,5 +1,5 @@
 // Runs a batch: its accounts, the attempts, and every transfer's end. Worker threads.
-#include "workers/batch/batch_job.h"
+#include "workers/batch/batch.h"
 
 #include "observability/base/base.h"
 #include "workers/batch/batch_internal.h"
@@ -140,69 +140,118 @@ static enum transfer_outcome run_without_unknown(struct batch *batch) {
     return batch_try_until_decided(batch);
 }
 
-// How one transfer ended. A COMMIT that nobody knows of leaves in doubt only what it was to commit.
+// How one transfer ended. A COMMIT whose outcome is unknown leaves only what it was to commit in doubt.
 static void set_outcome(const struct batch *batch, struct transfer_result *result, enum transfer_outcome of_batch) {
-    bool booked = !batch->judged || result->outcome == TRANSFER_SUCCESS;
-    bool recorded = booked || result->outcome == TRANSFER_INSUFFICIENT_FUNDS;
+    bool posted = !batch->judged || result->outcome == TRANSFER_SUCCESS;
+    bool recorded = posted || result->outcome == TRANSFER_INSUFFICIENT_FUNDS;
     result->database = batch->database;
     if (of_batch == TRANSFER_OUTCOME_UNKNOWN && recorded) {
         result->outcome = TRANSFER_OUTCOME_UNKNOWN;
-        result->doubt = booked ? batch->doubt : DOUBT_REFUSAL;
+        result->doubt = posted ? batch->doubt : DOUBT_REFUSAL;
     } else if (of_batch != TRANSFER_SUCCESS && of_batch != TRANSFER_OUTCOME_UNKNOWN) {
         result->outcome = of_batch;
-    } else if (booked && db_session_is_unreplicated(batch->session)) {
+    } else if (posted && db_session_is_unreplicated(batch->session)) {
         result->outcome = TRANSFER_OUTCOME_UNKNOWN;
         result->doubt = DOUBT_REPLICATION;
     }
 }
 
-// `run` has the same transfers in another order: the first `run->count` were booked together, the others have an outcome.
-static void end_transfers(struct batch_job *job, const struct batch *run, enum transfer_outcome outcome) {
-    for (size_t i = 0; i < job->batch.count; i++) {
-        struct transfer_job *transfer = run->transfers[i];
+// The first `count` of the batch were posted together; those behind them, up to `all`, have an outcome of their own.
+static void end_transfers(const struct batch *batch, size_t all, enum transfer_outcome outcome) {
+    for (size_t i = 0; i < all; i++) {
+        struct transfer_job *transfer = batch->transfers[i];
         struct transfer_result *result = &transfer->result;
-        result->thread_id = run->thread_id;
-        if (i < run->count) {
-            set_outcome(run, result, outcome);
+        result->thread_id = batch->thread_id;
+        if (i < batch->count) {
+            set_outcome(batch, result, outcome);
         } else {
             result->database = DB_OK;
         }
         transfer->job.database = result->database;
-        if (transfer->request.traced) {
-            transfer->job.statements = job->statements;
-        }
         transfer_end(&transfer->request, result);
     }
 }
 
-bool batch_job_run(struct batch_job *job, struct worker *worker, bool is_patient) {
-    struct batch *batch = &job->batch;
+static void statement_log_append(struct statement_log *log, const struct statement_log *more) {
+    memcpy(log->database, more->database, sizeof log->database);
+    for (size_t i = 0; i < more->count; i++) {
+        if (log->count < JOB_STATEMENTS_MAX) {
+            log->runs[log->count++] = more->runs[i];
+        } else {
+            log->dropped++;
+        }
+    }
+    log->dropped += more->dropped;
+    log->published = log->count; // the metrics have them from the batch
+}
+
+// The traces of the transfers show the statements of their batch, also those of one that gave up on a row.
+static void share_statements(const struct batch *batch) {
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->transfers[i]->request.traced) {
+            statement_log_append(&batch->transfers[i]->job.statements, &batch->job.statements);
+        }
+    }
+}
+
+static void batch_move(struct batch *batch, enum batch_state state) {
+    static const unsigned legal_moves[BATCH_STATES] = {
+        [BATCH_FILLING] = 1U << BATCH_RUNNING,
+        [BATCH_RUNNING] = 1U << BATCH_ENDED | 1U << BATCH_ROW_HELD,
+    };
+    CHECK((legal_moves[batch->state] & 1U << state) != 0);
+    batch->state = state;
+}
+
+static void batch_post(struct batch *batch, struct worker *worker) {
+    struct transfer_job *arrived[BATCH_TRANSFERS_MAX];
+    size_t all = batch->count;
+    memcpy(arrived, batch->transfers, all * sizeof(struct transfer_job *));
     batch->session = worker->session;
     batch->gate = worker->gate;
     batch->thread_id = worker->name;
-    batch->is_patient = is_patient;
     batch->started_ns = clock_monotonic_ns();
     batch_list_accounts(batch);
     enum transfer_outcome outcome = batch_try_until_decided(batch);
-    struct batch_job *copy = NULL;
     if (outcome == TRANSFER_FAILED && batch->database == DB_NOT_REPRESENTABLE) {
-        copy = batch_job_new(); // the loop may read the count of the original meanwhile
-        copy->batch = *batch;
-        batch = &copy->batch;
         outcome = run_without_unknown(batch);
     }
-    bool booked = outcome != TRANSFER_LOCK_TIMED_OUT || is_patient;
-    if (booked) {
-        end_transfers(job, batch, outcome);
+    bool row_held = outcome == TRANSFER_LOCK_TIMED_OUT && !batch->alone;
+    if (!row_held) {
+        end_transfers(batch, all, outcome);
     }
-    batch_job_free(copy);
-    return booked;
+    memcpy(batch->transfers, arrived, all * sizeof(struct transfer_job *));
+    batch->count = all;
+    batch_move(batch, row_held ? BATCH_ROW_HELD : BATCH_ENDED);
 }
 
-struct batch_job *batch_job_new(void) {
-    return memory_allocate_zeroed(sizeof(struct batch_job));
+static void batch_run(struct job *job, struct worker *worker) {
+    struct batch *batch = CONTAINER_OF(job, struct batch, job);
+    batch_post(batch, worker);
+    share_statements(batch);
 }
 
-void batch_job_free(struct batch_job *job) {
-    free(job);
+// The session writes its statements into the log of the transfer's own job.
+void batch_run_alone(struct job *job, struct worker *worker) {
+    struct batch *batch = batch_new();
+    batch->transfers[batch->count++] = CONTAINER_OF(job, struct transfer_job, job);
+    batch->alone = true;
+    batch_move(batch, BATCH_RUNNING);
+    batch_post(batch, worker);
+    batch_free(batch);
+}
+
+struct batch *batch_new(void) {
+    struct batch *batch = memory_allocate_zeroed(sizeof *batch);
+    job_init(&batch->job, JOB_TRANSFER, batch_run);
+    batch->job.is_long = true;
+    return batch;
+}
+
+void batch_start(struct batch *batch) {
+    batch_move(batch, BATCH_RUNNING);
+}
+
+void batch_free(struct batch *batch) {
+    free(batch);
 }

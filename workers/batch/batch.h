@@ -1,8 +1,80 @@
-// Batches: transfers that one worker posts in one transaction, and the writer that runs batch after batch.
+// A batch: transfers that one worker posts in one transaction, in the order of their arrival, each judged on its own.
+//
+// The pool's scheduler fills a batch on the loop and starts it; there is one at a time. The run gives every transfer its
+// outcome, or gives up on a row that another session holds. Worker threads, but for batch_new(), batch_start() and
+// batch_free().
 #ifndef WORKERS_BATCH_BATCH_H
 #define WORKERS_BATCH_BATCH_H
 
-#include "workers/batch/batch_job.h"
-#include "workers/batch/batch_writer.h"
+#include "workers/jobs/jobs.h"
+
+// Larger batches did not increase the throughput (docs/benchmarks).
+#define BATCH_TRANSFERS_MAX 128
+
+enum batch_state {
+    BATCH_FILLING,  // The scheduler puts transfers in. A new batch.
+    BATCH_RUNNING,  // A worker has it. The loop waits for its after-work callback.
+    BATCH_ENDED,    // Every transfer has an outcome. The loop answers the clients and frees the batch.
+    BATCH_ROW_HELD, // Another session holds a row of it: nothing was written, nobody has an outcome. The loop puts the
+                    // transfers back into their account queues and frees the batch.
+    BATCH_STATES
+};
+
+struct batch_account {
+    const char *id;
+    int64_t balance; // cents; as it stands after the transfers judged so far
+    int64_t change;  // of those transfers together
+    int64_t least;   // in an optimistic batch: the balance it must hold for all of them to be covered
+    uint32_t writes; // how many of them moved it
+    bool found;      // there is such an account
+    bool is_money;   // and its balance is an amount of money, not a NaN that somebody stored
+};
+
+struct batch {
+    struct job job;
+    enum batch_state state;
+    size_t count;
+    struct transfer_job *transfers[BATCH_TRANSFERS_MAX]; // in the order of their arrival
+    // The run's own:
+    struct db_session *session;
+    struct gate *gate;
+    const char *thread_id;
+    bool alone; // one transfer, which waits for rows as long as a transfer of another strategy does
+    size_t account_count;
+    struct batch_account accounts[2 * BATCH_TRANSFERS_MAX]; // ordered by id, byte by byte
+    uint64_t started_ns;
+    bool in_transaction;
+    enum transfer_doubt doubt; // about the transfers that were posted
+    bool judged;               // each transfer has an outcome of its own, which stands if the COMMIT does
+    enum db_status database;   // of the last statement that failed, else DB_OK
+    bool deadlocked;           // how the last attempt lost, if it did
+    bool passed_delay;
+};
+
+MUST_CHECK struct batch *batch_new(void); // FILLING
+void batch_start(struct batch *batch);    // RUNNING: from now on its worker has it
+void batch_free(struct batch *batch);
+
+// The run of a transfer's job (job.h) when another session holds a row of the transfer's batch: posts a batch of this
+// transfer alone.
+void batch_run_alone(struct job *job, struct worker *worker);
+
+// --- The steps of the strategy. Each answers TRANSFER_GOES_ON, or what ends the attempt: SUCCESS when every transfer
+// has an outcome of its own, else the outcome of all of them. ---
+
+// Whether a transfer came with a debug delay, which must be waited for with the locks held.
+MUST_CHECK bool batch_wants_delay(const struct batch *batch);
+// Posts all transfers in one statement, on the condition that every one is covered when its turn comes: one round trip.
+// GOES_ON: the condition failed, nothing is written.
+MUST_CHECK enum transfer_outcome batch_book_if_all_covered(struct batch *batch);
+
+// Begins, locks every account of the batch in the order of their ids, and reads the balances: one round trip.
+MUST_CHECK enum transfer_outcome batch_lock_and_read(struct batch *batch);
+// The longest debug delay that one of the transfers came with.
+void batch_delay(struct batch *batch);
+// Judges each transfer against what those before it left.
+void batch_judge(struct batch *batch);
+// Writes every balance once, every record, and commits: one round trip. SUCCESS, or what went wrong.
+MUST_CHECK enum transfer_outcome batch_book_and_commit(struct batch *batch);
 
 #endif

@@ -1,4 +1,4 @@
-// Books a batch that has been judged. Worker threads.
+// Posts a batch that has been judged. Worker threads.
 #include "observability/base/base.h"
 #include "workers/batch/batch_internal.h"
 #include "workers/transfer/transfer.h"
@@ -6,53 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status status) {
-    batch->database = status;
-    if (batch->doubt != DOUBT_NONE) {
-        return TRANSFER_OUTCOME_UNKNOWN;
-    }
-    switch (status) {
-    case DB_OK: return TRANSFER_GOES_ON;
-    case DB_AWAY:
-    case DB_NOT_SENT:
-    case DB_UNAVAILABLE:
-    case DB_STALE: return TRANSFER_DATABASE_AWAY;
-    case DB_CONFLICT: return TRANSFER_CONFLICT;
-    case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
-    case DB_CONDITION_FAILED:
-        log_write(LOG_LEVEL_ERROR, NULL, "The database did not keep all that a batch wrote: a trigger or a rule?");
-        return TRANSFER_FAILED;
-    case DB_OUT_OF_RANGE: // each was judged against the range
-    case DB_NULL_REFUSED:
-    case DB_NOT_REPRESENTABLE: // batch.c sets the transfer aside that sent it
-    case DB_NOT_ASKED:
-    case DB_ROLLED_BACK:
-    case DB_FAILED: return TRANSFER_FAILED;
-    }
-    CHECK(false);
-}
-
-void batch_moment_take(struct batch_moment *moment, const struct batch *batch) {
-    moment->now_ns = clock_monotonic_ns();
-    (void)snprintf(moment->steps_refused, sizeof moment->steps_refused,
-                   "[{\"step\":\"batch\",\"parties\":%zu,\"at_us\":@},{\"step\":\"check\",\"at_us\":@,\"took_us\":0}]",
-                   batch->count);
-    (void)snprintf(moment->steps_booked, sizeof moment->steps_booked,
-                   "%.*s,{\"step\":\"deduct\",\"at_us\":@,\"took_us\":0},"
-                   "{\"step\":\"credit\",\"at_us\":@,\"took_us\":0}]",
-                   (int)strlen(moment->steps_refused) - 1, moment->steps_refused);
-}
-
-void batch_add_arrival(const struct batch_moment *moment, const struct transfer_request *request,
-                       struct sql_array *received, struct sql_array *waited) {
-    char text[24];
-    (void)snprintf(text, sizeof text, "%" PRId64, request->received_us);
-    sql_array_add(received, text);
-    uint64_t waited_us = (moment->now_ns - request->received_ns) / NANOSECONDS_PER_MICROSECOND;
-    (void)snprintf(text, sizeof text, "%" PRIu64, waited_us);
-    sql_array_add(waited, text);
-}
 
 // The columns of book_many's parameters, in their order.
 enum column {

@@ -6,40 +6,13 @@
 #include "workers/transfer/transfer.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-
-struct batch_account *batch_account_of(struct batch *batch, const char *id) {
-    size_t low = 0;
-    size_t high = batch->account_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = strcmp(batch->accounts[middle].id, id);
-        if (order == 0) {
-            return &batch->accounts[middle];
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return NULL;
-}
-
-#define TEXT_OF(number) TEXT_OF_TOKEN(number)
-#define TEXT_OF_TOKEN(token) #token
-
-const char *batch_patience(const struct batch *batch) {
-    return batch->is_patient ? TEXT_OF(DATABASE_LOCK_TIMEOUT_MS) : TEXT_OF(BATCH_PATIENCE_MS);
-}
 
 enum transfer_outcome batch_lock_and_read(struct batch *batch) {
     struct sql_array ids = {0};
     for (size_t i = 0; i < batch->account_count; i++) {
         sql_array_add(&ids, batch->accounts[i].id);
     }
-    const char *values[] = {sql_array_end(&ids), batch_patience(batch)};
+    const char *values[] = {sql_array_end(&ids), batch_lock_timeout(batch)};
     struct db_call calls[] = {
         {.statement = STATEMENT_BEGIN},
         {.statement = STATEMENT_LOCK_MANY, .values = values, .value_count = 2, .keep_rows = true},
@@ -96,42 +69,6 @@ void batch_delay(struct batch *batch) {
         step->outcome = gate_release_name(release);
         step->ended_ns = clock_monotonic_ns();
     }
-}
-
-static void add_step(struct transfer_result *result, enum step_kind kind, const char *account, int64_t value,
-                     uint64_t now_ns) {
-    struct step *step = step_add(&result->steps, kind, now_ns);
-    step->account = account;
-    step->value = value;
-    step->committed_ns = kind == STEP_CHECK ? 0 : clock_monotonic_ns(); // it is noted when the batch has committed
-}
-
-void batch_note_read(const struct batch *batch, struct transfer_job *transfer, uint64_t now_ns) {
-    const struct transfer_request *request = &transfer->request;
-    struct transfer_result *result = &transfer->result;
-    int64_t balance = result->from_balance_before;
-    struct step *step = step_add(&result->steps, STEP_BATCH, request->received_ns);
-    step->ended_ns = now_ns;
-    step->parties = (uint32_t)batch->count;
-    step->account = request->from_account;
-    step->value = balance;
-    add_step(result, STEP_CHECK, request->from_account, balance, now_ns);
-    request_log(request, LOG_LEVEL_INFO, "STEP 1: Read balance for %s = $%s (row locked, batch of %zu)",
-                request->from_account, money_text_of(balance).text, batch->count);
-    request_log(request, LOG_LEVEL_INFO, "STEP 2: Check if $%s >= $%s", money_text_of(balance).text,
-                money_text_of(request->amount).text);
-}
-
-void batch_note_success(const struct batch *batch, struct transfer_job *transfer, uint64_t now_ns) {
-    const struct transfer_request *request = &transfer->request;
-    struct transfer_result *result = &transfer->result;
-    batch_note_read(batch, transfer, now_ns);
-    add_step(result, STEP_DEDUCT, request->from_account, result->from_balance_after, now_ns);
-    add_step(result, STEP_CREDIT, request->to_account, result->to_balance_after, now_ns);
-    request_log(request, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", money_text_of(request->amount).text,
-                request->from_account);
-    request_log(request, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", money_text_of(request->amount).text,
-                request->to_account);
 }
 
 static enum transfer_outcome judge(const struct transfer_request *request, const struct batch_account *from,

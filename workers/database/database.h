@@ -1,7 +1,8 @@
-// Sessions with PostgreSQL: opened lazily, every statement prepared once a session, every wait bounded.
+// Sessions with PostgreSQL. A session opens its connection when a job first needs it, prepares each statement once, and
+// limits the time of every wait.
 //
-// A worker thread takes a session for a job and gives it back: between the two it is used by that thread alone. All
-// calls block that thread (never the loop), but for db_abort(), which any thread may call. Only the db*.c files know
+// A worker takes a session for a job and gives it back; between the two only that thread uses it. Functions that wait
+// for PostgreSQL block the worker, so the loop calls only those that are marked "Any thread". Only this folder uses
 // libpq.
 #ifndef WORKERS_DATABASE_DATABASE_H
 #define WORKERS_DATABASE_DATABASE_H
@@ -18,130 +19,136 @@
 
 enum db_status {
     DB_OK,
-    DB_AWAY,              // no session can be opened, or it broke: whether the statement took effect is not known
+    DB_AWAY,              // no session can be opened, or it broke: it is not known whether the statement had an effect
     DB_NOT_SENT,          // the session was closed, or broke before the statement was sent: no effect
-    DB_UNAVAILABLE,       // the server cannot do this now (read-only, disk full): no effect, the session is closed
-    DB_STALE,             // a prepared statement no longer fits the tables: no effect, the session is closed
-    DB_CONFLICT,          // 40001 or 40P01: the transaction lost against another and may be tried again
-    DB_TIMED_OUT,         // 55P03 or 57014: waited too long, the statement had no effect
+    DB_UNAVAILABLE,       // the server cannot do this now (read-only, disk full): no effect, the session was closed
+    DB_STALE,             // a prepared statement no longer fits the tables: no effect, the session was closed
+    DB_CONFLICT,          // 40001 or 40P01: the transaction lost against another one and may be retried
+    DB_TIMED_OUT,         // 55P03 or 57014: the statement waited too long and had no effect
     DB_OUT_OF_RANGE,      // 22003: a number does not fit its column
-    DB_CONDITION_FAILED,  // 22012: a statement's own condition did not hold; it divides by zero to undo itself
-    DB_NULL_REFUSED,      // 23502: likewise, where an account was deleted since it was read
-    DB_NOT_REPRESENTABLE, // 22021 or 22P05: the database's encoding has no character for what was sent
-    DB_NOT_ASKED,         // the pool did not run the job: its queue was full, or the program is stopping
-    DB_ROLLED_BACK,       // COMMIT answered ROLLBACK: the transaction had failed before
-    DB_FAILED,            // anything else; the log has PostgreSQL's words
+    DB_CONDITION_FAILED,  // 22012: the statement divided by zero on purpose, to fail when its condition does not hold
+    DB_NULL_REFUSED,      // 23502: the same, because an account was deleted after it was read
+    DB_NOT_REPRESENTABLE, // 22021 or 22P05: the database's encoding cannot write a character of the parameters
+    DB_NOT_ASKED,         // the pool did not run the job: the queue was full, or the program is stopping
+    DB_ROLLED_BACK,       // the answer to COMMIT was ROLLBACK: the transaction had failed before
+    DB_FAILED,            // any other error; PostgreSQL's message is in the log
 };
 
-struct db; // what all sessions share
+struct db; // the data that all sessions share
 struct db_session;
 struct pg_result;
 
-// Whether a new session may do better: this one is closed, or its server has changed.
+// True if the work may succeed on a new session: this one is closed, or its server has changed.
 MUST_CHECK bool db_status_wants_new_session(enum db_status status);
 
-// The rows of an answer. Values are NUL-terminated text, owned by the rows until db_rows_free().
+// The rows of an answer. Values are NUL-terminated text that stays valid until db_rows_free().
 struct db_rows {
-    struct pg_result *result; // NULL: none
+    struct pg_result *result; // NULL: no rows
 };
 
-#define DATABASE_NAME_LENGTH 64 // PostgreSQL's NAMEDATALEN: with the NUL
+#define DATABASE_NAME_LENGTH 64 // PostgreSQL's NAMEDATALEN, with the NUL
 
 struct db_counts {
-    uint32_t idle;   // open, nothing running
-    uint32_t in_use; // running a job
+    uint32_t idle;   // open, and no job uses it
+    uint32_t in_use; // open, and a job uses it
 };
 
-// `url` is DATABASE_URL or NULL, then libpq's own PG* variables decide.
-// False: `problem` is one line, without secrets, that names the parameter that cannot be used.
+// `url` is DATABASE_URL. If it is NULL, libpq's PG* variables name the database.
+// False: `problem` is one line without secrets that names the parameter that cannot be used.
 MUST_CHECK bool db_url_check(const char *url, struct text *problem);
 MUST_CHECK struct db *db_new(const char *url, unsigned sessions);
-void db_free(struct db *db); // closes all sessions; no worker may be at work
-// BANK_API_SCHEMA, or NULL: then the search_path decides. Before any session is opened.
+void db_free(struct db *db); // closes all sessions; no job may be running
+// `schema` is BANK_API_SCHEMA, or NULL to use the search_path. It is borrowed. Call it before the workers start.
 void db_use_schema(struct db *db, const char *schema);
 
-// From now on nobody waits for PostgreSQL: running statements end with DB_AWAY. Any thread.
+// Ends all waits for PostgreSQL, now and later: running statements end with DB_AWAY. Any thread.
 void db_abort(struct db *db);
+// Any thread.
 MUST_CHECK struct db_counts db_count_sessions(struct db *db);
 
-// Appends what makes this database unusable until somebody changes the configuration or the server, as the last session
-// found it (a pooler, a setting that is refused, another program's tables); nothing where there is no such problem. Any thread.
+// Appends the problem that makes this database unusable until its configuration changes, as the last session found it:
+// a pooler, a refused setting, or tables of another program. Appends nothing if there is no such problem. Any thread.
 void db_problem(struct db *db, struct text *out);
-// PostgreSQL has lately refused a session for a connection limit, while others are open and work. Any thread.
+// True if PostgreSQL has refused a session lately because of a connection limit, while other sessions are open.
+// Any thread.
 MUST_CHECK bool db_is_at_connection_limit(struct db *db);
 
-// The open session that was given back last: its backend is warm, and no more are opened than work at once. A closed one
-// where none is open. There are as many as db_new() was told; asking for more breaks a rule. Any thread.
+// Takes the open session that was given back last, or a closed one if no free session is open. So the backend's caches
+// are warm, and the lab opens no more sessions than jobs run at once. At most the number of sessions of db_new() may be
+// taken at a time. Any thread.
 MUST_CHECK struct db_session *db_session_take(struct db *db);
 void db_session_give(struct db_session *session);
 
-// Brackets the work of one job: statements in between are written to `log`, each is given at most `answer_ms`, and all
-// together at most `job_ms`.
+// Begins and ends the work of one job. The statements in between are recorded in `log`. The answer to each may take
+// `answer_ms`, and all of them together `job_ms`.
 void db_session_begin_job(struct db_session *session, struct statement_log *log, unsigned answer_ms, unsigned job_ms);
 void db_session_end_job(struct db_session *session);
 
-// Opens the session unless it is open. Where PostgreSQL refuses it for a connection limit, it waits for a session that
-// another job gives back. `was_open` says whether the connection is an old one: it may have died unnoticed, and a first
-// statement that fails is worth a second try on a new one.
-// The session works in the schema of db_session_set_schema() only: DB_UNAVAILABLE until that is known, and where the
-// lab's tables are not there.
+// Opens the session unless it is open. If PostgreSQL refuses it because of a connection limit, the call waits for a
+// session that another job gives back. `was_open`: the connection is an old one. It may be broken without our
+// knowledge, so the caller may retry on a new connection if the first statement fails.
+// Statements work in the schema of db_session_set_schema(). The result is DB_UNAVAILABLE until that schema is known,
+// and when the lab's tables are missing in it.
 MUST_CHECK enum db_status db_session_open(struct db_session *session, bool *was_open);
-// The same without a look at the schema, for bank_ensure_schema().
+// The same without the schema, for bank_ensure_schema().
 MUST_CHECK enum db_status db_session_open_any_schema(struct db_session *session, bool *was_open);
 void db_session_close(struct db_session *session);
 
-// Runs one of the statements with text parameters (a NULL is SQL's NULL). `rows` may be NULL; when the answer is
-// DB_OK the caller frees it, otherwise it is empty. Leaves a failed transaction open: the caller rolls back.
+// Runs one of the statements with text parameters (NULL is the NULL of SQL). `rows` may be NULL. The caller frees the
+// rows if the result is DB_OK; otherwise there are none. A failed transaction stays open: the caller rolls it back.
 MUST_CHECK enum db_status db_execute(struct db_session *session, enum statement statement, const char *const *values,
                                      int value_count, struct db_rows *rows);
 
-// A statement among several that travel together.
+// One of several statements that are sent in one round trip.
 struct db_call {
     enum statement statement;
     const char *const *values;
     int value_count;
-    struct db_rows rows; // out: as of db_execute(); to be freed when the answer is DB_OK and `keep_rows` was set
+    struct db_rows rows; // out: the caller frees them if the result is DB_OK and `keep_rows` is set
     bool keep_rows;
 };
 
 #define DB_CALLS_MAX 8
 
-// Runs up to DB_CALLS_MAX statements in order, in one round trip (libpq's pipeline mode). The first that fails keeps
-// those behind it from being run and gives the status of all; outside a transaction it undoes those before it as well.
+// Runs up to DB_CALLS_MAX statements in order, in one round trip (libpq's pipeline mode). The status is that of the
+// first statement that fails. PostgreSQL skips the statements behind it. Outside a transaction it also undoes those
+// before it.
 MUST_CHECK enum db_status db_execute_all(struct db_session *session, struct db_call *calls, size_t count);
 
-// Runs a script of many statements (schema.sql and the like), unprepared.
+// Runs a script of many statements, such as schema.sql, without preparing them.
 MUST_CHECK enum db_status db_execute_script(struct db_session *session, const char *script);
 
-// The process that PostgreSQL gave the session; 0 while it is closed.
+// The process id of the session's PostgreSQL backend; 0 while the session is closed.
 MUST_CHECK int db_session_backend(const struct db_session *session);
 
-// Whether a COMMIT since db_session_begin_job() stands only on this server: its wait for the synchronous standby was
-// cancelled (WARNING 01000), so a failover may lose what was committed.
+// True if a COMMIT since db_session_begin_job() is only on this server: its wait for the synchronous standby was
+// cancelled (WARNING 01000), so a failover may lose the commit.
 MUST_CHECK bool db_session_is_unreplicated(const struct db_session *session);
 
-// Of db_use_schema().
+// Returns the schema of db_use_schema(), or NULL.
 MUST_CHECK const char *db_session_wanted_schema(const struct db_session *session);
-// Names in the statements mean the objects of this schema from now on. `has_tables`: the lab's tables are there.
+// From now on the names in statements mean the objects of this schema. `has_tables`: it has the lab's tables.
 MUST_CHECK enum db_status db_session_work_in(struct db_session *session, const char *schema, bool *has_tables);
-// The schema has all that belongs to it: sessions opened from now on work in it.
+// The schema is complete: sessions that are opened from now on work in it.
 void db_session_set_schema(struct db_session *session, const char *schema);
-// Why the lab must not or cannot use the database: for db_problem(). "": it can.
+// Sets why the lab cannot use the schema, for db_problem(). "": there is no problem.
 void db_session_set_schema_problem(struct db_session *session, const char *words);
 
-// A limit for the next of `statements` statements of the running job, in milliseconds: at most `most`, and so that
-// PostgreSQL ends each of them before the job's time is over. At least 1, because 0 is no limit to PostgreSQL.
+// Returns the timeout in milliseconds for each of the next `statements` statements of the running job. It is at most
+// `most`, and so short that PostgreSQL ends all of them before the job's time is over. It is at least 1, because 0
+// means no limit to PostgreSQL.
 MUST_CHECK unsigned db_session_limit_ms(const struct db_session *session, unsigned statements, unsigned most);
 
-// More time for the running job, and for each of its answers, counted from now.
+// Gives the running job, and each of its answers, this much time from now on.
 void db_session_allow(struct db_session *session, unsigned ms);
 
-// The caller reports the errors that remain when the statement is run again; the log does not repeat them.
+// While `keep` is set, errors that a retry would not change are not logged: the caller reports them. See
+// db_session_words().
 void db_session_keep_words(struct db_session *session, bool keep);
-// PostgreSQL's words to the last statement if it ended in such an error, else "". Valid until the next.
+// PostgreSQL's message if the last statement ended in such an error, else "". Valid until the next statement.
 MUST_CHECK const char *db_session_words(const struct db_session *session);
 
-// SQLSTATE of the last statement, "" when it went well. Valid until the next.
+// SQLSTATE of the last statement, or "" if it succeeded. Valid until the next statement.
 MUST_CHECK const char *db_session_sqlstate(const struct db_session *session);
 
 MUST_CHECK int db_rows_count(const struct db_rows *rows);

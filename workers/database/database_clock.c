@@ -1,6 +1,7 @@
-// Keeps bounds for the distance between the database's clock and the program's monotonic clock, as in Cristian's
-// algorithm: an exchange bounds it by the moments of sending and of the answer, and bounds of several exchanges intersect.
-// An exchange that contradicts the bounds means that a clock was set or has drifted: its own bounds replace them.
+// Keeps bounds of the difference between the database's clock and the program's monotonic clock, as in Cristian's
+// algorithm (https://en.wikipedia.org/wiki/Cristian%27s_algorithm). The times of sending and of the answer bound the
+// difference, and the bounds of several exchanges intersect. If an exchange contradicts the bounds, a clock was set or
+// has drifted; then its bounds replace the old ones.
 #include "workers/database/database_clock.h"
 
 #include "observability/base/base.h"
@@ -11,29 +12,22 @@
 #define MICROSECONDS(ns) ((int64_t)((ns) / NANOSECONDS_PER_MICROSECOND))
 
 static pthread_mutex_t bounds_mutex = PTHREAD_MUTEX_INITIALIZER;
-static int64_t least_us = INT64_MIN; // of (database's clock - monotonic clock); nothing was observed yet
+// The bounds of (database's clock - monotonic clock), in microseconds; unlimited before the first exchange.
+static int64_t least_us = INT64_MIN;
 static int64_t greatest_us = INT64_MAX;
-
-static int64_t larger(int64_t left, int64_t right) {
-    return left > right ? left : right;
-}
-
-static int64_t smaller(int64_t left, int64_t right) {
-    return left < right ? left : right;
-}
 
 void database_clock_observe(int64_t database_us, uint64_t sent_ns, uint64_t answered_ns) {
     int64_t least = database_us - MICROSECONDS(answered_ns) - 1; // whole microseconds, rounded outwards
     int64_t greatest = database_us - MICROSECONDS(sent_ns) + 1;
     CHECK(pthread_mutex_lock(&bounds_mutex) == 0);
     bool contradicts = greatest < least_us || least > greatest_us;
-    least_us = contradicts ? least : larger(least, least_us);
-    greatest_us = contradicts ? greatest : smaller(greatest, greatest_us);
+    least_us = contradicts ? least : MAX(least, least_us);
+    greatest_us = contradicts ? greatest : MIN(greatest, greatest_us);
     CHECK(pthread_mutex_unlock(&bounds_mutex) == 0);
 }
 
 int64_t database_clock_ahead_us(struct clock_anchor anchor) {
-    int64_t same_us = anchor.realtime_us - MICROSECONDS(anchor.monotonic_ns); // the distance, if the clocks agree
+    int64_t same_us = anchor.realtime_us - MICROSECONDS(anchor.monotonic_ns); // the difference if the clocks agree
     CHECK(pthread_mutex_lock(&bounds_mutex) == 0);
     int64_t least = least_us;
     int64_t greatest = greatest_us;
@@ -50,5 +44,5 @@ uint64_t database_clock_moment_ns(struct clock_anchor anchor, int64_t database_u
         return sent_ns;
     }
     uint64_t moment_ns = (uint64_t)moment_us * NANOSECONDS_PER_MICROSECOND;
-    return moment_ns > answered_ns ? answered_ns : moment_ns;
+    return MIN(moment_ns, answered_ns);
 }

@@ -1,5 +1,5 @@
-// Converts moments of the database's clock to the program's clock. The two machines' clocks may differ, and either may be
-// set while the program runs. Any thread.
+// Converts times of the database's clock to the program's monotonic clock. The clocks of the two machines may differ,
+// and either may be set while the program runs. Any thread.
 #ifndef WORKERS_DATABASE_DATABASE_CLOCK_H
 #define WORKERS_DATABASE_DATABASE_CLOCK_H
 
@@ -7,20 +7,20 @@
 
 #include <stdint.h>
 
-// Microseconds since 1970 by the program's clock at one moment of its monotonic clock: a transfer's arrival.
+// One moment on both clocks of the program: when a transfer arrived. `realtime_us` is microseconds since 1970.
 struct clock_anchor {
     int64_t realtime_us;
     uint64_t monotonic_ns;
 };
 
-// The database's clock showed `database_us` between two moments of the monotonic clock: a statement was sent, and its
-// answer arrived.
+// Notes that the database's clock showed `database_us` between two moments of the monotonic clock: when a statement was
+// sent, and when its answer arrived.
 void database_clock_observe(int64_t database_us, uint64_t sent_ns, uint64_t answered_ns);
 
-// How far the database's clock is ahead of the program's, which is anchored; 0 if both may show the same time.
+// Microseconds that the database's clock is ahead of the program's clock; 0 if both may show the same time.
 MUST_CHECK int64_t database_clock_ahead_us(struct clock_anchor anchor);
 
-// Observes, and converts `database_us` to the monotonic clock; never outside of the two moments.
+// Observes, and converts `database_us` to the monotonic clock. The result is never outside the two moments.
 MUST_CHECK uint64_t database_clock_moment_ns(struct clock_anchor anchor, int64_t database_us, uint64_t sent_ns,
                                              uint64_t answered_ns);
 

@@ -1,4 +1,4 @@
-// What the db*.c files share, and nobody else may include.
+// The private header of this folder: the session, the data that sessions share, and the functions of each file.
 #ifndef WORKERS_DATABASE_DATABASE_INTERNAL_H
 #define WORKERS_DATABASE_DATABASE_INTERNAL_H
 
@@ -9,8 +9,9 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/queue.h>
 
-#define SQLSTATE_CONNECTION_LIMIT "53300" // too_many_connections: of the role, the database or the server
+#define SQLSTATE_CONNECTION_LIMIT "53300" // too_many_connections: a limit of the role, the database or the server
 #define PATH_LENGTH 1024
 #define COMPLAINTS_MAX 8
 
@@ -19,124 +20,142 @@ enum session_state { SESSION_CLOSED, SESSION_IDLE, SESSION_IN_USE };
 struct db_session {
     struct db *db;
     PGconn *connection;               // NULL: closed
-    struct statement_log *log;        // of the running job, or NULL
+    struct statement_log *log;        // statement trace of the running job, or NULL
     uint64_t timeout_ns;              // for one answer
     uint64_t job_deadline_ns;         // monotonic; for all answers of the job
     _Atomic enum session_state state; // written by its worker, read by the loop for a metric
-    int backend;                      // the process that PostgreSQL gave the connection
+    int backend;                      // process id of the PostgreSQL backend; 0: closed
     bool prepared[STATEMENT_COUNT];
     char sqlstate[SQLSTATE_LENGTH];
     bool in_any_schema; // see db_session_open_any_schema()
     bool keeps_words;   // see db_session_keep_words()
     char words[256];
-    bool unreplicated;               // see db_session_is_unreplicated()
-    struct db_session *next_waiting; // guarded by db->mutex: for a connection that is given back
-    bool was_woken;                  // guarded by db->mutex
+    bool unreplicated;                    // see db_session_is_unreplicated()
+    TAILQ_ENTRY(db_session) waiting_link; // guarded by db->mutex; in db->waiting
+    bool was_woken;                       // guarded by db->mutex
     pthread_cond_t woken;
 };
 
-// One place of a host list.
+// One element of a list of hosts.
 struct db_endpoint {
-    char *host;     // NULL: only the address is given, or neither: then it is libpq's own Unix socket
-    char *hostaddr; // NULL: the host's name has to be resolved, or is the folder of a Unix socket
-    char *port;     // NULL: libpq's own
+    char *host;     // NULL: only the address is given; if both are NULL, libpq's default Unix socket
+    char *hostaddr; // NULL: the host is a name to resolve, or the folder of a Unix socket
+    char *port;     // NULL: libpq's default
 };
 
-// What DATABASE_URL, the PG* variables and a service file say together, as far as this program acts on it itself.
+// The merged parameters of DATABASE_URL, the PG* variables and a service file that this program itself acts on. libpq
+// acts on the others.
 struct db_parameters {
     struct db_endpoint *endpoints;
     size_t endpoint_count;
     bool prefers_standby;            // target_session_attrs=prefer-standby
     bool in_random_order;            // load_balance_hosts=random
-    uint64_t connect_timeout_ns;     // for one address; 0: not set
-    char password_file[PATH_LENGTH]; // ""; none is read
+    uint64_t connect_timeout_ns;     // for one address; 0: no limit of its own
+    char password_file[PATH_LENGTH]; // "": libpq reads none
 };
 
-// What the log has said about the database since the last session was opened.
+// The warnings about the database that were logged since the last session was opened.
 struct db_complaints {
-    uint64_t said[COMPLAINTS_MAX]; // hashes
-    unsigned count;
-    uint64_t pause_ns; // before any of them is said again
-    uint64_t next_ns;  // monotonic
+    uint64_t said[COMPLAINTS_MAX]; // hashes of their texts; the oldest is overwritten
+    unsigned count;                // warnings so far; may exceed COMPLAINTS_MAX
+    uint64_t pause_ns;             // the current pause between repeated warnings
+    uint64_t next_ns;              // monotonic; no warning is repeated before
 };
 
 struct db_lookup;
 
 struct db {
-    char *url;          // or NULL
-    const char *schema; // or NULL: see db_use_schema()
+    char *url;          // DATABASE_URL, or NULL
+    const char *schema; // see db_use_schema(); or NULL
     struct db_parameters parameters;
-    int abort_fd;                       // readable once db_abort() was called
-    _Atomic uint64_t limit_met_ns;      // when PostgreSQL last refused a session for a connection limit; 0: never
-    _Atomic bool password_file_was_fit; // or has not been looked at
+    int abort_fd; // an eventfd that is readable after db_abort()
+    // Monotonic; when PostgreSQL last refused a session because of a connection limit. 0: never.
+    _Atomic uint64_t limit_met_ns;
+    _Atomic bool password_file_was_fit; // at the last check; true before the first
     unsigned session_count;
     struct db_session *sessions;
-    pthread_mutex_t mutex; // guards what is below
+    pthread_mutex_t mutex; // guards the fields below
     unsigned open_count;
     unsigned closed_count;
-    struct db_session **open;         // a stack of free sessions: the one given back last is on top
-    struct db_session **closed;       // likewise, of those without a connection
-    struct db_session *waiting_first; // in the order of arrival
-    struct db_session *waiting_last;
-    struct db_lookup **lookups; // the last of each endpoint, or NULL
+    // Two stacks of free sessions, with and without a connection. The session that was given back last is on top.
+    struct db_session **open;
+    struct db_session **closed;
+    // Sessions of running jobs that wait for a connection, in order of arrival. db_session_take_over() adds one,
+    // wake_first_waiting() removes it, and a session that was not woken before its deadline removes itself.
+    TAILQ_HEAD(, db_session) waiting;
+    struct db_lookup **lookups; // the last lookup of each endpoint, or NULL
     struct db_complaints complaints;
-    struct text problem; // see db_problem()
+    struct text problem; // see db_problem(); it goes before schema_problem
     struct text schema_problem;
-    char lab_schema[DATABASE_NAME_LENGTH]; // "" until bank_ensure_schema() has seen to it
+    char lab_schema[DATABASE_NAME_LENGTH]; // set by bank_ensure_schema(); "" before
 };
 
-// Of a new session: see db_session_open().
-MUST_CHECK enum db_status db_session_enter_schema(struct db_session *session);
-
-// When an answer that is waited for from now on must be there.
+// --- db_connection.c, the bottom of the folder ---
+void db_session_set_state(struct db_session *session, enum session_state state);
+// Returns the deadline (monotonic) of an answer that is awaited from now on.
 MUST_CHECK uint64_t db_deadline(const struct db_session *session);
 
-// Waits until the descriptor is ready for `events` (POLLIN, POLLOUT). False: aborted, timed out, or broken.
+// Waits until the descriptor is ready for `events` (POLLIN, POLLOUT). False: db_abort() was called, the deadline is
+// over, or poll() failed.
 MUST_CHECK bool db_wait_for(struct db *db, int descriptor, short events, uint64_t deadline_ns);
 // The same for the session's socket.
 MUST_CHECK bool db_wait(struct db_session *session, short events, uint64_t deadline_ns);
 MUST_CHECK bool db_is_aborted(const struct db *db);
 
-// Collects the last result of what was sent. NULL: the connection is gone (and closed here).
-MUST_CHECK PGresult *db_collect(struct db_session *session, uint64_t deadline_ns);
-
-// libpq's notice receiver; `session` is the struct db_session. Keeps what a WARNING says about a COMMIT.
+// --- db_error.c ---
+// libpq's notice receiver; `session` is the struct db_session. Notes and logs the WARNING of a COMMIT that did not
+// reach the synchronous standby.
 void db_note_notice(void *session, const PGresult *notice);
 
-// What a result means; remembers its SQLSTATE in the session, and writes PostgreSQL's words to the log where an
-// operator has to know them.
+// Returns the meaning of a result; NULL is a lost connection. Stores its SQLSTATE in the session, and logs PostgreSQL's
+// message if an operator needs it.
 MUST_CHECK enum db_status db_classify(struct db_session *session, const PGresult *result, const char *statement_name);
 
 // --- db_parameters.c ---
-// False: `problem` is one line without secrets that names what cannot be used. To be freed in both cases.
+// Reads and checks the parameters. False: see db_url_check(). The caller frees `out` in both cases.
 MUST_CHECK bool db_parameters_read(const char *url, struct db_parameters *out, struct text *problem);
 void db_parameters_free(struct db_parameters *parameters);
 
 // --- db_resolve.c ---
-// Begins to resolve the host of an endpoint, or joins the lookup that is under way. NULL: it cannot be begun.
+// Begins to resolve the host of an endpoint, or joins the running lookup. NULL: no thread or descriptor is left.
 MUST_CHECK struct db_lookup *db_lookup_begin(struct db *db, size_t endpoint);
-// False: aborted or timed out. Otherwise `error` is getaddrinfo()'s, and `found` belongs to the lookup.
+// False: aborted or timed out. True: `error` is the result of getaddrinfo(), and the lookup owns `found`.
 MUST_CHECK bool db_lookup_await(struct db *db, struct db_lookup *lookup, uint64_t deadline_ns, int *error,
                                 const struct addrinfo **found);
 void db_lookup_release(struct db_lookup *lookup); // may be NULL
 
 // --- db_connect.c ---
-// Tries the hosts and their addresses. False: `reasons` says of each why not, and the session's SQLSTATE is that of a
-// server that refused, or "".
+// Tries the hosts and their addresses. False: `reasons` has the error of each attempt. The session's SQLSTATE is that
+// of a server that refused the connection, or "".
 MUST_CHECK bool db_connect(struct db_session *session, uint64_t deadline_ns, struct text *reasons);
 
-// --- db_setup.c ---
-// Looks at a new connection and sets what the program needs of it.
-MUST_CHECK enum db_status db_session_setup(struct db_session *session);
-// Whether the permissions of the password file are such that libpq reads it. libpq would warn on stderr each time.
-MUST_CHECK bool db_password_file_is_fit(struct db *db);
+// --- db_execute.c ---
+// Waits for all results of the last command, and returns its first error or its last result. The caller clears it.
+// NULL: the connection broke, and the session was closed. If it broke after an error, the error is returned.
+MUST_CHECK PGresult *db_collect(struct db_session *session, uint64_t deadline_ns);
 
+// --- db_setup.c ---
+// Checks a new connection (no pooler) and applies the settings that the program needs.
+MUST_CHECK enum db_status db_session_setup(struct db_session *session);
 // --- db_complaint.c ---
-// Writes a warning to the log: at once if it has not been said since the last session was opened, else with pauses that
-// grow from a second to a minute.
+// Logs a warning: at once if it is new since the last session was opened, else after pauses that grow from a second to
+// a minute. Any thread.
 void db_complain(struct db *db, const char *words);
 void db_forget_complaints(struct db *db);
-// Sets what db_problem() gives; "": there is none.
+// Sets the problem that db_problem() returns; "": there is no problem.
 void db_set_problem(struct db *db, const char *words);
+
+// --- db_schema.c ---
+// Makes a new session work in the lab's schema. DB_UNAVAILABLE: see db_session_open().
+MUST_CHECK enum db_status db_session_enter_schema(struct db_session *session);
+
+// --- db_sharing.c ---
+// True if PostgreSQL refused a session because of a connection limit within the last `duration_ns`, and others are
+// open.
+MUST_CHECK bool db_limit_was_met_within(struct db *db, uint64_t duration_ns);
+// PostgreSQL refuses more sessions: takes the connection of a free session, or waits for one that a job gives back.
+// True: the session has a connection, or may try again to open one. False: no session is open, or none was given back
+// in time.
+MUST_CHECK bool db_session_take_over(struct db_session *session, uint64_t deadline_ns);
 
 #endif

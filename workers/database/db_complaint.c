@@ -1,4 +1,4 @@
-// What is wrong with the database, for the log and for whoever asks. Any thread.
+// Warnings about the database for the log, and the problem that db_problem() reports. Any thread.
 #include "observability/base/base.h"
 #include "observability/log/log.h"
 #include "workers/database/database_internal.h"
@@ -15,7 +15,7 @@ static uint64_t hash_of(const char *words) {
     return hash;
 }
 
-// Several reasons may alternate, and each of them is new only once.
+// The last COMPLAINTS_MAX warnings are kept, because several may alternate, and each is new only once.
 static bool is_new(struct db_complaints *complaints, uint64_t hash) {
     for (unsigned i = 0; i < complaints->count && i < COMPLAINTS_MAX; i++) {
         if (complaints->said[i] == hash) {
@@ -31,7 +31,7 @@ static bool is_due(struct db_complaints *complaints, const char *words) {
     if (is_new(complaints, hash_of(words))) {
         complaints->pause_ns = PAUSE_FIRST_NS;
     } else if (now >= complaints->next_ns) {
-        complaints->pause_ns = 2 * complaints->pause_ns < PAUSE_MAX_NS ? 2 * complaints->pause_ns : PAUSE_MAX_NS;
+        complaints->pause_ns = MIN(2 * complaints->pause_ns, PAUSE_MAX_NS);
     } else {
         return false;
     }

@@ -1,22 +1,24 @@
-// A connection to one of the hosts that the parameters name. libpq tries hosts and addresses one behind the other, but
-// without a time limit for each, and it resolves their names itself. So each address gets a connection of its own here,
-// with a share of the time. Worker threads.
+// Connects a session to one of the configured hosts. libpq can try a list of hosts and addresses itself, but it has no
+// time limit for each one, and it blocks while it resolves a name. So this file tries each address with a connection
+// of its own and a share of the time. Worker threads.
+// db_connect() > try_endpoint() > resolve(), then attempt() for each address > connection_start(), connection_finish().
 #include "observability/base/base.h"
-#include "observability/trace/trace.h"
+#include "observability/log/log.h"
 #include "workers/database/database_internal.h"
 
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#define ADDRESS_LENGTH 64 // of an address as text, with the interface of a link-local one
-#define ADDRESSES_MAX 16  // of one name
+#define ADDRESS_LENGTH 64 // an address as text, with the interface of a link-local one
+#define ADDRESSES_MAX 16  // addresses of one name that are tried
 
 struct search {
     struct db_session *session;
     struct text *reasons;
-    const char *target; // target_session_attrs, where it is not the user's own
-    bool is_over;       // another host would not do better
+    const char *target; // replaces the user's target_session_attrs; NULL: it does not
+    bool is_over;       // another host would refuse, too
 };
 
 static uint64_t share_of_time(uint64_t deadline_ns, size_t attempts) {
@@ -24,7 +26,25 @@ static uint64_t share_of_time(uint64_t deadline_ns, size_t attempts) {
     return deadline_ns <= now ? deadline_ns : now + (deadline_ns - now) / attempts;
 }
 
-// The keepalives stand before the URL, so that the URL's win; what must not be the URL's own stands behind it.
+// True if libpq would read the password file. If its permissions are too open, libpq warns on stderr at each
+// connection; the log has the warning once instead.
+static bool password_file_is_fit(struct db *db) {
+    struct stat found;
+    const char *file = db->parameters.password_file;
+    if (file[0] == '\0' || stat(file, &found) != 0) {
+        return true; // libpq does not warn about a missing file
+    }
+    bool fit = S_ISREG(found.st_mode) && (found.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+    bool was_fit = atomic_exchange(&db->password_file_was_fit, fit);
+    if (!fit && was_fit) {
+        log_write(LOG_LEVEL_WARN, NULL, "Password file %s is not read: %s", file,
+                  S_ISREG(found.st_mode) ? "its permissions must be u=rw (0600) or less" : "it is not a plain file");
+    }
+    return fit;
+}
+
+// Later parameters replace earlier ones. So those before "dbname" (the URL) are defaults, and those behind it replace
+// the URL's.
 static PGconn *connection_start(struct db *db, const struct db_endpoint *endpoint, const char *address,
                                 const char *target) {
     const char *keywords[] = {"fallback_application_name",
@@ -50,7 +70,7 @@ static PGconn *connection_start(struct db *db, const struct db_endpoint *endpoin
                             endpoint->host,
                             address,
                             endpoint->port,
-                            db_password_file_is_fit(db) ? NULL : "/dev/null/none",
+                            password_file_is_fit(db) ? NULL : "/dev/null/none",
                             target,
                             NULL};
     return PQconnectStartParams(keywords, values, 1);
@@ -71,8 +91,8 @@ static bool connection_finish(struct db_session *session, uint64_t deadline_ns) 
     return PQsetnonblocking(session->connection, 1) == 0;
 }
 
-// libpq does not hand out the SQLSTATE of a refused connection, but writes it where PQERRORS_VERBOSE asks for it:
-// "FATAL:  53300: too many connections for role ...".
+// libpq has no function for the SQLSTATE of a refused connection, but with PQERRORS_VERBOSE its message contains it:
+// "FATAL:  53300: too many connections for role ...". A connection limit takes precedence over later errors.
 static void remember_sqlstate(struct db_session *session, const char *words) {
     static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     for (const char *at = words; (at = strstr(at, ":  ")) != NULL; at++) {
@@ -85,7 +105,7 @@ static void remember_sqlstate(struct db_session *session, const char *words) {
     }
 }
 
-// libpq's words without what it says about the host, each line once; hints and source lines are left out.
+// Appends libpq's message without the name of the host. Hints, source lines and repeated lines are left out.
 static bool append_words(struct text *out, const char *words) {
     struct slice last = {0};
     for (; *words != '\0'; words += strcspn(words, "\n"), words += *words == '\n') {
@@ -141,7 +161,7 @@ static bool attempt(struct search *search, const struct db_endpoint *endpoint, c
         text_append_string(search->reasons, "no answer in time");
     }
     remember_sqlstate(session, words);
-    // As libpq does: a server that refuses the user ends the search.
+    // As in libpq, a server that refuses the user (class 28) ends the search.
     search->is_over = strncmp(session->sqlstate, "28", 2) == 0;
     db_session_close(session);
     return false;
@@ -210,7 +230,7 @@ bool db_connect(struct db_session *session, uint64_t deadline_ns, struct text *r
     const struct db_parameters *parameters = &session->db->parameters;
     struct search search = {.session = session, .reasons = reasons};
     size_t count = parameters->endpoint_count;
-    size_t passes = parameters->prefers_standby ? 2 : 1; // the standbys first, then any
+    size_t passes = parameters->prefers_standby ? 2 : 1; // first only standbys, then any server
     size_t *order = memory_allocate(count * sizeof *order);
     for (size_t i = 0; i < count; i++) {
         order[i] = i;

@@ -1,5 +1,5 @@
-// What PostgreSQL's errors and warnings mean to a transfer.
-// Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html. Worker threads.
+// Maps PostgreSQL's errors and warnings to enum db_status, and logs them. Worker threads.
+// Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html.
 #include "observability/log/log.h"
 #include "workers/database/database_internal.h"
 
@@ -11,26 +11,26 @@ struct sqlstate_meaning {
     enum db_status status;
 };
 
-// The first that fits. They are the meanings of an ERROR, after which the session goes on and the statement had no
-// effect. A FATAL or a PANIC ends the session, and then its SQLSTATE does not say what became of a COMMIT.
+// The first row that matches counts. The table is only for an ERROR: the statement had no effect, and the session
+// continues. A FATAL or a PANIC ends the session, and its SQLSTATE does not say whether a COMMIT took effect.
 static const struct sqlstate_meaning meanings[] = {
     {"40001", DB_CONFLICT},          // serialization_failure
     {"40P01", DB_CONFLICT},          // deadlock_detected
     {"55P03", DB_TIMED_OUT},         // lock_not_available: lock_timeout
-    {"57014", DB_TIMED_OUT},         // query_canceled: statement_timeout, or somebody cancelled it
+    {"57014", DB_TIMED_OUT},         // query_canceled: statement_timeout, or pg_cancel_backend()
     {"22021", DB_NOT_REPRESENTABLE}, // character_not_in_repertoire
     {"22P05", DB_NOT_REPRESENTABLE}, // untranslatable_character
     {"22003", DB_OUT_OF_RANGE},      // numeric_value_out_of_range
     {"22012", DB_CONDITION_FAILED},  // division_by_zero
     {"23502", DB_NULL_REFUSED},      // not_null_violation
     {"25006", DB_UNAVAILABLE},       // read_only_sql_transaction: a standby, or a primary that was demoted
-    {"53400", DB_FAILED},            // configuration_limit_exceeded: this statement wanted too much
+    {"53400", DB_FAILED},            // configuration_limit_exceeded: a limit for this statement
     {"53", DB_UNAVAILABLE},          // insufficient_resources: disk_full, out_of_memory, too_many_connections
     {"58", DB_UNAVAILABLE},          // system_error: io_error and the like
     {"0A000", DB_STALE},             // feature_not_supported: "cached plan must not change result type"
-    {"26000", DB_STALE},             // invalid_sql_statement_name: somebody deallocated it
+    {"26000", DB_STALE},             // invalid_sql_statement_name: it was deallocated
     {"42501", DB_FAILED},            // insufficient_privilege
-    {"42", DB_STALE}, // a name or a type that was there when the statement was prepared, or is a duplicate
+    {"42", DB_STALE}, // undefined or duplicate names and types: the tables have changed since it was prepared
 };
 
 static enum db_status status_of(const char *sqlstate) {
@@ -51,7 +51,7 @@ static void session_remember(struct db_session *session, const char *sqlstate) {
     session->words[0] = '\0';
 }
 
-// One line: the message, and the first line of the detail, which names the object in the way.
+// Keeps the message and the first line of the detail, which names the object that causes the error.
 static void session_keep_words(struct db_session *session, const char *words, const char *detail) {
     (void)snprintf(session->words, sizeof session->words, "%s%s%.*s", words == NULL ? "connection lost" : words,
                    detail == NULL ? "" : ": ", detail == NULL ? 0 : (int)strcspn(detail, "\n"),
@@ -71,7 +71,8 @@ const char *db_session_words(const struct db_session *session) {
     return session->words;
 }
 
-// "ERROR", "FATAL", "WARNING", ..., whatever the server's language is; "" for a result that libpq made itself.
+// "ERROR", "FATAL", "WARNING", ..., in English for every language of the server; "" for a result that libpq made
+// itself.
 static const char *severity_of(const PGresult *result) {
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     return severity == NULL ? "" : severity;
@@ -81,8 +82,9 @@ static bool ends_session(const PGresult *result) {
     return strcmp(severity_of(result), "ERROR") != 0;
 }
 
-// A COMMIT succeeds with this WARNING when its wait for the synchronous standby was cancelled
-// (src/backend/replication/syncrep.c, SyncRepWaitForLSN). A trigger's WARNING has the same SQLSTATE and another origin.
+// A COMMIT succeeds with this WARNING when its wait for the synchronous standby was cancelled (function
+// SyncRepWaitForLSN in PostgreSQL's src/backend/replication/syncrep.c). A WARNING of a trigger has the same SQLSTATE
+// but comes from another function.
 static bool is_cancelled_wait(const PGresult *notice) {
     const char *sqlstate = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
     const char *origin = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
@@ -92,7 +94,7 @@ static bool is_cancelled_wait(const PGresult *notice) {
 
 void db_note_notice(void *session, const PGresult *notice) {
     if (!is_cancelled_wait(notice)) {
-        return; // "relation already exists, skipping" and the like: errors come with the results
+        return; // such as "relation already exists, skipping"; errors arrive as results, not as notices
     }
     ((struct db_session *)session)->unreplicated = true;
     const char *words = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
@@ -100,7 +102,7 @@ void db_note_notice(void *session, const PGresult *notice) {
               words == NULL ? "the wait for the synchronous standby was cancelled" : words);
 }
 
-// A standby refuses some statements with codes that say something else on a primary (SERIALIZABLE: 0A000).
+// A standby refuses some statements with codes that have another meaning on a primary (SERIALIZABLE: 0A000).
 static bool is_refused_by_standby(const struct db_session *session, enum db_status status) {
     const char *standby = PQparameterStatus(session->connection, "in_hot_standby");
     return (status == DB_STALE || status == DB_FAILED) && standby != NULL && strcmp(standby, "on") == 0;
@@ -112,7 +114,7 @@ static bool is_routine(enum db_status status) {
 
 enum db_status db_classify(struct db_session *session, const PGresult *result, const char *statement_name) {
     if (result == NULL) {
-        session_remember(session, "08006"); // connection_failure: libpq has no result to take one from
+        session_remember(session, "08006"); // connection_failure: there is no result with a SQLSTATE
         log_write(LOG_LEVEL_WARN, NULL, "Database connection lost during %s", statement_name);
         return DB_AWAY;
     }
@@ -131,7 +133,7 @@ enum db_status db_classify(struct db_session *session, const PGresult *result, c
         session_keep_words(session, words, PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
     } else if (!is_routine(status)) {
         log_write(status == DB_FAILED || status == DB_OUT_OF_RANGE ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, NULL,
-                  "Database says %s to %s: %s", session->sqlstate, statement_name,
+                  "Database error %s in %s: %s", session->sqlstate, statement_name,
                   words == NULL ? "connection lost" : words);
     }
     return status;

@@ -1,5 +1,9 @@
-// Statements, sent and answered, one or several a round trip. Worker threads.
+// Sends statements and collects their answers, one or several in a round trip. Worker threads.
 // Pipelines: https://www.postgresql.org/docs/current/libpq-pipeline-mode.html.
+//
+// db_execute() > db_execute_all() > session_run() > session_prepare_all(), session_send_all(), session_collect_all().
+// session_collect_all() > collect_call() for each statement > db_collect(), and session_end_pipeline() at the end.
+// When a prepared statement is stale, db_execute_all() > session_renew(), and session_run() once more.
 #include "observability/base/base.h"
 #include "observability/log/log.h"
 #include "workers/database/database_internal.h"
@@ -36,7 +40,7 @@ PGresult *db_collect(struct db_session *session, uint64_t deadline_ns) {
         if (next == NULL) {
             break;
         }
-        // The first error is the one to tell: what follows it in a script is only its echo.
+        // Keep the first error. The later errors of a script only follow from it.
         if (last != NULL && PQresultStatus(last) == PGRES_FATAL_ERROR) {
             PQclear(next);
         } else {
@@ -120,7 +124,7 @@ static enum db_status collect_call(struct db_session *session, struct db_call *c
     return status;
 }
 
-// The pipeline's end. Statements outside a transaction are committed there, so it is there that they may still fail.
+// The result of the pipeline's end. Statements outside a transaction are committed there, so the commit may still fail.
 static enum db_status session_end_pipeline(struct db_session *session, uint64_t deadline_ns) {
     enum db_status status = DB_OK;
     PGresult *end = db_collect(session, deadline_ns);
@@ -136,13 +140,13 @@ static enum db_status session_end_pipeline(struct db_session *session, uint64_t 
     return status;
 }
 
-// The answers in their order. Those behind the first failure say only that they were not run.
+// Collects the answers in order. After the first error, PostgreSQL only answers that it skipped the statements.
 static enum db_status session_collect_all(struct db_session *session, struct db_call *calls, size_t count,
                                           uint64_t started_ns) {
     enum db_status status = DB_OK;
     uint64_t deadline_ns = 0;
     for (size_t i = 0; i < count && session->connection != NULL; i++) {
-        deadline_ns = db_deadline(session); // each statement may wait for a lock until PostgreSQL ends it
+        deadline_ns = db_deadline(session); // every statement may wait for a lock until lock_timeout
         if (status == DB_OK) {
             status = collect_call(session, &calls[i], deadline_ns);
             log_run(session, calls[i].statement, started_ns);
@@ -182,15 +186,16 @@ static enum db_status session_run(struct db_session *session, struct db_call *ca
         log_run(session, calls[0].statement, started_ns);
     }
     if (session->connection == NULL) {
-        return DB_AWAY; // also behind an error: nobody has seen how a COMMIT ended that was sent
+        return DB_AWAY; // after an error, too: the answer to a COMMIT that was sent has not arrived
     }
     bool vanished = strcmp(session->sqlstate, "26000") == 0;
-    bool genuine = status == DB_STALE && !reused && !vanished; // prepared just now, it fits as well as it ever will
+    // A statement that was prepared just now is not stale: the error is real, and preparing it again would not help.
+    bool genuine = status == DB_STALE && !reused && !vanished;
     return genuine ? DB_FAILED : status;
 }
 
-// Whether the server has ended the session while it had nothing to answer. Found out before anything is sent, that
-// leaves no doubt about a COMMIT. A server also reports settings and notices unasked, which end nothing.
+// True if the server has ended the idle session. The check comes before a statement is sent: afterwards it would be
+// unknown whether a COMMIT took effect. Other messages of the server (settings, notices) are read and do not count.
 static bool session_has_ended(struct db_session *session) {
     struct pollfd watched = {.fd = PQsocket(session->connection), .events = POLLIN};
     while (poll(&watched, 1, 0) != 0) {
@@ -201,7 +206,8 @@ static bool session_has_ended(struct db_session *session) {
     return false;
 }
 
-// Tables were changed, or somebody deallocated what was prepared: all of it is prepared anew. False: the session broke.
+// Forgets all prepared statements, because the tables changed or the statements were deallocated. The next use prepares
+// them again. False: a command failed.
 static bool session_renew(struct db_session *session) {
     static const char *const commands[] = {"ROLLBACK", "DEALLOCATE ALL"};
     memset(session->prepared, 0, sizeof session->prepared);
@@ -242,7 +248,7 @@ enum db_status db_execute_all(struct db_session *session, struct db_call *calls,
     }
     bool in_transaction = PQtransactionStatus(session->connection) != PQTRANS_IDLE;
     enum db_status status = session_run(session, calls, count);
-    // What failed is undone as a whole, so it can run again, unless it needs what the transaction did before.
+    // PostgreSQL has undone all of the statements, so they can run again, unless they are part of an older transaction.
     if (status == DB_STALE && !in_transaction) {
         free_rows(calls, count);
         status = session_renew(session) ? session_run(session, calls, count) : DB_NOT_SENT;

@@ -1,5 +1,8 @@
-// The connection parameters: what DATABASE_URL, the PG* variables, a service file and libpq's defaults say together,
-// checked before the first connection. Main thread.
+// Reads the connection parameters: DATABASE_URL, the PG* variables, a service file and libpq's defaults, merged by
+// libpq. Checks them before the first connection. Main thread.
+//
+// db_parameters_read() > url_is_well_formed(), merge(), read_merged().
+// read_merged() > read_endpoints(), numbers_are_good(), libpq_accepts(), root_certificate_is_there().
 #include "observability/base/base.h"
 #include "workers/database/database_internal.h"
 
@@ -8,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// No folder can have this name, so libpq finds no socket and no file there.
+// No file can have this path, because /dev/null is not a folder. So libpq finds no socket and no password file there.
 #define NOWHERE "/dev/null/none"
 #define NO_BINDING "bank-api looks at the parameters"
 
@@ -33,8 +36,8 @@ static bool refuse(struct text *problem, const char *url, const char *words) {
     return false;
 }
 
-// libpq names the parameter that it does not know. Other complaints quote the string, which may hold the password; so
-// does a name behind a "?" if that is a piece of a password, which only a later "@" can show.
+// True if libpq's message only names an unknown parameter. Its other messages quote the URL, which may contain the
+// password. A "?" may be part of a password as well, and then the name behind it is secret: a later "@" shows that.
 static bool is_unknown_parameter(const char *url, const char *words) {
     static const char *const kinds[] = {"invalid URI query parameter: \"", "invalid connection option \""};
     const char *query = strchr(url, '?');
@@ -64,7 +67,7 @@ static bool url_is_well_formed(const char *url, struct text *problem) {
     return good;
 }
 
-// Begins a connection in which `keywords` and `values`, which end with NULL, win over the URL and the environment.
+// Begins a connection. `keywords` ends with NULL; its parameters replace those of the URL and the environment.
 static PGconn *begin_with(const char *url, const char *const *keywords, const char *const *values) {
     const char *all_keywords[8] = {"dbname"};
     const char *all_values[8] = {url};
@@ -79,8 +82,8 @@ static PGconn *begin_with(const char *url, const char *const *keywords, const ch
     return connection;
 }
 
-// The parameters as libpq merges them. It refuses a value of channel_binding that does not exist after the merge, and
-// before it connects. NULL: it refused something earlier.
+// Returns the parameters as libpq merges them, without a connection: libpq refuses our value of channel_binding after
+// the merge and before it connects. NULL: libpq refused a parameter before that.
 static PQconninfoOption *merge(const char *url, struct text *problem) {
     static const char *const keywords[] = {"passfile", "channel_binding", NULL};
     static const char *const values[] = {NOWHERE, NO_BINDING};
@@ -88,7 +91,7 @@ static PQconninfoOption *merge(const char *url, struct text *problem) {
     PQconninfoOption *options = PQconninfo(connection);
     const char *binding = value_of(options, "channel_binding");
     if (binding == NULL || strcmp(binding, NO_BINDING) != 0) {
-        (void)refuse(problem, url, PQerrorMessage(connection)); // of the service file
+        (void)refuse(problem, url, PQerrorMessage(connection)); // such as an error in the service file
         PQconninfoFree(options);
         options = NULL;
     }
@@ -96,7 +99,7 @@ static PQconninfoOption *merge(const char *url, struct text *problem) {
     return options;
 }
 
-// libpq checks the other parameters when it begins to connect, here to nowhere.
+// Lets libpq check the other parameters: it does so when it begins to connect, here to a socket that cannot exist.
 static bool libpq_accepts(const char *url, const PQconninfoOption *options, struct text *problem) {
     const char *keywords[] = {"host", "port", "passfile", "hostaddr", NULL};
     static const char *const values[] = {NOWHERE, "1", NOWHERE, "127.0.0.1"};
@@ -119,7 +122,7 @@ static bool is_integer(const char *value, long least, long most) {
     return end != value && end[strspn(end, " \t")] == '\0' && number >= least && number <= most;
 }
 
-// libpq reads these only when it has connected, or not at all where it does not do the waiting.
+// Checks the numbers that libpq reads only after it has connected, or not at all because this program does the waiting.
 static bool numbers_are_good(const char *url, const PQconninfoOption *options, struct text *problem) {
     static const char *const keywords[] = {"connect_timeout",     "keepalives",       "keepalives_idle",
                                            "keepalives_interval", "keepalives_count", "tcp_user_timeout"};
@@ -146,7 +149,7 @@ static void in_home_folder(char *out, size_t size, const char *file) {
     (void)snprintf(out, size, "%s/%s", home == NULL ? "" : home, file);
 }
 
-// libpq looks for the certificate when it has connected, and then cannot connect for ever.
+// libpq looks for the certificate only after it has connected, and would then refuse every connection.
 static bool root_certificate_is_there(const char *url, const PQconninfoOption *options,
                                       const struct db_parameters *parameters, struct text *problem) {
     const char *mode = value_of(options, "sslmode");
@@ -178,7 +181,7 @@ static size_t count_elements(const char *list) {
     return count;
 }
 
-// NULL: it is empty, or there is no such element. The caller frees it.
+// Returns one element of a list separated by commas; the caller frees it. NULL: it is empty or does not exist.
 static char *copy_element(const char *list, size_t place) {
     for (; list != NULL && place > 0; place--) {
         list = strchr(list, ',');
@@ -193,7 +196,8 @@ static char *copy_element(const char *list, size_t place) {
     return copy;
 }
 
-// libpq's own default. An empty element must name it: without a port of its own the host would get the whole list.
+// Returns libpq's default port, for an empty element of a list of ports. A host without a port of its own would get the
+// whole list. The caller frees it.
 static char *compiled_port(const PQconninfoOption *options) {
     while (strcmp(options->keyword, "port") != 0) {
         options++;
@@ -203,9 +207,9 @@ static char *compiled_port(const PQconninfoOption *options) {
 
 static const char *wrong_with_lists(size_t hosts, size_t addresses, size_t ports, size_t count) {
     if (hosts > 0 && addresses > 0 && hosts != addresses) {
-        return "host and hostaddr must list equally many";
+        return "host and hostaddr must have the same number of elements";
     }
-    return ports > 1 && ports != count ? "port must list one port, or one for each host" : NULL;
+    return ports > 1 && ports != count ? "port must have one element, or one for each host" : NULL;
 }
 
 static bool read_endpoints(const char *url, const PQconninfoOption *options, struct db_parameters *out,
@@ -231,13 +235,13 @@ static bool read_endpoints(const char *url, const PQconninfoOption *options, str
         if (endpoint->port != NULL && !is_integer(endpoint->port, 1, UINT16_MAX)) {
             wrong = "port must be a number from 1 to 65535";
         } else if (count > 1 && endpoint->host == NULL && endpoint->hostaddr == NULL) {
-            wrong = "host: an element of the list is empty (of a Unix socket, name its folder)";
+            wrong = "host: an element of the list is empty (for a Unix socket, write its folder)";
         }
     }
     return wrong == NULL || refuse(problem, url, wrong);
 }
 
-// libpq reads the file itself. This is only for looking at it before.
+// Finds the path of the password file, so that its permissions can be checked. libpq itself reads the file.
 static void find_password_file(const char *url, const PQconninfoOption *options, struct db_parameters *out) {
     if (value_of(options, "password") != NULL) {
         return;
@@ -264,7 +268,7 @@ static bool read_merged(const char *url, const PQconninfoOption *options, struct
     out->connect_timeout_ns = seconds <= 0 ? 0 : (uint64_t)seconds * NANOSECONDS_PER_SECOND;
     const char *target = value_of(options, "target_session_attrs");
     out->prefers_standby = target != NULL && strcmp(target, "prefer-standby") == 0;
-    const char *balance = value_of(options, "load_balance_hosts"); // since libpq 16
+    const char *balance = value_of(options, "load_balance_hosts"); // exists since libpq 16
     out->in_random_order = balance != NULL && strcmp(balance, "random") == 0;
     find_password_file(url, options, out);
     return true;

@@ -1,6 +1,6 @@
-// Names of hosts to addresses. getaddrinfo() waits for a silent name server as long as the system says, and nothing can
-// interrupt it. So a thread of its own waits, and the workers wait for that thread: they leave at their deadline or at
-// db_abort(). The thread ends by itself, and the last holder of the lookup frees it. Worker threads.
+// Resolves the names of hosts. getaddrinfo() cannot be interrupted while it waits for a name server that does not
+// answer. So a detached thread calls it, and the workers wait for that thread until their deadline or db_abort(). The
+// thread ends by itself, and the last holder frees the lookup. Worker threads.
 #include "workers/database/database_internal.h"
 
 #include <pthread.h>
@@ -18,7 +18,7 @@ struct db_lookup {
     int done_fd; // readable when the thread has finished
     _Atomic bool is_done;
     _Atomic unsigned holders;
-    int error; // of getaddrinfo(); this and `found` are written by the thread before `is_done`
+    int error; // result of getaddrinfo(); the thread writes this and `found` before `is_done`
     struct addrinfo *found;
 };
 
@@ -52,14 +52,15 @@ static bool start_thread(struct db_lookup *lookup) {
     CHECK(pthread_attr_init(&attributes) == 0 && sigfillset(&all) == 0);
     CHECK(pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0);
     CHECK(pthread_attr_setstacksize(&attributes, LOOKUP_STACK_SIZE) == 0);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0); // the thread inherits it: signals are the loop's
+    // The new thread inherits the mask: only the loop handles signals.
+    CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
     pthread_t thread;
     bool started = pthread_create(&thread, &attributes, lookup_run, lookup) == 0;
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0 && pthread_attr_destroy(&attributes) == 0);
     return started;
 }
 
-// For the slot of the host and for one caller. NULL: no descriptor or no thread is left.
+// The slot of the host and one caller hold the new lookup. NULL: no descriptor or no thread is left.
 static struct db_lookup *lookup_new(const char *host) {
     struct db_lookup *lookup = memory_allocate_zeroed(sizeof *lookup);
     lookup->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -69,7 +70,7 @@ static struct db_lookup *lookup_new(const char *host) {
     }
     lookup->host = strdup(host);
     CHECK(lookup->host != NULL);
-    atomic_init(&lookup->holders, 3); // with the thread
+    atomic_init(&lookup->holders, 3); // the slot, the caller and the thread
     if (!start_thread(lookup)) {
         atomic_store(&lookup->holders, 1);
         db_lookup_release(lookup);

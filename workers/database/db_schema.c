@@ -1,4 +1,4 @@
-// The schema that all sessions work in. Worker threads; db_use_schema() before they start.
+// The schema that all sessions work in. Worker threads; db_use_schema() is called before they start.
 #include "observability/log/log.h"
 #include "workers/database/database_internal.h"
 

@@ -1,14 +1,14 @@
-// A new connection is looked at, and gets the settings that the program stands on. Worker threads.
+// Checks a new connection, and applies the settings that the program relies on. Worker threads.
 #include "observability/log/log.h"
 #include "workers/database/database_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-// A pooler hands out process ids of its own, because a client's cancel request has to come to the pooler. Behind one,
-// a session loses its settings and its prepared statements between two transactions.
+// Refuses a connection pooler: behind one, a session loses its settings and its prepared statements between two
+// transactions. A pooler is recognised by the process id in its greeting, which is its own: a client's cancel request
+// must reach the pooler, not the backend.
 static enum db_status find_backend(struct db_session *session) {
     uint64_t deadline_ns = db_deadline(session);
     PGresult *result = PQsendQuery(session->connection, sql_backend) == 1 ? db_collect(session, deadline_ns) : NULL;
@@ -25,7 +25,7 @@ static enum db_status find_backend(struct db_session *session) {
     return DB_AWAY;
 }
 
-// The words of the last error, if it will be the same for every session.
+// Reports the last error as the problem of the database if every session will get it.
 static void note_refused_setting(struct db_session *session) {
     const char *state = session->sqlstate;
     if (session->connection == NULL || (strncmp(state, "42", 2) != 0 && strncmp(state, "22", 2) != 0 &&
@@ -65,19 +65,4 @@ enum db_status db_session_setup(struct db_session *session) {
         db_set_problem(session->db, "");
     }
     return status;
-}
-
-bool db_password_file_is_fit(struct db *db) {
-    struct stat found;
-    const char *file = db->parameters.password_file;
-    if (file[0] == '\0' || stat(file, &found) != 0) {
-        return true; // libpq says nothing of a file that is not there
-    }
-    bool fit = S_ISREG(found.st_mode) && (found.st_mode & (S_IRWXG | S_IRWXO)) == 0;
-    bool was_fit = atomic_exchange(&db->password_file_was_fit, fit);
-    if (!fit && was_fit) {
-        log_write(LOG_LEVEL_WARN, NULL, "Password file %s is not read: %s", file,
-                  S_ISREG(found.st_mode) ? "its permissions must be u=rw (0600) or less" : "it is not a plain file");
-    }
-    return fit;
 }

@@ -1,4 +1,4 @@
-// Reads columns of the type numeric as cents. Worker threads.
+// Reads numeric columns as cents. Worker threads.
 #include "workers/database/money_column.h"
 
 #include "observability/log/log.h"
@@ -7,7 +7,7 @@
 
 static bool is_money(enum money_parse_result result, const char *value) {
     if (result != MONEY_PARSED) {
-        log_write(LOG_LEVEL_ERROR, NULL, "Database has \"%s\" where an amount of money should be", value);
+        log_write(LOG_LEVEL_ERROR, NULL, "Database returned \"%s\", which is not an amount of money", value);
     }
     return result == MONEY_PARSED;
 }

@@ -1,4 +1,4 @@
-// Columns of the type numeric that hold money. Worker threads.
+// Reads numeric columns that hold money. Worker threads.
 #ifndef WORKERS_DATABASE_MONEY_COLUMN_H
 #define WORKERS_DATABASE_MONEY_COLUMN_H
 
@@ -9,10 +9,9 @@
 
 struct db_rows;
 
-// A numeric of an answer as cents. False, and a line in the log, if it is no amount of money, such as a NaN that somebody
-// stored.
+// Reads one value of an answer as cents. False: it is not an amount of money, such as a NaN; the error was logged.
 MUST_CHECK bool money_column_read(const struct db_rows *rows, int row, int column, int64_t *cents);
-// The same for a sum over accounts or transfers.
+// The same for a sum over accounts or transfers, which may be larger than one amount.
 MUST_CHECK bool money_column_read_sum(const struct db_rows *rows, int row, int column, int64_t *cents);
 
 #endif

@@ -1,6 +1,7 @@
-// An array as a parameter: PostgreSQL's text form, {"a","b\"c"}.
-// https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO. Owned by whoever began it with zeros; freed with
-// text_free(&array->text). Any thread.
+// An array parameter in PostgreSQL's text form, {"a","b\"c"}
+// (https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO). Any thread.
+//
+// The caller owns the array. It starts with zeros, and text_free(&array->text) frees it.
 #ifndef WORKERS_DATABASE_SQL_ARRAY_H
 #define WORKERS_DATABASE_SQL_ARRAY_H
 
@@ -14,7 +15,7 @@ struct sql_array {
 
 void sql_array_add(struct sql_array *array, const char *value);
 void sql_array_add_money(struct sql_array *array, int64_t cents);
-// Complete, NUL-terminated; valid until the array is freed. Nothing may be added after it.
+// Returns the complete text, valid until the array is freed. No value may be added afterwards.
 MUST_CHECK const char *sql_array_end(struct sql_array *array);
 
 #endif

@@ -1,5 +1,5 @@
-// What a job remembers of the SQL it ran: name, time, and how it failed if it did.
-// Written by the worker that runs the job, read by the loop when the job is back.
+// The statement trace of a job: name, time and SQLSTATE of each statement it ran.
+// The worker that runs the job writes it; the loop reads it when the job has finished.
 #ifndef WORKERS_DATABASE_STATEMENT_LOG_H
 #define WORKERS_DATABASE_STATEMENT_LOG_H
 
@@ -13,17 +13,17 @@
 
 struct statement_run {
     enum statement statement;
-    char sqlstate[SQLSTATE_LENGTH]; // "" when it went well; "08006" for a connection that broke
+    char sqlstate[SQLSTATE_LENGTH]; // "" if it succeeded; "08006" if the connection broke
     uint64_t started_ns;            // monotonic
     uint64_t ended_ns;
 };
 
-#define DATABASE_NAME_LENGTH 64 // PostgreSQL's NAMEDATALEN
+#define DATABASE_NAME_LENGTH 64 // PostgreSQL's NAMEDATALEN, with the NUL
 
 struct statement_log {
-    char database[DATABASE_NAME_LENGTH]; // that the session is connected to; "": to none
+    char database[DATABASE_NAME_LENGTH]; // the database's name; "": the session was closed
     size_t count;
-    size_t published; // the first of the runs: already in the metrics
+    size_t published; // this many runs, from the first on, are already in the metrics
     size_t dropped;   // runs beyond JOB_STATEMENTS_MAX
     struct statement_run runs[JOB_STATEMENTS_MAX];
 };

@@ -1,5 +1,8 @@
-// Barrier and delay on a mutex and condition variables with a time limit (uv_barrier_wait has none).
-// Worker threads stand here; the loop thread opens it.
+// The barrier and the delay: a mutex and condition variables, because uv_barrier_wait() has no time limit.
+//
+// A worker calls gate_barrier_arrive() > round_enter(), then gate_barrier_await() > round_wait() > round_leave(), then
+// gate_barrier_end(). The loop calls gate_change_settings() or gate_open_for_shutdown(): both wake all waiters.
+// A round lives until each of its tickets has been ended.
 #include "workers/gate/gate.h"
 
 #include "observability/base/base.h"
@@ -10,32 +13,32 @@
 
 struct round_place {
     struct barrier_party party;
-    uint32_t number; // of its ticket
-    bool gone;       // gave up
-    bool ended;
+    uint32_t number; // the number of its ticket
+    bool gone;       // left before the round was complete
+    bool ended;      // gate_barrier_end() was called
 };
 
 struct barrier_round {
     uv_cond_t moved; // signalled with gate->mutex held or just released
     uint32_t parties;
-    uint32_t tickets; // arrived and not yet ended: who has one may look at the round
-    uint32_t present; // arrived and not yet gone on
-    uint32_t past;    // of a released round: gone through
-    bool complete;    // the last party is here: nobody times out any more
-    bool open;        // whoever waits may go, for the reason in `release`
+    uint32_t tickets; // arrived and not ended; the round is freed at 0
+    uint32_t present; // at the barrier now
+    uint32_t past;    // waiters of a complete round that have left it
+    bool complete;    // all waiters have arrived: none times out any more
+    bool open;        // the waiters may leave; `release` says why
     enum gate_release release;
-    bool told; // of an early opening: the first to leave has the roll
+    bool told; // after an early opening: one waiter already has the released list
     uint64_t first_past_ns;
-    uint32_t arrivals; // in all, those who gave up included
+    uint32_t arrivals; // all, also of waiters that left early; the next ticket's number
     uint32_t place_count;
     uint32_t place_room;
-    struct round_place *places; // in the order of arrival, without those who gave up and have ended
+    struct round_place *places; // in order of arrival; waiters that left early and ended are removed
 };
 
 struct gate {
-    uv_mutex_t mutex;            // guards everything below, and every round
+    uv_mutex_t mutex;            // guards the fields below and every round
     uv_cond_t delay_moved;       // the settings changed or the shutdown began
-    struct barrier_round *round; // the one still gathering parties, or NULL
+    struct barrier_round *round; // the round that new waiters join, or NULL
     uint64_t version;
     uint32_t waiting;
     bool shutting_down;
@@ -65,7 +68,7 @@ static void round_open(struct barrier_round *round, enum gate_release release) {
 static void gate_free_everyone(struct gate *gate, enum gate_release release) {
     if (gate->round != NULL) {
         round_open(gate->round, release);
-        gate->round = NULL; // whoever comes now begins a new one
+        gate->round = NULL; // the next waiter begins a new round
     }
     uv_cond_broadcast(&gate->delay_moved);
 }
@@ -113,7 +116,7 @@ static void roll_add(struct barrier_roll *roll, const struct barrier_party *part
     roll->watcher = party->watcher != NULL ? party->watcher : roll->watcher;
 }
 
-// Everybody who stands here now.
+// Lists all waiters that are at the barrier now.
 static void round_call_roll(const struct barrier_round *round, struct barrier_roll *roll) {
     for (uint32_t i = 0; i < round->place_count; i++) {
         if (!round->places[i].gone) {
@@ -143,7 +146,8 @@ static void round_enter(struct barrier_round *round, const struct barrier_party 
     ticket->round = round;
     ticket->position = round->present;
     ticket->number = round->arrivals++;
-    if (round->place_count == round->place_room) { // those who gave up and have not ended have theirs, too
+    // A waiter that left early keeps its place until it ends, so there can be more places than waiters.
+    if (round->place_count == round->place_room) {
         round->place_room = round->place_room == 0 ? round->parties : 2 * round->place_room;
         round->places = memory_resize(round->places, round->place_room * sizeof *round->places);
     }
@@ -171,7 +175,7 @@ void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, 
     uv_mutex_unlock(&gate->mutex);
 }
 
-// Waits until the round opens, or the time is over for a round that is not complete. With the mutex held.
+// Waits until the round opens. Returns after the timeout if the round is not complete then. The mutex is held.
 static void round_wait(struct gate *gate, struct barrier_round *round, uint32_t timeout_ms) {
     uint64_t deadline = clock_monotonic_ns() + timeout_ms * NANOSECONDS_PER_MILLISECOND;
     while (!round->open) {
@@ -212,7 +216,7 @@ static void round_leave(struct gate *gate, struct barrier_round *round, struct b
         round_tell_peers(round, place->number, pass);
     } else {
         if (!round->open) {
-            roll_add(&ticket->roll, &place->party); // it leaves alone
+            roll_add(&ticket->roll, &place->party); // it timed out, so it leaves alone
         } else if (!round->told) {
             round_call_roll(round, &ticket->roll);
         }
@@ -250,7 +254,7 @@ void gate_barrier_end(struct gate *gate, struct barrier_ticket *ticket) {
     uv_mutex_lock(&gate->mutex);
     struct round_place *place = round_place_of(round, ticket->number);
     place->ended = true;
-    if (place->gone) { // nobody asks for it any more, and the round may be there for long
+    if (place->gone) { // free its place now: the round may still exist for a long time
         round_forget(round, place);
     }
     bool last = --round->tickets == 0;

@@ -1,7 +1,7 @@
-// The gates that make the race visible: the barrier, where transfers wait for each other, and the debug delay.
+// The gates make the race visible: transfers wait for each other at the barrier, and the debug delay lets them sleep.
 //
-// Whoever stands at a gate blocks its worker thread and is freed by the last party (barrier), the end of the
-// time, a change of the settings, or the shutdown. Knows no database. Thread-safe throughout.
+// A transfer at a gate blocks its worker thread. It continues when the last waiter arrives (barrier), when its time is
+// over, when the settings change, or at the shutdown. All functions are thread-safe; none uses the database.
 #ifndef WORKERS_GATE_GATE_H
 #define WORKERS_GATE_GATE_H
 
@@ -12,80 +12,81 @@
 #include <stdint.h>
 
 enum gate_release {
-    GATE_RELEASED,         // the barrier had all its parties; the delay its full time
-    GATE_TIMED_OUT,        // a lone party waited long enough
-    GATE_SETTINGS_CHANGED, // somebody changed or disabled the gate
+    GATE_RELEASED,         // all waiters of a round arrived at the barrier, or the delay took its full time
+    GATE_TIMED_OUT,        // the other waiters of the round did not arrive within the timeout
+    GATE_SETTINGS_CHANGED, // the delay or the barrier was changed or disabled
     GATE_SHUTDOWN,         // the program is stopping
 };
 
-// Of how many of its peers a party learns who they are: enough for any story told on purpose.
+// Each waiter gets the spans of at most this many others (for trace links).
 #define BARRIER_PEERS_MAX 15
 
-// What a party says of itself: its span, what it is after, and a mark of its own that others can look for. Two that
-// are after the same are rivals.
+// One waiter: its span, its account, the PID of its PostgreSQL backend, and its name (the transfer's id). Waiters with
+// the same account are rivals.
 #define BARRIER_SUBJECT_MAX 64
 #define BARRIER_NAME_MAX 8
 struct barrier_party {
     struct trace_context span;
-    char subject[BARRIER_SUBJECT_MAX + 1];
-    int mark;
+    char subject[BARRIER_SUBJECT_MAX + 1]; // the account
+    int mark;                              // the backend's PID, or 0
     char name[BARRIER_NAME_MAX + 1];
-    void *watcher; // who wants to hear when it is let go; NULL: nobody. The gate only hands it on
+    void *watcher; // user data, or NULL: the gate only copies it into the released list
 };
 
-// Who is let go together: the first of them. One party of a round gets it, to tell of the release.
+// The released list: the first waiters that are released together. One waiter of a round gets it, and publishes it.
 struct barrier_roll {
-    uint32_t count; // 0: somebody else tells
+    uint32_t count; // 0: another waiter has the list
     char names[BARRIER_PEERS_MAX + 1][BARRIER_NAME_MAX + 1];
-    void *watcher; // of one of them that has one
+    void *watcher; // the user data of one waiter that has some, or NULL
 };
 
 struct gate;
-struct barrier_round; // the parties that will be released together
+struct barrier_round; // the waiters that are released together
 
-// A party's place in a round.
+// The place of a waiter in a round. The waiter owns the ticket.
 struct barrier_ticket {
-    struct barrier_round *round; // NULL: there is nothing to wait for, or it is over
-    uint32_t position;           // 1 for the first to arrive
-    uint32_t number;             // of its arrival in this round, from 0; those who gave up count too
-    uint32_t parties;            // how many the round waits for
-    struct barrier_roll roll;    // from the arrival of the last party on, or from its own early leave
+    struct barrier_round *round; // NULL: the barrier did not let it in, or the ticket was ended
+    uint32_t position;           // waiters in the round at its arrival, this one included
+    uint32_t number;             // its arrival in this round, from 0; waiters that left early count, too
+    uint32_t parties;            // waiters that complete the round
+    struct barrier_roll roll;    // set when it arrives as the last one, or leaves early
 };
 
 struct barrier_pass {
     enum gate_release release;
-    uint32_t present;    // parties at the barrier when this one left it
-    bool measured_skew;  // set for one party of a released round: the last one past
-    uint64_t skew_ns;    // from the first party past to the last
-    uint32_t peer_count; // of a released round: the others in it, as they introduced themselves
+    uint32_t present;    // waiters at the barrier when this one left it; in a complete round, all of its waiters
+    bool measured_skew;  // true for one waiter of a released round: the last to leave
+    uint64_t skew_ns;    // from the first leave of the round to this one
+    uint32_t peer_count; // only in a released round: the spans of the others
     struct trace_context peers[BARRIER_PEERS_MAX];
 };
 
 MUST_CHECK struct gate *gate_new(void);
-void gate_free(struct gate *gate); // nobody may stand at it
+void gate_free(struct gate *gate); // no waiter may be left
 
-// Frees everyone who came under another version of the settings, and lets no more of them in. Loop thread.
+// Releases all waiters and sleepers if the version is new. From now on the gates do not stop callers that have another
+// version. Loop thread.
 void gate_change_settings(struct gate *gate, uint64_t version);
-// Frees everyone, for good. Loop thread.
+// Releases all waiters and sleepers, and stops no caller any more. Loop thread.
 void gate_open_for_shutdown(struct gate *gate);
-// How many stand at the barrier now.
+// The waiters at the barrier now.
 MUST_CHECK uint32_t gate_barrier_waiting(struct gate *gate);
 
-// In three moves, so that a party can say where it stands before it blocks, and be known to its rivals afterwards.
-// Every ticket with a round must be awaited, and ended when the party has done what it came for. The party with
-// position == parties does not wait: its barrier_await() releases the round.
+// A waiter calls three functions. After arrive() it can publish its position before await() blocks; until end() its
+// rivals can find it. A ticket with a round must be awaited, and ended when the work that rivals look for is done.
+// The waiter that completes the round (position == parties) does not wait: its gate_barrier_await() releases the round.
 void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct barrier_party *party,
                          struct barrier_ticket *ticket);
 void gate_barrier_await(struct gate *gate, struct barrier_ticket *ticket, uint32_t timeout_ms,
                         struct barrier_pass *pass);
 void gate_barrier_end(struct gate *gate, struct barrier_ticket *ticket);
 
-// How many of the party's rivals were released with it and have not ended, and the marks of the first `most` of them.
-// Between await and end.
+// Counts the rivals that were released with this waiter and have not ended, and writes the backend PIDs of the first
+// `most` of them. Call it between await and end.
 MUST_CHECK uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket, int marks[],
                                         uint32_t most);
 
-// Sleeps, unless freed early.
+// Sleeps this long, or until the settings change or the shutdown begins.
 enum gate_release gate_delay(struct gate *gate, uint64_t version, uint32_t milliseconds);
 
 MUST_CHECK const char *gate_release_name(enum gate_release release); // "released", "timed out", ...

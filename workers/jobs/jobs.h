@@ -1,9 +1,13 @@
-// The jobs: one kind for everything that a worker thread does.
+// The jobs: everything that a worker thread does is one of these.
 #ifndef WORKERS_JOBS_JOBS_H
 #define WORKERS_JOBS_JOBS_H
 
-#include "workers/jobs/audit_job.h"
+#include "workers/jobs/accounts_job.h"
 #include "workers/jobs/job.h"
-#include "workers/jobs/races_job.h"
+#include "workers/jobs/read_job.h"
+#include "workers/jobs/reset_job.h"
+#include "workers/jobs/scrape_job.h"
+#include "workers/jobs/transfer_job.h"
+#include "workers/jobs/watch_job.h"
 
 #endif

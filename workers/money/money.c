@@ -1,17 +1,17 @@
-// Money as exact decimals. Called by the JSON codec on the loop and by the ledger on the workers.
+// Converts between decimal text and cents, exactly. The JSON reader calls it on the loop, the transfers on the workers.
 #include "workers/money/money.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 
-// Exponents beyond this cannot be in range for any digits a request has room for; the bound keeps sums small.
+// No number that fits in a request is in range with a larger exponent. The limit keeps the additions from overflowing.
 #define EXPONENT_MAX 100000
 
 struct decimal {
     bool negative;
-    struct slice digits; // whole and fraction, the point still inside
-    int point;           // how many digits stand before the point, the exponent counted in
+    struct slice digits; // the digits of the whole part and of the fraction, with the point between them
+    int point;           // the number of digits before the point, after the exponent has moved the point
 };
 
 static bool is_digit(char c) {
@@ -26,7 +26,8 @@ static size_t count_digits(struct slice text, size_t from) {
     return end - from;
 }
 
-// The JSON grammar of a number (RFC 8259 section 6), leading zeros allowed as PostgreSQL never prints them.
+// Scans a number of JSON (RFC 8259 section 6). It also accepts leading zeros: the JSON reader refuses them before, and
+// PostgreSQL never prints them.
 static bool decimal_scan(struct slice text, struct decimal *out) {
     size_t at = 0;
     out->negative = text.length > 0 && text.data[0] == '-';
@@ -74,7 +75,7 @@ static bool decimal_scan(struct slice text, struct decimal *out) {
     return true;
 }
 
-// Appends a digit. False: more than `most`.
+// Appends a digit. False: the value would be larger than `most`.
 static bool add_digit(int64_t *value, int digit, int64_t most) {
     if (*value > (most - digit) / 10) {
         return false;
@@ -88,9 +89,9 @@ static enum money_parse_result parse(struct slice text, int64_t most, int64_t *c
     if (!decimal_scan(text, &decimal)) {
         return MONEY_MALFORMED;
     }
-    // Digit number k (from 0) is worth 10^(point-1-k) units, so cents take the first point+2 digits.
+    // Digit number k (from 0) is worth 10^(point-1-k) units, so the first point+2 digits make the cents.
     int64_t value = 0;
-    int place = decimal.point + 1; // of the next digit, in powers of ten of a cent
+    int place = decimal.point + 1; // the next digit is worth 10^place cents
     bool too_precise = false;
     bool in_range = true;
     for (size_t i = 0; i < decimal.digits.length; i++) {

@@ -3,11 +3,40 @@
 #include "workers/limits.h"
 #include "workers/pool/pool_internal.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static_assert(WORKER_THREADS_MAX + JOB_OWN_THREADS <= 1024, "libuv clamps its pool to 1024 threads");
+
+// The worker that this thread is. Libuv does not number its threads, so each takes the next number at its first job.
+static struct worker *worker_of_this_thread(struct pool *pool) {
+    static _Thread_local struct worker *worker;
+    if (worker == NULL) {
+        unsigned index = atomic_fetch_add(&pool->workers_named, 1);
+        CHECK(index < pool->all_threads);
+        worker = &pool->workers[index];
+        (void)pthread_setname_np(pthread_self(), worker->name);
+    }
+    return worker;
+}
+
+// On a worker.
+static void pool_work(uv_work_t *work) {
+    struct job *job = CONTAINER_OF(work, struct job, work);
+    struct worker *worker = worker_of_this_thread(job->pool);
+    unsigned job_ms = job->is_long ? TRANSFER_TIMEOUT_MS : job->timeout_ms;
+    worker->session = db_session_take(job->pool->db);
+    db_session_begin_job(worker->session, &job->statements, job->timeout_ms, job_ms);
+    job->run(job, worker);
+    db_session_end_job(worker->session);
+    db_session_give(worker->session);
+}
+
+static void start_on_thread(struct pool *pool, struct job *job, uv_after_work_cb after) {
+    CHECK(uv_queue_work(pool->loop, &job->work, pool_work, after) == 0);
+}
 
 struct pool *pool_new(const struct pool_options *options) {
     CHECK(options->threads >= WORKER_THREADS_MIN && options->threads <= WORKER_THREADS_MAX);
@@ -26,8 +55,9 @@ struct pool *pool_new(const struct pool_options *options) {
     pool->slots = TRANSFER_SLOTS(options->threads);
     pool->reserve = WORKER_RESERVE(options->threads);
     pool->queue_limit = options->queue_limit;
-    pool->lanes = lanes_new();
-    pool_batches_init(pool);
+    pool->start = start_on_thread;
+    pool_transfers_init(pool);
+    pool_jobs_init(pool);
     pool->workers = memory_allocate_zeroed(all_threads * sizeof *pool->workers);
     for (unsigned i = 0; i < all_threads; i++) {
         struct worker *worker = &pool->workers[i];
@@ -38,10 +68,8 @@ struct pool *pool_new(const struct pool_options *options) {
 }
 
 void pool_free(struct pool *pool) {
-    CHECK(pool_is_idle(pool) && pool_queues_are_idle(pool));
-    CHECK(pool->waiting == 0 && pool->transfers_running == 0 && pool->slots_taken == 0);
-    lanes_free(pool->lanes);
-    uv_mutex_destroy(&pool->booked_mutex);
+    CHECK(pool_is_idle(pool) && pool->slots_taken == 0 && pool->reserve_taken == 0);
+    CHECK(account_queues_are_empty(&pool->queues));
     gate_free(pool->gate);
     db_free(pool->db);
     free(pool->workers);
@@ -72,108 +100,25 @@ bool pool_is_at_connection_limit(struct pool *pool) {
     return db_is_at_connection_limit(pool->db);
 }
 
-bool pool_is_idle(const struct pool *pool) {
-    return pool->jobs == 0;
-}
-
-void pool_on_finished(struct pool *pool, void (*callback)(void *owner), void *owner) {
-    pool->on_finished = callback;
-    pool->on_finished_owner = owner;
-}
-
-// The worker that this thread is. Libuv does not number its threads, so each takes the next number at its first job.
-static struct worker *worker_of_this_thread(struct pool *pool) {
-    static _Thread_local struct worker *worker;
-    if (worker == NULL) {
-        unsigned index = atomic_fetch_add(&pool->workers_named, 1);
-        CHECK(index < pool->all_threads);
-        worker = &pool->workers[index];
-        (void)pthread_setname_np(pthread_self(), worker->name);
-    }
-    return worker;
-}
-
-// On a worker.
-static void pool_work(uv_work_t *work) {
-    struct job *job = CONTAINER_OF(work, struct job, work);
-    struct worker *worker = worker_of_this_thread(job->pool);
-    unsigned job_ms = job->is_long ? TRANSFER_TIMEOUT_MS : job->timeout_ms;
-    worker->session = db_session_take(job->pool->db);
-    db_session_begin_job(worker->session, &job->statements, job->timeout_ms, job_ms);
-    job->run(job, worker);
-    db_session_end_job(worker->session);
-    db_session_give(worker->session);
-}
-
-void pool_finish(struct pool *pool, struct job *job) {
-    if (job->kind != JOB_TRANSFER) {
-        pool_count_finished(pool, job->kind);
-    }
-    job->finished(job); // frees the job
-    pool_job_ended(pool);
-}
-
-void pool_job_ended(struct pool *pool) {
-    pool->jobs--;
-    if (pool->on_finished != NULL) {
-        pool->on_finished(pool->on_finished_owner);
-    }
-}
-
-void pool_finish_transfer(struct pool *pool, struct transfer_job *transfer) {
-    pool_finish(pool, &transfer->job);
-}
-
-void pool_transfer_done(uv_work_t *work, int status) {
-    struct transfer_job *transfer = CONTAINER_OF(work, struct transfer_job, job.work);
-    struct pool *pool = transfer->job.pool;
-    CHECK(status == 0); // jobs are cancelled in our queue, never in libuv's
-    pool->slots_taken--;
-    pool->transfers_running--;
-    if (transfer->at_gate) {
-        transfer->at_gate = false;
-        transfer->passed_gate = true;
-        pool_place(pool, transfer);
-        pool_fill_slots(pool);
-        return;
-    }
-    bank_metrics_publish_statements(pool->metrics, &transfer->job.statements);
-    bank_metrics_publish_transfer(pool->metrics, &transfer->request, &transfer->result);
-    if (transfer->lane != NULL) {
-        pool_leave_lane(pool, transfer->lane);
-    }
-    pool_fill_slots(pool);
-    pool_finish_transfer(pool, transfer);
-}
-
-void pool_start(struct pool *pool, struct job *job, uv_after_work_cb after) {
-    job->pool = pool;
-    CHECK(uv_queue_work(pool->loop, &job->work, pool_work, after) == 0);
-}
-
-void pool_start_in_slot(struct pool *pool, struct job *job, uv_after_work_cb after) {
-    pool->slots_taken++;
-    pool_start(pool, job, after);
-}
-
 enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job *transfer) {
     if (pool->closed) {
         return POOL_CLOSED;
     }
-    if (pool->waiting >= pool->queue_limit + (pool->slots - pool->slots_taken)) {
+    if (pool->transfers.waiting >= pool->queue_limit + (pool->slots - pool->slots_taken)) {
         return POOL_QUEUE_FULL;
     }
     transfer->job.pool = pool;
-    pool->jobs++;
+    pool->transfers.admitted++;
     pool_place(pool, transfer);
+    pool_schedule(pool);
     return POOL_ADMITTED;
 }
 
 void pool_refresh_gauges(struct pool *pool) {
     struct db_counts sessions = db_count_sessions(pool->db);
     bank_metrics_set_gauges(pool->metrics, &(struct bank_gauges){
-                                               .transfers_running = pool->transfers_running,
-                                               .transfers_queued = pool->waiting,
+                                               .transfers_running = pool->transfers.running,
+                                               .transfers_queued = pool->transfers.waiting,
                                                .barrier_waiting = gate_barrier_waiting(pool->gate),
                                                .sessions_idle = sessions.idle,
                                                .sessions_in_use = sessions.in_use,
@@ -183,17 +128,26 @@ void pool_refresh_gauges(struct pool *pool) {
 void pool_close(struct pool *pool) {
     pool->closed = true;
     gate_open_for_shutdown(pool->gate);
-    struct transfer_job *transfer;
-    while ((transfer = pool_take_any(pool)) != NULL) {
-        transfer->result.outcome = TRANSFER_CANCELLED;
-        pool_finish_transfer(pool, transfer);
+    struct transfer_list cancelled = STAILQ_HEAD_INITIALIZER(cancelled);
+    struct job_list refused = STAILQ_HEAD_INITIALIZER(refused);
+    pool_take_waiting(pool, &cancelled);
+    pool_schedule(pool); // the reads of single accounts that wait may have one more thread now
+    for (size_t kind = 0; kind < JOB_OWN_THREADS; kind++) {
+        job_queue_take_all(&pool->kinds[kind], &refused);
     }
-    pool_cancel_jobs(pool);
+    struct transfer_job *transfer;
+    while ((transfer = STAILQ_FIRST(&cancelled)) != NULL) {
+        STAILQ_REMOVE_HEAD(&cancelled, waiting);
+        transfer->result.outcome = TRANSFER_CANCELLED;
+        pool_finish(pool, &transfer->job);
+    }
+    pool_refuse(pool, &refused);
 }
 
 void pool_abort(struct pool *pool) {
-    if (pool->jobs > 0) {
-        log_write(LOG_LEVEL_WARN, NULL, "Giving up on %u jobs that wait for the database", pool->jobs);
+    uint64_t unfinished = pool_unfinished(pool);
+    if (unfinished > 0) {
+        log_write(LOG_LEVEL_WARN, NULL, "Giving up on %" PRIu64 " jobs that wait for the database", unfinished);
     }
     db_abort(pool->db);
 }

@@ -1,9 +1,9 @@
 // The pool: worker threads, the database sessions and gates they use, and the queue of transfers before it.
 //
-// Loop thread only. Transfers are let on at most pool_transfer_slots() threads at once; the rest wait in arrival
-// order, bounded in number: in one queue, or in a lane of their source account, from which a strategy may let only a
-// few on at a time, or have one worker book all of them in a batch. Every other kind of job (job.h) has a bounded queue
-// and one thread of its own, and shares the reserve with the other kinds.
+// Loop thread only. Transfers run on at most pool_transfer_slots() threads at once; the others wait, bounded in number. A
+// strategy may limit how many transfers of one source account run at once, or post those that wait together in a batch.
+// Every other kind of job (job.h) has a bounded queue and one thread of its own, and shares the reserve with the other
+// kinds. pool_schedule.c has the rules.
 #ifndef WORKERS_POOL_POOL_H
 #define WORKERS_POOL_POOL_H
 

@@ -1,21 +1,44 @@
-// What the pool's files share, and nobody else includes.
+// What the pool's files share. Private to this folder.
+//
+// pool.c           the threads: hands a job to a thread; submit, close, abort
+// pool_schedule.c  the scheduler: decides which work gets a thread
+// pool_transfers.c transfers and batches: arrive, are put into queues, start, end
+// pool_jobs.c      jobs of the other kinds: likewise
+// pool_reads.c     one read of single accounts for all clients that wait
+// pool_finish.c    the end of jobs
+// account_queue.c  the queue of one source account and strategy
+// job_queue.c      the queue of one kind of job
+//
+// A callback of the loop changes the state of queues, batches and counters, then calls pool_schedule(), then answers
+// clients. Only the scheduler starts work.
 #ifndef WORKERS_POOL_POOL_INTERNAL_H
 #define WORKERS_POOL_POOL_INTERNAL_H
 
 #include "workers/batch/batch.h"
-#include "workers/pool/lanes.h"
+#include "workers/pool/account_queue.h"
 #include "workers/pool/pool.h"
 
 #include <stdatomic.h>
+#include <sys/queue.h>
 
-// The jobs of one kind. Between two calls: admitted - finished == waiting + running.
-struct job_queue {
-    struct job *first, *last; // waiting, in arrival order
-    unsigned waiting;
-    unsigned running; // taken out of the queue by a thread and not finished
-    unsigned threads; // that work on them: the first is the kind's own, the others are of the reserve
+// At the end of the scheduler: admitted - finished == waiting + running.
+struct job_counts {
     uint64_t admitted, finished;
+    unsigned waiting;
+    unsigned running; // on a worker, or back from it and not answered yet
 };
+
+// The jobs of one kind.
+struct job_queue {
+    struct job_list jobs; // that wait, in the order of arrival
+    struct job_counts counts;
+    unsigned threads; // that work on the kind: the first is its own, the others are of the reserve
+};
+
+// What a slot can be given to. The scheduler asks the three in turn, so that none waits for another for ever.
+enum slot_user { SLOT_FOR_LINE, SLOT_FOR_BATCH, SLOT_FOR_ALONE, SLOT_USERS };
+
+STAILQ_HEAD(transfer_list, transfer_job);
 
 struct pool {
     uv_loop_t *loop;
@@ -26,104 +49,74 @@ struct pool {
     unsigned threads;               // WORKER_THREADS: those of the slots and of the reserve
     unsigned all_threads;           // and one for each kind of job that has its own
     _Atomic unsigned workers_named; // by the worker threads, each once
-    unsigned slots;
-    unsigned slots_taken;
-    unsigned transfers_running; // a batch takes one slot for many
-    unsigned jobs;              // that somebody waits for, and the writers; queued or running
     bool closed;
     void (*on_finished)(void *owner);
     void *on_finished_owner;
+    // Runs the job on a thread and calls `after` on the loop. The tests of the scheduler put their own here.
+    void (*start)(struct pool *pool, struct job *job, uv_after_work_cb after);
 
-    // Who waits (pool_queue.c):
-    unsigned waiting; // transfers in the queue and the lanes
+    // Transfers. Each waits in the line, in an account queue, or in a queue first and in the line afterwards.
+    unsigned slots; // threads for transfers
+    unsigned slots_taken;
     unsigned queue_limit;
-    struct transfer_job *queue_first; // for a slot, in arrival order
-    struct transfer_job *queue_last;
-    struct lanes *lanes;
-    bool batch_is_next; // whose turn a free slot is, if both a queued transfer and a batch want it
+    struct job_counts transfers;
+    struct transfer_list line; // for a slot, in the order of arrival
+    struct account_queues queues;
+    enum slot_user turn;    // the slot user that is asked first
+    struct batch *batch;    // that runs, or NULL
+    unsigned alone_running; // transfers that wait alone for a row that another session holds
+    uv_idle_t window;       // the micro-batch window; it is active while the window is open
 
-    // Who wants to be booked in a batch (pool_batches.c):
-    struct lane *ready_first; // lanes that want a batch, in the order they came to
-    struct lane *ready_last;
-    struct batch_writer *writer; // NULL: none runs
-    unsigned patient_running;
-    struct batch_writer *patient_first; // patient writers that wait for a slot
-    struct batch_writer *patient_last;
-    uv_check_t gather;     // runs while lanes are ready and no writer runs: at the end of a turn of the loop
-    uv_idle_t gather_idle; // and keeps the loop from sleeping meanwhile
-    unsigned gather_turns; // how long it has
-    bool gathered_more;    // in this turn of the loop
-    uv_async_t booked;     // a writer has put something into the list below
-    uv_mutex_t booked_mutex;
-    struct batch_job *booked_first; // in the order of booking
-    struct batch_job *booked_last;
-
-    // Jobs that are no transfers (pool_jobs.c):
-    struct job_queue queues[JOB_OWN_THREADS];
+    // Jobs of the other kinds.
+    struct job_queue kinds[JOB_OWN_THREADS];
     unsigned reserve; // threads that all kinds share, beyond the one that each has
     unsigned reserve_taken;
-    uint64_t reads_started_ms; // loop time of the last read for many (pool_reads.c)
+    enum job_kind last_kind;   // the kind that gave a thread back last
+    uint64_t reads_started_ms; // loop time of the last read for many
 };
 
-// --- pool.c ---
-// Takes a slot and starts the job.
-void pool_start_in_slot(struct pool *pool, struct job *job, uv_after_work_cb after);
-void pool_transfer_done(uv_work_t *work, int status);
-// The end of a transfer: its owner is told, and frees it.
-void pool_finish_transfer(struct pool *pool, struct transfer_job *transfer);
+// --- pool_schedule.c ---
+// Gives free threads to the work that waits. At the end of every callback of the loop that has changed the state of a
+// queue or freed a thread, and before clients are answered: an answer can bring the next request.
+void pool_schedule(struct pool *pool);
 
-// The end of any job.
+// --- pool_finish.c ---
+// The end of any job but a batch. Its owner gets the answer and frees it.
 void pool_finish(struct pool *pool, struct job *job);
-// Hands it to libuv.
-void pool_start(struct pool *pool, struct job *job, uv_after_work_cb after);
+// Finishes jobs that were not run, with DB_NOT_ASKED.
+void pool_refuse(struct pool *pool, struct job_list *jobs);
+MUST_CHECK uint64_t pool_unfinished(const struct pool *pool);
 
-// Something that callers may wait for is over.
-void pool_job_ended(struct pool *pool);
+// --- pool_transfers.c ---
+void pool_transfers_init(struct pool *pool);
+// A transfer arrives, from a client or from the gate.
+void pool_place(struct pool *pool, struct transfer_job *transfer);
+// Starts the transfer in a slot.
+void pool_start_transfer(struct pool *pool, struct transfer_job *transfer);
+// Fills a batch from the queues that are BATCHABLE, and starts it in a slot.
+void pool_start_batch(struct pool *pool);
+// Takes every waiting transfer out, for the shutdown.
+void pool_take_waiting(struct pool *pool, struct transfer_list *taken);
+MUST_CHECK bool pool_window_is_open(const struct pool *pool);
 
 // --- pool_jobs.c ---
-// A thread of this kind is free again: starts the jobs that waited for it.
-void pool_give_thread(struct pool *pool, enum job_kind kind);
-// Takes all jobs out of a queue, for one thread: the first of a list.
-MUST_CHECK struct job *job_queue_take_all(struct job_queue *queue);
-// Before a job's `finished` is called.
-void pool_count_finished(struct pool *pool, enum job_kind kind);
-// The program stops: what cannot be started now is finished as not asked.
-void pool_cancel_jobs(struct pool *pool);
-// No job is in a queue or on a thread.
-MUST_CHECK bool pool_queues_are_idle(const struct pool *pool);
+void pool_jobs_init(struct pool *pool);
+// Whether a thread may start on this kind of job now.
+MUST_CHECK bool pool_kind_has_thread(const struct pool *pool, enum job_kind kind);
+// Gives a thread to the kind, whose queue is not empty. Jobs that have waited too long go to `expired` instead.
+void pool_start_kind(struct pool *pool, enum job_kind kind, struct job_list *expired);
 
-// --- pool_merged.c ---
-// Whether one run of this kind of job is for all that wait.
-MUST_CHECK bool pool_is_merged(enum job_kind kind);
-// One thread for all that wait in the queue, which is not empty.
-void pool_start_merged(struct pool *pool, enum job_kind kind);
+// --- job_queue.c ---
+MUST_CHECK struct job *job_queue_take(struct job_queue *queue); // the first, which must be there
+// Takes all waiting jobs out, for one thread or for the shutdown.
+void job_queue_take_all(struct job_queue *queue, struct job_list *taken);
+void pool_take_thread(struct pool *pool, struct job_queue *queue);
+void pool_give_back_thread(struct pool *pool, enum job_kind kind);
 
 // --- pool_reads.c ---
 // Whether another read for many may begin beside those that run.
 MUST_CHECK bool pool_read_is_due(const struct pool *pool);
-// One thread for all that wait in the queue, which is not empty.
+// Starts one read for all readers in the queue, which is not empty.
 void pool_start_read(struct pool *pool);
-
-// --- pool_batches.c ---
-void pool_batches_init(struct pool *pool);
-// Into its lane, and on to a writer.
-void pool_place_in_batch(struct pool *pool, struct lane *lane, struct transfer_job *transfer);
-// Whether somebody wants a batch, and there is a slot and a writer for it; starts that writer.
-MUST_CHECK bool pool_batch_can_start(const struct pool *pool);
-void pool_start_batch(struct pool *pool);
-// What no writer has begun with goes back to its lanes.
-void pool_put_back_batches(struct pool *pool);
-// The lane that is first in the line for a batch, out of it; NULL: none is.
-struct lane *pool_next_ready_lane(struct pool *pool);
-
-// --- pool_queue.c ---
-// Lets it onto a worker, into the queue or into its lane.
-void pool_place(struct pool *pool, struct transfer_job *transfer);
-// A transfer of this lane left its worker.
-void pool_leave_lane(struct pool *pool, struct lane *lane);
-// Gives the free slots away.
-void pool_fill_slots(struct pool *pool);
-// The next of those that wait, whatever it waits for; NULL: nobody does.
-MUST_CHECK struct transfer_job *pool_take_any(struct pool *pool);
 
 #endif

@@ -1,155 +1,111 @@
-// The jobs that are no transfers: a queue and a thread for each kind, and the reserve that all kinds share.
+// Jobs that are no transfers: reads, resets, scrapes, looks at the database. Each kind has a queue and a thread of its own,
+// and all kinds share the reserve: a kind that waits for a table that somebody has locked holds its own thread and at most
+// the reserve, and never the threads of another kind. Loop thread only.
 //
-// A kind whose jobs wait for a locked table can take its own thread and the reserve, but never the last thread of
-// another kind: reads of other tables, and the watch, still find one. Loop thread only.
+// Resets and scrapes run one at a time, each run for all that wait: two resets would wait for each other's rows, and all
+// scrapes read the same. Reads of single accounts are made together too (pool_reads.c).
 #include "workers/limits.h"
 #include "workers/pool/pool_internal.h"
 
-static void finish_unasked(struct pool *pool, struct job *job) {
-    job->database = DB_NOT_ASKED;
-    pool_finish(pool, job);
-}
-
-// --- The queue ---
-
-static void put(struct job_queue *queue, struct job *job) {
-    job->next = NULL;
-    if (queue->last == NULL) {
-        queue->first = job;
-    } else {
-        queue->last->next = job;
-    }
-    queue->last = job;
-    queue->waiting++;
-}
-
-static struct job *take(struct job_queue *queue) {
-    struct job *job = queue->first;
-    queue->first = job->next;
-    if (queue->first == NULL) {
-        queue->last = NULL;
-    }
-    queue->waiting--;
-    queue->running++;
-    return job;
-}
-
-struct job *job_queue_take_all(struct job_queue *queue) {
-    struct job *first = queue->first;
-    queue->first = NULL;
-    queue->last = NULL;
-    queue->running += queue->waiting;
-    queue->waiting = 0;
-    return first;
-}
-
-void pool_count_finished(struct pool *pool, enum job_kind kind) {
-    struct job_queue *queue = &pool->queues[kind];
-    queue->running--;
-    queue->finished++;
-    CHECK(queue->admitted - queue->finished == (uint64_t)queue->waiting + queue->running);
-}
-
-bool pool_queues_are_idle(const struct pool *pool) {
+void pool_jobs_init(struct pool *pool) {
     for (size_t kind = 0; kind < JOB_OWN_THREADS; kind++) {
-        const struct job_queue *queue = &pool->queues[kind];
-        if (queue->waiting > 0 || queue->running > 0 || queue->threads > 0 || queue->admitted != queue->finished) {
-            return false;
-        }
+        STAILQ_INIT(&pool->kinds[kind].jobs);
     }
-    return pool->reserve_taken == 0;
+}
+
+static bool is_merged(enum job_kind kind) {
+    return kind == JOB_RESET || kind == JOB_SCRAPE;
 }
 
 // --- Threads ---
 
-static bool can_start(const struct pool *pool, enum job_kind kind) {
-    const struct job_queue *queue = &pool->queues[kind];
+bool pool_kind_has_thread(const struct pool *pool, enum job_kind kind) {
+    const struct job_queue *queue = &pool->kinds[kind];
     if (queue->threads > 0 && pool->reserve_taken == pool->reserve) {
         return false;
     }
     if (kind == JOB_ACCOUNT) {
         return pool_read_is_due(pool);
     }
-    return !pool_is_merged(kind) || queue->threads == 0;
-}
-
-static void take_thread(struct pool *pool, struct job_queue *queue) {
-    pool->reserve_taken += queue->threads > 0;
-    queue->threads++;
+    return !is_merged(kind) || queue->threads == 0;
 }
 
 static void job_done(uv_work_t *work, int status) {
     struct job *job = CONTAINER_OF(work, struct job, work);
     struct pool *pool = job->pool;
-    CHECK(status == 0); // jobs are cancelled in our queue, never in libuv's
+    CHECK(status == 0); // jobs are cancelled in our queues, never in libuv's
     bank_metrics_publish_statements(pool->metrics, &job->statements);
-    pool_give_thread(pool, job->kind);
+    pool_give_back_thread(pool, job->kind);
+    pool_schedule(pool);
     pool_finish(pool, job);
 }
 
-// A job that has waited longer than it may run is of no use to its client any more.
-static void start_first(struct pool *pool, struct job_queue *queue) {
-    struct job *job = take(queue);
-    if (uv_now(pool->loop) - job->submitted_ms > job->timeout_ms) {
-        finish_unasked(pool, job);
+// The jobs behind the one that was run are answered like it.
+static void merged_done(uv_work_t *work, int status) {
+    struct job *done = CONTAINER_OF(work, struct job, work);
+    struct pool *pool = done->pool;
+    CHECK(status == 0);
+    bank_metrics_publish_statements(pool->metrics, &done->statements);
+    pool_give_back_thread(pool, done->kind);
+    struct job_list others = STAILQ_HEAD_INITIALIZER(others);
+    struct job *job;
+    while ((job = STAILQ_NEXT(done, next)) != NULL) {
+        STAILQ_NEXT(done, next) = STAILQ_NEXT(job, next);
+        job->ran_in_another = true;
+        job->database = done->database;
+        job->answer_like(job, done);
+        STAILQ_INSERT_TAIL(&others, job, next);
+    }
+    pool_schedule(pool);
+    pool_finish(pool, done); // the first: it publishes the event of a reset before any client has its answer
+    while ((job = STAILQ_FIRST(&others)) != NULL) {
+        STAILQ_REMOVE_HEAD(&others, next);
+        pool_finish(pool, job);
+    }
+}
+
+void pool_start_kind(struct pool *pool, enum job_kind kind, struct job_list *expired) {
+    struct job_queue *queue = &pool->kinds[kind];
+    if (kind == JOB_ACCOUNT) {
+        pool_take_thread(pool, queue);
+        pool_start_read(pool);
         return;
     }
-    take_thread(pool, queue);
-    pool_start(pool, job, job_done);
-}
-
-static void start(struct pool *pool, enum job_kind kind) {
-    struct job_queue *queue = &pool->queues[kind];
-    if (kind == JOB_ACCOUNT) {
-        take_thread(pool, queue);
-        pool_start_read(pool);
-    } else if (pool_is_merged(kind)) {
-        take_thread(pool, queue);
-        pool_start_merged(pool, kind);
-    } else {
-        start_first(pool, queue);
+    if (is_merged(kind)) {
+        struct job_list all = STAILQ_HEAD_INITIALIZER(all);
+        job_queue_take_all(queue, &all);
+        pool_take_thread(pool, queue);
+        pool->start(pool, STAILQ_FIRST(&all), merged_done);
+        return;
     }
-}
-
-static void start_waiting(struct pool *pool, enum job_kind kind) {
-    while (pool->queues[kind].first != NULL && can_start(pool, kind)) {
-        start(pool, kind);
+    struct job *job = job_queue_take(queue);
+    if (uv_now(pool->loop) - job->submitted_ms > job->timeout_ms) { // its client has given up by now
+        STAILQ_INSERT_TAIL(expired, job, next);
+        return;
     }
+    pool_take_thread(pool, queue);
+    pool->start(pool, job, job_done);
 }
 
-void pool_give_thread(struct pool *pool, enum job_kind kind) {
-    struct job_queue *queue = &pool->queues[kind];
-    queue->threads--;
-    pool->reserve_taken -= queue->threads > 0;
-    for (unsigned i = 1; i <= JOB_OWN_THREADS; i++) { // the other kinds first: the reserve goes round
-        start_waiting(pool, (enum job_kind)(((unsigned)kind + i) % JOB_OWN_THREADS));
-    }
-}
-
-// --- In and out ---
+// --- Arrival ---
 
 void pool_submit(struct pool *pool, struct job *job) {
     CHECK(job->kind != JOB_TRANSFER);
-    struct job_queue *queue = &pool->queues[job->kind];
+    struct job_queue *queue = &pool->kinds[job->kind];
+    struct job_list refused = STAILQ_HEAD_INITIALIZER(refused);
     job->pool = pool;
     job->submitted_ms = uv_now(pool->loop);
-    pool->jobs++;
-    queue->admitted++;
-    if (!can_start(pool, job->kind) && queue->waiting >= (pool->closed ? 0 : JOB_QUEUE_LIMIT)) {
-        queue->running++;
-        finish_unasked(pool, job);
-        return;
+    queue->counts.admitted++;
+    if (queue->counts.waiting >= JOB_QUEUE_LIMIT) {
+        queue->counts.running++;
+        STAILQ_INSERT_TAIL(&refused, job, next);
+    } else {
+        queue->counts.waiting++;
+        STAILQ_INSERT_TAIL(&queue->jobs, job, next);
+        pool_schedule(pool);
     }
-    put(queue, job);
-    start_waiting(pool, job->kind);
-}
-
-void pool_cancel_jobs(struct pool *pool) {
-    for (size_t kind = 0; kind < JOB_OWN_THREADS; kind++) {
-        struct job_queue *queue = &pool->queues[kind];
-        start_waiting(pool, (enum job_kind)kind);
-        while (queue->first != NULL) {
-            finish_unasked(pool, take(queue));
-        }
+    if (pool->closed) { // nothing waits while the program stops
+        job_queue_take_all(queue, &refused);
     }
+    pool_refuse(pool, &refused);
 }

@@ -1,19 +1,21 @@
-// Reads of single accounts: one that comes while others are being read waits for the next read, which is for all that
-// wait. Each still sees the database as it was after it came; with nobody before it, it waits for nothing.
+// Reads of single accounts: requests that arrive while a read runs wait for the next read, which is for all that wait.
+// Each still sees the database as it was after the request arrived; with no read running a request waits for nothing.
+// A thread for each request instead cost nine tenths of the throughput: 1,216 GETs a second against 14,243, medians of
+// three interleaved runs at 32 connections on a busy machine with 2 processors.
 // Loop thread, but for the run on a worker.
 #include "workers/pool/pool_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-// One read at a time is the fastest, for it is the largest. But who comes while it hangs has another begun, for all that
-// wait; if nobody comes, they wait until it ends.
+// One read at a time is the fastest, because it is the largest. While it hangs, a request that arrives starts another
+// read, for all that wait.
 #define READS_RUNNING_MAX 4
 #define READ_HANGS_MS 20
 
 struct reads_job {
     struct job job;
-    struct job *readers; // accounts_jobs, in arrival order; each gets its account and its status on the worker
+    struct job_list readers; // accounts_jobs, in arrival order; each gets its account and its status on the worker
     size_t count;
 };
 
@@ -21,37 +23,49 @@ static struct accounts_job *request_of(struct job *job) {
     return CONTAINER_OF(job, struct accounts_job, job);
 }
 
+static int compare_accounts(const void *left, const void *right) {
+    return strcmp(((const struct account *)left)->id, ((const struct account *)right)->id);
+}
+
+static int compare_id(const void *id, const void *account) {
+    return strcmp(id, ((const struct account *)account)->id);
+}
+
+// `found` is in the order of the ids.
 static void answer(struct job *reader, enum db_status status, const struct account_list *found) {
     struct accounts_job *request = request_of(reader);
     reader->database = status;
     account_list_free(&request->accounts); // of a first try on a connection that had died
-    for (size_t i = 0; i < found->count; i++) {
-        if (strcmp(found->accounts[i].id, request->id) == 0) {
-            request->accounts.accounts = memory_allocate_zeroed(sizeof *request->accounts.accounts);
-            request->accounts.accounts[0] = found->accounts[i];
-            request->accounts.count = 1;
-            return;
-        }
+    const struct account *account = found->count == 0 ? NULL
+                                                      : bsearch(request->id, found->accounts, found->count,
+                                                                sizeof *found->accounts, compare_id);
+    if (account != NULL) {
+        request->accounts.accounts = memory_allocate_zeroed(sizeof *request->accounts.accounts);
+        request->accounts.accounts[0] = *account;
+        request->accounts.count = 1;
     }
 }
 
-// An id that is that of the first reader is asked for once: most ask for the same one.
+// The id of the first reader is in the statement once: most readers ask for the same account.
 static enum db_status read_all(struct db_session *session, struct job *first, size_t count,
                                struct account_list *found) {
     struct sql_array ids = {0};
     struct job *reader = first;
-    for (size_t i = 0; i < count; i++, reader = reader->next) {
+    for (size_t i = 0; i < count; i++, reader = STAILQ_NEXT(reader, next)) {
         if (i == 0 || strcmp(request_of(reader)->id, request_of(first)->id) != 0) {
             sql_array_add(&ids, request_of(reader)->id);
         }
     }
     enum db_status status = bank_read_accounts_of(session, &ids, found);
     text_free(&ids.text);
+    if (found->count > 1) {
+        qsort(found->accounts, found->count, sizeof *found->accounts, compare_accounts);
+    }
     return status;
 }
 
 // Reads for `count` readers. An id that the database's encoding cannot write, or a balance that is no money, fails the
-// statement for all of them: then each half is read on its own, until only the one has no answer.
+// statement for all of them: then each half is read on its own, until only the one reader has no answer.
 static enum db_status read_for(struct db_session *session, struct job *first, size_t count) {
     struct account_list found;
     enum db_status status = read_all(session, first, count, &found);
@@ -59,7 +73,7 @@ static enum db_status read_for(struct db_session *session, struct job *first, si
         size_t half = count / 2;
         struct job *second = first;
         for (size_t i = 0; i < half; i++) {
-            second = second->next;
+            second = STAILQ_NEXT(second, next);
         }
         status = read_for(session, first, half);
         return status == DB_OK ? read_for(session, second, count - half) : status;
@@ -67,7 +81,7 @@ static enum db_status read_for(struct db_session *session, struct job *first, si
     bool is_of_one = count == 1 && (status == DB_NOT_REPRESENTABLE || status == DB_FAILED);
     enum db_status of_each = status == DB_NOT_REPRESENTABLE ? DB_OK : status; // there is no such account
     struct job *reader = first;
-    for (size_t i = 0; i < count; i++, reader = reader->next) {
+    for (size_t i = 0; i < count; i++, reader = STAILQ_NEXT(reader, next)) {
         answer(reader, of_each, &found);
     }
     account_list_free(&found);
@@ -76,7 +90,7 @@ static enum db_status read_for(struct db_session *session, struct job *first, si
 
 static enum db_status query_reads(struct job *job, struct db_session *session) {
     struct reads_job *reads = CONTAINER_OF(job, struct reads_job, job);
-    return read_for(session, reads->readers, reads->count);
+    return read_for(session, STAILQ_FIRST(&reads->readers), reads->count);
 }
 
 static void reads_job_run(struct job *job, struct worker *worker) {
@@ -88,11 +102,12 @@ static void reads_done(uv_work_t *work, int status) {
     struct pool *pool = reads->job.pool;
     CHECK(status == 0);
     bank_metrics_publish_statements(pool->metrics, &reads->job.statements);
-    pool_give_thread(pool, JOB_ACCOUNT); // those that wait are read while these are answered
-    struct job *next;
-    for (struct job *reader = reads->readers; reader != NULL; reader = next) {
-        next = reader->next;
-        if (reads->job.database != DB_OK) { // of all: the database is not there, or too slow
+    pool_give_back_thread(pool, JOB_ACCOUNT);
+    pool_schedule(pool); // the readers that wait are read for while these are answered
+    struct job *reader;
+    while ((reader = STAILQ_FIRST(&reads->readers)) != NULL) {
+        STAILQ_REMOVE_HEAD(&reads->readers, next);
+        if (reads->job.database != DB_OK) { // for all: the database is unreachable or too slow
             reader->database = reads->job.database;
         }
         pool_finish(pool, reader);
@@ -101,18 +116,20 @@ static void reads_done(uv_work_t *work, int status) {
 }
 
 bool pool_read_is_due(const struct pool *pool) {
-    unsigned running = pool->queues[JOB_ACCOUNT].threads;
+    unsigned running = pool->kinds[JOB_ACCOUNT].threads;
     bool hangs = uv_now(pool->loop) - pool->reads_started_ms > READ_HANGS_MS;
-    // Nothing waits in a queue while the program stops.
+    // While the program stops no request waits in a queue.
     return running == 0 || ((hangs || pool->closed) && running < READS_RUNNING_MAX);
 }
 
 void pool_start_read(struct pool *pool) {
     struct reads_job *reads = memory_allocate_zeroed(sizeof *reads);
+    struct job_queue *queue = &pool->kinds[JOB_ACCOUNT];
     job_init(&reads->job, JOB_ACCOUNT, reads_job_run);
     reads->job.pool = pool;
-    reads->count = pool->queues[JOB_ACCOUNT].waiting;
-    reads->readers = job_queue_take_all(&pool->queues[JOB_ACCOUNT]);
+    reads->count = queue->counts.waiting;
+    STAILQ_INIT(&reads->readers);
+    job_queue_take_all(queue, &reads->readers);
     pool->reads_started_ms = uv_now(pool->loop);
-    pool_start(pool, &reads->job, reads_done);
+    pool->start(pool, &reads->job, reads_done);
 }

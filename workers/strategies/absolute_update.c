@@ -1,5 +1,5 @@
-// Read, compute the new balances in the program, write them back: what an ORM's save() does.
-// Whatever somebody else wrote in between is overwritten: a lost update.
+// Reads the balances, computes the new ones in the program, and writes them back, as an ORM's save() does.
+// A write by another transfer in between is overwritten: a lost update.
 #include "workers/strategies/strategies.h"
 
 static enum transfer_outcome absolute_update_attempt(struct transfer *transfer) {
@@ -7,7 +7,7 @@ static enum transfer_outcome absolute_update_attempt(struct transfer *transfer) 
     if (outcome != TRANSFER_GOES_ON) {
         return outcome;
     }
-    // As in vulnerable: all have read before any of them writes.
+    // The barrier is here so that all waiters have read before any of them writes, as in vulnerable.
     transfer_wait_at_barrier(transfer);
     transfer_delay(transfer);
     if (!transfer_check(transfer)) {

@@ -1,5 +1,5 @@
-// A lock on a number made from the account's id, taken before the read and kept until COMMIT: the rows themselves are
-// not locked until the booking, so it protects only from those who ask for the same lock.
+// Locks a number made from the account's id before the read, and keeps the lock until COMMIT. The rows are not locked
+// before the posting, so this protects only against transactions that take the same advisory lock.
 #include "workers/strategies/strategies.h"
 
 #include <string.h>
@@ -7,11 +7,11 @@
 static enum transfer_outcome advisory_lock_attempt(struct transfer *transfer) {
     const struct transfer_request *request = transfer->request;
     bool ascending = strcmp(request->from_account, request->to_account) < 0;
-    transfer_wait_at_barrier(transfer); // before any lock
+    transfer_wait_at_barrier(transfer); // before any lock: see transfer_steps.h
     transfer_begin(transfer, STATEMENT_BEGIN);
     transfer_lock_advisory(transfer, ascending ? request->from_account : request->to_account);
     transfer_lock_advisory(transfer, ascending ? request->to_account : request->from_account);
-    enum transfer_outcome outcome = transfer_read(transfer); // a statement of its own: a snapshot from after the wait
+    enum transfer_outcome outcome = transfer_read(transfer); // a new statement, so its snapshot is newer than the locks
     if (outcome != TRANSFER_GOES_ON) {
         return outcome;
     }
@@ -19,7 +19,7 @@ static enum transfer_outcome advisory_lock_attempt(struct transfer *transfer) {
     if (!transfer_check(transfer)) {
         return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
     }
-    transfer_lock_in_order(transfer); // for those who did not ask, such as a reset
+    transfer_lock_in_order(transfer); // against transactions without the advisory lock
     return transfer_book_and_commit(transfer, STATEMENT_BOOK);
 }
 
@@ -31,8 +31,8 @@ const struct strategy strategy_advisory_lock = {
     .name = "advisory_lock",
     .idea = "pg_advisory_xact_lock on both account ids, in order, before the read: an agreement, not a lock on the row",
     .watch_for =
-        "It also covers what is no row yet. Only those who ask for it are kept out. Read in a statement after the "
-        "lock, under READ COMMITTED: in the same statement, or under REPEATABLE READ, the read is stale",
+        "It also protects a row that does not exist yet. It stops only those who take it. Read in a statement after "
+        "the lock, under READ COMMITTED: in the same statement, or under REPEATABLE READ, the read is stale",
     .isolation = "read committed",
     .statements = advisory_lock_statements,
     .safe = true,

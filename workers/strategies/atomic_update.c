@@ -1,9 +1,9 @@
-// One statement whose WHERE is the check: PostgreSQL judges the predicate again on the newest row, after waiting for
-// it. Nothing is read before, so nothing can be stale.
+// One UPDATE whose WHERE clause is the check. After a wait for the row, PostgreSQL evaluates the WHERE again on the
+// newest version of the row. The transfer reads nothing before the UPDATE, so no balance can be stale.
 #include "workers/strategies/strategies.h"
 
 static enum transfer_outcome atomic_update_attempt(struct transfer *transfer) {
-    transfer_wait_at_barrier(transfer); // nothing is read yet: this only makes them meet
+    transfer_wait_at_barrier(transfer); // nothing was read yet: the transfers only start together
     transfer_delay(transfer);
     transfer_lock_in_order(transfer);
     enum transfer_outcome outcome = transfer_book(transfer, STATEMENT_BOOK_IF_COVERED);
@@ -18,7 +18,7 @@ const struct strategy strategy_atomic_update = {
     .idea = "one UPDATE takes the amount only WHERE balance >= amount: check and deduct are one statement",
     .watch_for =
         "The fastest fix for one row, in one round trip: the row is locked only while PostgreSQL itself works. "
-        "The rule has to fit into a WHERE, and zero rows have to be told from an unknown account",
+        "The rule has to fit into a WHERE, and zero rows may also mean an unknown account",
     .isolation = "read committed",
     .statements = atomic_update_statements,
     .safe = true,

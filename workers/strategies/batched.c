@@ -1,17 +1,22 @@
-// One transaction for all transfers that wait for the same accounts: the row lock, the round trips and the flush to
-// disk are paid once a batch. Who arrives while a batch is being booked is in the next one; nobody waits for a batch
-// to fill. Correct with several servers: the row lock still protects, the queue in the program only spares it.
+// One transaction for many transfers: the row lock, the round trips and the flush to disk are paid once a batch.
+//
+// A transfer waits in the queue of its source account. One batch runs at a time; the transfers that arrive meanwhile are
+// in the next one, which starts when the running one ends. No transfer waits for a batch to fill. When another session
+// holds a row of the batch for longer than BATCH_LOCK_TIMEOUT_MS, nothing is posted: the transfers go back to their queues,
+// and the first one of each account runs alone, on a worker of its own, so that no account waits behind another's row.
+// Correct with several servers: the row lock protects the balance, the queues only keep the waiters out of PostgreSQL.
 #include "workers/batch/batch.h"
 #include "workers/strategies/strategies.h"
 
 static enum transfer_outcome batched_attempt(struct batch *batch) {
-    if (!batch->is_patient && !batch_wants_delay(batch)) { // a bet tells its time before it waits
+    // The one statement records its time before it waits for rows, so it is not for a transfer that waits long.
+    if (!batch->alone && !batch_wants_delay(batch)) {
         enum transfer_outcome outcome = batch_book_if_all_covered(batch);
         if (outcome != TRANSFER_GOES_ON) {
             return outcome;
         }
     }
-    // Somebody is not covered: judge each on its own.
+    // Some transfer is not covered, so each is judged on its own.
     enum transfer_outcome outcome = batch_lock_and_read(batch);
     if (outcome != TRANSFER_GOES_ON) {
         return outcome;

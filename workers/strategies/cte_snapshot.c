@@ -1,5 +1,5 @@
-// Read and write are one statement, but the read is a CTE: the new balance is computed from the statement's snapshot,
-// whatever the row holds after the wait for it.
+// Reads and writes in one statement, but the read is a CTE. The new balance is computed from the snapshot of the
+// statement, even if the row has changed while the UPDATE waited for it.
 #include "workers/strategies/strategies.h"
 
 static enum transfer_outcome cte_snapshot_attempt(struct transfer *transfer) {
@@ -13,7 +13,8 @@ static enum transfer_outcome cte_snapshot_attempt(struct transfer *transfer) {
     if (outcome != TRANSFER_SUCCESS) {
         return outcome;
     }
-    transfer_hold_row(transfer); // the race is inside the statement: the others must have begun theirs
+    // The race is inside the statement, so the rivals must have begun their statements before the commit.
+    transfer_hold_row(transfer);
     return transfer_commit(transfer, TRANSFER_SUCCESS);
 }
 
@@ -25,7 +26,7 @@ const struct strategy strategy_cte_snapshot = {
     .idea =
         "a CTE reads the balance and the UPDATE computes from it: one statement, but from the snapshot it began with",
     .watch_for = "One statement looks atomic, and no balance goes negative. Both transfers succeed and the second "
-                 "overwrites the first: a lost update. FOR UPDATE inside the CTE mends it",
+                 "overwrites the first: a lost update. FOR UPDATE inside the CTE fixes it",
     .isolation = "read committed",
     .statements = cte_snapshot_statements,
     .attempt = cte_snapshot_attempt,

@@ -1,16 +1,17 @@
-// One transaction that locks both rows before it reads them: whoever comes second waits, and then reads what
-// the first one left.
+// Locks both rows in one transaction before it reads them. The second transfer waits, and then reads the balances that
+// the first one wrote.
 #include "workers/strategies/strategies.h"
 
 static enum transfer_outcome for_update_attempt(struct transfer *transfer) {
-    // Here, before any lock: a barrier inside a row lock is a deadlock PostgreSQL cannot see.
+    // The barrier is here, before any lock: with a row locked, it would be a deadlock that PostgreSQL cannot detect.
     transfer_wait_at_barrier(transfer);
     transfer_begin(transfer, STATEMENT_BEGIN);
     enum transfer_outcome outcome = transfer_lock_and_read(transfer);
     if (outcome != TRANSFER_GOES_ON) {
         return outcome;
     }
-    transfer_delay(transfer); // inside the lock: the window is as wide as before, but nobody else is in it
+    // The delay is as long as in vulnerable, but the rows are locked: a second transfer waits before it reads.
+    transfer_delay(transfer);
     if (!transfer_check(transfer)) {
         return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
     }

@@ -1,5 +1,5 @@
-// Read the balance with its version, and deduct only if the version is still the same. Whoever comes second finds no
-// such row, and reads again.
+// Reads the balance with its version, and deducts only if the version is still the same. The second transfer finds no
+// row with the old version, and reads again.
 #include "workers/strategies/strategies.h"
 
 static enum transfer_outcome optimistic_attempt(struct transfer *transfer) {
@@ -7,7 +7,7 @@ static enum transfer_outcome optimistic_attempt(struct transfer *transfer) {
     if (outcome != TRANSFER_GOES_ON) {
         return outcome;
     }
-    // Here no lock is held, so all can have read before any of them writes: one wins, the others must notice.
+    // No lock is held here, so all waiters have read before any of them writes: one succeeds, the others must retry.
     transfer_wait_at_barrier(transfer);
     transfer_delay(transfer);
     if (!transfer_check(transfer)) {

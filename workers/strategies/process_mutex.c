@@ -1,5 +1,5 @@
-// The steps of vulnerable behind a mutex in this process. With one server nobody is in between; a second server has
-// a mutex of its own.
+// The steps of vulnerable behind a mutex of this process. With one server no other transfer comes in between, but a
+// second server has a mutex of its own.
 #include "observability/base/base.h"
 #include "workers/strategies/strategies.h"
 
@@ -28,7 +28,8 @@ static enum transfer_outcome read_check_and_write(struct transfer *transfer) {
 }
 
 static enum transfer_outcome process_mutex_attempt(struct transfer *transfer) {
-    // Before the mutex: inside it, the first party would wait for others that wait for it.
+    // The barrier is before the mutex: with the mutex locked, the first waiter would wait for transfers that wait for
+    // it.
     transfer_wait_at_barrier(transfer);
     struct step *step = step_add(&transfer->result->steps, STEP_MUTEX, clock_monotonic_ns());
     CHECK(pthread_mutex_lock(&only_one) == 0);

@@ -1,5 +1,5 @@
-// One transaction with one snapshot. PostgreSQL lets nobody update a row that changed after the snapshot was taken:
-// whoever comes second fails with 40001, and tries the whole transaction again.
+// Reads and writes in one transaction with one snapshot. PostgreSQL refuses to update a row that has changed since the
+// snapshot was taken: the second transfer fails with 40001, and retries the whole transaction.
 #include "workers/strategies/strategies.h"
 
 static enum transfer_outcome repeatable_read_attempt(struct transfer *transfer) {
@@ -8,7 +8,7 @@ static enum transfer_outcome repeatable_read_attempt(struct transfer *transfer) 
     if (outcome != TRANSFER_GOES_ON) {
         return outcome;
     }
-    // The snapshot is taken and nothing is locked: all can have read before any of them writes.
+    // The snapshot was taken and no row is locked, so all waiters have read before any of them writes.
     transfer_wait_at_barrier(transfer);
     transfer_delay(transfer);
     if (!transfer_check(transfer)) {

@@ -1,5 +1,5 @@
-// One transaction under the strictest isolation: PostgreSQL watches what each transaction has read, and fails one of
-// those whose order would matter with 40001, perhaps only at COMMIT.
+// Reads and writes in one transaction under the strictest isolation. PostgreSQL tracks the reads of each transaction.
+// If the result could fit no serial order, one of the transactions fails with 40001, sometimes only at COMMIT.
 #include "workers/strategies/strategies.h"
 
 static enum transfer_outcome serializable_attempt(struct transfer *transfer) {
@@ -8,7 +8,7 @@ static enum transfer_outcome serializable_attempt(struct transfer *transfer) {
     if (outcome != TRANSFER_GOES_ON) {
         return outcome;
     }
-    // The snapshot is taken and nothing is locked: all can have read before any of them writes.
+    // The snapshot was taken and no row is locked, so all waiters have read before any of them writes.
     transfer_wait_at_barrier(transfer);
     transfer_delay(transfer);
     if (!transfer_check(transfer)) {

@@ -1,7 +1,7 @@
-// The list of strategies.
+// The list of strategies, in the order in which people should meet them.
 #include "workers/strategies/strategies.h"
 
-// The race and its usual fix; the other fixes; what people believe to be one.
+// First the race and its usual fix, then the other fixes, then the strategies that only look like a fix.
 const struct strategy *const strategies[] = {
     &strategy_vulnerable,
     &strategy_for_update,

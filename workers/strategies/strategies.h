@@ -1,5 +1,5 @@
-// The registry of strategies. Each stands in a file of its own, knows no other, and reads as the list of its steps, so that
-// two can be laid side by side.
+// The list of all strategies. Each has a file of its own that does not depend on the others. A file reads as the list
+// of its steps, so that two strategies can be compared side by side. Static data; any thread.
 #ifndef WORKERS_STRATEGIES_STRATEGIES_H
 #define WORKERS_STRATEGIES_STRATEGIES_H
 
@@ -19,10 +19,10 @@ extern const struct strategy strategy_serializable;
 extern const struct strategy strategy_advisory_lock;
 extern const struct strategy strategy_batched;
 
-// All of them, in the order people meet them; NULL behind the last. Any thread.
+// All strategies; NULL ends the list.
 extern const struct strategy *const strategies[];
 
-MUST_CHECK const struct strategy *strategy_find(struct slice name); // NULL: there is none
-void strategy_append_names(struct text *out);                       // "vulnerable, for_update"
+MUST_CHECK const struct strategy *strategy_find(struct slice name); // NULL: no strategy has this name
+void strategy_append_names(struct text *out);                       // appends "vulnerable, for_update, ..."
 
 #endif

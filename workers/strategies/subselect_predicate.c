@@ -1,5 +1,5 @@
-// The check is in the WHERE, but as a sub-select. After waiting for the row PostgreSQL judges the predicate again, on the
-// new row: but the sub-select's answer is still that of the statement's snapshot.
+// The check is in the WHERE clause, but as a sub-select. After a wait for the row, PostgreSQL evaluates the WHERE again
+// on the newest version of the row, but the sub-select still reads the snapshot of the statement.
 #include "workers/strategies/strategies.h"
 
 static enum transfer_outcome subselect_predicate_attempt(struct transfer *transfer) {
@@ -13,7 +13,8 @@ static enum transfer_outcome subselect_predicate_attempt(struct transfer *transf
     if (outcome != TRANSFER_SUCCESS) {
         return outcome;
     }
-    transfer_hold_row(transfer); // the race is inside the statement: the others must have begun theirs
+    // The race is inside the statement, so the rivals must have begun their statements before the commit.
+    transfer_hold_row(transfer);
     return transfer_commit(transfer, TRANSFER_SUCCESS);
 }
 

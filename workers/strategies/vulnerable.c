@@ -1,5 +1,5 @@
-// Read, check, deduct, in separate statements that each commit on their own: the race this lab is about.
-// Between the read and the deduct, anybody else may read the same balance.
+// Reads, checks and deducts in separate statements that each commit on their own: this is the race of this lab.
+// Between the read and the deduct, another transfer may read the same balance.
 #include "workers/strategies/strategies.h"
 
 static enum transfer_outcome vulnerable_attempt(struct transfer *transfer) {
@@ -7,7 +7,7 @@ static enum transfer_outcome vulnerable_attempt(struct transfer *transfer) {
     if (outcome != TRANSFER_GOES_ON) {
         return outcome;
     }
-    // Here, so that every party has read before any of them writes: the double spend is certain, not likely.
+    // The barrier is here so that all waiters have read before any of them writes. This makes the double spend certain.
     transfer_wait_at_barrier(transfer);
     transfer_delay(transfer);
     if (!transfer_check(transfer)) {

@@ -1,4 +1,4 @@
-// A bounded list under a mutex, and a handle that wakes the loop. Posts from any thread, takes on the loop.
+// The event queue: a bounded list under a mutex, and a uv_async_t that wakes the loop.
 #include "workers/transfer/feed.h"
 
 #include "observability/base/base.h"
@@ -9,7 +9,7 @@ struct feed {
     uv_async_t wake;
     void (*woken)(void *owner);
     void *owner;
-    uv_mutex_t mutex; // guards what follows
+    uv_mutex_t mutex; // guards the fields below
     size_t count;
     struct feed_list events;
 };
@@ -58,7 +58,7 @@ void feed_post(struct feed *feed, const struct feed_event *event) {
     uv_mutex_unlock(&feed->mutex);
     if (!fits) {
         free(copy);
-    } else if (was_empty) { // else the loop has been woken, and has not come yet
+    } else if (was_empty) { // if not, the loop was already woken and has not yet taken the events
         CHECK(uv_async_send(&feed->wake) == 0);
     }
 }

@@ -1,8 +1,9 @@
-// The feed: what running transfers do, on its way from the workers to the loop, which tells whoever listens.
+// The event queue: carries steps and barrier events of running transfers from the workers to the loop, which publishes
+// them to the subscribers.
 //
-// A transfer that is not followed has no feed, and costs nothing here. Those that are followed are few (the loop admits
-// them, and counts), so a post may cost a small allocation and a mutex. Bounded: what the loop does not take in time is
-// lost here, and told at the transfer's end, with all its steps.
+// Only sampled transfers have an event queue. The loop limits their rate, so an event may cost a small allocation and a
+// mutex. The queue is bounded: an event that finds it full is dropped. Steps are not lost with it, because the event at
+// the end of a transfer has all its steps.
 #ifndef WORKERS_TRANSFER_FEED_H
 #define WORKERS_TRANSFER_FEED_H
 
@@ -14,20 +15,20 @@
 #include <uv.h>
 
 enum feed_kind {
-    FEED_STEP,            // a transfer has ended a step
-    FEED_BARRIER_ARRIVAL, // a transfer stands at the barrier
-    FEED_BARRIER_RELEASE, // a round of them was let go
+    FEED_STEP,            // a transfer has finished a step
+    FEED_BARRIER_ARRIVAL, // a transfer has arrived at the barrier
+    FEED_BARRIER_RELEASE, // the transfers of a round were released
 };
 
 struct feed_event {
     enum feed_kind kind;
-    char id[TRANSFER_ID_LENGTH + 1]; // of the transfer that tells it
-    int64_t at_us;                   // since 1970; of a step: see there
-    uint32_t waiting;                // arrival: parties at the barrier, this one included
-    uint32_t parties;                // arrival, release: that the round waits for
-    const char *outcome;             // release: how; lives for ever
-    struct barrier_roll roll;        // release: who
-    struct told_step step;           // step
+    char id[TRANSFER_ID_LENGTH + 1]; // the transfer that publishes the event
+    int64_t at_us;                   // since 1970; when it was published (`step` has the time of a step)
+    uint32_t waiting;                // arrival: waiters at the barrier, this one included
+    uint32_t parties;                // arrival, release: waiters that complete the round
+    const char *outcome;             // release: why, a static string
+    struct barrier_roll roll;        // release: the transfers
+    struct told_step step;           // step: the step
     STAILQ_ENTRY(feed_event) link;
 };
 
@@ -35,14 +36,14 @@ STAILQ_HEAD(feed_list, feed_event);
 
 struct feed;
 
-// `wake` is called on the loop when there is something to take.
+// The loop calls `wake` when there are events to take. Loop thread, as the two functions below.
 MUST_CHECK struct feed *feed_new(uv_loop_t *loop, void (*wake)(void *owner), void *owner);
-void feed_leave_loop(struct feed *feed); // once, when no worker is at work any more
-void feed_free(struct feed *feed);       // after the loop has ended
+void feed_leave_loop(struct feed *feed); // call it once, after the last worker has finished
+void feed_free(struct feed *feed);       // call it after the loop has ended
 
-// Copies the event. Any thread.
+// Adds a copy of the event, or drops it if the queue is full. Any thread.
 void feed_post(struct feed *feed, const struct feed_event *event);
-// Appends everything that was published, oldest first, to `out`; each event is freed with free(). Loop thread.
+// Moves all events, oldest first, to the end of `out`. The caller frees each event with free(). Loop thread.
 void feed_take(struct feed *feed, struct feed_list *out);
 
 #endif

@@ -1,4 +1,4 @@
-// What follows from the settings. Any thread.
+// Values derived from the settings. Any thread.
 #include "workers/transfer/settings.h"
 
 #include "workers/transfer/strategy.h"

@@ -1,5 +1,5 @@
-// What can be changed while the program runs; server/config has the rules. The loop thread owns the current settings; a
-// transfer carries the copy with which it was admitted.
+// The settings that can be changed while the program runs; server/config checks changes. The loop owns the current
+// settings. Each transfer has a copy from the time when it was admitted.
 #ifndef WORKERS_TRANSFER_SETTINGS_H
 #define WORKERS_TRANSFER_SETTINGS_H
 
@@ -17,11 +17,11 @@ struct settings {
     uint32_t barrier_count;
     uint32_t barrier_timeout_ms;
     const struct strategy *strategy;
-    // Grows when a delay or barrier setting changes: a gate frees whoever came under an older one.
+    // Incremented when a delay or barrier setting changes. The gate then releases the transfers with an older version.
     uint64_t gate_version;
 };
 
-// Whether the transfers run in a transaction that makes them safe.
+// True if the strategy is safe. The answers report it as use_transactions.
 MUST_CHECK bool settings_use_transactions(const struct settings *settings);
 
 #endif

@@ -1,4 +1,4 @@
-// The list of steps and its JSON. Worker threads.
+// The list of steps and its JSON. Worker threads; the loop converts steps for its events.
 #include "workers/transfer/step.h"
 
 #include "observability/base/base.h"
@@ -28,7 +28,7 @@ struct step *step_add(struct step_list *list, enum step_kind kind, uint64_t star
     if (list->count < TRANSFER_STEPS_MAX - 1) {
         list->count++;
     } else {
-        list->dropped++; // the last place is scratch
+        list->dropped++; // the last place is overwritten by each further step
     }
     list->steps[place] = (struct step){.kind = kind, .started_ns = started_ns, .ended_ns = started_ns};
     return &list->steps[place];
@@ -52,39 +52,34 @@ void step_tell(const struct step *step, int64_t moment_us, uint64_t moment_ns, s
     (void)snprintf(out->outcome, sizeof out->outcome, "%s", step->outcome == NULL ? "" : step->outcome);
 }
 
-static void append_step(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct text *out) {
-    text_append_format(out, "{\"step\":\"%s\"", step_name(step->kind));
+static void add_step(struct json_writer *json, const struct step *step, int64_t moment_us, uint64_t moment_ns) {
+    json_open_object(json, NULL);
+    json_add_string(json, "step", step_name(step->kind));
     if (step->account != NULL) {
-        text_append_string(out, ",\"account\":");
-        text_append_json_string(out, slice_of(step->account));
         char value[MONEY_TEXT_LENGTH];
         money_format(step->value, value);
-        text_append_format(out, ",\"value\":%s", value);
+        json_add_string(json, "account", step->account);
+        text_append_string(json_add(json, "value"), value);
     }
     if (step->outcome != NULL) {
-        text_append_format(out, ",\"outcome\":\"%s\"", step->outcome);
+        json_add_string(json, "outcome", step->outcome);
     }
     if (step->parties != 0) {
-        text_append_format(out, ",\"parties\":%u", step->parties);
+        json_add_unsigned(json, "parties", step->parties);
     }
-    text_append_string(out, ",\"at_us\":");
-    text_append_signed(out, realtime_us(step->ended_ns, moment_us, moment_ns));
-    text_append_string(out, ",\"took_us\":");
-    text_append_unsigned(out, (step->ended_ns - step->started_ns) / NANOSECONDS_PER_MICROSECOND);
+    json_add_signed(json, "at_us", realtime_us(step->ended_ns, moment_us, moment_ns));
+    json_add_unsigned(json, "took_us", (step->ended_ns - step->started_ns) / NANOSECONDS_PER_MICROSECOND);
     if (step->committed_ns != 0) {
-        text_append_string(out, ",\"committed_at_us\":");
-        text_append_signed(out, realtime_us(step->committed_ns, moment_us, moment_ns));
+        json_add_signed(json, "committed_at_us", realtime_us(step->committed_ns, moment_us, moment_ns));
     }
-    text_append_string(out, "}");
+    json_close_object(json);
 }
 
 void step_list_append_json(const struct step_list *list, int64_t moment_us, uint64_t moment_ns, struct text *out) {
-    text_append_string(out, "[");
+    struct json_writer json = {.out = out};
+    json_open_array(&json, NULL);
     for (size_t i = 0; i < list->count; i++) {
-        if (i > 0) {
-            text_append_string(out, ",");
-        }
-        append_step(&list->steps[i], moment_us, moment_ns, out);
+        add_step(&json, &list->steps[i], moment_us, moment_ns);
     }
-    text_append_string(out, "]");
+    json_close_array(&json);
 }

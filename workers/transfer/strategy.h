@@ -1,4 +1,4 @@
-// A strategy: one way to run a transfer's steps. workers/strategies has all of them.
+// A strategy is one way to run the steps of a transfer. workers/strategies has all of them. Static data; any thread.
 #ifndef WORKERS_TRANSFER_STRATEGY_H
 #define WORKERS_TRANSFER_STRATEGY_H
 
@@ -9,23 +9,24 @@ struct batch;
 struct strategy {
     const char *name;                 // in settings, records, metrics and spans
     const char *idea;                 // in one line
-    const char *watch_for;            // what it costs; of a wrong one: why people believe in it, and where it breaks
-    const char *isolation;            // of its transaction, or STRATEGY_NO_TRANSACTION
-    const enum statement *statements; // the SQL it runs, in order; STATEMENT_COUNT behind the last
+    const char *watch_for;            // its cost, or why an unsafe one looks right, and where it fails
+    const char *isolation;            // the isolation level of its transaction, or STRATEGY_NO_TRANSACTION
+    const enum statement *statements; // the SQL it runs, in order; STATEMENT_COUNT ends the list
     bool safe;
     bool uses_locks;
-    // Of one source account, let onto workers at once while no barrier wants more of them; 0: all that come. Those
-    // beyond would only queue up in PostgreSQL, where each waiter costs the others time.
+    // At most this many transfers of one source account run at once; 0 means no limit. More would only lengthen
+    // PostgreSQL's lock queue, where each waiter slows the others. The limit is off while the barrier is on.
     unsigned few_at_a_time;
-    // One attempt, on a worker thread. TRANSFER_CONFLICT asks for another. Exactly one of the two is set: an attempt
-    // for one transfer, or for all that one worker books together.
+    // One attempt, on a worker thread; TRANSFER_CONFLICT asks for another one. Exactly one of the two is set: an
+    // attempt for one transfer, or for a batch of transfers.
     enum transfer_outcome (*attempt)(struct transfer *transfer);
     enum transfer_outcome (*attempt_batch)(struct batch *batch);
 };
 
 #define STRATEGY_NO_TRANSACTION "none: each statement commits on its own"
 
-// How many is best was measured: with 2 the next one is at the row when the first leaves it (docs/benchmarks).
+// The best number was measured (docs/benchmarks): with 2, the next transfer already waits for the row when the first
+// releases it.
 #define STRATEGY_FEW_AT_A_TIME 2
 
 #endif

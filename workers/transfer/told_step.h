@@ -1,4 +1,5 @@
-// A step as it is told to people: what a record says of it, or what a running transfer has just done. Plain data.
+// A view of a step: a step of a record in the transfers table, or one that a running transfer has just finished.
+// Plain data; any thread.
 #ifndef WORKERS_TRANSFER_TOLD_STEP_H
 #define WORKERS_TRANSFER_TOLD_STEP_H
 
@@ -11,15 +12,15 @@
 #define STEP_OUTCOME_LENGTH 24 // with its NUL
 
 struct told_step {
-    char name[STEP_NAME_LENGTH];      // "read", "lock", ..., and at the end of a transfer "commit"
-    char account[ACCOUNT_ID_MAX + 1]; // "": of none
+    char name[STEP_NAME_LENGTH];      // "read", "lock", ...; the last step of a transfer may be "commit"
+    char account[ACCOUNT_ID_MAX + 1]; // "": none
     bool has_value;
     int64_t value;                     // cents
-    int64_t at_us;                     // when it ended, since 1970
-    int64_t took_us;                   // how long it took
+    int64_t at_us;                     // its end, since 1970
+    int64_t took_us;                   // its duration
     uint32_t parties;                  // 0: none
-    char outcome[STEP_OUTCOME_LENGTH]; // "": nothing to say
-    int64_t committed_at_us;           // of a write: when the answer to its commit was here; 0: not known
+    char outcome[STEP_OUTCOME_LENGTH]; // "": none
+    int64_t committed_at_us;           // a write: when the answer to its commit arrived; 0: not known
 };
 
 #endif

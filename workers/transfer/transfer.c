@@ -1,4 +1,7 @@
 // A transfer from its request to its outcome: the attempts, the pauses between them, and the end. Worker threads.
+//
+// transfer_run() > transfer_try_until_decided() > transfer_attempt() > the strategy's attempt() > transfer_steps.h.
+// Between two attempts: transfer_note_retry(), transfer_back_off(). After the last one: transfer_end().
 #include "workers/transfer/transfer.h"
 
 #include "observability/base/base.h"
@@ -14,8 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// "lowbias32", a bijection of 32 bits by Chris Wellons (https://nullprogram.com/blog/2018/07/31/, public domain):
-// neighbours in the count look unrelated, and no two of them collide.
+// "lowbias32" by Chris Wellons (https://nullprogram.com/blog/2018/07/31/, public domain). It is a bijection of 32 bits:
+// numbers that follow each other become unrelated ids, and no two become the same id.
 static uint32_t scramble(uint32_t x) {
     x ^= x >> 16;
     x *= UINT32_C(0x7feb352d);
@@ -27,7 +30,7 @@ static uint32_t scramble(uint32_t x) {
 
 void transfer_new_id(char out[static TRANSFER_ID_LENGTH + 1]) {
     static _Atomic uint32_t count;
-    static _Atomic uint32_t start; // differs from process to process
+    static _Atomic uint32_t start; // random in each process; 0: not yet set
     uint32_t unset = 0;
     if (atomic_load(&start) == 0) {
         (void)atomic_compare_exchange_strong(&start, &unset, (uint32_t)random_bits() | 1);
@@ -58,8 +61,8 @@ bool transfer_is_kept(const struct transfer_request *request, const struct trans
     return request->traced && (request->trace.sampled || result->race_detected);
 }
 
-// Before attempt n+1: up to twice as long as before attempt n, anything from half of it on, so that two that
-// collided do not collide again.
+// The longest pause doubles with each attempt, up to TRANSFER_BACKOFF_MAX_US. The pause is random between half of it
+// and all of it, so that two transfers that collided do not collide again.
 void transfer_back_off(unsigned attempts) {
     uint64_t longest = TRANSFER_BACKOFF_FIRST_US;
     for (unsigned i = 1; i < attempts && longest < TRANSFER_BACKOFF_MAX_US; i++) {
@@ -68,7 +71,7 @@ void transfer_back_off(unsigned attempts) {
     (void)usleep((useconds_t)(longest / 2 + random_bits() % (longest / 2 + 1)));
 }
 
-// An attempt that lost and will be made again.
+// Counts, logs and publishes an attempt that lost and will be repeated.
 static void transfer_note_retry(struct transfer *transfer) {
     struct transfer_result *result = transfer->result;
     bool deadlock = strcmp(transfer->conflict, "40P01") == 0;
@@ -83,7 +86,8 @@ static void transfer_note_retry(struct transfer *transfer) {
     transfer_tell_steps(transfer->request, result);
 }
 
-// Leaves no transaction open behind an attempt that failed. The outcome stands, whatever comes of the rollback.
+// Ends the transaction of an attempt that failed. The outcome does not depend on the rollback: if it fails, the session
+// is closed, and PostgreSQL rolls back.
 static void transfer_roll_back(struct transfer *transfer) {
     if (transfer->in_transaction) {
         transfer->in_transaction = false;
@@ -93,7 +97,7 @@ static void transfer_roll_back(struct transfer *transfer) {
     }
 }
 
-// The database's encoding cannot write one of the ids, so there is no such account.
+// Finds the account that does not exist, because the database's encoding cannot write its id.
 static enum transfer_outcome transfer_find_unknown(struct transfer *transfer) {
     const struct transfer_request *request = transfer->request;
     const char *ids[] = {request->from_account, request->to_account};
@@ -109,7 +113,7 @@ static enum transfer_outcome transfer_find_unknown(struct transfer *transfer) {
             return unknown[i];
         }
     }
-    return TRANSFER_FAILED; // a trigger, or a rule, wrote what cannot be written
+    return TRANSFER_FAILED; // both exist: a trigger or a rule used a character that the encoding cannot write
 }
 
 static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
@@ -134,8 +138,8 @@ static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
 static enum transfer_outcome transfer_try_until_decided(struct transfer *transfer) {
     for (;;) {
         enum transfer_outcome outcome = transfer_attempt(transfer);
-        // An old session that died while nobody used it, or whose server has changed, costs a new one, not the
-        // transfer. Only one that was open can have aged so, which bounds this.
+        // The connection broke while the session was idle, or its server has changed: retry on a new connection. Only
+        // an old connection is retried in this way, which bounds the loop.
         if (outcome == TRANSFER_DATABASE_AWAY && transfer->session_was_open) {
             continue;
         }
@@ -155,7 +159,8 @@ void transfer_end(const struct transfer_request *request, struct transfer_result
                 (double)result->duration_ns / (double)NANOSECONDS_PER_MILLISECOND);
 }
 
-// Committed, but perhaps not for long: a refusal moved nothing, so it stays true.
+// A failover may lose a commit that is only on this server, so its outcome is unknown. A refusal moved no money: its
+// outcome stays.
 static void transfer_doubt_replication(struct transfer *transfer) {
     struct transfer_result *result = transfer->result;
     if (result->outcome == TRANSFER_SUCCESS && db_session_is_unreplicated(transfer->session)) {
@@ -169,7 +174,7 @@ void transfer_run(const struct transfer_request *request, struct db_session *ses
     struct transfer transfer = {.request = request, .result = result, .session = session, .gate = gate};
     result->thread_id = thread_id;
     result->outcome = transfer_try_until_decided(&transfer);
-    // What was rolled back did not race; what stands did, whatever became of the rest.
+    // A race counts only if its writes were committed, even if a later statement failed.
     if (result->outcome != TRANSFER_SUCCESS && result->standing == STANDING_NOTHING) {
         result->race_detected = result->double_spend = result->lost_update = false;
     }

@@ -1,4 +1,4 @@
-// A transfer's writes in one statement, its refusal, and the commit. Worker threads.
+// Posts a transfer in one statement, records a refusal, and commits. Worker threads.
 #include "observability/base/base.h"
 #include "workers/database/database.h"
 #include "workers/transfer/strategy.h"
@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The moment that the record has, on the monotonic clock.
+// Converts the time in the record (microseconds since 1970) to the monotonic clock, between `sent_ns` and
+// `answered_ns`.
 static uint64_t recorded_ns(const struct transfer_request *request, const char *recorded_us, uint64_t sent_ns,
                             uint64_t answered_ns) {
     int64_t since_us = strtoll(recorded_us, NULL, 10) - request->received_us;
@@ -19,8 +20,8 @@ static uint64_t recorded_ns(const struct transfer_request *request, const char *
     return moment_ns < sent_ns ? sent_ns : moment_ns > answered_ns ? answered_ns : moment_ns;
 }
 
-// What the statement answered: from_balance_before, from_balance_after, to_balance_after, anomaly, and the moment of the
-// deduct as the record has it.
+// Reads the answer of the posting. Its columns are from_balance_before, from_balance_after, to_balance_after, anomaly,
+// and the time of the deduct in the record.
 static enum transfer_outcome take_booking(struct transfer *transfer, const struct db_rows *rows, uint64_t started_ns) {
     const struct transfer_request *request = transfer->request;
     struct transfer_result *result = transfer->result;
@@ -30,7 +31,7 @@ static enum transfer_outcome take_booking(struct transfer *transfer, const struc
     if (!money_column_read(rows, 0, 0, &result->from_balance_before) ||
         !money_column_read(rows, 0, 1, &result->from_balance_after) ||
         !money_column_read(rows, 0, 2, &result->to_balance_after)) {
-        // Unless it will be rolled back, it stands, and nobody knows as what.
+        // Outside a transaction the posting is committed, with balances that are unknown. Else it will be rolled back.
         result->doubt = transfer->in_transaction ? DOUBT_NONE : DOUBT_BALANCES;
         return transfer_outcome_of(transfer, DB_FAILED);
     }
@@ -52,10 +53,10 @@ static enum transfer_outcome take_booking(struct transfer *transfer, const struc
     return TRANSFER_SUCCESS;
 }
 
-// The steps that the statement is about to take, with room for its moments. A quote inside a name is escaped, so what is
-// looked for stands nowhere else.
+// Adds the steps that the statement is about to do. The statement replaces each "@" by a time. It searches for the "@"
+// with its key and quotes; this text occurs nowhere else, because a quote inside a name is escaped.
 static void announce_writes(struct record_values *record) {
-    record->steps.length--; // the bracket that closes the list
+    record->steps.length--; // remove the bracket that closes the list
     text_append_string(&record->steps, record->steps.length > 1 ? "," : "");
     text_append_string(&record->steps, "{\"step\":\"deduct\",\"at_us\":@,\"took_us\":@},"
                                        "{\"step\":\"credit\",\"at_us\":@,\"took_us\":0}]");
@@ -84,7 +85,7 @@ static enum transfer_outcome book(struct transfer *transfer, enum statement stat
     }
     struct db_rows rows;
     uint64_t started_ns = clock_monotonic_ns();
-    // A write outside a transaction commits by itself.
+    // Outside a transaction the statement commits by itself, so the same doubt applies.
     enum db_status status = commit || !transfer->in_transaction
                                 ? transfer_execute_and_commit(transfer, statement, record.values, count, &rows,
                                                               DOUBT_WHOLE)
@@ -105,10 +106,11 @@ enum transfer_outcome transfer_book(struct transfer *transfer, enum statement st
 
 enum transfer_outcome transfer_book_and_commit(struct transfer *transfer, enum statement statement) {
     enum transfer_outcome outcome = book(transfer, statement, true);
-    return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome; // the account was deleted since it was read
+    // The posting wrote nothing because the source account was deleted since it was read: the next attempt finds out.
+    return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome;
 }
 
-// Why the refusal refused nobody: an account that is not there, or a balance that has risen.
+// Finds out why the statement recorded no refusal: an account does not exist, or the balance covers the amount now.
 static enum transfer_outcome why_not_refused(struct transfer *transfer) {
     enum transfer_outcome outcome = transfer_read(transfer);
     return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome;
@@ -138,7 +140,7 @@ enum transfer_outcome transfer_refuse(struct transfer *transfer) {
     return good && !transfer_check(transfer) ? TRANSFER_INSUFFICIENT_FUNDS : TRANSFER_FAILED;
 }
 
-// The writes of the attempt that has been committed; those before a retry were rolled back.
+// Sets the commit time of the writes of this attempt. Earlier attempts were rolled back.
 static void note_commit(struct step_list *list) {
     uint64_t now_ns = clock_monotonic_ns();
     for (size_t i = list->count; i > 0 && list->steps[i - 1].kind != STEP_RETRY; i--) {
@@ -155,7 +157,7 @@ enum transfer_outcome transfer_commit(struct transfer *transfer, enum transfer_o
     if (status == DB_OK) {
         note_commit(&transfer->result->steps);
     }
-    if (status == DB_AWAY) { // once COMMIT is on its way, silence may mean that it was done
+    if (status == DB_AWAY) { // COMMIT was sent: without an answer it may have taken effect
         transfer->result->doubt = DOUBT_WHOLE;
     }
     return status == DB_OK ? outcome : transfer_outcome_of(transfer, status);

@@ -1,17 +1,18 @@
-// How a transfer's statements travel: one a round trip, or several together; and what their failure means.
+// Sends the statements of a transfer, one or several in a round trip, and maps their status to an outcome.
 // Worker threads.
 #include "workers/transfer/transfer_internal.h"
 
 #include <string.h>
 
-// An account was deleted since it was read, and another attempt says which. If that finds both, it is something else.
+// An account was deleted since it was read. The next attempt reads again and finds out which one. If it fails in the
+// same way although it has found both accounts, the cause is another one.
 static enum transfer_outcome outcome_of_null(const struct transfer *transfer) {
     bool again = strcmp(transfer->conflict, db_session_sqlstate(transfer->session)) == 0;
     return again ? TRANSFER_FAILED : TRANSFER_CONFLICT;
 }
 
-// Decided by what had been sent, and by what stands, before the SQLSTATE is asked. Inside a transaction nothing has
-// happened until COMMIT; outside, every write that was answered stands.
+// A doubt decides first, then the writes that are committed, then the status. Inside a transaction nothing is committed
+// before COMMIT; outside, every write that was answered is committed.
 enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_status status) {
     struct transfer_result *result = transfer->result;
     result->database = status;
@@ -32,9 +33,9 @@ enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_sta
     case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
     case DB_OUT_OF_RANGE: return TRANSFER_BALANCE_OUT_OF_RANGE;
     case DB_CONDITION_FAILED:
-        transfer_log(transfer, LOG_LEVEL_ERROR, "The database did not keep all that was written: a trigger or a rule?");
+        transfer_log(transfer, LOG_LEVEL_ERROR, "The database did not keep all writes; check its triggers and rules");
         return TRANSFER_FAILED;
-    case DB_NOT_REPRESENTABLE: // transfer.c looks for the account that has this name
+    case DB_NOT_REPRESENTABLE: // transfer_attempt() finds the account that has this name
     case DB_NOT_ASKED:
     case DB_ROLLED_BACK:
     case DB_FAILED: return TRANSFER_FAILED;
@@ -99,7 +100,7 @@ enum db_status transfer_execute_and_commit(struct transfer *transfer, enum state
     struct db_call call = {.statement = statement, .values = values, .value_count = value_count};
     bool commit = transfer->in_transaction;
     enum db_status status = execute(transfer, call, commit, rows);
-    // Once COMMIT, or a write that commits by itself, is on its way, silence may mean that it was done.
+    // COMMIT, or a write that commits by itself, was sent: without an answer it may have taken effect.
     if (status == DB_AWAY) {
         transfer->result->doubt = doubt;
     }

@@ -1,4 +1,5 @@
-// The gates as a transfer meets them: it says where it stands, waits, and notes how it left. Worker threads.
+// The steps that wait at the gates: each logs and publishes its position, waits, and records the release.
+// Worker threads.
 #include "observability/base/base.h"
 #include "workers/database/database.h"
 #include "workers/transfer/transfer_internal.h"
@@ -39,7 +40,7 @@ void transfer_wait_at_barrier(struct transfer *transfer) {
                  ticket->parties);
     transfer_tell_arrival(transfer->request, ticket);
     if (ticket->position == ticket->parties) {
-        // Before the release, so that the line stands before what the released ones do.
+        // Log before the release, so that this line comes before the lines of the released transfers.
         transfer_log(transfer, LOG_LEVEL_INFO, "BARRIER RELEASED: all %" PRIu32 " transfers proceed now",
                      ticket->parties);
         transfer_tell_release(transfer->request, ticket, GATE_RELEASED);
@@ -75,8 +76,8 @@ void transfer_delay(struct transfer *transfer) {
     transfer_tell_steps(transfer->request, transfer->result);
 }
 
-// How many of these backends wait for what this session holds. False: the transaction has failed, which its next
-// statement tells.
+// Counts the backends of the list that wait for a lock of this session. False: the statement failed, and so will the
+// next one of the transaction.
 static bool count_waiting(struct transfer *transfer, const int backends[], uint32_t count, uint32_t *waiting) {
     struct sql_array pids = {0};
     for (uint32_t i = 0; i < count; i++) {
@@ -96,7 +97,8 @@ static bool count_waiting(struct transfer *transfer, const int backends[], uint3
     return true;
 }
 
-// Asks until every rival that is still under way waits behind the row; one that is refused ends without waiting.
+// Repeats the count until every rival that has not ended waits for the row. A rival that was refused ends without
+// waiting, and then no longer counts.
 static enum gate_release await_rivals(struct transfer *transfer) {
     const struct settings *settings = &transfer->request->settings;
     uint64_t deadline = clock_monotonic_ns() + settings->barrier_timeout_ms * NANOSECONDS_PER_MILLISECOND;
@@ -120,7 +122,7 @@ static enum gate_release await_rivals(struct transfer *transfer) {
 void transfer_hold_row(struct transfer *transfer) {
     uint32_t rivals = gate_barrier_rivals(transfer->gate, &transfer->barrier, NULL, 0);
     if (rivals == 0 || transfer->result->race_detected) {
-        return; // nobody to wait for; or it stood behind the row itself, and what was to happen has happened
+        return; // it has no rivals, or it has waited for the row itself, and the race has already happened
     }
     struct step *step = step_add(&transfer->result->steps, STEP_HOLD, clock_monotonic_ns());
     step->parties = rivals;

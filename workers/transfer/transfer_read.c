@@ -1,5 +1,5 @@
-// The steps that read and judge: each runs its statement, times it, logs it, and says whether the transfer goes on.
-// Worker threads.
+// The steps that read and check the balances. Each runs its statement, records its time, logs it, and returns whether
+// the transfer continues. Worker threads.
 #include "observability/base/base.h"
 #include "workers/database/database.h"
 #include "workers/transfer/transfer_internal.h"
@@ -47,8 +47,9 @@ static enum transfer_outcome read_balances(struct transfer *transfer, enum state
         return transfer_outcome_of(transfer, status);
     }
     enum transfer_outcome outcome = take_balances(transfer, &rows);
-    if (kind == STEP_READ &&
-        outcome == TRANSFER_GOES_ON) { // under a lock the moment of the answer counts: the wait is over
+    // A read ends at the database's time just after its snapshot, so that it can be compared with writes. A lock ends
+    // with the answer, because the wait for the lock is over then.
+    if (kind == STEP_READ && outcome == TRANSFER_GOES_ON) {
         step->ended_ns = transfer_moment_ns(transfer, db_rows_value(&rows, 0, 3), step);
     }
     db_rows_free(&rows);

@@ -1,6 +1,6 @@
-// Spans from the records of a job. Exporter's thread.
-// Attributes: the lab's own (transfer.*, race_condition.*, barrier.*) and the stable conventions for PostgreSQL
-// clients, https://opentelemetry.io/docs/specs/semconv/database/postgresql/.
+// Writes the spans of a transfer from what its job has recorded. The exporter's thread.
+// The attributes are the lab's own (transfer.*, race_condition.*, barrier.*) and the stable conventions for PostgreSQL
+// clients (https://opentelemetry.io/docs/specs/semconv/database/postgresql/).
 #include "workers/transfer/transfer_spans.h"
 
 #include "workers/money/money.h"
@@ -93,7 +93,7 @@ static void write_statement(const struct traced_transfer *transfer, const struct
     otlp_span_begin(writer, &(struct span){
                                 .context = &context,
                                 .parent_span_id = transfer->request->span.span_id,
-                                .name = {name.data, name.length},
+                                .name = text_slice(&name),
                                 .kind = SPAN_KIND_CLIENT,
                                 .started_unix_ns = transfer_unix_ns(transfer->request, run->started_ns),
                                 .ended_unix_ns = transfer_unix_ns(transfer->request, run->ended_ns),

@@ -1,5 +1,4 @@
-// The steps that the strategies are made of, in the order that makes each strategy what it is. Everything here blocks: worker
-// threads only.
+// The steps of a transfer. Each strategy calls them in its own order. The steps block: worker threads only.
 #ifndef WORKERS_TRANSFER_TRANSFER_STEPS_H
 #define WORKERS_TRANSFER_TRANSFER_STEPS_H
 
@@ -8,69 +7,70 @@
 #define TRANSFER_PENDING_MAX 3
 #define TRANSFER_PENDING_VALUES_MAX 1
 
-// What a running transfer works with. Lives on the worker's stack for one transfer_run().
+// A running transfer. It is on the worker's stack during transfer_run(), and borrows all that its pointers name.
 struct transfer {
     const struct transfer_request *request;
     struct transfer_result *result;
     struct db_session *session;
     struct gate *gate;
     struct barrier_ticket barrier;
-    int64_t from_version, to_version; // of the rows, as they were read
-    bool session_was_open;            // before this transfer: its connection may have died unnoticed
-    bool passed_barrier;              // the gates are passed once, however often it is tried
+    int64_t from_version, to_version; // versions of the two rows when they were read
+    bool session_was_open;            // before this attempt: its connection may be broken without our knowledge
+    bool passed_barrier;              // a transfer waits at each gate only in its first attempt
     bool passed_delay;
     bool in_transaction;
-    char conflict[SQLSTATE_LENGTH]; // how the attempt lost, if it did; "" if no statement failed
-    size_t pending_count;           // statements that travel with the next one
+    char conflict[SQLSTATE_LENGTH]; // SQLSTATE that the last ended attempt left; "" if no statement failed
+    size_t pending_count;           // statements that are sent together with the next one
     struct db_call pending[TRANSFER_PENDING_MAX];
     const char *pending_values[TRANSFER_PENDING_MAX][TRANSFER_PENDING_VALUES_MAX];
 };
 
-// --- The steps. Each answers TRANSFER_GOES_ON or the outcome that ends this attempt. ---
+// --- The steps. Each returns TRANSFER_GOES_ON, or the outcome that ends this attempt. ---
 
-// Begins a transaction with one of the STATEMENT_BEGINs; takes an advisory lock on an account, kept until the
-// transaction ends. These travel with the next statement whose answer is needed: one round trip.
+// Begin a transaction with one of the STATEMENT_BEGINs, and take an advisory lock on an account until the transaction
+// ends. Both only queue their statement: it is sent with the next one whose answer is needed, in one round trip.
 void transfer_begin(struct transfer *transfer, enum statement begin);
 void transfer_lock_advisory(struct transfer *transfer, const char *account);
-// For a booking whose rows are not locked yet: it takes them in the order from, to. Two in opposite directions must not
-// deadlock, so the row that comes first in the order of all is locked first; travels with the booking.
+// Prevents a deadlock of two transfers in opposite directions. The posting locks its rows in the order from, to. If
+// `to` has the smaller id, this locks its row first. The statement is sent together with the posting.
 void transfer_lock_in_order(struct transfer *transfer);
 
-// The balances of both accounts, without a lock.
+// Reads the balances of both accounts without a lock.
 MUST_CHECK enum transfer_outcome transfer_read(struct transfer *transfer);
-// The balances of both accounts, their rows locked until the transaction ends.
+// Reads the balances of both accounts and locks their rows until the transaction ends.
 MUST_CHECK enum transfer_outcome transfer_lock_and_read(struct transfer *transfer);
 
-// The gates: no-ops when the settings have them off. The barrier must not be called with a lock held: the parties
-// would wait for each other in a circle that PostgreSQL cannot see.
+// The gates, which do nothing when the settings have disabled them. Do not wait at the barrier with a lock held: the
+// waiters would wait for each other in a circle that PostgreSQL cannot detect.
 void transfer_wait_at_barrier(struct transfer *transfer);
 void transfer_delay(struct transfer *transfer);
-// The barrier for a race inside one statement: whoever has the row keeps it until its rivals, released with it,
-// stand behind it with the snapshots they took. With the deduct done and not committed.
+// The barrier for a race inside one statement. A transfer that has deducted and not committed keeps the row locked
+// until all rivals of its barrier round wait for the row; their statements then have old snapshots.
 void transfer_hold_row(struct transfer *transfer);
 
-// Whether the balance that was read covers the amount.
+// True if the balance that was read covers the amount.
 MUST_CHECK bool transfer_check(struct transfer *transfer);
 
-// Writes that are each a statement of their own.
+// Deduct from and credit to an account, each in a statement of its own.
 MUST_CHECK enum transfer_outcome transfer_deduct(struct transfer *transfer);
 MUST_CHECK enum transfer_outcome transfer_credit(struct transfer *transfer);
-// The same as new balances computed from those that were read: what somebody wrote in between is gone.
+// The same, but they write new balances computed from those that were read. Writes in between are lost.
 MUST_CHECK enum transfer_outcome transfer_set_from_balance(struct transfer *transfer);
 MUST_CHECK enum transfer_outcome transfer_set_to_balance(struct transfer *transfer);
-// Writes the record and answers `outcome` itself: SUCCESS or INSUFFICIENT_FUNDS. Commits, if in a transaction.
+// Writes the record, commits if in a transaction, and returns `outcome`, which is TRANSFER_SUCCESS or
+// TRANSFER_INSUFFICIENT_FUNDS.
 MUST_CHECK enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_outcome outcome);
 
-// Deducts, credits and records in one statement, one of the STATEMENT_BOOKs. Answers SUCCESS, or GOES_ON if its
-// condition did not hold: then it has written nothing.
+// Deducts, credits and records in one statement, one of the STATEMENT_BOOKs. Returns TRANSFER_SUCCESS, or
+// TRANSFER_GOES_ON if the statement wrote nothing because its condition did not hold.
 MUST_CHECK enum transfer_outcome transfer_book(struct transfer *transfer, enum statement book);
-// And commits in the same round trip.
+// The same, and commits in the same round trip.
 MUST_CHECK enum transfer_outcome transfer_book_and_commit(struct transfer *transfer, enum statement book);
-// For a transfer that has read nothing: records the refusal if the account does not cover the amount now. Commits, if
-// in a transaction. CONFLICT: it does cover it, so the booking is worth another attempt.
+// For a transfer that has not read the balances: records the refusal if the account does not cover the amount now, and
+// commits if in a transaction. TRANSFER_CONFLICT: the account covers the amount now, so another attempt may succeed.
 MUST_CHECK enum transfer_outcome transfer_refuse(struct transfer *transfer);
 
-// Commits and answers `outcome` itself, if the commit is certain.
+// Commits, and returns `outcome` if the commit succeeded.
 MUST_CHECK enum transfer_outcome transfer_commit(struct transfer *transfer, enum transfer_outcome outcome);
 
 #endif

@@ -1,4 +1,4 @@
-// Posts what a followed transfer does to the feed. Worker threads, and the loop at a transfer's end.
+// Adds the events of a transfer to its event queue. Worker threads, and the loop at the end of a transfer.
 #include "workers/transfer/transfer_tell.h"
 
 #include "observability/base/base.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 static struct feed_event event_of(const struct transfer_request *request, enum feed_kind kind) {
-    // By the clock of the transfer's steps, so that a clock that is set meanwhile moves none against the others.
+    // The monotonic clock, as for the steps: if the system clock is set meanwhile, all times still agree.
     int64_t since_us = (int64_t)((clock_monotonic_ns() - request->received_ns) / NANOSECONDS_PER_MICROSECOND);
     struct feed_event event = {.kind = kind, .at_us = request->received_us + since_us};
     (void)snprintf(event.id, sizeof event.id, "%s", request->id);

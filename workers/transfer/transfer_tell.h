@@ -1,15 +1,16 @@
-// What a followed transfer tells while it runs. For one that is not followed each of these is a comparison.
-// The thread that has the transfer: a worker, and the loop at its end.
+// Publishes the events of a running transfer. If request->feed is NULL, the first two functions do nothing.
+// Called by the thread that has the transfer: its worker, and at its end the loop.
 #ifndef WORKERS_TRANSFER_TRANSFER_TELL_H
 #define WORKERS_TRANSFER_TRANSFER_TELL_H
 
 #include "workers/transfer/transfer_request.h"
 
-// The steps that have ended since this was called last: all that are listed, so nothing may be under way.
+// Publishes the steps that were added since the last call. All steps of the list must have ended.
 void transfer_tell_steps(const struct transfer_request *request, struct transfer_result *result);
-// It stands at the barrier.
+// Publishes the arrival at the barrier.
 void transfer_tell_arrival(const struct transfer_request *request, const struct barrier_ticket *ticket);
-// Its round was let go, if it is the one to tell of it.
+// Publishes the release of the round if the ticket has the released list, and empties the list. Uses the event queue of
+// any waiter that has one.
 void transfer_tell_release(const struct transfer_request *request, struct barrier_ticket *ticket,
                            enum gate_release release);
 

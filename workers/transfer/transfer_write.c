@@ -1,4 +1,7 @@
-// The steps that write one thing at a time, and the record of a transfer. Worker threads.
+// The steps that write with one statement each, and the record of a transfer. Worker threads.
+//
+// transfer_deduct(), transfer_credit() > change_balance(). transfer_set_from_balance(), transfer_set_to_balance() >
+// set_balance() > change_balance(). transfer_record() > record_values_take(), which all statements that record use.
 #include "observability/base/base.h"
 #include "workers/database/database.h"
 #include "workers/transfer/strategy.h"
@@ -12,18 +15,18 @@
 
 #define CHANGE_IS_RELATIVE INT64_C(-1)
 
-// One balance to be changed: by an amount, or to one.
+// A change of one balance: by an amount (relative), or to a new balance.
 struct change {
     enum statement statement;
     enum step_kind kind;
     const char *account;
     int64_t value;        // cents: $2 of the statement
-    int64_t *after;       // out: what it left, as the UPDATE itself returned it
-    int64_t version_read; // that the value was computed from; CHANGE_IS_RELATIVE
-    bool overwrote;       // out: the version had changed since then
+    int64_t *after;       // out: the new balance as the UPDATE returned it
+    int64_t version_read; // the version that `value` was computed from, or CHANGE_IS_RELATIVE
+    bool overwrote;       // out: the version had changed since it was read
 };
 
-// Outside a transaction the write stands at once; one whose answer never came may stand as well.
+// Outside a transaction a write is committed at once. A write without an answer may be committed, too.
 static void note_standing(struct transfer *transfer, enum step_kind kind, enum db_status status, bool found) {
     bool is_deduct = kind == STEP_DEDUCT;
     if (transfer->in_transaction) {
@@ -43,19 +46,19 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
     struct db_rows rows;
     enum db_status status = transfer_execute(transfer, change->statement, values, 2, &rows);
     step->ended_ns = clock_monotonic_ns();
-    bool found = status == DB_OK && db_rows_count(&rows) == 1; // unless it was deleted since it was read
+    bool found = status == DB_OK && db_rows_count(&rows) == 1; // false: the account was deleted since it was read
     note_standing(transfer, change->kind, status, found);
     if (status != DB_OK) {
         return transfer_outcome_of(transfer, status);
     }
     bool good = found && money_column_read(&rows, 0, 0, change->after);
     if (found) {
-        // Every write moves the version by one: more than one since the read, and somebody else's is overwritten.
+        // Each write increments the version. A larger difference means that this write overwrote another one.
         int64_t version = strtoll(db_rows_value(&rows, 0, 1), NULL, 10);
         change->overwrote = change->version_read != CHANGE_IS_RELATIVE && version != change->version_read + 1;
         step->outcome = change->overwrote ? "overwrote" : NULL;
         step->committed_ns = transfer->in_transaction ? 0 : step->ended_ns;
-        // The answers to two writes may arrive in another order than the writes were made in.
+        // Use the database's time, because the answers to two writes may arrive in another order than the writes.
         step->ended_ns = transfer_moment_ns(transfer, db_rows_value(&rows, 0, 2), step);
     }
     db_rows_free(&rows);
@@ -97,7 +100,7 @@ enum transfer_outcome transfer_deduct(struct transfer *transfer) {
         CHANGE_IS_RELATIVE, false};
     enum transfer_outcome outcome = change_balance(transfer, &change);
     if (outcome == TRANSFER_GOES_ON) {
-        // Exact, not a guess: the row itself said what it held when it was changed.
+        // This is exact: the UPDATE returned the balance that it changed.
         result->race_detected = result->from_balance_after + request->amount != result->from_balance_before;
         result->double_spend = result->race_detected && result->from_balance_after < 0;
         transfer_log_race(request, result);

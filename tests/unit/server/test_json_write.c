@@ -1,4 +1,4 @@
-// json_write: the answers, byte for byte as in the wire contract.
+// json_write: accounts, records and settings, byte for byte as in the wire contract.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 // cmocka requires the four headers above first.
 #include <cmocka.h>
 
-#include "server/json/json_codec.h"
+#include "server/json/json.h"
 #include "workers/strategies/strategies.h"
 #include "workers/transfer/strategy.h"
 
@@ -21,12 +21,15 @@ static void test_accounts(void **state) {
     (void)state;
     struct account accounts[] = {{"alice", 100000}, {"bob", -60000}, {"ch\"arlie", 1234}};
     struct text out = {0};
-    json_write_account(&out, &accounts[0]);
+    struct json_writer json = {.out = &out};
+    json_add_account(&json, NULL, &accounts[0]);
     assert_text(&out, "{\"id\":\"alice\",\"balance\":1000.0}");
-    json_write_accounts(&out, &(struct account_list){3, accounts});
+    json = (struct json_writer){.out = &out};
+    json_add_accounts(&json, NULL, &(struct account_list){3, accounts});
     assert_text(&out, "[{\"id\":\"alice\",\"balance\":1000.0},{\"id\":\"bob\",\"balance\":-600.0},"
                       "{\"id\":\"ch\\\"arlie\",\"balance\":12.34}]");
-    json_write_accounts(&out, &(struct account_list){0, NULL});
+    json = (struct json_writer){.out = &out};
+    json_add_accounts(&json, NULL, &(struct account_list){0, NULL});
     assert_text(&out, "[]");
 }
 
@@ -55,7 +58,8 @@ static void test_record(void **state) {
     (void)state;
     struct transfer_record record = record_of_a_double_spend();
     struct text out = {0};
-    json_write_record(&out, &record);
+    struct json_writer json = {.out = &out};
+    json_add_record(&json, NULL, &record);
     assert_text(&out, "{\"id\":\"9f3c1a2b\",\"timestamp\":\"2026-01-31T12:34:56.789012Z\",\"from_account\":\"alice\","
                       "\"to_account\":\"b\\nob\",\"amount\":800.0,\"from_balance_before\":1000.0,"
                       "\"from_balance_after\":-600.0,\"to_balance_before\":500.0,\"to_balance_after\":2100.0,"
@@ -71,7 +75,8 @@ static void test_record_without_a_trace_is_json(void **state) {
     record.race_detected = false;
     record.anomaly = NULL;
     struct text out = {0};
-    json_write_record(&out, &record);
+    struct json_writer json = {.out = &out};
+    json_add_record(&json, NULL, &record);
     json_t *parsed = json_loadb(out.data, out.length, 0, NULL);
     assert_non_null(parsed);
     assert_true(json_is_null(json_object_get(parsed, "trace_id")));
@@ -85,15 +90,17 @@ static void test_settings(void **state) {
     (void)state;
     struct settings settings;
     struct text out = {0};
+    struct json_writer json = {.out = &out};
     settings_defaults(&settings);
-    json_write_settings(&out, &settings);
+    json_add_settings(&json, NULL, &settings);
     assert_text(&out, "{\"delay_enabled\":false,\"delay_ms\":100,\"barrier_enabled\":false,\"barrier_count\":2,"
                       "\"use_transactions\":false,\"barrier_timeout_ms\":30000,\"strategy\":\"vulnerable\"}");
     settings.delay_enabled = true;
     settings.barrier_enabled = true;
     settings.barrier_count = 16;
     settings.strategy = &strategy_for_update;
-    json_write_settings(&out, &settings);
+    json = (struct json_writer){.out = &out};
+    json_add_settings(&json, NULL, &settings);
     assert_text(&out, "{\"delay_enabled\":true,\"delay_ms\":100,\"barrier_enabled\":true,\"barrier_count\":16,"
                       "\"use_transactions\":true,\"barrier_timeout_ms\":30000,\"strategy\":\"for_update\"}");
 }
@@ -110,7 +117,8 @@ static void test_settings_can_be_read_again(void **state) {
     struct text problem = {0};
     struct settings_change change = {0};
     struct settings again;
-    json_write_settings(&out, &settings);
+    struct json_writer json = {.out = &out};
+    json_add_settings(&json, NULL, &settings);
     assert_int_equal(json_read_settings((struct slice){out.data, out.length}, &change, &name, &problem), 200);
     settings_defaults(&again);
     assert_true(settings_apply(&again, &change, 28, &problem));

@@ -6,8 +6,8 @@
 // cmocka requires the four headers above first.
 #include <cmocka.h>
 
-#include "server/api/handlers.h"
 #include "server/api/router.h"
+#include "server/api/routes.h"
 
 #include <stdlib.h>
 
@@ -20,8 +20,8 @@ static const struct {
     bool needs_admin;
 } contract[] = {
     {HTTP_METHOD_GET, "/", "/", handle_page, false},
-    {HTTP_METHOD_GET, "/docs", "/docs", handle_docs, false},
-    {HTTP_METHOD_GET, "/openapi.json", "/openapi.json", handle_openapi, false},
+    {HTTP_METHOD_GET, "/docs", "/docs", handle_page, false},
+    {HTTP_METHOD_GET, "/openapi.json", "/openapi.json", handle_page, false},
     {HTTP_METHOD_GET, "/page/page.css", "/page/{name}", handle_page_file, false},
     {HTTP_METHOD_GET, "/events", "/events", handle_events, false},
     {HTTP_METHOD_GET, "/races", "/races", handle_races, false},
@@ -35,9 +35,12 @@ static const struct {
     {HTTP_METHOD_GET, "/metrics", "/metrics", handle_metrics, false},
     {HTTP_METHOD_GET, "/admin/settings", "/admin/settings", handle_settings, true},
     {HTTP_METHOD_POST, "/admin/settings", "/admin/settings", handle_settings_change, true},
-    {HTTP_METHOD_POST, "/admin/delay", "/admin/delay", handle_delay_change, true},
-    {HTTP_METHOD_POST, "/admin/barrier", "/admin/barrier", handle_barrier_change, true},
-    {HTTP_METHOD_POST, "/admin/transactions", "/admin/transactions", handle_transactions_change, true},
+    {HTTP_METHOD_POST, "/admin/delay", "/admin/delay", handle_shortcut, true},
+    {HTTP_METHOD_POST, "/admin/barrier", "/admin/barrier", handle_shortcut, true},
+    {HTTP_METHOD_POST, "/admin/transactions", "/admin/transactions", handle_shortcut, true},
+    {HTTP_METHOD_POST, "/admin/strategy", "/admin/strategy", handle_shortcut, true},
+    {HTTP_METHOD_GET, "/strategies", "/strategies", handle_strategies, false},
+    {HTTP_METHOD_GET, "/audit", "/audit", handle_audit, false},
 };
 
 #define CONTRACT_COUNT (sizeof contract / sizeof contract[0])
@@ -136,6 +139,20 @@ static void test_parameter_is_what_stood_there(void **state) {
     }
 }
 
+// The parameter may stand in the middle of a template, though no route has such a template today.
+static void test_parameter_in_the_middle(void **state) {
+    (void)state;
+    static const char template[] = "/a/{id}/b";
+    struct slice parameter = {NULL, 0};
+    assert_true(route_template_matches(template, slice_of("/a/x%2F/b"), &parameter));
+    assert_true(slice_equals(parameter, slice_of("x%2F")));
+    static const char *const others[] = {"/a/x",     "/a/x/", "/a//b", "/a/x/c", "/a/x/b/",
+                                         "/a/x/y/b", "/a/",   "/a",    "/ax/b"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_false(route_template_matches(template, slice_of(others[i]), &parameter));
+    }
+}
+
 static void test_index_is_unique_and_small(void **state) {
     (void)state;
     bool seen[ROUTES_MAX] = {false};
@@ -152,7 +169,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_route_of_the_contract),   cmocka_unit_test(test_head_is_answered_by_get),
         cmocka_unit_test(test_other_methods_are_told_which),  cmocka_unit_test(test_paths_that_are_none),
-        cmocka_unit_test(test_parameter_is_what_stood_there), cmocka_unit_test(test_index_is_unique_and_small),
+        cmocka_unit_test(test_parameter_is_what_stood_there), cmocka_unit_test(test_parameter_in_the_middle),
+        cmocka_unit_test(test_index_is_unique_and_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

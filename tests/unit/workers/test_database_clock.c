@@ -1,4 +1,4 @@
-// Moments of the database's clock on the program's: clocks that agree, that differ, and that are set.
+// database_clock: converts times of the database's clock when the clocks agree, when they differ, and when one is set.
 #include "observability/base/clock.h"
 #include "workers/database/database_clock.h"
 
@@ -18,14 +18,14 @@ static uint64_t after_us(uint64_t us) {
     return START_NS + us * NANOSECONDS_PER_MICROSECOND;
 }
 
-// An exchange from 100 to 300 us, in which the database's clock showed 200 us and what it is ahead.
+// An exchange from 100 to 300 us. In its middle, at 200 us, the database's clock shows 200 us plus `ahead_us`.
 static uint64_t exchange(int64_t ahead_us) {
     return database_clock_moment_ns(anchor, START_US + ahead_us + 200, after_us(100), after_us(300));
 }
 
 static void test_clocks_that_agree(void **state) {
     (void)state;
-    assert_int_equal(database_clock_ahead_us(anchor), 0); // nothing was observed
+    assert_int_equal(database_clock_ahead_us(anchor), 0); // no exchange was observed yet
     assert_true(exchange(0) == after_us(200));
     assert_int_equal(database_clock_ahead_us(anchor), 0);
 }
@@ -34,7 +34,7 @@ static void test_a_clock_that_is_set(void **state) {
     (void)state;
     const int64_t aheads[] = {HOUR_US, -HOUR_US, 30000, -30000};
     for (size_t i = 0; i < sizeof aheads / sizeof aheads[0]; i++) {
-        assert_true(exchange(aheads[i]) == after_us(200)); // the middle is the best guess
+        assert_true(exchange(aheads[i]) == after_us(200)); // the middle of the bounds is the estimate
         assert_in_range(database_clock_ahead_us(anchor) - aheads[i] + 101, 0, 202);
     }
     assert_true(exchange(0) == after_us(200));

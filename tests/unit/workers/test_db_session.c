@@ -1,4 +1,4 @@
-// db: what a session does without a database. The rest is tested with a real one (tests/api).
+// database: sessions without a database. tests/api tests sessions with a real one.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-// Listens where a PostgreSQL could be, and answers nobody.
+// Accepts connections like a PostgreSQL server, but never answers.
 struct silent_server {
     int descriptor;
     char url[64];

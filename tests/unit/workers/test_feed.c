@@ -1,4 +1,4 @@
-// feed: threads post, the loop takes; nothing is taken twice, and of each thread's posts the order stays.
+// event queue: threads add events and the loop takes them. No event is taken twice, and the order of each thread stays.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,12 +13,12 @@
 #include <stdlib.h>
 
 #define POSTERS 4
-#define POSTS 1000 // each, which together fit the feed
+#define POSTS 1000 // events of each thread; all of them fit in the queue
 
 struct listener {
     struct feed *feed;
     unsigned wakes;
-    uint32_t heard[POSTERS]; // the newest number of each
+    uint32_t heard[POSTERS]; // the last number of each thread
     unsigned total;
 };
 
@@ -92,10 +92,10 @@ static void test_it_is_bounded(void **state) {
     take(&listener);
     assert_int_equal(listener.total, FEED_EVENTS_MAX);
     take(&listener);
-    assert_int_equal(listener.total, FEED_EVENTS_MAX); // nothing is left
+    assert_int_equal(listener.total, FEED_EVENTS_MAX); // no event is left
     poster.posts = 1;
     listener.heard[0] = 0;
-    assert_null(post(&poster)); // and has room again; this one is never taken
+    assert_null(post(&poster)); // the queue has room again; feed_free() frees this event
     feed_leave_loop(listener.feed);
     assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
     feed_free(listener.feed);

@@ -1,4 +1,4 @@
-// gate: real threads at the barrier and in the delay, freed by each of the ways there are.
+// gate: real threads wait at the barrier and in the delay, and are released for each of the possible reasons.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #define PARTIES_MAX 16
-#define VERSION 1                             // what a new gate takes
-#define LONG 60000                            // milliseconds: nobody may wait this long here
-#define SOON_NS (20 * NANOSECONDS_PER_SECOND) // far above what a loaded machine needs, far below LONG
+#define VERSION 1                             // the version of the settings of a new gate
+#define LONG 60000                            // milliseconds: no waiter may wait this long here
+#define SOON_NS (20 * NANOSECONDS_PER_SECOND) // much longer than on a loaded machine, much shorter than LONG
 
 static void arrive(struct gate *gate, uint64_t version, uint32_t parties, struct barrier_ticket *ticket) {
     gate_barrier_arrive(gate, version, parties, &(struct barrier_party){.span.sampled = true}, ticket);
@@ -30,12 +30,12 @@ struct party {
     uint32_t parties;
     uint32_t timeout_ms;
     uint32_t rounds;
-    struct trace_context context; // who it is to its peers
-    struct barrier_ticket ticket; // of the last round
+    struct trace_context context; // its span, as its peers get it
+    struct barrier_ticket ticket; // in the last round
     struct barrier_pass pass;
-    uint32_t skews;      // rounds whose skew this one measured
-    uint32_t releases;   // rounds it left as released
-    uint64_t arrived_ns; // of the last round
+    uint32_t skews;      // rounds of which this waiter measured the skew
+    uint32_t releases;   // rounds that it left with GATE_RELEASED
+    uint64_t arrived_ns; // in the last round
     uint64_t left_ns;
 };
 
@@ -86,18 +86,18 @@ static void end(struct gate *gate) {
     gate_free(gate);
 }
 
-// The others of a released round, each once.
+// Checks that the peers are the others of the released round, each once.
 static void assert_peers(const struct party *parties, uint32_t count, uint32_t self) {
     const struct barrier_pass *pass = &parties[self].pass;
     assert_int_equal(pass->peer_count, count - 1);
-    uint32_t found = 0; // a bit each
+    uint32_t found = 0; // a bit for each peer
     for (uint32_t i = 0; i < pass->peer_count; i++) {
         found |= UINT32_C(1) << pass->peers[i].span_id[0];
     }
     assert_int_equal(found, ((UINT32_C(1) << count) - 1) & ~(UINT32_C(1) << self));
 }
 
-// Nobody passes before all have come; all pass as released; the skew is measured once.
+// No waiter leaves before all have arrived; all leave with GATE_RELEASED; the skew is measured once.
 static void test_all_parties(void **state) {
     (void)state;
     for (uint32_t count = 2; count <= PARTIES_MAX; count++) {
@@ -110,7 +110,7 @@ static void test_all_parties(void **state) {
         uint64_t before_last_ns = clock_monotonic_ns();
         start_as(&parties[count - 1], (uint8_t)(count - 1), gate, count, LONG, 1);
         uint32_t skews = 0;
-        uint32_t positions = 0; // a bit each
+        uint32_t positions = 0; // a bit for each position
         for (uint32_t i = 0; i < count; i++) {
             join(&parties[i]);
             assert_int_equal(parties[i].pass.release, GATE_RELEASED);
@@ -128,7 +128,7 @@ static void test_all_parties(void **state) {
     }
 }
 
-// The same threads go straight from one round into the next: a fast one must not slip into the round it just left.
+// The same threads go directly from one round to the next: a fast thread must not enter again the round that it left.
 static void test_rounds_back_to_back(void **state) {
     (void)state;
     static const uint32_t counts[] = {2, 3, 8};
@@ -150,7 +150,7 @@ static void test_rounds_back_to_back(void **state) {
     }
 }
 
-// Four times as many threads as a round holds: four rounds are filled, whoever comes in which.
+// Four times as many threads as a round needs complete four rounds, in any order.
 static void test_more_threads_than_parties(void **state) {
     (void)state;
     struct gate *gate = gate_new();
@@ -186,7 +186,7 @@ static void test_a_lone_party_times_out(void **state) {
     end(gate);
 }
 
-// One gives up; the place it held is free again, and the round is complete with the ones who came after.
+// One waiter times out. Its place is free again, and waiters that arrive later complete the round.
 static void test_a_round_outlives_one_that_timed_out(void **state) {
     (void)state;
     struct gate *gate = gate_new();
@@ -200,18 +200,18 @@ static void test_a_round_outlives_one_that_timed_out(void **state) {
     assert_int_equal(impatient.pass.present, 2);
     assert_int_equal(gate_barrier_waiting(gate), 1);
     start_as(&patient[1], 1, gate, 3, LONG, 1);
-    wait_until_waiting(gate, 2); // not three: the one that left does not count
+    wait_until_waiting(gate, 2); // not three: the waiter that left does not count
     start_as(&patient[2], 2, gate, 3, LONG, 1);
     for (uint32_t i = 0; i < 3; i++) {
         join(&patient[i]);
-        assert_peers(patient, 3, i); // the one that left is nobody's
+        assert_peers(patient, 3, i); // the waiter that left is no peer of the others
         assert_int_equal(patient[i].pass.release, GATE_RELEASED);
         assert_int_equal(patient[i].pass.present, 3);
     }
     end(gate);
 }
 
-// After everybody has timed out, a new round begins at one.
+// After all waiters have timed out, the next one has position 1 again.
 static void test_a_new_round_after_a_timeout(void **state) {
     (void)state;
     struct gate *gate = gate_new();
@@ -226,7 +226,7 @@ static void test_a_new_round_after_a_timeout(void **state) {
     end(gate);
 }
 
-// Deadlines of several parties fall while the last one comes: each round ends either way, never half.
+// The deadline of the first waiter and the arrival of the last one are close: both are released, or both time out.
 static void test_timeout_against_the_last_party(void **state) {
     (void)state;
     for (int i = 0; i < 60; i++) {
@@ -265,7 +265,7 @@ static void test_a_change_of_settings_frees_the_waiters(void **state) {
     end(gate);
 }
 
-// Admitted under the old settings, on a worker only now: it must not wait for others that will never come.
+// A transfer that was admitted with old settings reaches the barrier late: it must not wait for others that never come.
 static void test_an_old_version_is_not_let_in(void **state) {
     (void)state;
     struct gate *gate = gate_new();
@@ -280,7 +280,7 @@ static void test_an_old_version_is_not_let_in(void **state) {
     end(gate);
 }
 
-// The settings change between a party's arrival and its wait.
+// The settings change between the arrival of a waiter and its wait.
 static void test_a_change_before_the_wait(void **state) {
     (void)state;
     struct gate *gate = gate_new();
@@ -295,7 +295,7 @@ static void test_a_change_before_the_wait(void **state) {
     end(gate);
 }
 
-// Everybody has arrived but the last has not yet waited: a change comes too late to stop them.
+// All have arrived, and the last has not yet called await: a change of the settings is too late to change the release.
 static void test_a_complete_round_is_released_whatever_changes(void **state) {
     (void)state;
     struct gate *gate = gate_new();
@@ -305,9 +305,9 @@ static void test_a_complete_round_is_released_whatever_changes(void **state) {
     struct barrier_ticket ticket;
     struct barrier_pass pass;
     arrive(gate, VERSION, 2, &ticket);
-    if (ticket.position == 2) { // unless the first gave up just before
+    if (ticket.position == 2) { // else the first has timed out just before
         gate_change_settings(gate, VERSION + 1);
-        (void)usleep(50000); // beyond the first one's time: it stays, for the round is complete
+        (void)usleep(50000); // longer than the timeout of the first: it stays, because the round is complete
         assert_int_equal(gate_barrier_waiting(gate), 2);
         gate_barrier_await(gate, &ticket, LONG, &pass);
         gate_barrier_end(gate, &ticket);
@@ -323,7 +323,7 @@ static void test_a_complete_round_is_released_whatever_changes(void **state) {
     end(gate);
 }
 
-// One of four parties of a round, on this thread: the last to arrive opens it.
+// This thread plays all four waiters of a round: the last to arrive calls await first, and opens the round.
 static void test_rivals(void **state) {
     (void)state;
     static const char *const subjects[] = {"alice", "alice", "bob", "alice"};
@@ -338,27 +338,27 @@ static void test_rivals(void **state) {
     int marks[2] = {0};
     assert_int_equal(gate_barrier_rivals(gate, &tickets[3], marks, 1), 2);
     assert_int_equal(marks[0], 100);
-    assert_int_equal(marks[1], 0); // there was room for one
+    assert_int_equal(marks[1], 0); // the array has room for one
     assert_int_equal(gate_barrier_rivals(gate, &tickets[3], marks, 2), 2);
     assert_int_equal(marks[1], 101);
     for (size_t i = 4; i > 0; i--) {
         gate_barrier_await(gate, &tickets[i - 1], LONG, &pass);
         assert_int_equal(pass.release, GATE_RELEASED);
     }
-    assert_int_equal(gate_barrier_rivals(gate, &tickets[0], NULL, 0), 2); // gone on, but not ended
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[0], NULL, 0), 2); // they have left, but not ended
     assert_int_equal(gate_barrier_rivals(gate, &tickets[2], NULL, 0), 0);
     gate_barrier_end(gate, &tickets[3]);
     assert_int_equal(gate_barrier_rivals(gate, &tickets[0], NULL, 0), 1);
     gate_barrier_end(gate, &tickets[0]);
-    assert_int_equal(gate_barrier_rivals(gate, &tickets[0], NULL, 0), 0); // ended: it has no round any more
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[0], NULL, 0), 0); // it has ended, so it has no round any more
     assert_int_equal(gate_barrier_rivals(gate, &tickets[1], NULL, 0), 0);
     gate_barrier_end(gate, &tickets[1]);
     gate_barrier_end(gate, &tickets[2]);
-    gate_barrier_end(gate, &tickets[2]); // twice is harmless
+    gate_barrier_end(gate, &tickets[2]); // a second call does nothing
     end(gate);
 }
 
-// Whoever gave up is nobody's rival, and a round that was not completed has none.
+// A waiter that timed out is no rival, and a round that is not complete has no rivals.
 static void test_rivals_of_a_round_that_timed_out(void **state) {
     (void)state;
     struct gate *gate = gate_new();
@@ -432,7 +432,7 @@ static void test_delay(void **state) {
     struct gate *gate = gate_new();
     assert_woken(sleep_at(gate, 0), GATE_RELEASED, 0);
     assert_woken(sleep_at(gate, 40), GATE_RELEASED, 40 * NANOSECONDS_PER_MILLISECOND);
-    // A barrier's release is nothing to a delay.
+    // The release of a barrier does not end a delay.
     struct sleeper *asleep = sleep_at(gate, 200);
     struct party parties[2];
     start(&parties[0], gate, 2, LONG, 1);

@@ -1,4 +1,4 @@
-// gate: the places of a round. Those who gave up are forgotten, and the others keep theirs.
+// gate: the places of a round. The place of a waiter that timed out is removed, and the others keep theirs.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +10,8 @@
 
 #include <malloc.h>
 
-#define VERSION 1  // what a new gate takes
-#define LONG 60000 // milliseconds: nobody may wait this long here
+#define VERSION 1  // the version of the settings of a new gate
+#define LONG 60000 // milliseconds: no waiter may wait this long here
 
 struct party {
     int mark;
@@ -38,16 +38,16 @@ static void give_up(struct party *party, struct gate *gate) {
 }
 
 static size_t allocated(void) {
-    struct mallinfo2 info = mallinfo2(); // all zero under a sanitizer's allocator: then this tests nothing
+    struct mallinfo2 info = mallinfo2(); // all zero with a sanitizer's allocator: then the test checks nothing
     return info.uordblks + info.hblkhd;
 }
 
-// One stays while others come and give up, as long as the program runs.
+// One waiter stays while many others arrive and time out: the round must not grow.
 static void test_a_round_does_not_grow(void **state) {
     (void)state;
     struct gate *gate = gate_new();
     struct party patient;
-    struct party others[3]; // one after the other; two of them are always there
+    struct party others[3]; // they arrive in turn, so that two are always at the barrier
     arrive(&patient, gate, 0, 28);
     size_t before = allocated();
     for (int i = 0; i < 20000; i++) {
@@ -64,7 +64,7 @@ static void test_a_round_does_not_grow(void **state) {
     gate_free(gate);
 }
 
-// The others, in the order of their arrival, as peers and as rivals.
+// Checks that a waiter gets the others as peers and as rivals, in the order of their arrival.
 static void assert_knows_the_others(struct gate *gate, const struct party parties[4], int self,
                                     const struct barrier_pass *pass) {
     int marks[3] = {0};
@@ -77,12 +77,12 @@ static void assert_knows_the_others(struct gate *gate, const struct party partie
     }
 }
 
-// A round of four: those of the first three whose bit is set give up before it is complete, and end at once, or after
-// the release.
+// A round of four. A bit of `give_ups` makes one of the first three time out before the round is complete. It ends at
+// once, or after the release.
 static void run_round(unsigned give_ups, bool end_late) {
     struct gate *gate = gate_new();
     struct party first[3];
-    struct party parties[4]; // that are released
+    struct party parties[4]; // the waiters that are released
     int count = 0;
     for (int i = 0; i < 3; i++) {
         arrive(&first[i], gate, i, 4);
@@ -95,7 +95,7 @@ static void run_round(unsigned give_ups, bool end_late) {
             }
         } else {
             parties[count++] = first[i];
-            first[i].ticket.round = NULL; // the other one is its ticket now
+            first[i].ticket.round = NULL; // the copy is its ticket now
         }
     }
     for (int mark = 3; count < 4; mark++) {
@@ -104,7 +104,7 @@ static void run_round(unsigned give_ups, bool end_late) {
     const struct barrier_roll *roll = &parties[3].ticket.roll;
     assert_int_equal(roll->count, 4);
     struct barrier_pass passes[4];
-    for (int i = 3; i >= 0; i--) { // the last to arrive opens it
+    for (int i = 3; i >= 0; i--) { // the last to arrive opens the round
         assert_int_equal(roll->names[i][0], 'a' + parties[i].mark);
         gate_barrier_await(gate, &parties[i].ticket, LONG, &passes[i]);
     }

@@ -1,4 +1,4 @@
-// gate: the roll. One party of a round, and only one, is told who is let go together.
+// gate: the released list. Exactly one waiter of a round gets the list of the waiters that are released together.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define VERSION 1                             // what a new gate takes
-#define LONG 60000                            // milliseconds: nobody may wait this long here
-#define SOON_NS (20 * NANOSECONDS_PER_SECOND) // far above what a loaded machine needs, far below LONG
+#define VERSION 1                             // the version of the settings of a new gate
+#define LONG 60000                            // milliseconds: no waiter may wait this long here
+#define SOON_NS (20 * NANOSECONDS_PER_SECOND) // much longer than on a loaded machine, much shorter than LONG
 
 static void wait_until_waiting(struct gate *gate, uint32_t count) {
     uint64_t deadline = clock_monotonic_ns() + SOON_NS;

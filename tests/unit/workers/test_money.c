@@ -1,4 +1,4 @@
-// money: texts to cents and back, at every edge.
+// money: converts text to cents and back, at all limits.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include "workers/money/money.h"
 
 #define LARGEST INT64_C(999999999999999)         // cents: numeric(15,2)
-#define LARGEST_SUM INT64_C(4611686018427387903) // half of what an int64_t holds
+#define LARGEST_SUM INT64_C(4611686018427387903) // cents: INT64_MAX / 2
 
 static void assert_parsed(const char *text, int64_t expected) {
     int64_t cents = 12345;
@@ -25,7 +25,7 @@ static void assert_refused(const char *text, enum money_parse_result expected) {
     if (result != expected) {
         fail_msg("\"%s\": result %d, expected %d", text, (int)result, (int)expected);
     }
-    assert_int_equal(cents, 12345); // left alone
+    assert_int_equal(cents, 12345); // not changed
 }
 
 static void test_parse(void **state) {
@@ -138,13 +138,13 @@ static void test_parse_out_of_range(void **state) {
                                         "9223372036854775808",
                                         "18446744073709551616",
                                         "0.1e14",
-                                        "10000000000000.001"}; // both: the size is what to say
+                                        "10000000000000.001"}; // also too precise: the range is reported
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         assert_refused(texts[i], MONEY_OUT_OF_RANGE);
     }
 }
 
-// As many digits as a body has room for, before the point, behind it, and in the exponent.
+// As many digits as fit in a request body: before the point, behind it, and in the exponent.
 static void test_parse_long_texts(void **state) {
     (void)state;
     struct text text = {0};
@@ -249,7 +249,7 @@ static void test_round_trips(void **state) {
             assert_round_trip(-power + near);
         }
     }
-    uint64_t state_of_chance = 42; // a fixed sequence: a failure can be repeated
+    uint64_t state_of_chance = 42; // a fixed seed, so that a failure can be repeated
     for (int i = 0; i < 100000; i++) {
         state_of_chance = state_of_chance * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         int64_t cents = (int64_t)((state_of_chance >> 11) % (uint64_t)LARGEST);

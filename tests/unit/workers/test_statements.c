@@ -1,4 +1,4 @@
-// statements: the SQL that was embedded at build time, and the names metrics and spans give it.
+// statements: the SQL that is embedded at build time, and its names in metrics and spans.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ static void test_each_is_complete(void **state) {
         assert_int_equal(strspn(text->name, "abcdefghijklmnopqrstuvwxyz_"), strlen(text->name));
         assert_int_equal(strspn(text->operation, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), strlen(text->operation));
         assert_true(strlen(text->table) > 0);
-        bool with = strncmp(text->sql, "WITH", 4) == 0; // then what it does comes behind what it is made from
+        bool with = strncmp(text->sql, "WITH", 4) == 0; // then the operation comes behind the CTEs
         assert_true(strncmp(text->sql, text->operation, strlen(text->operation)) == 0 ||
                     (with && strstr(text->sql, text->operation) != NULL));
         for (size_t other = 0; other < i; other++) {
@@ -28,7 +28,7 @@ static void test_each_is_complete(void **state) {
     }
 }
 
-// The extended protocol takes one statement at a time, without its semicolon, comments or quotes of embed.awk.
+// The extended protocol takes one statement at a time. embed.awk must have removed semicolons, comments and quotes.
 static void test_each_is_one_statement(void **state) {
     (void)state;
     for (size_t i = 0; i < STATEMENT_COUNT; i++) {
@@ -39,7 +39,7 @@ static void test_each_is_one_statement(void **state) {
     }
 }
 
-// Parameters are numbered without a gap: a missing one would be sent and not used.
+// A gap in the numbers would be a parameter that is sent but not used.
 static void test_parameters_are_numbered_without_a_gap(void **state) {
     (void)state;
     for (size_t i = 0; i < STATEMENT_COUNT; i++) {
@@ -72,7 +72,7 @@ static void test_what_the_strategies_rest_on(void **state) {
     assert_string_equal(statement_texts[STATEMENT_COMMIT].sql, "COMMIT");
 }
 
-// Every way to book ends in the same record, and differs only in how it deducts.
+// All statements that post write the same record, and differ only in how they deduct.
 static void test_the_bookings_share_their_end(void **state) {
     (void)state;
     static const enum statement bookings[] = {STATEMENT_BOOK_IF_UNCHANGED, STATEMENT_BOOK_IF_COVERED,

@@ -1,4 +1,4 @@
-// step: the list, its end, and the JSON that views.sql reads.
+// step: the list of steps, a full list, and the JSON that sql/views.sql reads.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -100,7 +100,7 @@ static void test_a_step_before_the_moment(void **state) {
     assert_json(&list, "[{\"step\":\"check\",\"at_us\":1769862895998000,\"took_us\":0}]");
 }
 
-// What does not fit is counted; what was kept stays.
+// Further steps of a full list are counted; the steps in the list do not change.
 static void test_the_end_of_the_list(void **state) {
     (void)state;
     struct step_list list = {0};

@@ -1,4 +1,4 @@
-// strategy: the list that settings, metrics and records name them by.
+// strategy: the list of strategies, with the names that settings, metrics and records use.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static void test_each_is_complete_and_found_by_its_name(void **state) {
         assert_null(strchr(strategy->idea, '\n'));
         assert_true(strlen(strategy->name) > 0 && strlen(strategy->name) < STRATEGY_NAME_LENGTH);
         assert_int_equal(strspn(strategy->name, "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(strategy->name));
-        assert_ptr_equal(strategy_find(slice_of(strategy->name)), strategy); // so no two have one name
+        assert_ptr_equal(strategy_find(slice_of(strategy->name)), strategy); // so all names differ
     }
     assert_int_equal(count, 12);
 }
@@ -35,7 +35,7 @@ static void test_the_two_of_the_story(void **state) {
     assert_string_equal(strategy_for_update.name, "for_update");
     assert_true(strategy_for_update.safe);
     assert_true(strategy_for_update.uses_locks);
-    assert_ptr_equal(strategies[0], &strategy_vulnerable); // people meet it first
+    assert_ptr_equal(strategies[0], &strategy_vulnerable); // it is first in the list
 }
 
 static void test_names_that_are_none(void **state) {

@@ -1,4 +1,4 @@
-// transfer_new_id: eight hexadecimal digits, unique in a process, from any thread.
+// transfer_new_id: ids of eight hexadecimal digits, unique in a process with many threads; and the names of outcomes.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

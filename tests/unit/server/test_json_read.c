@@ -1,4 +1,4 @@
-// json_codec: reads transfers and settings, and refuses every fault in them.
+// json_read: reads transfers and settings, and refuses every fault in them.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 // cmocka requires the four headers above first.
 #include <cmocka.h>
 
-#include "server/json/json_codec.h"
+#include "server/json/json_read.h"
 
 static void assert_transfer(const char *body, const char *from, const char *to, int64_t amount) {
     struct transfer_request request = {0};

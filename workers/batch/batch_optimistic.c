@@ -1,8 +1,9 @@
-// Books a batch in one statement, on the bet that every transfer in it is covered. Worker threads.
+// The optimistic batch: posts a batch in one statement, on the condition that every transfer in it is covered. Worker
+// threads.
 //
-// What each account must hold for that is known without asking: the batch's transfers in their order say how far its
-// balance will have moved when each one's turn comes. PostgreSQL takes the rows, holds the balances against it, and
-// writes all or nothing. A bet that is lost costs a round trip.
+// The program knows without a read what each account must hold for that: the amounts before each transfer, in the order of
+// arrival, say how far the balances will have moved when its turn comes. PostgreSQL locks the rows, compares the balances,
+// and writes all or nothing. When the condition fails it has cost one round trip.
 #include "observability/base/base.h"
 #include "workers/bank/bank.h"
 #include "workers/batch/batch_internal.h"
@@ -14,38 +15,38 @@
 #include <string.h>
 
 // The columns of the statement's array parameters, in their order.
-enum bet_column {
-    BET_ACCOUNT,
-    BET_CHANGE,
-    BET_WRITES,
-    BET_LEAST,
-    BET_ID,
-    BET_RECEIVED,
-    BET_WAITED,
-    BET_FROM,
-    BET_TO,
-    BET_AMOUNT,
-    BET_FROM_OFFSET,
-    BET_TO_OFFSET,
-    BET_TRACE,
-    BET_COLUMN_COUNT
+enum optimistic_column {
+    OPTIMISTIC_ACCOUNT,
+    OPTIMISTIC_CHANGE,
+    OPTIMISTIC_WRITES,
+    OPTIMISTIC_LEAST,
+    OPTIMISTIC_ID,
+    OPTIMISTIC_RECEIVED,
+    OPTIMISTIC_WAITED,
+    OPTIMISTIC_FROM,
+    OPTIMISTIC_TO,
+    OPTIMISTIC_AMOUNT,
+    OPTIMISTIC_FROM_OFFSET,
+    OPTIMISTIC_TO_OFFSET,
+    OPTIMISTIC_TRACE,
+    OPTIMISTIC_COLUMN_COUNT
 };
 
 static void add_transfer(struct batch *batch, const struct batch_moment *moment, const struct transfer_request *request,
-                         struct sql_array columns[static BET_COLUMN_COUNT]) {
+                         struct sql_array columns[static OPTIMISTIC_COLUMN_COUNT]) {
     struct batch_account *from = batch_account_of(batch, request->from_account);
     struct batch_account *to = batch_account_of(batch, request->to_account);
     CHECK(from != NULL && to != NULL); // each was listed before
     char trace_id[TRACE_ID_HEX];
     trace_context_trace_id(&request->trace, trace_id);
-    sql_array_add(&columns[BET_ID], request->id);
-    batch_add_arrival(moment, request, &columns[BET_RECEIVED], &columns[BET_WAITED]);
-    sql_array_add(&columns[BET_FROM], request->from_account);
-    sql_array_add(&columns[BET_TO], request->to_account);
-    sql_array_add_money(&columns[BET_AMOUNT], request->amount);
-    sql_array_add_money(&columns[BET_FROM_OFFSET], from->change);
-    sql_array_add_money(&columns[BET_TO_OFFSET], to->change);
-    sql_array_add(&columns[BET_TRACE], trace_id);
+    sql_array_add(&columns[OPTIMISTIC_ID], request->id);
+    batch_add_arrival(moment, request, &columns[OPTIMISTIC_RECEIVED], &columns[OPTIMISTIC_WAITED]);
+    sql_array_add(&columns[OPTIMISTIC_FROM], request->from_account);
+    sql_array_add(&columns[OPTIMISTIC_TO], request->to_account);
+    sql_array_add_money(&columns[OPTIMISTIC_AMOUNT], request->amount);
+    sql_array_add_money(&columns[OPTIMISTIC_FROM_OFFSET], from->change);
+    sql_array_add_money(&columns[OPTIMISTIC_TO_OFFSET], to->change);
+    sql_array_add(&columns[OPTIMISTIC_TRACE], trace_id);
     if (request->amount - from->change > from->least) {
         from->least = request->amount - from->change;
     }
@@ -55,19 +56,20 @@ static void add_transfer(struct batch *batch, const struct batch_moment *moment,
     to->writes++;
 }
 
-static void add_accounts(const struct batch *batch, struct sql_array columns[static BET_COLUMN_COUNT]) {
+static void add_accounts(const struct batch *batch, struct sql_array columns[static OPTIMISTIC_COLUMN_COUNT]) {
     for (size_t i = 0; i < batch->account_count; i++) {
         const struct batch_account *account = &batch->accounts[i];
         char writes[16];
         (void)snprintf(writes, sizeof writes, "%" PRIu32, account->writes);
-        sql_array_add(&columns[BET_ACCOUNT], account->id);
-        sql_array_add_money(&columns[BET_CHANGE], account->change);
-        sql_array_add(&columns[BET_WRITES], writes);
-        sql_array_add_money(&columns[BET_LEAST], account->least);
+        sql_array_add(&columns[OPTIMISTIC_ACCOUNT], account->id);
+        sql_array_add_money(&columns[OPTIMISTIC_CHANGE], account->change);
+        sql_array_add(&columns[OPTIMISTIC_WRITES], writes);
+        sql_array_add_money(&columns[OPTIMISTIC_LEAST], account->least);
     }
 }
 
-// The rows are the balances that each transfer found: from's, to's. All of them are committed. False: nobody knows as what.
+// The rows are the balances that each transfer found: from's, to's. All of them are committed. False: the answer cannot be
+// read, so the balances are unknown.
 static bool take_bookings(struct batch *batch, const struct db_rows *rows) {
     uint64_t now_ns = clock_monotonic_ns();
     if ((size_t)db_rows_count(rows) != batch->count) {
@@ -99,7 +101,7 @@ static void forget_offsets(struct batch *batch) {
 }
 
 enum transfer_outcome batch_book_if_all_covered(struct batch *batch) {
-    struct sql_array columns[BET_COLUMN_COUNT] = {0};
+    struct sql_array columns[OPTIMISTIC_COLUMN_COUNT] = {0};
     struct batch_moment moment;
     batch_moment_take(&moment, batch);
     forget_offsets(batch);
@@ -107,19 +109,19 @@ enum transfer_outcome batch_book_if_all_covered(struct batch *batch) {
         add_transfer(batch, &moment, &batch->transfers[i]->request, columns);
     }
     add_accounts(batch, columns);
-    const char *values[BET_COLUMN_COUNT + 4];
+    const char *values[OPTIMISTIC_COLUMN_COUNT + 4];
     size_t count = 0;
-    while (count < BET_COLUMN_COUNT) {
+    while (count < OPTIMISTIC_COLUMN_COUNT) {
         values[count] = sql_array_end(&columns[count]);
         count++;
     }
     values[count++] = moment.steps_booked;
     values[count++] = batch->thread_id;
     values[count++] = batch->transfers[0]->request.settings.strategy->name;
-    values[count++] = batch_patience(batch);
+    values[count++] = batch_lock_timeout(batch);
     struct db_rows rows;
     enum db_status status = db_execute(batch->session, STATEMENT_BOOK_MANY_IF_COVERED, values, (int)count, &rows);
-    for (size_t i = 0; i < BET_COLUMN_COUNT; i++) {
+    for (size_t i = 0; i < OPTIMISTIC_COLUMN_COUNT; i++) {
         text_free(&columns[i].text);
     }
     forget_offsets(batch);

@@ -1,5 +1,5 @@
 // Reads request bodies with jansson. Loop thread.
-#include "server/json/json_codec.h"
+#include "server/json/json_read.h"
 
 #include "workers/limits.h"
 #include "workers/money/money.h"

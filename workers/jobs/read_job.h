@@ -1,0 +1,37 @@
+// The job of a GET that answers with something from the database. A table says how it is read, so a GET needs no kind of
+// job of its own: its handler has the table (server/api/database_get.h).
+#ifndef WORKERS_JOBS_READ_JOB_H
+#define WORKERS_JOBS_READ_JOB_H
+
+#include "workers/jobs/job.h"
+
+#include <stddef.h>
+
+// The parameters that the GETs have. A read ignores those that it does not need.
+struct read_parameters {
+    unsigned limit;
+    char *id; // of an account or a transfer, of any length; or NULL
+};
+
+struct read {
+    enum job_kind kind; // the queue and the thread that the job uses
+    size_t result_size;
+    // On the worker: reads into a result that is all zero.
+    enum db_status (*query)(struct db_session *session, const struct read_parameters *parameters, void *result);
+    // Frees the memory that the result points to; also after a query that failed, or of a result that is all zero.
+    void (*free_result)(void *result);
+};
+
+struct read_job {
+    struct job job;
+    const struct read *read;
+    const void *user_data; // the server's
+    struct read_parameters parameters;
+    void *result; // out: `result_size` bytes
+};
+
+// `read` must outlive the job. The job copies `id`, which may be NULL.
+MUST_CHECK struct read_job *read_job_new(const struct read *read, unsigned limit, const char *id);
+void read_job_free(struct read_job *job);
+
+#endif

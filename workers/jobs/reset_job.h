@@ -1,0 +1,20 @@
+// POST /reset: the job that puts everything back to the initial state. One reset is made for all that wait.
+#ifndef WORKERS_JOBS_RESET_JOB_H
+#define WORKERS_JOBS_RESET_JOB_H
+
+#include "workers/bank/bank.h"
+#include "workers/jobs/job.h"
+
+struct events;
+
+struct reset_job {
+    struct job job;
+    struct account_list accounts; // out
+    enum reset_doubt doubt;       // out
+    struct events *events;        // the server's: the reset is published there
+};
+
+MUST_CHECK struct reset_job *reset_job_new(void);
+void reset_job_free(struct reset_job *job);
+
+#endif

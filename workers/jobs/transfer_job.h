@@ -1,0 +1,29 @@
+// POST /transfer: the job that runs one transfer.
+#ifndef WORKERS_JOBS_TRANSFER_JOB_H
+#define WORKERS_JOBS_TRANSFER_JOB_H
+
+#include "workers/jobs/job.h"
+#include "workers/transfer/transfer.h"
+
+struct transfer_trace;
+struct events;
+struct account_queue;
+
+struct transfer_job {
+    struct job job;
+    STAILQ_ENTRY(transfer_job) waiting; // of the pool: in the line for a slot or in an account queue
+    struct account_queue *queue;        // of the pool: the account queue that it came through, or NULL
+    bool at_gate;                       // of the pool: it passes the barrier only, and is posted in a batch afterwards
+    bool passed_gate;                   // of the pool: it has passed the barrier
+    struct transfer_trace *trace;       // the server's, or NULL
+    struct events *events;              // the server's: its end is published there
+    struct transfer_request request;    // in
+    struct transfer_result result;      // out
+};
+
+MUST_CHECK struct transfer_job *transfer_job_new(void);
+// Lets the job pass the barrier and do nothing else.
+void transfer_job_pass_gate(struct transfer_job *transfer);
+void transfer_job_free(struct transfer_job *job);
+
+#endif
