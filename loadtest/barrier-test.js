@@ -1,12 +1,11 @@
-// Proves the race: two transfers of $800 out of $1000, both held at a barrier.
-//
-// Each has read the balance before either goes on. Both succeed, and Alice is at -$600: not likely, but certain.
+// Proves the race: two transfers of $800 out of $1000, both held at a barrier. Each has read the balance before either
+// continues. Both succeed, and Alice is at -$600: not likely, but certain.
 //
 //   lab load barrier-test        or        docker compose run --rm lab21-k6 run /scripts/barrier-test.js
 //
-// It sets the barrier and the delay itself, and afterwards puts back the settings and balances it found... but not
-// the fix: on a bank that has it on, the race cannot be shown, and THIS RUN FAILS (exit status 99). Both are worth
-// seeing. MODE=vulnerable or MODE=safe sets the fix for this run: with safe it fails on purpose.
+// The script sets the barrier and the delay itself, and restores the settings and balances afterwards. It does not
+// change the fix: on a bank with the fix on, the race cannot happen, and THIS RUN FAILS (exit status 99). Run it both
+// ways. MODE=vulnerable or MODE=safe sets the fix for this run: with safe the run fails on purpose.
 
 import exec from 'k6/execution';
 import { check } from 'k6';

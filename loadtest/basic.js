@@ -1,13 +1,12 @@
-// Up to 10 clients move $100 from Alice to Bob, again and again.
-//
-// What an ordinary load looks like on the dashboard. Alice has $1000, so soon most transfers are refused. That is as
-// it should be; on a vulnerable bank some come through that should not, and Alice ends below zero.
+// Up to 10 clients move $100 from Alice to Bob, again and again. This shows an ordinary load on the dashboard. Alice
+// has $1000, so most transfers are refused soon. This is correct. On a vulnerable bank some transfers succeed that
+// should be refused, and Alice ends below zero.
 //
 //   lab load basic        or        docker compose run --rm lab21-k6 run /scripts/basic.js
 //
-// The delay and the fix stay as they are found. The barrier is off meanwhile: parties that no partner comes for would
-// stand at it until its time is over. The balances stay as the load has left them. Fails if a transfer is neither
-// done nor refused, if money is made or lost, or if Alice overdraws although the fix is on.
+// The script keeps the delay and the fix. It switches the barrier off meanwhile, because a transfer without a partner
+// would wait at the barrier until its timeout. It does not reset the balances at the end. It fails if a transfer is
+// neither done nor refused, if money is made or lost, or if Alice overdraws although the fix is on.
 
 import { check, sleep } from 'k6';
 import { balance, prepare, quick, restore, thresholds, transfer } from './lib/bank.js';

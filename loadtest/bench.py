@@ -1,10 +1,9 @@
 #!/usr/bin/python3
-"""The yardsticks: the bank beside pgbench, nginx, and two services people would write instead, all in one run.
+"""Compares the bank with pgbench, nginx and two common services, all in one run.
 
-Starts everything it measures on loopback, on one PostgreSQL of its own, and leaves nothing running. Rounds are
-interleaved, the order turned around each time; medians of at least 5 are told, as ratios, each with its promise.
-Exit status: 0 if every promise held, 1 if not. The method: docs/benchmarks/README.md.
-"""
+Starts everything it measures on loopback, with one PostgreSQL of its own, and leaves nothing running. The rounds are
+interleaved, in the opposite order every second time. The results are medians of at least 5 rounds, shown as ratios,
+each with its promise. Exit status: 0 if every promise held, 1 if not. The method: docs/benchmarks/README.md."""
 
 import argparse
 import contextlib
@@ -18,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from harness import disk, lab, machine, peers, pgbench, wrk  # noqa: E402
 from yardsticks import Nginx  # noqa: E402
 
-STRATEGIES = ("for_update", "atomic_update", "batched")  # those worth comparing; lab compare has all
+STRATEGIES = ("for_update", "atomic_update", "batched")  # a selection that is enough here; lab compare has all
 HOT_CLIENTS = (1, 2, 4, 8, 16)
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PARTS = ("transfers", "reads", "health")
@@ -26,12 +25,12 @@ PARTS = ("transfers", "reads", "health")
 
 def options_of(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="of each measurement; the median is told (5)")
-    parser.add_argument("--seconds", type=int, default=3, help="of each run (3)")
-    parser.add_argument("--only", action="append", choices=PARTS, help="only this part; may be repeated")
-    parser.add_argument("--quick", action="store_true", help="one round of one second: a look, not a result")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each measurement; the result is their median (5)")
+    parser.add_argument("--seconds", type=int, default=3, help="length of each run (3)")
+    parser.add_argument("--only", action="append", choices=PARTS, help="run only this part; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="one round of one second: for a first look, not for a result")
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
-                        help="for bench.json and bench.md (docs/benchmarks; quick: nowhere)")
+                        help="where to write bench.json and bench.md (docs/benchmarks; quick: nowhere)")
     options = parser.parse_args(arguments)
     if options.quick:
         options.rounds, options.seconds = 1, 1
@@ -44,7 +43,7 @@ def options_of(arguments):
 
 
 class Figures:
-    """What was measured, by name, a value a round; and what the medians promise of each other."""
+    """The measurements by name, with one value for each round; and the promises about the ratios of the medians."""
 
     def __init__(self):
         self.values = {}
@@ -58,7 +57,7 @@ class Figures:
         return statistics.median(self.values[name])
 
     def promise(self, what, ours, theirs, least=None, most=None):
-        """That the ratio of two medians is at least, or at most, something. Left out if one was not measured."""
+        """Promises that the ratio of two medians is at least, or at most, a value. Skipped if one was not measured."""
         if ours not in self.values or theirs not in self.values:
             return
         ratio = self.median(ours) / self.median(theirs)
@@ -68,14 +67,14 @@ class Figures:
 
 
     def ceiling(self, what, ours, limit):
-        """How near the median comes to what the machine allows: told, not judged."""
+        """Prints the ratio of the median to the machine's limit. It is information only and no promise."""
         if ours in self.values and limit in self.values:
             self.ceilings.append({"what": what, "ours": ours, "theirs": limit,
                                   "ratio": round(self.median(ours) / self.median(limit), 3)})
 
 
 def in_turns(rounds, runs):
-    """Every run once a round, the order turned around every time."""
+    """Every run once a round, in the opposite order every second time."""
     for number in range(rounds):
         lab.say(f"round {number + 1} of {rounds}")
         for run in runs if number % 2 == 0 else reversed(runs):
@@ -143,7 +142,7 @@ def promise_transfers(figures):
     figures.promise("hot: batched / pgbench FOR UPDATE", "batched hot", "pgbench hot", least=25)
     most = max(["pgbench hot", *(f"pgbench hot, {clients} clients" for clients in HOT_CLIENTS)], key=figures.median)
     figures.promise("hot: batched / pgbench's best at any clients", "batched hot", most, least=8)
-    # Who holds the row keeps it until the commit is on disk.
+    # A transfer keeps the row locked until its commit is on disk.
     figures.ceiling("hot: for_update / flushes to disk", "for_update hot", "flushes to disk")
     figures.ceiling("hot: pgbench FOR UPDATE / flushes to disk", "pgbench hot", "flushes to disk")
     for peer, least in (("go", 2), ("fastapi", 8)):
@@ -198,7 +197,7 @@ def measure(options):
             "medians": {name: round(figures.median(name), 3) for name in figures.values}, "values": figures.values}
 
 
-# --- Telling ---
+# --- The report ---
 
 def lines(outcome):
     for each in outcome["promises"]:

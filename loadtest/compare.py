@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Every strategy side by side: is it right in a race that is forced, and what does it cost under load?
+"""Compares all strategies: is it right in a forced race, and what does it cost under load?
 
 Starts a PostgreSQL and servers of its own on loopback, and leaves nothing running. Each strategy first runs forced
 rounds (two transfers of $800 out of $1000, released by a barrier; the books are audited after each), then load by wrk
-over 32 kept connections: spread over 1,000 accounts, and all from one. The runs are interleaved and their medians told.
+over 32 kept connections: spread over 1,000 accounts, and all from one account. The runs are interleaved; the results
+are their medians.
 
-Exit status: 0 if every safe strategy held and every wrong one was convicted in every round, 1 if not.
-"""
+Exit status: 0 if every safe strategy was right in every round and every wrong one failed in every round, 1 if not."""
 
 import argparse
 import json
@@ -23,15 +23,15 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 def options_of(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="the whole of it in about a minute")
+    parser.add_argument("--quick", action="store_true", help="short rounds and runs, in about a minute")
     parser.add_argument("--rounds", type=int, help="forced rounds of a safe strategy (1000; quick: 20); a wrong one has "
                                                    "a fifth of them")
     parser.add_argument("--runs", type=int, help="load runs of each strategy and shape (5; quick: 1)")
-    parser.add_argument("--seconds", type=int, help="of a load run (3; quick: 1)")
-    parser.add_argument("--strategy", action="append", metavar="NAME", help="only this one; may be repeated")
+    parser.add_argument("--seconds", type=int, help="length of a load run (3; quick: 1)")
+    parser.add_argument("--strategy", action="append", metavar="NAME", help="compare only this strategy; may be repeated")
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
-                        help="for compare.json, compare.md and the charts (docs/benchmarks; quick: nowhere)")
-    parser.add_argument("--no-charts", action="store_true", help="no SVG")
+                        help="where to write compare.json, compare.md and the charts (docs/benchmarks; quick: nowhere)")
+    parser.add_argument("--no-charts", action="store_true", help="draw no SVG charts")
     options = parser.parse_args(arguments)
     usual = {"rounds": 20, "runs": 1, "seconds": 1} if options.quick else {"rounds": 1000, "runs": 5, "seconds": 3}
     for name, value in usual.items():
@@ -46,7 +46,7 @@ def options_of(arguments):
 
 
 def chosen(bank, names):
-    """The strategies to look at, as the server lists them."""
+    """The strategies to compare, as the server lists them."""
     listed = {each["name"]: each for each in bank.get("/strategies").json()["strategies"]}
     unknown = [name for name in names or () if name not in listed]
     if unknown:
@@ -61,7 +61,7 @@ def run_rounds(cluster, bank, results, wanted):
         count = wanted if result["safe"] else max(1, wanted // 5)
         result["rounds"] = rounds.race(bank, count)
         if result["name"] == "process_mutex":
-            # Right with one server: what convicts it is a second one.
+            # It is right with one server; only a second server makes it fail.
             result["one_server_is_right"] = True
             with lab.bank(cluster, bank.database) as other:
                 other.set(strategy=result["name"])
@@ -71,7 +71,8 @@ def run_rounds(cluster, bank, results, wanted):
 
 
 def run_load(cluster, bank, results, runs, seconds):
-    """Every strategy once, then every strategy again: what changes meanwhile changes for all."""
+    """Runs every strategy once, then every strategy again, so that a change of the machine meanwhile affects all
+    alike."""
     seen = {result["name"]: {shape: [] for shape in load.SHAPES} for result in results}
     for number in range(runs):
         for name, shapes in seen.items():
@@ -125,7 +126,7 @@ def main():
     for each in found:
         print(f"NOT AS LISTED: {each}")
     if not found:
-        print("Every safe strategy held, every wrong one was convicted.")
+        print("Every safe strategy was right, every wrong one failed.")
     return 1 if found else 0
 
 

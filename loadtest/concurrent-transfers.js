@@ -1,13 +1,11 @@
-// Two transfers of $800 out of $1000 at once, round after round.
+// Two transfers of $800 out of $1000 at once, round after round. It measures how often the race happens with the
+// current settings: by luck without help, mostly with the delay, always with the barrier, never with the fix.
 //
-// How often does the race hit in the lab as it is set now? By luck without help, mostly with the delay, always with
-// the barrier, never with the fix.
+//   lab load concurrent-transfers    or    docker compose run --rm lab21-k6 run /scripts/concurrent-transfers.js
 //
-//   lab load concurrent-transfers        or        docker compose run --rm lab21-k6 run /scripts/concurrent-transfers.js
-//
-// The settings are taken as found; a barrier that is on is made one for two, and restored. Fails if the balance is
-// not what the answers say it is, if a round does not race although the barrier is on, or if anything but one success
-// and one refusal comes of a round with the fix on.
+// The script uses the current settings. If the barrier is on, the script sets its count to two and restores it
+// afterwards. It fails if the balance differs from the answers, if a round does not race although the barrier is on, or
+// if a round with the fix on has another result than one success and one refusal.
 
 import { check } from 'k6';
 import { Rate } from 'k6/metrics';

@@ -1,12 +1,11 @@
 #!/usr/bin/python3
-"""What readers of GET /events cost the transfers, as a ratio taken side by side in one run.
+"""Measures the cost of subscribers of GET /events for the transfers, as a ratio taken side by side in one run.
 
-One server in safe mode under one load (wrk, 32 connections, transfers between random pairs of 1,000 accounts), now
-without a reader, now with a hundred attached, in turns. Each measurement with readers lies between two without, from an
-empty log of transfers every time, and is compared with their mean: what drifts, drifts for both. The ratio is the
-median over the rounds. The readers are one process with one thread, which reads and throws away; it shares the machine
-with the server, so what it takes is part of what is measured.
-"""
+One server in safe mode has one load (wrk, 32 connections, transfers between random pairs of 1,000 accounts), by turns
+without a subscriber and with a hundred subscribers. Each measurement with subscribers lies between two without, with an
+empty transfers table every time, and is compared with their mean, so that a drift of the machine affects both. The
+ratio is the median over the rounds. The subscribers are one process with one thread, which reads and discards the
+events. It shares the machine with the server, so its own cost is part of the result."""
 
 import argparse
 import json
@@ -32,14 +31,14 @@ PROMISE = 0.95
 
 
 def read_on(port, count):
-    """The readers' process: attaches them all, reads until its standard input closes, and says what came."""
+    """The subscribers' process: connects all, reads until its standard input closes, and prints the totals."""
     poll = select.epoll()
-    readers = {}
+    sockets = {}
     for _ in range(count):
         reader = socket.create_connection(("127.0.0.1", port))
         reader.sendall(REQUEST)
         reader.setblocking(False)
-        readers[reader.fileno()] = reader
+        sockets[reader.fileno()] = reader
         poll.register(reader, select.EPOLLIN)
     poll.register(sys.stdin, select.EPOLLIN)
     received = ended = 0
@@ -49,26 +48,27 @@ def read_on(port, count):
             if descriptor == sys.stdin.fileno():
                 print(json.dumps({"received": received, "ended": ended}), flush=True)
                 return
-            length = readers[descriptor].recv_into(buffer)
+            length = sockets[descriptor].recv_into(buffer)
             received += length
             if length == 0:
                 ended += 1
                 poll.unregister(descriptor)
 
 
-class Readers:
-    """So many readers, attached."""
+class Subscribers:
+    """`count` subscribers that are connected."""
 
     def __init__(self, bank, count):
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--attach", str(bank.port), "--readers", str(count)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE)
-        eventually(lambda: bank.metric("event_readers") == count, f"{count} readers are attached")
+        eventually(lambda: bank.metric("event_readers") == count, f"{count} subscribers are connected")
 
     def leave(self):
-        """What they received, and how many of them were let go."""
-        told, _ = self.process.communicate(b"\n", timeout=20)
-        return json.loads(told)
+        """Disconnects the subscribers. Returns the bytes they received and the number of connections that the server
+        closed."""
+        report, _ = self.process.communicate(b"\n", timeout=20)
+        return json.loads(report)
 
 
 def main():
@@ -77,7 +77,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--readers", type=int, default=100)
     parser.add_argument("--strategy", default="for_update")
-    parser.add_argument("--attach", type=int, metavar="PORT", help="only read, from the server on this port")
+    parser.add_argument("--attach", type=int, metavar="PORT", help="only subscribe to the server on this port")
     options = parser.parse_args()
     if options.attach:
         return read_on(options.attach, options.readers)
@@ -100,22 +100,22 @@ def main():
         ratios, attached_mebibytes, received, ended = [], 0, 0, 0
         before = transfers_per_second(bank, script, options.seconds)
         for number in range(options.rounds):
-            readers = Readers(bank, options.readers)
+            subscribers = Subscribers(bank, options.readers)
             rate = transfers_per_second(bank, script, options.seconds)
             attached_mebibytes = max(attached_mebibytes, resident_mebibytes(bank))
-            told = readers.leave()
-            eventually(lambda: bank.metric("event_readers") == 0, "they have left")
+            totals = subscribers.leave()
+            eventually(lambda: bank.metric("event_readers") == 0, "all have disconnected")
             after = transfers_per_second(bank, script, options.seconds)
             ratios.append(rate / ((before + after) / 2))
-            received, ended = received + told["received"], ended + told["ended"]
-            say(f"  round {number + 1}: {rate:.0f}/s with {options.readers} readers ({ratios[-1]:.3f}), "
-                f"{before:.0f}/s before, {after:.0f}/s after; {told['received'] / 1e6:.1f} MB read")
+            received, ended = received + totals["received"], ended + totals["ended"]
+            say(f"  round {number + 1}: {rate:.0f}/s with {options.readers} subscribers ({ratios[-1]:.3f}), "
+                f"{before:.0f}/s before, {after:.0f}/s after; {totals['received'] / 1e6:.1f} MB read")
             before = after
         ratio = statistics.median(ratios)
         held = ratio >= PROMISE and ended == 0
-        print(f"{options.readers} readers, {options.strategy}: {ratio:.3f} x of none   promise >= {PROMISE}  "
+        print(f"{options.readers} subscribers, {options.strategy}: {ratio:.3f} x of none   promise >= {PROMISE}  "
               f"{'held' if held else 'MISSED'}   {received / 1e6:.0f} MB read, {ended} let go, "
-              f"{alone_mebibytes:.1f} MiB resident without readers, at most {attached_mebibytes:.1f} with them")
+              f"{alone_mebibytes:.1f} MiB resident without subscribers, at most {attached_mebibytes:.1f} with them")
         return 0 if held else 1
     finally:
         if bank is not None:

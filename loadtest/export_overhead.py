@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""What exporting traces costs the transfers, as ratios taken side by side in one run.
+"""Measures the cost of the trace export for the transfers, as ratios taken side by side in one run.
 
 Five servers on one database, all in safe mode, take turns under the same load (wrk, 32 connections, transfers between
-random pairs of 1,000 accounts): one that exports nothing, and one each with a ratio of 0.01, every trace, a collector
-that refuses connections, and one that takes a request and never answers. The collector is an nginx that says 200.
-Each is measured between two measurements of the server that exports nothing, from an empty log of transfers every
-time, and compared with their mean: what drifts, drifts for both. A ratio is the median over the rounds.
-"""
+random pairs of 1,000 accounts). One exports nothing. The others export with a ratio of 0.01, with every trace, to a
+collector that refuses connections, and to a collector that takes a request and never answers. The working collector is
+an nginx that answers 200. Each server is measured between two measurements of the server that exports nothing, with an
+empty transfers table every time, and compared with their mean, so that a drift of the machine affects both. A ratio is
+the median over the rounds."""
 
 import argparse
 import pathlib
@@ -38,7 +38,7 @@ end
 
 
 def silent_listener():
-    """Takes connections into its backlog and never answers."""
+    """Accepts connections into its backlog and never answers."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
@@ -100,14 +100,14 @@ def main():
         for number in range(options.rounds):
             turn = names[number % len(names):] + names[:number % len(names)]
             before = transfers_per_second(banks["no export"], script, options.seconds)
-            told = []
+            figures = []
             for name in turn:
                 rate = transfers_per_second(banks[name], script, options.seconds)
                 after = transfers_per_second(banks["no export"], script, options.seconds)
                 ratios[name].append(rate / ((before + after) / 2))
-                told.append(f"{name} {rate:.0f}/s ({ratios[name][-1]:.3f})")
+                figures.append(f"{name} {rate:.0f}/s ({ratios[name][-1]:.3f})")
                 before = after
-            say(f"  round {number + 1}: " + ", ".join(told) + f", no export {before:.0f}/s")
+            say(f"  round {number + 1}: " + ", ".join(figures) + f", no export {before:.0f}/s")
         held = True
         for name, limit in limits.items():
             ratio = statistics.median(ratios[name])

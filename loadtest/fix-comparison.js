@@ -1,12 +1,10 @@
-// The same load without the fix and with it, and one table of both.
-//
-// What the fix mends, and what it costs. Ten clients send $400 around between Alice, Bob and Charlie, with a delay
-// that keeps the window open.
+// The same load without the fix and with it, and one table of both. It shows the effect of the fix, and its cost. Ten
+// clients send $400 around between Alice, Bob and Charlie, with a delay that keeps the window open.
 //
 //   lab load fix-comparison        or        docker compose run --rm lab21-k6 run /scripts/fix-comparison.js
 //
-// It sets delay, barrier and the fix itself, and restores the settings it found. Fails if the vulnerable bank shows
-// no double spend (then this load would prove nothing), or the safe one shows any.
+// The script sets delay, barrier and the fix itself, and restores the settings afterwards. It fails if the vulnerable
+// bank shows no double spend (then this load would prove nothing), or if the safe bank shows any.
 
 import exec from 'k6/execution';
 import { check } from 'k6';
@@ -31,7 +29,7 @@ export const options = {
     },
     safe: half('safe', seconds + 2 * pause),
   },
-  // Those that always hold are there because a metric is kept by mode only if a threshold asks for it.
+  // k6 keeps a metric by mode only if a threshold asks for it; some of these thresholds always hold for that reason.
   thresholds: {
     ...thresholds,
     'double_spends{mode:vulnerable}': ['count>0'],

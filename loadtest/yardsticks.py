@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Measures what the program promises of itself, side by side in one run, and says whether each promise held:
+"""Measures the promises of the program side by side in one run, and reports for each whether it held:
 
   - GET /health against nginx with one worker and the same body (wrk, 1 thread, 64 connections): a ratio
   - the time from exec to the first healthy answer, with the database up
   - resident memory, idle with every database session open, and with 5,000 idle keep-alive connections
-  - the skew of a released barrier, two parties, at the 99th percentile
+  - the skew of a released barrier of two transfers, at the 99th percentile
 
-Needs wrk and nginx beside what the tests need (Debian: wrk nginx-light). Load goes to loopback only.
+It needs wrk and nginx besides the tools of the tests (Debian: wrk nginx-light). Load goes to loopback only.
 """
 
 import argparse
@@ -89,7 +89,7 @@ def requests_per_second(port, seconds):
 
 
 def health_ratio(bank, nginx, rounds, seconds):
-    """Interleaved, the order turned around every round, so that drift hits both alike."""
+    """The runs are interleaved, in the opposite order every second round, so that a drift affects both alike."""
     ratios = []
     requests_per_second(bank.port, 1)
     requests_per_second(nginx.port, 1)
@@ -102,7 +102,7 @@ def health_ratio(bank, nginx, rounds, seconds):
 
 
 def milliseconds_to_ready(cluster, database, rounds):
-    """From exec to the first 200 of GET /health, asked for without a pause."""
+    """The time from exec to the first 200 of GET /health, which is asked for without a pause."""
     times = []
     for _ in range(rounds):
         port = free_port()
@@ -132,7 +132,8 @@ def resident_mebibytes(bank):
 
 
 def open_all_sessions(bank):
-    """A barrier as wide as the pool, and reads while it is full: every worker gets its database session."""
+    """Runs a barrier as wide as the pool, and reads while it is full, so that every worker opens its database
+    session."""
     bank.post(f"/admin/barrier?enabled=true&count={SLOTS}")
     with concurrent.futures.ThreadPoolExecutor(SESSIONS) as pool:
         transfers = [pool.submit(bank.post, "/transfer", {"from_account": "alice", "to_account": "bob", "amount": 1})
@@ -158,7 +159,7 @@ def with_idle_connections(bank, count):
 
 
 def barrier_skew_within(bank, rounds, limit):
-    """The share of released barriers whose skew was within the limit (one of the histogram's bounds)."""
+    """The share of released barriers whose skew was within the limit (a bound of the histogram)."""
     before = skew_counts(bank, limit)
     bank.post("/admin/barrier?enabled=true&count=2")
     with bank.client() as one, bank.client() as two, concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -225,7 +226,7 @@ def measure(quick):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    parser.add_argument("--json", metavar="FILE", help="write the results there too")
+    parser.add_argument("--json", metavar="FILE", help="also write the results to this file")
     options = parser.parse_args()
     try:
         if options.json:

@@ -1,19 +1,21 @@
--- The bank's tables. The program runs this script twice: in a temporary schema, to compare the tables that are there with
--- how they must be, and then, if none of them is another program's, where they belong. A change of a table needs a step
--- in the statement schema_differences, and the script as it was goes into tests/api/schemas/, which tests the step.
+-- The bank's tables. The program runs this script twice. The first run, in a temporary schema, makes tables to compare
+-- the existing ones with. The second run makes the tables in their own schema, unless another program's table has one
+-- of the names. A change of a table needs a step in the statement schema_differences. The old script goes into
+-- tests/api/schemas/, which tests the step.
 
 CREATE TABLE IF NOT EXISTS accounts (
-    -- Byte by byte, as the program compares them: rows are locked in this order, also by a plan that walks the key.
+    -- The collation "C" compares byte by byte, as the program does: rows are locked in this order, also by a plan that
+    -- walks the key.
     id              text COLLATE "C" PRIMARY KEY CHECK (octet_length(id) BETWEEN 1 AND 64),
-    -- No CHECK (balance >= 0), on purpose: the lab shows what the application does,
-    -- and an overdraft stopped here would hide the race, not mend it.
+    -- No CHECK (balance >= 0), on purpose: the lab shows the behaviour of the application. A constraint that stops an
+    -- overdraft would hide the race and not prevent it.
     balance         numeric(15,2) NOT NULL,
     version         bigint        NOT NULL DEFAULT 0,
     initial_balance numeric(15,2) NOT NULL
 ) WITH (fillfactor = 50); -- room on the page for heap-only updates of a hot row
 
--- One row a transfer, in the order they were recorded. No foreign key to accounts: its
--- FOR KEY SHARE lock on the account row would add a wait to the very experiment.
+-- One row for each transfer, in the order of recording. There is no foreign key to accounts, because its FOR KEY SHARE
+-- lock on the account row would add a wait to the experiment.
 CREATE TABLE IF NOT EXISTS transfers (
     seq                 bigint        GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id                  text          NOT NULL,
@@ -35,14 +37,15 @@ CREATE TABLE IF NOT EXISTS transfers (
     steps               jsonb         NOT NULL  -- see transfer_steps in views.sql
 );
 
--- What resets have emptied: the newest records of all of them, so that a race can be told after the next one began.
+-- The newest records of all transfers that resets have removed, so that GET /races can show a race after the next
+-- reset.
 CREATE TABLE IF NOT EXISTS past_transfers (
     LIKE transfers,
-    reset bigint NOT NULL, -- lab_totals.resets as it was when the record was made
+    reset bigint NOT NULL, -- the value of lab_totals.resets when the record was made
     PRIMARY KEY (reset, seq)
 );
 
--- What was in the logs that resets have emptied, added up. One row, from seed.sql.
+-- The totals of all transfers that resets have removed. The table has one row, which seed.sql makes.
 CREATE TABLE IF NOT EXISTS lab_totals (
     single        boolean       PRIMARY KEY DEFAULT true CHECK (single),
     resets        bigint        NOT NULL DEFAULT 0,
@@ -50,5 +53,6 @@ CREATE TABLE IF NOT EXISTS lab_totals (
     races         bigint        NOT NULL DEFAULT 0, -- transfers with race_detected
     double_spends bigint        NOT NULL DEFAULT 0,
     lost_updates  bigint        NOT NULL DEFAULT 0,
-    money_drift   numeric       NOT NULL DEFAULT 0 -- of any size: a reset must not fail for what it adds up
+    -- without a limit: a sum that is too large would make every reset fail
+    money_drift   numeric       NOT NULL DEFAULT 0
 );

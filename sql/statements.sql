@@ -2,8 +2,9 @@
 --     -- name: <name> <OPERATION> <table>
 -- Parameters are text; money travels as decimal text, never as floating point.
 
--- After session.sql: the limits of the program, and the settings that not every PostgreSQL has (transaction_timeout
--- since 17). An acknowledged COMMIT must survive a crash, so synchronous_commit may be stronger than "on", but not "off".
+-- Runs after session.sql and sets the limits of the program, and the settings that not every PostgreSQL version has
+-- (transaction_timeout since 17). An acknowledged COMMIT must survive a crash, so synchronous_commit may be stronger
+-- than "on", but not "off".
 -- name: session_setup SELECT settings
 SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false),
        (SELECT count(set_config(needed.name, needed.value, false))
@@ -13,11 +14,11 @@ SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2
         JOIN pg_settings present USING (name)
         WHERE present.setting = needed.instead_of OR needed.instead_of IS NULL);
 
--- "on": a standby, or a primary that was demoted. And the database's clock, in microseconds since 1970.
+-- Returns "on" for a standby or a demoted primary, and the database's clock in microseconds since 1970.
 -- name: ping SELECT settings
 SELECT current_setting('transaction_read_only'), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 
--- A sort of about 1 MB with 64 kB of memory goes to a temporary file.
+-- A sort of about 1 MB with 64 kB of memory uses a temporary file.
 -- name: probe_memory SELECT settings
 SELECT set_config('work_mem', '64kB', true);
 
@@ -33,16 +34,18 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 -- name: begin_serializable BEGIN none
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 
--- For several reads that must see one moment.
+-- The first statement of a transaction with several reads that must see one snapshot.
 -- name: begin_reading BEGIN none
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 
--- Before the first of them: TRUNCATE empties the log for those too whose snapshot is older, so none may come in between.
+-- Runs before the first of these reads. TRUNCATE empties the transfers table also for transactions with an older
+-- snapshot, so no TRUNCATE may run between the reads.
 -- name: keep_log LOCK transfers
 LOCK TABLE transfers IN ACCESS SHARE MODE;
 
--- For the rest of a transaction that has less time than the session allows: no statement takes longer than $1
--- milliseconds, and no wait for a lock longer than $2. PostgreSQL ends it, so no session is left behind that still waits.
+-- Limits the rest of a transaction that has less time than the session allows: no statement takes longer than $1
+-- milliseconds, and no wait for a lock longer than $2. PostgreSQL enforces the limits, so no session is left behind
+-- that still waits.
 -- name: limit_time SELECT settings
 SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true);
 
@@ -54,9 +57,10 @@ ROLLBACK;
 
 -- ---- The schema ----
 
--- The schema of the lab's tables, unless BANK_API_SCHEMA names it: where the search_path finds the accounts; else where it
--- would put them. Then a relation of one of the lab's names that the search_path finds in another schema: clients of that
--- relation would meet the lab's, or the lab theirs.
+-- The schema of the lab's tables, unless BANK_API_SCHEMA names it: the schema where the search_path finds the accounts,
+-- else the schema where the search_path would create them. The other column names a relation with one of the lab's
+-- names that the search_path finds in another schema: clients of that relation would get the lab's relation, or the lab
+-- would get theirs.
 -- name: schema_home SELECT pg_class
 WITH named AS (
     SELECT found[1] AS name, c.relnamespace::regnamespace::text AS schema
@@ -73,8 +77,8 @@ FROM home;
 -- name: schema_path_reset RESET settings
 RESET search_path;
 
--- Nothing but the lab's schema and the catalogue: no other program's table can stand before one of the lab's. Then
--- whether the tables that the script $2 makes are there and marked as the lab's.
+-- Sets the search_path to the lab's schema and the catalogue only, so that no other program's table can hide one of the
+-- lab's. Returns whether the tables of the script $2 exist and have the lab's mark.
 -- name: session_schema SELECT pg_class
 SELECT set_config('search_path', quote_ident($1) || ', pg_temp', false),
        (SELECT bool_and(coalesce(obj_description(to_regclass(format('%I.%I', $1::text, found[1])), 'pg_class'), '')
@@ -95,8 +99,8 @@ WITH object AS (
                                         '([a-z_]+)(?:(\([^)]*\))\s*RETURNS)?', 'gw') AS found) AS made) AS looked_up
 )
 
--- The comment an object carries while it is as these scripts made it: their hash, and a hash of the object's own rows of
--- the catalogue. The rows are compared raw, because the functions that decompile them would lock the tables.
+-- The mark is the comment of an object that is as these scripts made it: their hash, and a hash of the object's own
+-- catalogue rows. The catalogue rows are compared raw, because the functions that decompile them would lock the tables.
 -- part: lab_mark
 , marked AS (
     SELECT *, 'bank-api schema ' || hashtextextended($1, 0) || ' ' || md5(
@@ -124,8 +128,8 @@ WITH object AS (
     FROM object
 )
 
--- Whether all of it is there as these scripts make it, and what the role may not do with it. Of the catalogue alone:
--- a lock on a table keeps nobody from this.
+-- Whether all objects exist as these scripts make them, and which privileges the role lacks. It reads the catalogue
+-- only, so a lock on a table does not block it.
 -- name: schema_is_there SELECT pg_class
 -- insert: lab_object
 -- insert: lab_mark
@@ -137,18 +141,19 @@ SELECT bool_and(id IS NOT NULL AND comment IS NOT DISTINCT FROM mark),
        current_user
 FROM marked;
 
--- Statements, a row each: COMMENT takes no parameters.
+-- Returns the statements that mark the objects, one a row: COMMENT takes no parameters.
 -- name: schema_marks SELECT none
 -- insert: lab_object
 -- insert: lab_mark
 SELECT format('COMMENT ON %s %s IS %L', kind, identity, mark) FROM marked;
 
--- One server at a time. The number is the lab's own and means nothing else. A table or view that is locked by another
--- transaction is waited for only briefly: the next attempt comes in a second.
+-- One server at a time changes the schema. The number is the lab's own and has no other meaning. The wait for a table
+-- or view that another transaction has locked is short: the program tries again after a second.
 -- name: schema_lock SELECT none
 SELECT set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(8000150021);
 
--- Between the two schema.sql makes its tables as temporary ones, to compare with: how a table must be is written only there.
+-- Between the two statements schema.sql makes its tables as temporary ones, to compare the existing tables with. So the
+-- shape of a table is written in schema.sql only.
 -- name: schema_reference_begin SAVEPOINT none
 SAVEPOINT lab_reference;
 
@@ -158,11 +163,10 @@ SELECT set_config('search_path', 'pg_temp', true);
 -- name: schema_reference_end ROLLBACK none
 ROLLBACK TO SAVEPOINT lab_reference;
 
--- The steps before the scripts can run, in order: a statement; or NULL and the reason why the scripts must not
--- run. No row: nothing.
--- A column or constraint that differs is either as an older schema.sql made it, and `older` has the step that makes it
--- anew; or it is not the lab's. A table with the lab's mark may have more: columns that a row can do without, constraints,
--- triggers that do not change a row.
+-- The steps that are needed before the scripts can run, in order. A row is a statement, or NULL and the reason why the
+-- scripts must not run. No row means that nothing must be done. If a column or constraint differs, an older schema.sql
+-- has made it, and `older` has the step that changes it; otherwise the table is not the lab's. A table with the lab's
+-- mark may have more: columns that a row can do without, constraints, and triggers that do not change a row.
 -- name: schema_differences SELECT pg_class
 -- insert: lab_object
 , older (name, what, shape, step) AS (VALUES
@@ -268,7 +272,7 @@ FROM (SELECT 1 AS place, name, NULL AS step,
       FROM difference d JOIN object o USING (name) WHERE d.step IS NOT NULL GROUP BY name, o.identity) AS found
 ORDER BY place, name;
 
--- A view or function whose columns differ cannot be replaced.
+-- A view or function whose columns differ cannot be replaced, so it is dropped first.
 -- name: schema_views_begin SAVEPOINT none
 SAVEPOINT lab_views;
 
@@ -280,29 +284,30 @@ ROLLBACK TO SAVEPOINT lab_views;
 SELECT format('DROP %s %s', kind, string_agg(identity, ', ')) FROM object
 WHERE kind <> 'TABLE' AND id IS NOT NULL GROUP BY kind ORDER BY kind DESC;
 
--- ---- What the strategies read ----
+-- ---- The reads of the strategies ----
 
--- It takes no lock, so what it saw may be old before it is used.
--- The moment by the database's clock is one just after the snapshot was taken.
+-- It takes no lock, so the balances may be old before they are used. The clock value is read just after the snapshot
+-- was taken.
 -- name: read_balances SELECT accounts
 SELECT id, balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
 FROM accounts WHERE id IN ($1, $2);
 
--- Rows are locked in the order of their ids, byte by byte as the program compares them, so two transfers in opposite directions queue up
--- instead of deadlocking.
+-- The rows are locked in the order of their ids, byte by byte as the program compares them. So two transfers in
+-- opposite directions wait for each other in turn and do not deadlock.
 -- name: lock_balances SELECT accounts
 SELECT id, balance, version FROM accounts WHERE id IN ($1, $2) ORDER BY id COLLATE "C" FOR UPDATE;
 
--- One row, for a transfer whose own UPDATE would lock its rows in the wrong order.
+-- Locks one row, for a transfer whose own UPDATE would lock its rows in the wrong order.
 -- name: lock_first SELECT accounts
 SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE;
 
--- A lock on a number, kept until the transaction ends. A statement of its own: a read in the same one would see
--- the balance as it was before the wait. The other number is for all accounts at once, which is what a reset asks for.
+-- Locks a number until the transaction ends. It is a separate statement, because a read in the same statement would see
+-- the balance from before the wait. The shared lock on the other number keeps a reset out.
 -- name: advisory_lock SELECT none
 SELECT pg_advisory_xact_lock_shared(8000150022), pg_advisory_xact_lock(hashtextextended($1, 8000150021));
 
--- How many of these sessions wait for what this one holds, directly or behind others that do.
+-- The number of the given sessions that wait for the locks of this session, directly or behind other sessions that
+-- wait.
 -- name: count_waiting SELECT pg_locks
 WITH RECURSIVE behind (pid) AS (
     SELECT pg_backend_pid()
@@ -314,7 +319,8 @@ SELECT count(*) FROM behind WHERE pid = ANY ($1::integer[]);
 
 -- ---- One write at a time, each committed on its own ----
 
--- And when it was made, microseconds since 1970: whoever has the row tells the time in the order of the writes.
+-- Returns also the time of the write, in microseconds since 1970: the transaction that has the row locked reads the
+-- clock, so the times are in the order of the writes.
 -- part: what_it_left
 RETURNING balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
 
@@ -326,7 +332,7 @@ UPDATE accounts SET balance = balance - $2::numeric, version = version + 1 WHERE
 UPDATE accounts SET balance = balance + $2::numeric, version = version + 1 WHERE id = $1
 -- insert: what_it_left
 
--- The balance as the program computed it, whatever the row holds by now: the lost update.
+-- Writes the balance that the program computed, and overwrites any balance that the row holds by now: the lost update.
 -- name: set_balance UPDATE accounts
 UPDATE accounts SET balance = $2::numeric, version = version + 1 WHERE id = $1
 -- insert: what_it_left
@@ -339,8 +345,7 @@ INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, thread
 -- part: transfer_identity
 SELECT $1, 'epoch'::timestamptz + $2::bigint * interval '1 microsecond', $3, $4, $5::numeric, $6, $7::numeric, $8, $9,
 
--- A trigger or a rule can keep a row from being written without an error. A statement that finds out divides by zero,
--- which undoes all of it.
+-- A trigger or a rule can suppress a row without an error. Then the statement divides by zero, which undoes all of it.
 -- name: record_transfer INSERT transfers
 WITH recorded AS (
 -- insert: transfer_columns
@@ -351,10 +356,11 @@ WITH recorded AS (
 SELECT 1 / count(*) FROM recorded;
 
 -- ---- All writes of a transfer in one statement: deduct, credit, record ----
--- Each names a way to deduct. `seen` is the balance that the decision to deduct was made on, `lost` whether
--- somebody else's write was overwritten; who deducts no row credits nobody and records nothing. In the steps a @ stands
--- for the moment of the deduct, and for how long it took since the statement came here; views.sql has the balances from
--- the record. The program sent the statement at $11 by its own clock; the database's clock is $12 microseconds ahead.
+-- Each statement has its own way to deduct. `seen` is the balance that the decision to deduct was based on; `lost` says
+-- whether the write of another transfer was overwritten. If no row is deducted, nothing is credited and nothing is
+-- recorded. In the steps @ stands for the time of the deduct, and for the time since the statement arrived; views.sql
+-- takes the balances from the record. The program sent the statement at $11 by its own clock; the database's clock is
+-- $12 microseconds ahead.
 
 -- part: credit_and_record
 credited AS (
@@ -368,7 +374,7 @@ credited AS (
             WHEN d.balance < 0 THEN 'double_spend' ELSE 'stale_read' END,
        replace(replace($10, 'at_us":@', 'at_us":' || moment.us),
                'took_us":@', 'took_us":' || moment.us - least(moment.us, moment.began_us))::jsonb
--- Who cannot be credited is not dropped but NULL, which the record refuses: then nothing is deducted either.
+-- An account that cannot be credited gives NULL, which the record refuses: then nothing is deducted either.
 FROM deducted d LEFT JOIN credited c ON true,
      LATERAL (SELECT greatest($11::bigint, (extract(epoch FROM d.at) * 1000000)::bigint - $12::bigint) AS us,
                      greatest($11::bigint, (extract(epoch FROM now()) * 1000000)::bigint - $12::bigint) AS began_us) AS moment
@@ -377,7 +383,7 @@ RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly, st
 SELECT * FROM recorded
 LIMIT 1000000 / (SELECT ((SELECT count(*) FROM deducted) = (SELECT count(*) FROM recorded))::integer);
 
--- What was read is what is taken from: nobody can have changed it since.
+-- Deducts from the balance that was read: the row is locked, so no other transaction can have changed it since.
 -- name: book UPDATE accounts
 WITH deducted AS (
     UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
@@ -386,7 +392,7 @@ WITH deducted AS (
 ),
 -- insert: credit_and_record
 
--- Nobody has written the row since its version was read, or no row is found.
+-- Deducts only if the version is still the one that was read; otherwise no row is found.
 -- name: book_if_unchanged UPDATE accounts
 WITH deducted AS (
     UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
@@ -395,7 +401,7 @@ WITH deducted AS (
 ),
 -- insert: credit_and_record
 
--- PostgreSQL judges the predicate on the newest row, after the wait for it.
+-- PostgreSQL evaluates the condition on the newest row, after the wait for it.
 -- name: book_if_covered UPDATE accounts
 WITH deducted AS (
     UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
@@ -404,7 +410,7 @@ WITH deducted AS (
 ),
 -- insert: credit_and_record
 
--- Wrong: the sub-select keeps the snapshot that the statement began with, whatever the row holds after the wait.
+-- Wrong: the sub-select uses the snapshot from the beginning of the statement, and ignores changes during the wait.
 -- name: book_if_subselect UPDATE accounts
 WITH deducted AS (
     UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
@@ -414,7 +420,7 @@ WITH deducted AS (
 ),
 -- insert: credit_and_record
 
--- Wrong: so does the CTE, and the new balance is computed from it.
+-- Wrong: the CTE uses the same old snapshot, and the new balance is computed from it.
 -- name: book_from_snapshot UPDATE accounts
 WITH snapshot AS (
     SELECT id, balance, version FROM accounts WHERE id = $3
@@ -427,7 +433,8 @@ WITH snapshot AS (
 ),
 -- insert: credit_and_record
 
--- The record of a transfer that nothing was read for, if its account does not cover it: judged here and now.
+-- Records the refusal of a transfer that has read nothing, if its account does not cover the amount when this statement
+-- runs.
 -- name: refuse INSERT transfers
 WITH judged AS (
     SELECT f.balance AS from_balance, t.balance AS to_balance
@@ -450,11 +457,11 @@ LIMIT 1000000 / (SELECT ((SELECT count(*) FROM judged) = (SELECT count(*) FROM r
 
 -- ---- Many transfers in one transaction ----
 
--- All of them or none, in one statement. `least` is the balance an account must hold for each of its transfers to be
--- covered when its turn comes; the offsets say how the balance stands then. If one account does not hold that (or is
--- not there), the LIMIT divides by zero and undoes it all: then each has to be judged on its own, below.
--- The steps are the same for all of them, but for the moment of booking, for which a @ stands; views.sql takes the
--- balances from the record. $17: how long to wait for rows.
+-- Posts all transfers or none, in one statement. `least` is the balance that an account must hold so that each of its
+-- transfers is covered at its turn; the offsets give the balance at that turn. If one account does not hold `least`, or
+-- does not exist, the LIMIT divides by zero and undoes everything: then each transfer is judged on its own, by the
+-- statements below. The steps are the same for all transfers except for the time of posting, for which @ stands;
+-- views.sql takes the balances from the record. $17: the lock timeout for the rows.
 -- name: book_many_if_covered UPDATE accounts
 WITH moved AS (
     UPDATE accounts SET balance = accounts.balance + change.amount, version = version + change.writes
@@ -482,7 +489,7 @@ RETURNING from_balance_before, to_balance_before
 SELECT * FROM recorded
 LIMIT 1000000 / (SELECT (count(*) = cardinality($5::text[]))::integer FROM recorded);
 
--- $2: how long to wait for rows.
+-- $2: the lock timeout for the rows.
 -- name: lock_many SELECT accounts
 SELECT id, balance FROM accounts, set_config('lock_timeout', $2, true)
 WHERE id = ANY ($1::text[]) ORDER BY id COLLATE "C" FOR UPDATE OF accounts;
@@ -521,15 +528,15 @@ SELECT id, balance FROM accounts ORDER BY id;
 -- name: read_accounts_of SELECT accounts
 SELECT id, balance FROM accounts WHERE id = ANY ($1::text[]);
 
--- For the account_balance gauge, whose label stops at $1 accounts.
+-- For the account_balance gauge, whose label is limited to $1 accounts.
 -- name: read_gauges SELECT accounts
 SELECT id, balance FROM accounts ORDER BY id LIMIT $1::integer;
 
--- For the money_drift gauge: money is moved, never made, so this is zero.
+-- For the money_drift gauge: transfers move money and never make any, so the drift must be zero.
 -- name: read_money_drift SELECT accounts
 SELECT drift FROM money_supply;
 
--- Totals, and the first $1 violations: one row at least.
+-- The totals, and the first $1 violations. There is at least one row.
 -- name: read_audit SELECT audit_violations
 WITH found AS MATERIALIZED (
     SELECT * FROM audit_violations
@@ -550,14 +557,14 @@ SELECT id, to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z
 FROM (SELECT * FROM transfers ORDER BY seq DESC LIMIT $1::integer) AS newest
 ORDER BY seq;
 
--- ---- The races, as the views tell them ----
+-- ---- The races, from the views ----
 
 -- part: race_columns
 SELECT g.id, array_to_string(g.transfer_ids, ' '), g.transfer_count, g.account,
        to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), array_to_string(g.strategies, ' '),
        g.verdict, g.lowest_balance, g.succeeded, g.refused
 
--- The newest $1, and the totals in every row: one row at least.
+-- The newest $1 races, with the totals in every row. There is at least one row.
 -- name: read_races SELECT race_groups
 -- insert: race_columns
        , t.transfers, t.raced_transfers, t.double_spends, t.lost_updates, t.money_drift
@@ -566,7 +573,7 @@ LEFT JOIN (SELECT * FROM race_groups WHERE transfer_count > 1
            ORDER BY reset DESC, started_at DESC LIMIT $1::integer) AS g ON true
 ORDER BY g.reset DESC, g.started_at DESC;
 
--- The records of the race that $1 was in; of a race of more than $2 those nearest to it.
+-- The records of the race of transfer $1, at most $2 of them: the ones nearest to $1.
 -- name: read_race SELECT race_members
 WITH member AS MATERIALIZED (
     SELECT * FROM race_members
@@ -605,16 +612,17 @@ ORDER BY from_us;
 
 -- ---- The reset ----
 
--- A reset waits for a table that somebody has locked before it holds any row: transfers that do not need that table must
--- not wait behind the reset.
+-- A reset waits for a locked table before it holds any row: transfers that do not need that table must not wait behind
+-- the reset.
 -- name: reset_lock_tables LOCK accounts
 LOCK TABLE accounts, transfers, past_transfers, lab_totals IN ROW EXCLUSIVE MODE;
 
--- One reset at a time, of all servers, and none in the middle of a transfer that agreed on this lock alone.
+-- One reset at a time, for all servers, and none during a transfer under an advisory lock, which locks no row before
+-- its writes.
 -- name: reset_lock_advisory SELECT none
 SELECT pg_advisory_xact_lock(8000150022);
 
--- Back to the initial state: the accounts first, in order, as the transfers take them.
+-- Locks all accounts in the order in which the transfers lock them.
 -- name: reset_lock SELECT accounts
 SELECT id FROM accounts ORDER BY id COLLATE "C" FOR UPDATE;
 
@@ -632,20 +640,21 @@ UPDATE lab_totals SET resets = resets + 1, transfers = now.transfers, races = no
                       double_spends = now.double_spends, lost_updates = now.lost_updates, money_drift = now.money_drift
 FROM running_totals now;
 
--- Emptied row by row, the log need not be locked. One statement has one snapshot: what is deleted is what is kept and
--- added up, whatever is recorded meanwhile (a refusal needs no row of an account).
+-- Removes the rows one by one, so that the transfers table need not be locked. One statement has one snapshot: the
+-- deleted rows are exactly the rows that are kept and added up. A transfer that is recorded meanwhile stays (a refusal
+-- locks no row of an account).
 -- name: reset_log DELETE transfers
 WITH gone AS (
     DELETE FROM transfers
 ),
 -- insert: keep_and_add_up
 
--- But deleted rows stay in the file, every reader passes them, and many take long to delete.
+-- Deleted rows stay in the file, every scan passes over them, and many rows take long to delete.
 -- name: log_has_grown SELECT transfers
 SELECT pg_relation_size('transfers') > 512 * 1024;
 
--- Without waiting: a booking in one statement has its table lock here before it waits for a row, so the two would wait
--- in a circle.
+-- Does not wait. A transfer that posts in one statement has locked this table before it waits for a row, so the reset
+-- and the transfer could wait for each other.
 -- name: reset_lock_log LOCK transfers
 LOCK TABLE transfers IN ACCESS EXCLUSIVE MODE NOWAIT;
 
@@ -656,13 +665,14 @@ WITH
 -- name: reset_truncate TRUNCATE transfers
 TRUNCATE transfers;
 
--- Nobody looks further back than the newest 1,000 records of all. Now and then, for it reads them all.
+-- No view reads beyond the newest 1,000 records. The DELETE reads the whole table, so it runs only at every 16th reset.
 -- name: reset_forget DELETE past_transfers
 DELETE FROM past_transfers p USING (
     SELECT reset, seq FROM past_transfers ORDER BY reset DESC, seq DESC OFFSET 1000
 ) AS old
 WHERE p.reset = old.reset AND p.seq = old.seq AND (SELECT resets % 16 = 0 FROM lab_totals);
 
--- The version goes on: whoever read a row before must find it changed, even if its balance is the same again.
+-- The version still increases: a transfer that has read a row before the reset must find the row changed, even if its
+-- balance is the same again.
 -- name: reset_accounts UPDATE accounts
 UPDATE accounts SET balance = initial_balance, version = version + 1;

@@ -1,10 +1,10 @@
--- What a person at psql reads after a race. Applied by the program together with schema.sql.
+-- The views for a person at psql after a race. The program makes them together with schema.sql.
 
--- The steps of one record, one row a step. In transfers.steps a step is {"step", "account", "value", "at_us",
--- "took_us", ...}: at_us is when it ended, microseconds since 1970 by the server's clock; took_us how long it took. A write
--- that was committed before the record was made has "committed_at_us" too: when the answer to its commit was here, so it
--- was visible to others at that moment at the latest. The record has what a step leaves out because all of a batch or of
--- a statement share it.
+-- The steps of one record, one row for each step. A step in transfers.steps is {"step", "account", "value", "at_us",
+-- "took_us", ...}: at_us is the end of the step in microseconds since 1970 by the server's clock, took_us is its
+-- duration. A write that was committed before the record was made has "committed_at_us" too: the time when the answer
+-- to its commit arrived, so other sessions could see the write at that time at the latest. A step omits the values that
+-- all transfers of a batch or of a statement share; the record has them.
 CREATE OR REPLACE FUNCTION steps_told(steps jsonb, received timestamptz, from_account text, to_account text,
                                       from_before numeric, from_after numeric, to_after numeric)
 RETURNS TABLE ("position" bigint, step text, account text, value numeric, at_us bigint, took_us bigint, parties integer,
@@ -27,7 +27,7 @@ LANGUAGE sql STABLE AS $$
     FROM jsonb_array_elements(steps) WITH ORDINALITY AS s (step, place)
 $$;
 
--- The timed steps of every transfer, one row a moment. A wait (barrier, lock) is two moments.
+-- The timed steps of every transfer, one row for each moment. A wait (barrier, lock) has two moments.
 CREATE OR REPLACE VIEW transfer_steps AS
 WITH step AS (
     SELECT t.id AS transfer_id, t.from_account, t.to_account, t.amount, s.position, s.step, s.account, s.value, s.took_us,
@@ -70,10 +70,10 @@ SELECT transfer_id, position, 'end', step, account, value, ended_at, took_us,
 FROM step
 WHERE step <> 'delay';
 
--- The racing transfers for race_timeline and double_spends: the successful ones that touched one account, on either side,
--- in overlapping spans of time (gaps and islands), where at least one deducted from a balance that had changed. That is not
--- the definition of a race that GET /races and race_groups use: here a clean race is left out, and a transfer to the
--- account belongs to it.
+-- The racing transfers for race_timeline and double_spends: successful transfers that touched one account, as source or
+-- target, in overlapping spans of time (gaps and islands), at least one of which deducted from a balance that had
+-- changed. GET /races and race_groups use another definition: here a clean race is left out, and a transfer to the
+-- account belongs to the race.
 CREATE OR REPLACE VIEW races AS
 WITH touch AS (
     SELECT t.id, t.seq, a.account, t.race_detected AND a.account = t.from_account AS stale,
@@ -103,9 +103,9 @@ SELECT race, account, started_at, id AS transfer_id,
 FROM racer
 WHERE raced;
 
--- Who overdrew, by how much, on which stale balance, and against whom.
+-- Every transfer that overdrew an account, by how much, on which stale balance, and against which other transfers.
 CREATE OR REPLACE VIEW double_spends AS
-WITH racer AS MATERIALIZED ( -- once for all rows: finding the races reads every step
+WITH racer AS MATERIALIZED ( -- materialized: finding the races reads every step, so it is done once
     SELECT race, account, transfer_id FROM races
 )
 SELECT t.seq, t."timestamp", t.from_account AS account, t.id AS transfer_id, t.amount,
@@ -122,7 +122,7 @@ FROM transfers t
 WHERE t.race_detected AND t.from_balance_after < 0
 ORDER BY t.seq;
 
--- Every account against the log: initial + credits - debits must be the balance.
+-- Compares every account with the transfers table: initial + credits - debits must be the balance.
 CREATE OR REPLACE VIEW account_audit AS
 SELECT a.id, a.initial_balance, coalesce(c.credits, 0.00) AS credits, coalesce(d.debits, 0.00) AS debits,
        a.initial_balance + coalesce(c.credits, 0) - coalesce(d.debits, 0) AS expected, a.balance,
@@ -135,14 +135,14 @@ LEFT JOIN (SELECT from_account AS id, sum(amount) AS debits FROM transfers
            WHERE status = 'success' GROUP BY from_account) d USING (id)
 ORDER BY a.id;
 
--- Money is moved, never made: one row.
+-- One row: the money in all accounts. Transfers move money and never make any.
 CREATE OR REPLACE VIEW money_supply AS
 SELECT coalesce(sum(initial_balance), 0) AS expected, coalesce(sum(balance), 0) AS actual,
        coalesce(sum(balance - initial_balance), 0) AS drift
 FROM accounts;
 
--- Everything that does not add up, each with the transfers involved (at most 20, the newest last). A few passes
--- over the log, however long it is: so the races, which need every step, are not asked.
+-- Every violation of the books, each with the transfers involved (at most 20, the newest last). It makes a fixed number
+-- of passes over the transfers table. It does not use the races, because finding them reads every step.
 CREATE OR REPLACE VIEW audit_violations AS
 WITH misrecorded AS ( -- records whose own numbers contradict each other
     SELECT seq, id, from_account, to_account, from_balance_before - amount - from_balance_after AS off_by,
@@ -169,7 +169,7 @@ WITH misrecorded AS ( -- records whose own numbers contradict each other
            t.race_detected OR EXISTS (SELECT FROM misrecorded m WHERE m.seq = t.seq) AS suspicious
     FROM transfers t
     CROSS JOIN LATERAL (VALUES (t.from_account), (t.to_account)) AS a (account)
-), suspect AS ( -- by account: who raced, or is misrecorded, and the neighbours in the log: whom they ran into
+), suspect AS ( -- by account: transfers that raced or are misrecorded, and the transfers next to them in the table
     SELECT account, (array_agg(id ORDER BY seq DESC))[1:20] AS newest_first
     FROM (SELECT *, lag(suspicious) OVER near AS after_one, lead(suspicious) OVER near AS before_one
           FROM touch WINDOW near AS (PARTITION BY account ORDER BY seq)) AS t
@@ -213,7 +213,8 @@ SELECT kind, account, amount, detail,
        rank, seq
 FROM violation;
 
--- The newest 1,000 records, those that resets have emptied too. Between two resets `reset` is the same.
+-- The newest 1,000 records, including the records that resets have removed. `reset` is the same for all records between
+-- two resets.
 CREATE OR REPLACE VIEW recent_transfers AS
 SELECT * FROM (
     (SELECT (SELECT resets FROM lab_totals) AS reset, seq, id, "timestamp", from_account, to_account, amount,
@@ -229,10 +230,10 @@ SELECT * FROM (
 ORDER BY reset DESC, seq DESC
 LIMIT 1000;
 
--- A race: two or more transfers from one account that overlapped in time, whatever came of them. This is the definition
--- that GET /races and the page use as well. Here is every recent transfer with the race it was in (gaps and islands); a
--- transfer that met no other stands alone, as a group of one. A race has the id of its first transfer: the one whose first
--- step began first. A transfer that acted on a changed balance has race_detected: that counts transfers, not races.
+-- A race is two or more transfers from one account that overlapped in time, with any outcome. GET /races and the page
+-- use this definition as well. The view has every recent transfer with its race (gaps and islands); a transfer that
+-- overlapped with no other is a group of one. A race has the id of its first transfer, the one whose first step began
+-- first. A transfer that acted on a changed balance has race_detected: race_detected counts transfers, not races.
 CREATE OR REPLACE VIEW race_members AS
 WITH span AS (
     SELECT *, "timestamp" + greatest(0, duration_ms) * interval '1 millisecond' AS ended_at,
@@ -255,7 +256,7 @@ SELECT reset, first_value(id) OVER place AS race, row_number() OVER place AS pla
 FROM island
 WINDOW place AS (PARTITION BY reset, from_account, number ORDER BY began_us, seq);
 
--- A row a race. transfer_ids are the first twelve.
+-- One row for each race. transfer_ids are the first twelve.
 CREATE OR REPLACE VIEW race_groups AS
 SELECT race AS id, reset, from_account AS account, min("timestamp") AS started_at, count(*) AS transfer_count,
        (array_agg(id ORDER BY place))[1:12] AS transfer_ids,
@@ -269,8 +270,9 @@ FROM race_members
 GROUP BY reset, race, from_account
 ORDER BY reset DESC, started_at DESC;
 
--- The steps of the recent transfers, and behind them their end, as a step named commit. Its outcome is "committed" where
--- one commit ends the transfer, "recorded" where each statement has committed on its own and the record is the last.
+-- The steps of the recent transfers, and behind them their end, as a step named commit. Its outcome is "committed"
+-- where one commit ends the transfer, "recorded" where each statement has committed on its own and the record is the
+-- last.
 CREATE OR REPLACE VIEW race_steps AS
 SELECT m.reset, m.race, m.place, m.id AS transfer_id, m.strategy, m.from_account, m.amount, m.from_balance_before,
        m.from_balance_after, m.race_detected, s.position, s.step, s.account, s.value, s.at_us, s.took_us, s.parties,
@@ -287,16 +289,16 @@ CROSS JOIN LATERAL (
     FROM (SELECT (extract(epoch FROM m.ended_at) * 1000000)::bigint AS us) AS ended
 ) AS s;
 
--- The write that a stale read missed, one a reader: somebody else's, of the same balance, the last before the reader's own
--- write. The row itself said what it held before the own write, so a write that left that value is it; a lost update
--- overwrote the row unseen, so there only the order of the writes says which. A write whose commit was known before the
--- read was sent is none: the read saw it. If the write is not among the records (somebody wrote at psql), there is no row.
---
--- A read sees only what was committed before it, so the missed write was committed after the read: committed_by_us is the
--- earliest moment by which it certainly was, because the answer to its commit was here, or because the reader's own write,
--- which waits for the row until the other's commit, was made. The moment of a read is taken just after its snapshot, so
--- it cannot lie behind that. uncommitted_at_read: the write was made before the read, but not yet committed, so no other
--- session could see it. A transfer that reads in the statement that writes has read when that statement began.
+-- The write that a stale read missed, at most one for each reader: the last write of another transfer to the same
+-- balance before the reader's own write. The reader's write returned the previous value of the row, so the missed write
+-- is a write that left that value. A lost update overwrote the row unseen, so there only the order of the writes
+-- identifies it. A write whose commit was known before the read was sent is left out: the read saw it. If the write is
+-- not among the records (it was made at psql), there is no row. A read sees only committed writes, so the missed write
+-- was committed after the read. committed_by_us is the earliest moment by which it certainly was committed: the answer
+-- to its commit had arrived, or the reader's own write, which waits for the row until the other's commit, had been
+-- made. The time of a read is taken just after its snapshot, so it cannot be later than committed_by_us.
+-- uncommitted_at_read: the write was made before the read but not yet committed, so no other session could see it. If
+-- the statement that writes also reads, the time of the read is the beginning of the statement.
 CREATE OR REPLACE VIEW missed_writes AS
 WITH step AS MATERIALIZED (
     SELECT * FROM race_steps WHERE step IN ('read', 'lock', 'deduct', 'credit')
@@ -327,7 +329,7 @@ FROM reading r
 CROSS JOIN LATERAL (
     SELECT w.transfer_id, w.at_us, w.value, w.committed_at_us FROM write w
     WHERE w.reset = r.reset AND w.transfer_id <> r.transfer_id AND w.account = r.account AND w.sent_us < r.at_us
-      AND (w.race = r.race OR w.at_us > r.sent_us - 1000000) -- its commit may have taken so long
+      AND (w.race = r.race OR w.at_us > r.sent_us - 1000000) -- its commit may have taken this long
       AND (w.committed_at_us IS NULL OR w.committed_at_us > r.sent_us)
       AND CASE r.anomaly WHEN 'lost_update' THEN w.at_us <= r.at_us ELSE w.value = r.value + r.amount END
     ORDER BY (w.at_us <= r.at_us) DESC, w.at_us DESC
@@ -336,9 +338,10 @@ CROSS JOIN LATERAL (
     SELECT greatest(missed.at_us, least(missed.committed_at_us, r.at_us)) AS by_us) AS committed
 CROSS JOIN LATERAL (SELECT least(r.read_us, committed.by_us - 1) AS read_at_us) AS moment;
 
--- The steps of the racing transfers in time order, a column a transfer; and which write a stale read missed, and why.
+-- The steps of the racing transfers in time order, one column for each transfer; and the write that each stale read
+-- missed, with the reason.
 CREATE OR REPLACE VIEW race_timeline AS
-WITH racer AS MATERIALIZED ( -- once for all rows: finding the races reads every step
+WITH racer AS MATERIALIZED ( -- materialized: finding the races reads every step, so it is done once
     SELECT * FROM races
 ), missed AS MATERIALIZED (
     SELECT reader, account, writer,
@@ -365,11 +368,12 @@ CROSS JOIN LATERAL (
            ELSE format(' (%s %s)', coalesce('racer ' || w.racer, 'transfer ' || m.writer), m.why) END AS text) AS told
 ORDER BY r.race, r.account, s.at, r.racer, s.position;
 
--- Who waited for whom, as far as the records say: a wait for a lock (lock, mutex, deduct; the read behind an advisory
--- lock) that ended after another transfer of the race had let go. It lasts until the next in line has what was held. Who
--- locked before it wrote lets go at its end; a write alone, when it is done: of two such writes the one that left less
--- came later. A record is written before its COMMIT, which may take a while: so the next in line that waited for more
--- than a millisecond has waited for it, even if the record ends up to 20 ms before the wait began.
+-- Which transfer waited for which, as far as the records show: a wait for a lock (lock, mutex, deduct; the read behind
+-- an advisory lock) that ended after another transfer of the race had released the lock. The lock is held until the
+-- next waiter has it. A transfer that locked before it wrote releases its locks at its end. A single write releases its
+-- lock when it is done: of two such writes the one that left less came later. A record is written before its COMMIT,
+-- which may take a while: so a next waiter that waited for more than a millisecond has waited for that transfer, even
+-- if its record ends up to 20 ms before the wait began.
 CREATE OR REPLACE VIEW lock_waits AS
 WITH step AS MATERIALIZED (
     SELECT *, step IN ('lock', 'mutex') OR (step = 'read' AND strategy = 'advisory_lock') AS takes_lock FROM race_steps
@@ -398,8 +402,9 @@ WHERE (w.takes_lock OR (w.step = 'deduct' AND NOT own.locks
   AND (h.let_go_us > w.at_us - w.took_us
        OR (h.next_us = w.at_us AND w.took_us > 1000 AND h.let_go_us > w.at_us - w.took_us - 20000));
 
--- Everything since the database was made: what resets have added up, and the log as it is. One row. raced_transfers counts
--- the transfers with race_detected; `races` is an older name for the same number, and counts no races.
+-- One row with all counts since the database was made: the totals of the removed transfers, and the current ones.
+-- raced_transfers counts the transfers with race_detected; `races` is an older name for the same number and does not
+-- count races.
 CREATE OR REPLACE VIEW running_totals AS
 SELECT t.transfers + l.transfers AS transfers, t.races + l.races AS races,
        t.double_spends + l.double_spends AS double_spends, t.lost_updates + l.lost_updates AS lost_updates,

@@ -1,1 +1,1 @@
-"""Every strategy side by side: forced rounds, load, and how it is told."""
+"""The comparison of all strategies: forced rounds, load, and the report."""

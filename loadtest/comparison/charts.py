@@ -1,4 +1,4 @@
-"""The comparison as pictures: SVG by matplotlib, the same bytes for the same figures."""
+"""The comparison as pictures: SVG by matplotlib, with the same bytes for the same figures."""
 
 import matplotlib
 
@@ -6,7 +6,7 @@ matplotlib.use("svg")
 from matplotlib import pyplot  # noqa: E402
 
 SAFE, WRONG, INK, PAPER, GRID = "#1f6f8b", "#c0392b", "#222222", "#ffffff", "#d8d8d8"
-HATCH = "///"  # told apart without colour as well
+HATCH = "///"  # so that the bars differ without colour as well
 
 
 def new(title, machine, rows):
@@ -41,7 +41,7 @@ def names(axes, results):
 
 
 def pairs(path, title, machine, results, key, unit, label):
-    """A bar for spread and one for hot, for every strategy, on a logarithmic axis."""
+    """Two bars for every strategy, spread and hot, on a logarithmic axis."""
     figure, axes = new(title, machine, len(results) * 1.6)
     values = [result["load"][shape][key] for result in results for shape in ("spread", "hot")]
     axes.set_xscale("log")
@@ -59,7 +59,7 @@ def pairs(path, title, machine, results, key, unit, label):
 
 
 def correctness(path, title, machine, results):
-    """Of the forced rounds of each strategy, the share that went wrong."""
+    """The share of wrong rounds among the forced rounds of each strategy."""
     figure, axes = new(title, machine, len(results) * 1.2)
     for place, result in enumerate(results):
         total = sum(result["rounds"].values())
@@ -77,7 +77,7 @@ def correctness(path, title, machine, results):
 
 
 def draw(folder, results, machine):
-    """All charts into a folder; gives their paths."""
+    """Draws all charts into a folder and returns their paths."""
     raced = [result for result in results if result.get("rounds")]
     loaded = [result for result in results if result.get("load")]
     drawn = []

@@ -1,4 +1,4 @@
-"""Load on one strategy: what it moves, how long it takes, what it retries, who waits for a lock meanwhile."""
+"""Load on one strategy: throughput, latency, retries, and sessions that wait for a lock meanwhile."""
 
 import statistics
 import threading
@@ -9,7 +9,7 @@ SHAPES = ("spread", "hot")
 
 
 class LockWatch:
-    """How many sessions wait for a lock, looked at every 50 ms for the time of a `with`."""
+    """Counts the sessions that wait for a lock, every 50 ms during a `with`."""
 
     def __init__(self, cluster, database):
         self._cluster, self._database = cluster, database
@@ -43,7 +43,7 @@ def retries(bank, strategy):
 
 
 def once(cluster, bank, strategy, shape, seconds):
-    """One run; the books are audited after it."""
+    """One run, with an audit of the books after it."""
     lab.settle(cluster, bank.database)
     bank.set(strategy=strategy)
     before = retries(bank, strategy)
@@ -57,10 +57,10 @@ def once(cluster, bank, strategy, shape, seconds):
 
 
 def median_of(runs):
-    """The runs of one strategy and shape as one: medians, sums, and consistent only if each was."""
-    told = {key: statistics.median(run[key] for run in runs) for key in ("rate", "p50_ms", "p99_ms", "lock_waiters")}
-    told |= {key: sum(run[key] for run in runs) for key in ("refused", "broken")}
-    told["retries"] = {code: sum(run["retries"][code] for run in runs) for code in runs[0]["retries"]}
-    told["consistent"] = all(run["consistent"] for run in runs)
-    told["runs"] = len(runs)
-    return told
+    """The runs of one strategy and shape as one: medians and sums; consistent only if each run was."""
+    totals = {key: statistics.median(run[key] for run in runs) for key in ("rate", "p50_ms", "p99_ms", "lock_waiters")}
+    totals |= {key: sum(run[key] for run in runs) for key in ("refused", "broken")}
+    totals["retries"] = {code: sum(run["retries"][code] for run in runs) for code in runs[0]["retries"]}
+    totals["consistent"] = all(run["consistent"] for run in runs)
+    totals["runs"] = len(runs)
+    return totals

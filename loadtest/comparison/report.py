@@ -50,7 +50,7 @@ def markdown(results):
 
 
 def complaints(results):
-    """What contradicts the list of strategies: a safe one that fell, a wrong one that got away."""
+    """The contradictions to the list of strategies: a safe one that failed, a wrong one that was right."""
     found = []
     for result in results:
         verdicts = result.get("rounds") or {}

@@ -16,7 +16,7 @@ def send(client, target, **fields):
 
 
 def verdict(records, audit):
-    """What a round showed: the anomaly of its racers, else what the audit found, else "clean" or how it failed."""
+    """The result of a round: the anomaly of its racers, else a finding of the audit, else "clean" or the failure."""
     anomalies = [record["anomaly"] for record in records if record["anomaly"]]
     if anomalies:
         return anomalies[0]
@@ -34,7 +34,7 @@ def count(verdicts):
 
 
 def race(bank, rounds):
-    """Two transfers of $800 out of $1000 from one barrier, `rounds` times; gives each verdict's count."""
+    """Runs `rounds` races of two transfers of $800 out of $1000 with a barrier. Returns the count of each verdict."""
     def verdicts():
         with bank.client() as first, bank.client() as second, concurrent.futures.ThreadPoolExecutor(2) as threads:
             for _ in range(rounds):
@@ -60,8 +60,8 @@ def until_waiting(session, sessions):
 
 
 def race_between_servers(bank, other, rounds):
-    """One transfer in each of two servers. An examiner holds Alice's row until both have read, checked, and come to
-    write: what a barrier inside one process cannot do."""
+    """Runs one transfer in each of two servers. This test holds Alice's row until both have read, checked, and wait for
+    the row to write. A barrier inside one process cannot do this."""
     def verdicts():
         with contextlib.ExitStack() as stack:
             first, second = stack.enter_context(bank.client()), stack.enter_context(other.client())

@@ -1,1 +1,1 @@
-"""What the benchmarks share: a PostgreSQL and a bank of their own, accounts, load by wrk, and who the machine is."""
+"""The parts that the benchmarks share: a PostgreSQL and a bank of their own, accounts, load by wrk, and the machine."""

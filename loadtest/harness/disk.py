@@ -1,4 +1,5 @@
-"""How often the disk can be flushed: what one commit after another can reach at most, by PostgreSQL's own measure."""
+"""Measures how often the disk can be flushed, with PostgreSQL's own tool. It is the limit for commits one after
+another."""
 
 import pathlib
 import re
@@ -14,7 +15,8 @@ def program():
 
 
 def parse(output):
-    """Flushes a second of one page, the way PostgreSQL flushes on Linux, of pg_test_fsync's report."""
+    """The flushes a second of one page, by the method that PostgreSQL uses on Linux, from the report of
+    pg_test_fsync."""
     found = re.search(r"^\s+fdatasync\s+([\d.]+) ops/sec", output, re.MULTILINE)
     if found is None:
         raise RuntimeError(f"pg_test_fsync failed: {output[-500:]}")
@@ -22,19 +24,19 @@ def parse(output):
 
 
 def flushes(folder):
-    """On the file system of the folder; None where there is no pg_test_fsync."""
+    """The flushes a second on the file system of the folder; None without pg_test_fsync."""
     if program() is None:
         return None
     scratch = pathlib.Path(folder) / "flushes"
     try:
-        # It goes on to measure much else: what is wanted is the first table.
+        # pg_test_fsync measures much else after the first table, which is enough here.
         with subprocess.Popen([program(), "-s", "1", "-f", str(scratch)], stdout=subprocess.PIPE, text=True) as running:
-            told = ""
+            report = ""
             for line in running.stdout:
-                told += line
+                report += line
                 if re.match(r"\s+fdatasync\s", line):
                     break
             running.terminate()
-        return parse(told)
+        return parse(report)
     finally:
         scratch.unlink(missing_ok=True)

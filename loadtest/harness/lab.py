@@ -1,4 +1,4 @@
-"""A PostgreSQL and a bank of the benchmark's own, with a thousand accounts; the fixtures of the API tests, reused."""
+"""A PostgreSQL and a bank of the benchmark's own, with a thousand accounts. It reuses the fixtures of the API tests."""
 
 import contextlib
 import pathlib
@@ -21,14 +21,14 @@ def say(text):
 
 
 def missing(*tools):
-    """Stops with what to install, if something is not there."""
+    """Stops with the packages to install if a tool is missing."""
     absent = [f"{tool} (Debian: {package})" for tool, package in tools if shutil.which(tool) is None]
     if absent:
         raise SystemExit(f"install first: {', '.join(absent)}")
 
 
 def check_out_folder(parser, folder):
-    """Before the measurements, which take long: the folder of the results can be made and written."""
+    """Checks before the long measurements that the folder of the results can be made and written."""
     if folder is None:
         return
     try:
@@ -40,7 +40,7 @@ def check_out_folder(parser, folder):
 
 @contextlib.contextmanager
 def cluster():
-    """A private PostgreSQL, fsync on, gone without a trace at the end."""
+    """A private PostgreSQL with fsync on. Nothing of it is left at the end."""
     own = Cluster()
     try:
         own.start()
@@ -51,7 +51,7 @@ def cluster():
 
 @contextlib.contextmanager
 def bank(own, database, **settings):
-    """A bank-api that is quiet on its log, stopped at the end."""
+    """A bank-api that logs little. It is stopped at the end."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="lab-bench-"))
     started = Bank(own, database, folder / "log", {"LOG_LEVEL": "error", **settings})
     try:
@@ -62,25 +62,26 @@ def bank(own, database, **settings):
 
 
 def add_accounts(own, database):
-    """acct-1 .. acct-1000, rich enough for any run."""
+    """acct-1 .. acct-1000, with enough money for any run."""
     own.rows(database, "INSERT INTO accounts (id, balance, initial_balance) "
                        "SELECT 'acct-' || i, 1000000, 1000000 FROM generate_series(1, %s) AS i", ACCOUNTS)
 
 
 def until_idle(running):
-    """The load is over, but what it had sent may still be on its way."""
+    """Waits after the load until the server has finished its last transfers."""
     eventually(lambda: running.metric("concurrent_transfers") + running.metric("transfer_queue_depth") == 0, "idle")
 
 
 def is_quiet(own, database):
-    """Nobody works in the database: what a load had sent is done, whoever did it."""
+    """True when no session works in the database, neither the server's nor another one's."""
     return own.rows(database, "SELECT count(*) AS busy FROM pg_stat_activity WHERE datname = current_database() "
                               "AND state <> 'idle' AND pid <> pg_backend_pid()")[0]["busy"] == 0
 
 
 def settle(own, database):
-    """Every run starts alike: an empty log, the initial balances, no dead rows, no checkpoint due."""
-    eventually(lambda: is_quiet(own, database), f"nobody works in {database}")
+    """Makes the same start for every run: an empty transfers table, the initial balances, no dead rows, no checkpoint
+    due."""
+    eventually(lambda: is_quiet(own, database), f"no session works in {database}")
     own.rows(database, "TRUNCATE transfers RESTART IDENTITY")
     own.rows(database, "UPDATE accounts SET balance = initial_balance, version = 0")
     own.rows(database, "VACUUM (FULL, ANALYZE) accounts")
@@ -93,7 +94,7 @@ def audit(own, database):
 
 
 def memory_mib(pid):
-    """Resident and proportional memory of a process and those it started."""
+    """The resident and the proportional memory of a process and its child processes."""
     found = {"rss": 0.0, "pss": 0.0}
     for each in family(pid):
         text = pathlib.Path(f"/proc/{each}/smaps_rollup").read_text()

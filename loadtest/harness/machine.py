@@ -1,4 +1,4 @@
-"""Who measured: the machine, the versions and the date, as every result says them."""
+"""Describes the machine, the versions and the date. Every result includes them."""
 
 import datetime
 import os

@@ -16,7 +16,7 @@ BUILT = ROOT / ".lab" / "peers"
 
 
 def build_go():
-    """The program, or None with a line that says what is missing."""
+    """The program, or None after a printed line that names the missing tool."""
     if shutil.which("go") is None:
         lab.say("no go: the peer in Go is left out (Debian: golang)")
         return None
@@ -62,7 +62,7 @@ def until_connectable(port, process):
 
 @contextlib.contextmanager
 def running(name, command, url):
-    """Gives the port and the process."""
+    """Starts the peer; gives the port and the process."""
     port = lab.free_port()
     environment = {**os.environ, "DATABASE_URL": url, "PORT": str(port)}
     process = subprocess.Popen([part.format(port=port) for part in command], env=environment, cwd=SOURCES / name,

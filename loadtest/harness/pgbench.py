@@ -9,7 +9,7 @@ SCRIPTS = pathlib.Path(__file__).resolve().parents[1] / "pgbench"
 
 
 def parse(output):
-    """Transactions a second, of pgbench's report."""
+    """The transactions a second, from pgbench's report."""
     found = re.search(r"^tps = ([\d.]+) ", output, re.MULTILINE)
     if found is None or re.search(r"aborted|number of failed transactions: [1-9]", output):
         raise RuntimeError(f"pgbench failed: {output[-500:]}")

@@ -1,4 +1,4 @@
--- wrk: what it saw, as one line of JSON at the end.
+-- wrk: prints its results as one line of JSON at the end.
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(

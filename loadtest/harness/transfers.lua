@@ -1,4 +1,4 @@
--- wrk: POST /transfer, prepared before the run so that making requests costs the load nothing.
+-- wrk: POST /transfer. The requests are made before the run, so that making them costs no time under load.
 -- Arguments: spread | hot. Accounts are acct-1 .. acct-1000; a hot load takes everything from acct-1.
 local accounts, prepared = 1000, 8192
 local requests, place = {}, 0

@@ -11,7 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 @dataclasses.dataclass
 class Load:
-    """What one run saw."""
+    """The result of one run."""
     rate: float    # answers with 2xx, a second
     p50_ms: float
     p99_ms: float
@@ -20,13 +20,13 @@ class Load:
 
 
 def parse(output):
-    """wrk's output with report.lua's line to a Load."""
+    """Converts wrk's output with report.lua's line to a Load."""
     line = next((line for line in output.splitlines() if line.startswith("REPORT ")), None)
     if line is None:
         raise RuntimeError(f"wrk said nothing to build on: {output[-500:]}")
-    told = json.loads(line.removeprefix("REPORT "))
-    return Load((told["requests"] - told["refused"]) / told["seconds"], told["p50_ms"], told["p99_ms"],
-                told["refused"], told["broken"])
+    report = json.loads(line.removeprefix("REPORT "))
+    return Load((report["requests"] - report["refused"]) / report["seconds"], report["p50_ms"], report["p99_ms"],
+                report["refused"], report["broken"])
 
 
 def run(port, path, connections, seconds, script="", arguments=()):
@@ -43,5 +43,5 @@ def run(port, path, connections, seconds, script="", arguments=()):
 
 
 def transfers(port, shape, connections, seconds):
-    """Safe for any service that takes POST /transfer: shape is "spread" or "hot"."""
+    """Works with any service that has POST /transfer: shape is "spread" or "hot"."""
     return run(port, "/", connections, seconds, (HERE / "transfers.lua").read_text(), [shape])

@@ -1,9 +1,11 @@
-// What the load tests share: the bank API's calls, the metrics they are judged by, and leaving the lab as it was.
+// The parts that the load tests share: the calls of the bank API, the common metrics, and the restore of the lab's
+// state.
 //
-// Environment: BASE_URL (default http://localhost:8000), ADMIN_TOKEN where the lab has one, QUICK=1 for a run of seconds.
+// Environment: BASE_URL (default http://localhost:8000), ADMIN_TOKEN where the lab has one, QUICK=1 for a run of
+// seconds.
 //
-// A refused transfer is an answer like any other (HTTP 200, status failed_insufficient_funds): it is counted, and
-// no fault. What is neither a success nor a refusal is broken, and fails every script.
+// A refused transfer is a normal answer (HTTP 200, status failed_insufficient_funds): it is counted, and no fault. An
+// answer that is neither a success nor a refusal is broken, and fails every script.
 
 import http from 'k6/http';
 import { check, fail } from 'k6';
@@ -25,7 +27,7 @@ const doubleSpends = new Counter('double_spends');
 const balanceLeft = new Trend('balance_left');
 const transferTime = new Trend('transfer_time', true);
 
-// No script passes without these.
+// Every script fails without these.
 export const thresholds = {
   checks: ['rate==1'],
   http_req_failed: ['rate==0'],
@@ -50,7 +52,7 @@ export const settings = () => ask('GET', '/admin/settings');
 export const change = (wanted) => ask('POST', '/admin/settings', wanted);
 export const balance = (account) => ask('GET', `/accounts/${account}`).balance;
 
-// All the money there is: transfers move it, whatever races. In cents, because 0.1 + 0.2 is not 0.3.
+// The sum of all balances: transfers only move money, even when they race. In cents, because 0.1 + 0.2 is not 0.3.
 export function money() {
   return ask('GET', '/accounts').accounts.reduce((sum, account) => sum + Math.round(account.balance * 100), 0);
 }
@@ -68,7 +70,7 @@ function judge(answer) {
   const refusal = record.status === 'failed_insufficient_funds';
   check(answer, { 'a transfer succeeds or is refused': () => success || refusal });
 
-  // Zeros too: a metric without a sample is missing from the summary, and its threshold is not looked at.
+  // Adds zeros too: a metric without a sample is missing from the summary, and its threshold is not evaluated.
   succeeded.add(success ? 1 : 0);
   refused.add(refusal ? 1 : 0);
   broken.add(success || refusal ? 0 : 1);
@@ -83,12 +85,12 @@ function judge(answer) {
 
 export const transfer = (from, to, amount) => judge(http.request(...request(from, to, amount)));
 
-// Several at once, each [from, to, amount].
+// Sends several transfers at once, each [from, to, amount].
 export const transfers = (...wanted) => http.batch(wanted.map((each) => request(...each))).map(judge);
 
 // Before and after
 
-// For setup(): the initial balances, the settings the script needs, and in what it gives back, all that was found.
+// For setup(): sets the initial balances and the settings that the script needs. It returns the earlier settings.
 export function prepare(wanted) {
   const found = settings();
   const set = change(wanted);
@@ -96,7 +98,7 @@ export function prepare(wanted) {
   return { found, set, money: money() };
 }
 
-// For teardown(): whatever the transfers did, no money was made or lost; then the settings are as they were found.
+// For teardown(): checks that no money was made or lost, and then restores the settings.
 export function restore(before) {
   const after = money();
   change(before.found);

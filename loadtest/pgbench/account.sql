@@ -1,2 +1,2 @@
--- One account by its key, as GET /accounts/{id} reads it.
+-- Reads one account by its key, as GET /accounts/{id} does.
 SELECT id, balance FROM accounts WHERE id = 'alice';

@@ -1,4 +1,4 @@
--- The safe transfer as anybody would write it, statement by statement.
+-- The safe transfer in its usual form, statement by statement.
 BEGIN;
 SELECT id, balance FROM accounts WHERE id IN ('acct-' || :f, 'acct-' || :t) ORDER BY id COLLATE "C" FOR UPDATE;
 UPDATE accounts SET balance = balance - 0.01, version = version + 1 WHERE id = 'acct-' || :f RETURNING balance;

@@ -1,5 +1,6 @@
-// The bank's HTTP interface, as the page needs it. Every answer that is none is an ApiProblem with the server's words.
-// The admin token, where one is wanted, lives in this module's memory and nowhere else.
+// The bank's HTTP interface, as far as the page needs it. Every error answer is thrown as an ApiProblem with the
+// server's title and detail. The admin token is kept in this module's memory only, so that no other script and no
+// storage has it.
 
 export class ApiProblem extends Error {
   constructor(status, title, detail) {
@@ -13,7 +14,7 @@ export class ApiProblem extends Error {
 let token = null;
 let askForToken = async () => null;
 
-// ask(refused) gives what the person typed, or null; refused: a token was sent and was not the right one.
+// ask(refused) returns the typed token, or null. refused is true after the server has rejected a token.
 export function whenTokenIsWanted(ask) {
   askForToken = ask;
 }
@@ -58,7 +59,7 @@ async function request(method, path, body) {
   return answer.json();
 }
 
-// null: the server does not have it, or no longer.
+// Returns null when the server answers 404: it does not have the object, or has it no longer.
 async function orNone(asking) {
   try {
     return await asking;
@@ -77,7 +78,8 @@ export const api = {
   strategies: async () => (await request("GET", "/strategies")).strategies,
   settings: () => request("GET", "/admin/settings"),
   races: (limit) => request("GET", `/races?${query({ limit })}`),
-  // null also for a race that has left the newest 1,000 records: under load that takes less than a second.
+  // Returns null also for a race that is no longer among the newest 1,000 records; under load that takes less than a
+  // second.
   race: (id) => orNone(request("GET", `/races/${encodeURIComponent(id)}`)),
   transfer: (transfer) => request("POST", "/transfer", transfer),
   reset: () => request("POST", "/reset"),

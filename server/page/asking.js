@@ -1,8 +1,9 @@
-// Asking the server, whose answers may arrive in another order than the questions were asked in. Pure.
+// Orders the questions to the server, because its answers may arrive in another order than the questions were sent.
+// Pure.
 
-const SETTLE_MS = 150; // under load there is news all the time: what comes within this time is one question
+const SETTLE_MS = 150; // under load there are events all the time: one question covers all events of this time
 
-// Call the result before each question: it gives a function that is true until the next question is asked.
+// Call the result before each question: it returns a function that is true until the next question is sent.
 export function turns() {
   let newest = 0;
   return () => {
@@ -12,8 +13,8 @@ export function turns() {
   };
 }
 
-// Gives a function that runs `call` soon, at most once in `pause` ms, and never while the last call still waits for its
-// answer: so the answers come in order. Everything that is asked for in between is one more call afterwards.
+// Returns a function that runs `call` soon, at most once in `pause` ms. A call never starts before the last one has its
+// answer, so the answers arrive in order. All requests in between are answered by one more call.
 export function settled(pause, call) {
   let planned = false;
   let again = false;

@@ -1,13 +1,14 @@
-// The time axis: gives every moment a place. It keeps the order, gives a long wait more room than a short one, and
-// makes room for whatever has to be read in between: so labels cannot overlap, and 200 ms of sleep do not squeeze
-// the one millisecond in which everything happens. Pure; a place is a length in pixels from the start of the axis.
+// The time axis: it gives every moment a place. It keeps the order, gives a long wait more room than a short one, and
+// makes room for the labels in between. So labels cannot overlap, and 200 ms of sleep do not squeeze the one
+// millisecond in which everything happens. Pure. A place is a length in pixels from the start of the axis.
 
-// The room that elapsed time asks for by itself: it grows with the logarithm, 1 ms being half of a reading unit.
+// The room for elapsed time alone. It grows with the logarithm; 1 ms takes half of a reading unit.
 function ease(ms, unit) {
   return unit * 0.5 * Math.log2(1 + ms);
 }
 
-// The place of any moment, given those of the known ones; outside of them the axis goes on at its last slope.
+// The place of any moment, computed from the places of the known moments. A moment before the first or after the last
+// of them gets the place of that one.
 export function interpolate(times, places, time) {
   if (times.length === 0) {
     return 0;
@@ -23,7 +24,7 @@ export function interpolate(times, places, time) {
   return places[after - 1] + share * (places[after] - places[after - 1]);
 }
 
-// Adds what is left of `extent`, most of it where most time passes.
+// Distributes the rest of `extent`, with the largest share where most time passes.
 function spread(times, places, spare, unit) {
   const weights = times.map((time, index) => index === 0 ? 0 : ease(time - times[index - 1], unit) + 0.1);
   const whole = weights.reduce((sum, weight) => sum + weight, 0);
@@ -34,7 +35,7 @@ function spread(times, places, spare, unit) {
   });
 }
 
-// The least places that keep all rooms; comfort (1 to 0): how much of the room is left that only looks better.
+// The smallest places that keep all rooms. comfort (1 to 0) is the share of the optional room that is kept.
 function tight(times, rooms, { least, unit }, comfort) {
   const ending = new Map();
   for (const room of rooms.filter(({ to }) => to !== null)) {
@@ -54,8 +55,8 @@ function tight(times, rooms, { least, unit }, comfort) {
   return { places, length: places.reduce((most, place, index) => Math.max(most, place + tail(index)), 0) };
 }
 
-// times: ascending, in ms. rooms: [{from, to, length}], indices into times, `to` null for what ends the axis. least:
-// the room between two neighbours. Gives {times, places, length}: as long as it must be, at least `extent`.
+// times: ascending, in ms. rooms: [{from, to, length}] with indices into times; `to` is null for a room at the end of
+// the axis. least: the room between two neighbours. Returns {times, places, length}; the length is at least `extent`.
 export function placeMoments(times, rooms, { extent, least, unit }) {
   let placed = null;
   for (const comfort of [1, 0.5, 0.2]) {
@@ -68,7 +69,7 @@ export function placeMoments(times, rooms, { extent, least, unit }) {
   return { times, places: spread(times, placed.places, spare, unit), length: placed.length + spare };
 }
 
-// Round moments to write at the axis, the roundest first, each at least `apart` from the next.
+// Round moments for the axis, the roundest first, each at least `apart` pixels from the next.
 export function ticks(axis, apart) {
   const end = axis.times.at(-1) ?? 0;
   const chosen = [];

@@ -1,9 +1,9 @@
-// The balances, as large numbers, each with a bar through zero. All bars have one scale.
+// Shows the balances as large numbers, each with a bar through zero. All bars have one scale.
 
 import { find, make } from "./dom.js";
 import { money } from "./words.js";
 
-const LEAST_BELOW = 800; // the scale covers the lab's own story without moving
+const LEAST_BELOW = 800; // with this scale the bars of the lab's own scenario do not change their scale
 const LEAST_ABOVE = 1400;
 
 function roundUp(value) {

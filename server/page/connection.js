@@ -1,15 +1,15 @@
-// The line that says whether the page is live.
+// Shows whether the page receives events.
 
 import { find } from "./dom.js";
 
 const WORDS = {
   connecting: "Connecting",
   live: "Live",
-  restarted: "Live again: the server was restarted, and everything was read anew",
+  restarted: "Live again: the server was restarted, and the page has read everything again",
   reconnecting: "Reconnecting: the server does not answer",
   stopping: "The server is stopping",
-  slow: "This page was too slow for the events: reconnecting",
-  refused: "The server has no place for another reader of its events: trying again",
+  slow: "This page was too slow to receive the events: reconnecting",
+  refused: "The server has no place for another subscriber: trying again",
 };
 const RESTARTED_FOR_MS = 20000;
 

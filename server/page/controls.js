@@ -1,8 +1,9 @@
-// The switches and buttons. A switch sends what was chosen and shows what the server has: so it follows what others
-// change, and goes back when the server refuses.
+// The switches and buttons. A switch sends the choice and shows the server's setting. So it follows changes from
+// elsewhere, and goes back when the server refuses.
 //
-// Requests that are under way at once use several connections, and the server may take them in any order. So a change is
-// sent when the change before it has been answered, and a race when all changes have been: the last click counts.
+// Requests in flight at the same time use several connections, and the server may process them in any order. So a
+// change is sent after the change before it has been answered, and a race after all changes have been answered: the
+// last click counts.
 
 import { api } from "./api.js";
 import { find, make } from "./dom.js";
@@ -49,21 +50,21 @@ function sayStrategy({ strategies, settings }) {
   }
 }
 
-// What a person is typing is left alone.
+// A number field that has the focus keeps its value: the person may be typing.
 function setValue(input, value) {
   if (document.activeElement !== input || input.type !== "number") {
     input.value = value;
   }
 }
 
-// With the changes that are under way, or null while nothing is known.
+// The settings with the unanswered changes applied, or null while the settings are unknown.
 function wantedSettings() {
   const settings = state.get("settings");
   return settings && Object.assign({}, settings, ...wanted);
 }
 
 function tooManyWords(racers) {
-  return `The barrier waits for ${racers}, and a browser can send ${RACERS_MAX} at once: set it to ${RACERS_MAX} or fewer ` +
+  return `The barrier waits for ${racers} transfers, and a browser can send ${RACERS_MAX} at once: set it to ${RACERS_MAX} or fewer ` +
     "to race from here.";
 }
 
@@ -95,7 +96,8 @@ function showSettings() {
   showButtons(settings);
 }
 
-// An event that comes between the question and its answer may be the newer of the two: then the settings are read again.
+// An event that arrives between the question and its answer may be newer than the answer. Then the settings are read
+// again.
 async function answered(change) {
   let before = state.get("settings");
   let settings = await api.setSettings(change);
@@ -106,8 +108,8 @@ async function answered(change) {
   return settings;
 }
 
-// Sends a change of settings after those before it. Whatever comes of it, the switches show what the server has. A
-// problem is the caller's to show.
+// Sends a change of settings after the changes before it. The switches show the server's settings in the end, also
+// after an error. The caller shows the error.
 export function changeSettings(change) {
   wanted.push(change);
   const done = changes.then(async () => {
@@ -144,7 +146,7 @@ function startSwitches() {
 
 // Buttons
 
-// One thing at a time: the buttons wait until it has ended.
+// Only one action runs at a time: the buttons are disabled until it has ended.
 export async function busy(work) {
   clearProblem();
   beforeRace();
@@ -161,14 +163,14 @@ function outcome(records) {
   say(`${VERDICTS[worst ?? "clean"]}: ${done} of ${records.length} succeeded.`);
 }
 
-// How many transfers race now. Without the events nobody has reported the settings yet.
+// The number of transfers that race now. Without events the settings may be unknown: then they are read.
 async function racersNow() {
   if (!state.get("settings")) {
     state.set({ settings: await api.settings() });
   }
   const racers = racersFor(state.get("settings"));
   if (racers > RACERS_MAX) {
-    throw new Error(tooManyWords(racers)); // somebody has changed it since the buttons were shown
+    throw new Error(tooManyWords(racers)); // the barrier count was changed after the buttons were drawn
   }
   return racers;
 }
@@ -213,12 +215,12 @@ function startButtons() {
   find("#reset").addEventListener("click", async () => {
     clearProblem();
     if (await attempt(() => api.reset())) {
-      say("Reset: the balances are as they were.");
+      say("Reset: the balances are at their initial values.");
     }
   });
 }
 
-// onSay(text): told to those who cannot see it. onRace(): a race is about to be started here.
+// onSay(text) announces the text to screen readers. onRace() is called before a race starts on this page.
 export function startControls(theState, { onSay, onRace }) {
   state = theState;
   say = onSay;

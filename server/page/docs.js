@@ -1,4 +1,4 @@
-// Starts the viewer of /docs on /openapi.json, and has it follow the light or dark look that the person prefers.
+// Starts the viewer of /docs with /openapi.json. The viewer follows the light or dark theme of the browser.
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
@@ -6,7 +6,7 @@ function followTheLook() {
   document.documentElement.classList.toggle("dark-mode", dark.matches);
 }
 
-// GET /events answers for as long as one listens, so there is nothing to show at its end.
+// The response of GET /events has no end while a subscriber is connected, so "Try it out" would show nothing.
 const NEVER_ENDING = ["/events"];
 
 const onlyWhatEnds = {
@@ -20,8 +20,7 @@ const onlyWhatEnds = {
   },
 };
 
-// The viewer leaves most of its controls without a name that a screen reader could say, and its code out of the
-// keyboard's reach.
+// The viewer gives most of its controls no accessible name, and the keyboard cannot reach its code blocks.
 function nameOf(control) {
   const parameter = control.closest("[data-param-name]");
   const response = control.closest("[data-code]");

@@ -1,4 +1,4 @@
-// Making elements in few words. Text is always text, never markup.
+// Short functions that make elements. Text is always text, never markup.
 
 export const find = (selector) => document.querySelector(selector);
 
@@ -15,7 +15,7 @@ export function make(tag, attributes = {}, ...children) {
   return made;
 }
 
-// A negative amount is not broken behind its sign.
+// Keeps the sign and the digits of a negative amount on one line.
 export function unbroken(text) {
   return text.split(/(\u2212\$[\d.]+)/)
     .map((each, index) => index % 2 === 1 ? make("span", { class: "amount-in-text" }, each) : each);

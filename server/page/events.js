@@ -1,12 +1,14 @@
-// The stream of GET /events: who wants it gets every event, and a word on the connection whenever that changes. The
-// browser connects again by itself after a broken connection; after a refusal (503) it does not, so this does.
+// The stream of GET /events. The caller gets every event, and the state of the connection whenever it changes.
+// EventSource reconnects by itself after a broken connection. It does not reconnect after a refusal (503), so this
+// module does.
 
 const NAMES = ["hello", "gap", "admitted", "step", "barrier_arrival", "barrier_release", "transfer", "settings", "reset",
   "skipped", "dropped", "bye"];
 const REFUSED_RETRY_MS = 3000;
 
-// onEvent(name, data); onConnection(state): "live", "restarted", "reconnecting", "stopping", "slow" or "refused".
-// onFresh(): what the page knows may be old. It is called after every hello that resumes nothing; a gap comes only there.
+// onEvent(name, data). onConnection(state): "live", "restarted", "reconnecting", "stopping", "slow" or "refused".
+// onFresh(): the state of the page may be old. It is called after every hello that resumes nothing; a gap event follows
+// only such a hello.
 export function openEvents({ onEvent, onConnection, onFresh }) {
   let boot = null;
 

@@ -1,9 +1,9 @@
-// The last races and the running totals, as GET /races tells them.
+// The last races and the running totals, from GET /races.
 
 import { find, make, unbroken } from "./dom.js";
 import { VERDICTS, count, money } from "./words.js";
 
-const traceLinks = new Map(); // by race: what its detail said
+const traceLinks = new Map(); // by race id: the trace links of its detail
 
 export function raceLink(ids) {
   return `/?race=${ids.map(encodeURIComponent).join(",")}`;
@@ -52,7 +52,8 @@ export function showTotals(totals) {
   }));
 }
 
-// Fills in the trace links of the listed races, if there is a tracing to link to: one race at a time, each once.
+// Adds the trace links to the listed races if the server has links. It asks for one race at a time, and for each race
+// once.
 export async function findTraces(races, detailOf) {
   const listed = new Set(races.map(({ id }) => id));
   for (const id of traceLinks.keys()) {

@@ -1,19 +1,19 @@
-// Groups the transfers that the events tell of into races while they run: transfers from one account that overlap in
-// time. Pure. What it holds of a transfer has the keys of GET /races/{id}, so that raceModel() reads both.
+// Groups the transfers of the events into races while they run. A race is a group of transfers from one account that
+// overlap in time. The keys of a transfer are the keys of GET /races/{id}, so that raceModel() reads both. Pure.
 
 import { LANES_MAX } from "./race_model.js";
 
 export class LiveRaces {
-  #open = new Map(); // by account: the group that a newcomer joins
+  #open = new Map(); // by account: the group that a new transfer joins
   #byTransfer = new Map();
 
-  // Forgets everything: the stream has a gap, so nobody knows how these went on.
+  // Forgets all groups: after a gap in the stream the end of these transfers is unknown.
   clear() {
     this.#open.clear();
     this.#byTransfer.clear();
   }
 
-  // Takes one event; gives the group it changed, or null.
+  // Takes one event; returns the group that it changed, or null.
   take(name, data) {
     switch (name) {
       case "admitted": return this.#admit(data);

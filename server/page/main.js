@@ -1,4 +1,5 @@
-// The page's start: binds what the server says to what is shown, and decides which race stands on the stage.
+// The start of the page: connects the server's answers and events with the parts of the page, and decides which race
+// stands on the stage.
 
 import { api, whenTokenIsWanted } from "./api.js";
 import { settled, turns } from "./asking.js";
@@ -18,10 +19,10 @@ import { askForToken, startToken } from "./token.js";
 import { refreshTour, startTour } from "./tour.js";
 import { count } from "./words.js";
 
-const RACES_ASKED_FOR = 30; // enough to find one of each kind among them
+const RACES_ASKED_FOR = 30; // enough races that usually one of each kind is among them
 const HISTORY_LENGTH = 12;
 
-// Under load there is news all the time. The page does not ask more often than eyes can follow.
+// Under load there are events all the time. The page asks only as often as a person can read the changes.
 const ACCOUNTS_PAUSE_MS = 500;
 const RACES_PAUSE_MS = 1000;
 const RESOLVE_PAUSE_MS = 400;
@@ -30,20 +31,21 @@ const state = createState({
   accounts: [], strategies: [], settings: null, races: [], totals: null, racing: false,
 });
 const live = new LiveRaces();
-const nextQuestion = turns(); // of what the stage shows: an address, a press of "Show the newest"
+const nextQuestion = turns(); // a question about the race on the stage: from the address, or from "Show the newest"
 const nextList = turns();
-let pinned = false; // the stage shows what the address says, whatever happens elsewhere
-let tracing = true; // until a race without a trace link is seen
-let resets = 0; // how many reset events have come
+let pinned = false; // the stage shows the race of the address and ignores newer races
+let tracing = true; // false after a race without a trace link was seen
+let resets = 0; // number of reset events so far
 const skipped = { transfers: 0, races: 0 };
 
 function say(text) {
   find("#said").textContent = text;
 }
 
-// What the server knows
+// The state of the server
 
-// An answer that was asked for before a reset event may have been read before the reset: the event is the newer one.
+// The answer to a question from before a reset event may show the balances from before the reset. The event is newer,
+// so it wins.
 async function readAccounts() {
   const before = resets;
   const accounts = await api.accounts();
@@ -78,7 +80,7 @@ const refreshAccounts = settled(ACCOUNTS_PAUSE_MS, () => attempt(readAccounts));
 const refreshRaces = settled(RACES_PAUSE_MS, () => attempt(readRaces));
 const refreshTraces = settled(RACES_PAUSE_MS, () => attempt(readTraces));
 
-// Which race stands where
+// The race on each part of the stage
 
 function isSafe(race) {
   const strategies = state.get("strategies");
@@ -97,8 +99,8 @@ function takesPartIn(race, { id }) {
   return race.lanes.some((lane) => lane.id === id);
 }
 
-// The newest that went wrong, or could have, and the newest under a fix. What the events have brought since is newer
-// than the list.
+// Shows the newest race that went wrong, or could have, and the newest race under a fix. Events that arrived since are
+// newer than the list.
 async function showNewest(isWanted) {
   const races = await readRaces();
   for (const safe of [false, true]) {
@@ -146,7 +148,7 @@ function setPinned(now) {
   find("#newer").hidden = true;
 }
 
-// Fills the stage with what `read` gives. Answers, and problems, count only until the next question.
+// Fills the stage with the result of `read`. The result, or the problem, counts only until the next question.
 async function fillStage(read) {
   const isWanted = nextQuestion();
   await attempt(async () => {
@@ -175,7 +177,7 @@ function openRaces(ids) {
   find("#stage").scrollIntoView({ block: "start" });
 }
 
-// A race that is started here is to be seen: an answer about the address comes too late.
+// A race that is started here must be shown: a pending answer about the address is ignored.
 function unpin() {
   if (pinned) {
     nextQuestion();
@@ -184,13 +186,14 @@ function unpin() {
   }
 }
 
-// What happens now
+// Live events
 
 const changed = new Map(); // by slot: the group to show with the next frame
 const ended = new Map(); // by slot: the group to ask the server about
 const resolved = new WeakSet();
 
-// Only the server knows who missed what, and who waited for whom: a race that has ended is asked for once.
+// Only the server knows which writes a transfer missed and which transfer blocked it. So the page asks for a race once
+// after its end.
 async function resolve(group) {
   const found = await api.race(group.transfers[0].id);
   const isShown = (race) => race !== null && group.transfers.some(({ id }) => id === race.lanes[0].id);
@@ -215,8 +218,8 @@ const resolveEnded = settled(RESOLVE_PAUSE_MS, () => attempt(async () => {
   await Promise.all(groups.map(resolve));
 }));
 
-// The first button races under the selected strategy. If that is a safe one, the picture stands under the fix, and an
-// older race above it would look like what came of the press.
+// The first button races under the selected strategy. If that strategy is safe, its picture stands under the fix, and
+// an older race above it would look like the result of the press. So the older race is removed.
 function clearSuperseded(group) {
   const selected = state.get("settings")?.strategy;
   const shown = shownRace("fix");
@@ -227,7 +230,7 @@ function clearSuperseded(group) {
 }
 
 function showChanged() {
-  if (pinned) { // since the event came
+  if (pinned) { // the page was pinned after the event had arrived
     changed.clear();
     find("#newer").hidden = false;
   }
@@ -257,7 +260,7 @@ function takeRace(group) {
   changed.set(slot, group);
 }
 
-// A balance that a step has written is shown at once; the database has the last word a moment later.
+// A balance that a step has written is shown at once; a moment later the page reads the balance from the database.
 function takeWrite({ step, account, value }) {
   if (step === "deduct" || step === "credit") {
     state.set({ accounts: state.get("accounts").map((each) => each.id === account ? { id: account, balance: value } : each) });
@@ -308,8 +311,8 @@ async function readEverything() {
   return true;
 }
 
-// The first reading may be older than the stream. After a gap anything may have changed, and nobody reports how the races
-// went on that were under way.
+// The first reading may be older than the stream. After a gap anything may have changed, and no event reports the end
+// of the races that were running.
 async function freshen(reading) {
   live.clear();
   SLOTS.filter((slot) => shownRace(slot)?.finished === false).forEach((slot) => showRace(slot, null));
@@ -321,7 +324,7 @@ async function freshen(reading) {
   }
 }
 
-// Says where the result of the first button will be drawn.
+// Shows where the result of the first button will be drawn.
 function showHint({ strategies, settings }) {
   const selected = strategies.find(({ name }) => name === settings?.strategy);
   find("#hint-safe").hidden = !selected?.safe;

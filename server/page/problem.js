@@ -1,8 +1,8 @@
-// What went wrong, in the server's own words, where nobody overlooks it; and running what may go wrong.
+// Shows an error, in the server's own words, at the top of the page; and runs work that may fail.
 
 import { find } from "./dom.js";
 
-let noAnswer = false; // the problem that is shown is that the server did not answer
+let noAnswer = false; // true while the shown problem is that the server did not answer
 
 export function showProblem(problem) {
   const box = find("#problem");
@@ -16,14 +16,14 @@ export function clearProblem() {
   find("#problem").hidden = true;
 }
 
-// The server answers again.
+// Called when the server answers again.
 export function clearNoAnswer() {
   if (noAnswer) {
     clearProblem();
   }
 }
 
-// Runs it; a problem is shown and gives undefined.
+// Runs the work. On an error it shows the problem and returns undefined.
 export async function attempt(work) {
   try {
     return await work();

@@ -1,16 +1,16 @@
-// A race as the page understands it: lanes with letters, each with the pieces to draw (bands that last, marks that
-// are moments) and the words for them. Made from GET /races/{id}, or from events while it runs. Pure.
+// A race in the form that the page draws: lanes with letters, each with its pieces (bands have a duration, marks are
+// moments) and their words. It is made from GET /races/{id}, or from events while the race runs. Pure.
 
 import { isCommit, list, milliseconds, shortMoney, stepWords } from "./words.js";
 
 export const LANES_MAX = 12;
 
-// A wait shorter than this says nothing: it gets no label, unless it was for the lock itself.
-const TELLING_WAIT_US = 2000;
+// A shorter wait gets no label, unless it was the wait for the lock itself: it explains nothing.
+const LABELLED_WAIT_US = 2000;
 
 const MICROSECONDS = 1000;
 
-// "2026-01-31T12:34:56.789012Z" in microseconds since 1970; Date alone stops at milliseconds.
+// Converts "2026-01-31T12:34:56.789012Z" to microseconds since 1970. Date has milliseconds only.
 export function microseconds(timestamp) {
   const fraction = /\.(\d+)/.exec(timestamp)?.[1] ?? "";
   const whole = Date.parse(timestamp.replace(/\.\d+/, ""));
@@ -31,7 +31,8 @@ function last(steps, name) {
   return steps.findLast((step) => step.step === name);
 }
 
-// The write that a stale read led to: the one that the server says has overwritten another, else the last deduct.
+// The write that followed a stale read: the write that overwrote another one according to the server, else the last
+// deduct.
 function staleWriteOf(transfer) {
   const steps = transfer.steps ?? [];
   return last(steps.filter(({ outcome }) => outcome === "overwrote"), "deduct") ??
@@ -82,15 +83,15 @@ function sees(lane, step) {
   return mark(step, "saw", `reads ${shortMoney(step.value)}`, lane.stale ? "stale" : "plain");
 }
 
-// The wait for a lock, and who held it. A step of its own ("lock", "mutex") is drawn in any case, another statement's
-// wait only if somebody was in the way. `spare` is a label for which no room is made, but which may fill what is there.
+// The wait for a lock, and its holder. A lock step ("lock", "mutex") is always drawn. The wait of another statement is
+// drawn only if another transfer blocked it. `spare` is a label that is drawn only where there is room for it anyway.
 function waitFor(step, what) {
-  const telling = step.took_us >= TELLING_WAIT_US;
+  const isLabelled = step.took_us >= LABELLED_WAIT_US;
   if (step.blockedBy.length === 0) {
-    return { ...band(step, telling ? what : ""), spare: what };
+    return { ...band(step, isLabelled ? what : ""), spare: what };
   }
   const whom = `waits for ${list(step.blockedBy)}`;
-  return { ...band(step, telling || what !== "" ? whom : "", "blocked"), kind: "lock", spare: whom };
+  return { ...band(step, isLabelled || what !== "" ? whom : "", "blocked"), kind: "lock", spare: whom };
 }
 
 function blocked(step) {
@@ -129,7 +130,7 @@ const PIECES = {
   commit: (lane, step) => [mark(step, "did", lane.outcome === "refused" ? "ends" : isCommit(step) ? "commit" : "recorded")],
 };
 
-// Where the lane stands now: a wait that has begun and whose end nobody knows.
+// The current piece of the lane: a wait that has begun and has not ended yet.
 function openPiece(lane, lastUs) {
   const atBarrier = lane.waitsAtBarrierSince !== null;
   return {
@@ -142,7 +143,7 @@ function openPiece(lane, lastUs) {
 function queued(lane) {
   const first = lane.steps[0];
   const begins = first ? first.at_us - first.took_us : null;
-  if (begins === null || begins - lane.startUs < TELLING_WAIT_US) {
+  if (begins === null || begins - lane.startUs < LABELLED_WAIT_US) {
     return [];
   }
   return [{ type: "band", kind: "queue", tone: "plain", label: "queued", fromUs: lane.startUs, toUs: begins }];
@@ -178,8 +179,9 @@ function firstWrite(transfer) {
   return transfer.steps?.find(({ step }) => step === "deduct")?.at_us ?? Infinity;
 }
 
-// The transfer that wrote first is A, and stands on top; then the others in that order; then those that wrote nothing.
-// Two close moments may be the wrong way round where clocks differ: a transfer that missed a write wrote after it.
+// Orders the lanes by their first write: the first writer is A, at the top. Transfers without a write come last. Two
+// close moments may be in the wrong order where clocks differ, so a transfer that missed a write comes after the
+// writer.
 function inOrderOfWriting(transfers, missed) {
   const ordered = transfers.map((transfer, index) => ({ transfer, index, wrote: firstWrite(transfer) }))
     .sort((one, other) => one.wrote === other.wrote ? one.index - other.index : one.wrote - other.wrote)
@@ -194,7 +196,7 @@ function inOrderOfWriting(transfers, missed) {
   return ordered;
 }
 
-// {race?, transfers, missed_writes?} -> the race. `race` is the server's own judgement where it is known.
+// Makes the model of {race?, transfers, missed_writes?}. `race` is the server's verdict where it is known.
 export function raceModel({ race, transfers, missed_writes: missed = [] }) {
   const drawn = inOrderOfWriting(transfers, missed).slice(0, LANES_MAX);
   const letters = new Map(drawn.map((transfer, index) => [transfer.id, String.fromCharCode(65 + index)]));
@@ -210,7 +212,7 @@ export function raceModel({ race, transfers, missed_writes: missed = [] }) {
     undrawn: Math.max(race?.transfer_count ?? 0, transfers.length) - lanes.length,
     startUs: Math.min(...lanes.map((lane) => lane.pieces[0]?.fromUs ?? lane.startUs)),
     strategies: [...new Set(lanes.map((lane) => lane.strategy))],
-    judged: race !== undefined, // by the server; until then this is what the events say
+    judged: race !== undefined, // true: the verdict is the server's; false: it is derived from the events
     finished: lanes.every((lane) => lane.outcome !== "running"),
     verdict: race?.verdict ?? verdictOf(lanes),
     lowestBalance: race?.lowest_balance ?? lowestOf(lanes, account),

@@ -1,19 +1,20 @@
-// Running races from the page: what the buttons and the tour do. It only sends; what happens comes back as events.
+// Runs races for the buttons and the tour. This module only sends the transfers; their steps come back as events.
 
 import { api } from "./api.js";
 
 const AMOUNT = 800;
-export const RACERS_MAX = 4; // a browser opens six connections to one host; the events hold one, the rest need one
+// a browser opens six connections to one host; the events hold one, other requests need one
+export const RACERS_MAX = 4;
 
 const TARGETS = ["bob", "charlie"];
 
-// As many as the barrier waits for, or two.
+// The number of transfers that the barrier waits for, or two without the barrier.
 export function racersFor(settings) {
   return settings.barrier_enabled ? settings.barrier_count : 2;
 }
 
-// Sends them at once. racers() gives how many, and is asked last: a barrier that was changed meanwhile counts already.
-// strategy null: the one that is selected. Gives the records.
+// Sends the transfers at once and returns their records. racers() returns their number. It is called last, so that a
+// barrier count that was changed meanwhile counts already. strategy null: the selected strategy.
 export async function race({ racers, amount = AMOUNT, strategy = null, resetFirst }) {
   if (resetFirst) {
     await api.reset();
@@ -30,8 +31,8 @@ export async function race({ racers, amount = AMOUNT, strategy = null, resetFirs
   return outcomes.map(({ value }) => value);
 }
 
-// Round after round; onRound(tally) after each. racers() is asked in each round: one with too few transfers would wait for
-// the barrier's timeout. Ends early when signal is aborted.
+// Runs the rounds one after another and calls onRound(tally) after each. racers() is called in each round, because a
+// round with too few transfers would wait for the barrier's timeout. Aborting the signal ends it early.
 export async function raceMany({ rounds, racers, resetFirst, signal, onRound }) {
   const tally = { rounds: 0, raced: 0, doubleSpends: 0, lostUpdates: 0 };
   while (tally.rounds < rounds && !signal.aborted) {

@@ -1,10 +1,11 @@
-// Plays a drawn race again, slowly enough for eyes: a cursor crosses the picture, and what it has not reached is pale.
-// The cursor moves evenly over the picture, not over time, so the crowded milliseconds get their share.
+// Plays a drawn race again, slowly enough for eyes: a cursor crosses the picture, and the parts after the cursor are
+// pale. The cursor moves evenly over the picture, not over time, so that the crowded milliseconds are shown as slowly
+// as the others.
 
 import { element } from "./timeline_svg.js";
 
 const DURATION_MS = 9000;
-const STEPS = 24; // where motion is not wanted, it jumps
+const STEPS = 24; // the cursor jumps if the person prefers reduced motion
 
 function reveal(svg, drawing, head, rows) {
   for (const part of svg.querySelectorAll(".part")) {
@@ -23,7 +24,7 @@ function moveTo(cursor, drawing, head) {
   }
 }
 
-// Gives a function that stops it. onEnd() is called once, also when stopped.
+// Returns a function that stops the replay. onEnd() is called once, also when the replay is stopped.
 export function startReplay(svg, drawing, rows, onEnd) {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const cursor = element("line", { class: "cursor" });

@@ -1,5 +1,5 @@
-// The stage: the last race as it went wrong, and the same under a fix, both on one scale. Shows what it is given,
-// draws again when the room changes or time goes on, and replays.
+// The stage: the last race that went wrong, and the same race under a fix, both on one scale. It draws the given races,
+// draws them again when the room changes or time goes on, and replays them.
 
 import { find, make, unbroken } from "./dom.js";
 import { clockTime, raceLink } from "./history.js";
@@ -18,15 +18,15 @@ const SMALL = 0.875;
 const races = { race: null, fix: null };
 const drawings = { race: null, fix: null };
 const replays = { race: null, fix: null };
-let clockOffsetUs = 0; // the server's clock against this one
+let clockOffsetUs = 0; // difference of the server's clock to the clock of this browser
 let due = false;
-let timer = null; // the next drawing of a race that goes on: there is never more than one
+let timer = null; // the next drawing of a race that still runs: there is at most one
 let onShown = () => {};
 let measureText = null;
 
 const BOLD = new Set(["bad", "stale", "refused", "blocked"]);
 
-// The width of a text in the font of the picture, bold for tones that are drawn bold.
+// Returns a function that measures a text in the font of the picture, in bold for the tones that are drawn bold.
 function measurer(em) {
   const context = document.createElement("canvas").getContext("2d");
   const family = getComputedStyle(document.body).fontFamily;
@@ -46,7 +46,7 @@ function badge(race) {
   if (!race.finished) {
     return make("span", { class: "verdict running" }, "Under way");
   }
-  const word = good && race.lanes.length === 1 ? "Met nobody" : VERDICTS[race.verdict];
+  const word = good && race.lanes.length === 1 ? "Alone" : VERDICTS[race.verdict];
   return make("span", { class: `verdict ${good ? "good" : "bad"}` },
     make("span", { "aria-hidden": "true" }, good ? "\u2713 " : "\u2715 "), word);
 }
@@ -62,16 +62,16 @@ function failures(race) {
 }
 
 function gone(race) {
-  return race.gone ? [make("li", {}, "This is what the events reported. The race left the newest 1,000 records before the page " +
-    "could ask who missed which write: it is too old to be drawn from there.")] : [];
+  return race.gone ? [make("li", {}, "The events have reported these steps. The race left the newest 1,000 records before the page " +
+    "could ask which transfer missed which write: it is too old to be drawn from the records.")] : [];
 }
 
-// When its first transfer was taken on.
+// The time at which the first transfer was admitted.
 export function beganUs(race) {
   return Math.min(...race.lanes.map((lane) => lane.startUs));
 }
 
-// The time and the name of the race, as the list of the last races has them.
+// The time and the name of the race, as in the list of the last races.
 function which(race) {
   const began = beganUs(race) / 1000;
   return make("span", { class: "which" }, make("time", { datetime: new Date(began).toISOString() }, clockTime(began)),
@@ -110,7 +110,7 @@ function showFacts(slot, race) {
   panel.querySelector(".links").replaceChildren(...link, ...traces(race));
 }
 
-// The older of two pictures says that it is, and where the newer one is: it did not come of the last press of a button.
+// The older of two pictures says that it is older, and where the newer one is: it is not the result of the last press.
 function markEarlier() {
   for (const [slot, other, place] of [["race", "fix", "\u201cUnder the fix\u201d, below"], ["fix", "race", "\u201cThe race\u201d, above"]]) {
     const [race, newer] = [races[slot], races[other]];
@@ -131,8 +131,8 @@ function showWords(slot, race) {
   box.replaceChildren(...(race === null ? [] : [wordsTable(race, wordsTitle(slot, race))]));
 }
 
-// Lying where there is room, with smaller letters if need be; upright on narrow screens. A wide screen that is still
-// too narrow for a long race scrolls within the picture's box.
+// Draws lying lanes where there is room, with smaller letters if needed, and upright lanes on narrow screens. On a wide
+// screen that is still too narrow for a long race the picture scrolls within its box.
 function layOut(shown, width) {
   const em = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const ways = width < UPRIGHT_BELOW_EM * em ? [[SMALL * em, true]]
@@ -168,7 +168,7 @@ function draw() {
   timer = shown.some((slot) => !races[slot].finished) ? setTimeout(redraw, FRAME_MS) : null;
 }
 
-// What can be scrolled can be reached with the keyboard.
+// A box that scrolls gets the focus, so that the keyboard can scroll it.
 function scrollable(box) {
   if (box.scrollWidth > box.clientWidth) {
     box.tabIndex = 0;
@@ -184,7 +184,7 @@ function redraw() {
   }
 }
 
-// slot: "race" or "fix". race: of raceModel(), or null for none.
+// slot: "race" or "fix". race: a model of raceModel(), or null for no race.
 export function showRace(slot, race) {
   races[slot] = race;
   showFacts(slot, race);
@@ -218,7 +218,7 @@ export function replay(slot) {
   });
 }
 
-// onChange(): another race is shown, or none.
+// onChange() is called when another race, or none, is shown.
 export function startStage(onChange) {
   onShown = onChange;
   for (const slot of SLOTS) {

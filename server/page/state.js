@@ -1,10 +1,10 @@
-// What the page knows, in one place: whoever shows a part of it listens for that part. Pure.
+// The state of the page in one place. The part of the page that shows a value listens for its changes. Pure.
 
 export function createState(values) {
   const listeners = [];
   return {
     get: (name) => values[name],
-    // Tells those who listen for something that has changed, once each.
+    // Calls each listener of a changed value once.
     set(changes) {
       const changed = Object.keys(changes).filter((name) => values[name] !== changes[name]);
       Object.assign(values, changes);

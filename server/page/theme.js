@@ -1,11 +1,11 @@
-// Light or dark before the first paint: what was chosen here before, else what the system says. Not a module, so that
-// it runs before the page is drawn.
+// Sets light or dark before the first paint: the theme that was chosen here before, else the system's. It is not a
+// module, so that it runs before the page is drawn.
 {
   let chosen = null;
   try {
     chosen = localStorage.getItem("theme");
   } catch {
-    // A browser that keeps nothing gets what the system says.
+    // A browser without storage uses the system's theme.
   }
   if (chosen === "light" || chosen === "dark") {
     document.documentElement.dataset.theme = chosen;

@@ -23,7 +23,7 @@ export function startThemeSwitch() {
     try {
       localStorage.setItem("theme", theme);
     } catch {
-      // Then it holds for this page only.
+      // Without storage the choice holds for this page only.
     }
   });
 }

@@ -1,9 +1,8 @@
-// Lays races out as timelines: where every lane, band, mark, label and line goes. All races given share one axis, so
-// the same moment after the start stands at the same place in each picture. Pure: text is measured by a function
-// that is handed in, and what comes out are numbers that timeline_svg.js draws.
-//
-// Along is the direction of time, across the other one. Lying, time runs to the right and a lane is a row: above its
-// bar stands what it saw, below what it did. Upright (narrow screens), time runs down and a lane is a column.
+// Lays races out as timelines: it places every lane, band, mark, label and line. All given races share one axis, so the
+// same moment after the start stands at the same place in each picture. Pure: the caller passes a function that
+// measures text, and timeline_svg.js draws the resulting numbers. "Along" is the direction of time, "across" is the
+// other direction. In a lying picture time runs to the right and a lane is a row: the reads stand above its bar, the
+// writes below it. In an upright picture (narrow screens) time runs down and a lane is a column.
 
 import { interpolate, placeMoments, ticks } from "./axis.js";
 import { OUTCOMES, missedLabel, shortMoney } from "./words.js";
@@ -12,13 +11,13 @@ import { OUTCOMES, missedLabel, shortMoney } from "./words.js";
 const LYING = { edge: 0.6, label: 1.6, bar: 1.7, gap: 0.7, link: 1.8, ruler: 2.2, mark: 1.1, badge: 2.3, end: 1.6 };
 const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, ruler: 3.1, head: 3.9, text: 0.95, column: 8.6, mark: 1.3 };
 
-const NUDGE_MS = 0.001; // what tells two moments of one lane apart that fell into the same microsecond
+const NUDGE_MS = 0.001; // keeps two moments of one lane apart that have the same microsecond
 
 function clock(model, us) {
   return (us - model.startUs) / 1000;
 }
 
-// Breaks a label so that no line is wider than `width`, where its words allow it.
+// Breaks a label so that no line is wider than `width`, as far as its words allow it.
 export function wrap(label, width, measure) {
   const lines = [];
   for (const word of label.split(" ")) {
@@ -32,8 +31,8 @@ export function wrap(label, width, measure) {
   return lines;
 }
 
-// The pieces of every lane with their moments in ms: one after the other, as they were (each moment was rounded to a
-// microsecond for itself), and no two marks of a lane at the same one.
+// The pieces of every lane with their moments in ms. Each moment was rounded to a microsecond on its own, so this
+// restores their order and gives no two marks of a lane the same moment.
 function timed(model, nowUs) {
   return model.lanes.map((lane) => {
     let over = 0;
@@ -55,8 +54,8 @@ function momentsOf(lanes) {
   return lanes.flat().flatMap((piece) => [piece.from, piece.to]);
 }
 
-// Rows of labels at a lying lane, by their distance from the bar: a credit stands one deeper than the deduct before
-// it, so that the two need no more room than one.
+// Rows of labels at a lying lane, as distances from the bar. A credit stands one row deeper than the deduct before it,
+// so that both need no more room along the axis than one of them.
 const SAW = -1;
 const DID = 1;
 const DID_DEEPER = 2;
@@ -68,7 +67,7 @@ function rowOf(piece) {
   return piece.kind === "credit" ? DID_DEEPER : DID;
 }
 
-// Rooms: what must fit between two moments
+// Rooms: the lengths that must fit between two moments
 
 function lyingRooms(pieces, at, { em, measure }) {
   const rooms = [];
@@ -178,7 +177,7 @@ function lyingRows(model, pieces, em) {
   return { rows, height: y };
 }
 
-// The label of a band: the one that room was made for, else the spare one if it fits by chance.
+// The label of a band: the label that room was made for, else the spare label if it fits.
 function bandLabel(piece, room, { em, measure }) {
   const fits = piece.label === "" && piece.spare && measure(piece.spare, piece.tone) + em <= room;
   return fits ? piece.spare : piece.label;
@@ -261,7 +260,7 @@ function uprightPiece(piece, spine, place, em) {
   return { ...piece, reveal: from, x: spine, y: from, leader: null, text: { x, y: middle, anchor: "start", lines: piece.lines } };
 }
 
-// From the reader's side of the gap between the columns down to the writer's, clear of both texts.
+// A line from the reader to the writer through the gap between their columns. It crosses neither text.
 function uprightLinks(model, spines, drawn, place, { em, measure }) {
   const index = (letter) => model.lanes.findIndex((lane) => lane.letter === letter);
   return model.missed.map((miss) => {
@@ -291,7 +290,7 @@ function upright(model, pieces, axis, options) {
   const spines = model.lanes.map((lane, index) => UPRIGHT.ruler * em + index * width + UPRIGHT.mark * em);
   const total = UPRIGHT.ruler * em + model.lanes.length * width;
   const ends = pieces.flat().map((piece) => place(piece.to) + piece.lines.length * UPRIGHT.line * em);
-  const height = Math.max(...ends) + UPRIGHT.edge * em; // its own end, not that of the longest
+  const height = Math.max(...ends) + UPRIGHT.edge * em; // the end of this picture, not of the longest one
   return {
     upright: true,
     em,
@@ -317,7 +316,7 @@ function upright(model, pieces, axis, options) {
   };
 }
 
-// The width of an upright lane, and its labels broken to fit.
+// The width of an upright lane. Its labels are broken to fit.
 function broken(model, lanes, { em, across, measure }) {
   const width = Math.max(UPRIGHT.column * em, (across - UPRIGHT.ruler * em) / lanes.length);
   const room = width - (UPRIGHT.mark + UPRIGHT.text + 1.1) * em;

@@ -1,5 +1,5 @@
-// Draws a laid out timeline (timeline.js) as SVG. Everything about colours is in page.css; here are shapes only. What
-// a mark or band means is never told by colour alone: labels say it, and shapes differ.
+// Draws a timeline that timeline.js has laid out, as SVG. The colours are in page.css; the shapes are here. Colour is
+// never the only sign of a meaning: labels name it, and shapes differ.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -23,7 +23,7 @@ function text({ x, y, anchor, lines }, className, em) {
   return made;
 }
 
-// A part of the picture that appears when the replay has come to it.
+// A part of the picture that appears when the cursor of the replay has reached it.
 function part(reveal, className, ...children) {
   const made = element("g", { class: `part ${className}` }, ...children);
   made.dataset.reveal = String(Math.round(reveal * 10) / 10);
@@ -82,7 +82,7 @@ function definitions(name, em) {
   return element("defs", {}, hatch, arrow);
 }
 
-// drawing: of timeline.js; name: unique in the page; title: what a screen reader says of the picture.
+// drawing: a result of timeline.js. name: unique in the page. title: the name of the picture for screen readers.
 export function drawTimeline(drawing, { name, title }) {
   const { em } = drawing;
   const heading = element("title", { id: `${name}-title` });
@@ -99,6 +99,6 @@ export function drawTimeline(drawing, { name, title }) {
   ...drawing.lanes.map((lane) => drawLane(lane, em)),
   ...bands.map((piece) => drawBand(piece, em, `${name}-hatch`)),
   ...drawing.links.map((link) => drawLink(link, em, `${name}-arrow`)),
-  ...marks.filter(({ leader }) => leader).map(drawLeader), // below all labels, for they may cross one
+  ...marks.filter(({ leader }) => leader).map(drawLeader), // below all labels, because a leader may cross a label
   ...marks.map((piece) => drawMark(piece, em)));
 }

@@ -1,8 +1,8 @@
-// Asks for the admin token when the server wants one.
+// Asks for the admin token when the server requires one.
 
 import { find } from "./dom.js";
 
-// Gives what was typed, or null.
+// Returns the typed token, or null.
 export function askForToken(refused) {
   const dialog = find("#token");
   const input = find("#token-input");

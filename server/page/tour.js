@@ -1,4 +1,4 @@
-// The guided tour: five steps that drive the page and say, in plain sentences, what was seen.
+// The guided tour: five steps that drive the page and explain the result in plain sentences.
 
 import { api } from "./api.js";
 import { busy, changeSettings } from "./controls.js";
@@ -9,8 +9,9 @@ import { afterBarrier, afterFix, afterOne, afterTwo, readingOf } from "./tour_wo
 
 let state = null;
 
-// Sets what the step needs, all at once, and runs it: from the initial balances and with its own number of transfers,
-// whatever the switches said before. say(records, alice's balance, whether somebody has changed the settings since).
+// Sets everything the step needs with one request and runs the step: with the initial balances and its own number of
+// transfers, for any earlier state of the switches. It calls say(records, alice's balance, whether the settings were
+// changed since).
 async function play({ delay, barrier }, send, say) {
   const settings = {
     strategy: "vulnerable", delay_enabled: delay, delay_ms: 200, barrier_enabled: barrier, barrier_count: 2,
@@ -28,31 +29,31 @@ const two = (strategy) => race({ racers: () => 2, strategy, resetFirst: true });
 const STEPS = [
   {
     title: "One transfer",
-    text: ["The tour sets the strategy, the delay and the barrier above by itself, and resets the balances before each " +
-      "race. The switches stay as its last step has set them.",
+    text: ["The tour sets the strategy, the delay and the barrier above by itself. It resets the balances before each " +
+      "race. The switches stay as the last step has set them.",
     "A transfer reads the balance, checks that it is enough, deducts, and adds the money to the other account. " +
-      "Alone, nothing can go wrong with that."],
+      "With one transfer alone nothing can go wrong."],
     button: "Send $100 from alice to bob",
     act: () => play({ delay: false, barrier: false }, one, afterOne),
   },
   {
     title: "Two at once",
-    text: ["Now two transfers of $800, at the same moment, out of $1000. One of them has to be refused.",
-      "Whether it is depends on microseconds, so try it a few times: that is why such faults live for years."],
+    text: ["Now two transfers send $800 each at the same moment, and alice has $1000. One of them must be refused.",
+      "The result depends on microseconds, so try it a few times. Such faults stay unnoticed for years because they are rare."],
     button: "Race two transfers",
     act: () => play({ delay: false, barrier: false }, () => two("vulnerable"), afterTwo),
   },
   {
     title: "The barrier",
-    text: ["A barrier lets nobody go on to the check before both have read. It does not cause the fault: it only makes " +
-      "the unlucky moment certain. A delay of 200 ms widens the window, so that you can see it."],
+    text: ["With the barrier no transfer continues to the check before both have read. The barrier does not cause the " +
+      "fault: it only makes the unlucky moment certain. A delay of 200 ms widens the window, so that you can see it."],
     button: "Race with the barrier",
     act: () => play({ delay: true, barrier: true }, () => two("vulnerable"), afterBarrier),
   },
   {
     title: "Read the picture",
-    text: ["A lane is a transfer, and time runs along it. On one side of the bar stands what it saw, on the other what " +
-      "it did. The axis is stretched where much happens."],
+    text: ["A lane is a transfer, and time runs along it. One side of the bar shows its reads, the other side its " +
+      "writes. The axis is longer where many steps happen."],
     reading: () => readingOf(shownRace("race")),
     button: "Play it slowly",
   },
@@ -68,7 +69,8 @@ const STEPS = [
 
 let at = 0;
 
-// Shows the parts of a step that depend on the rest of the page. Another race may be shown while a step is read.
+// Updates the parts of a step that depend on the rest of the page: another race may be shown while a person reads a
+// step.
 export function refreshTour() {
   const step = STEPS[at];
   const texts = [...step.text, ...(step.reading ? [step.reading()] : [])];
@@ -107,12 +109,12 @@ function open() {
   show(true);
 }
 
-// The message stands in the tour itself: the page's own is out of sight while one reads here.
+// The message stands in the tour itself, because the page's own message is out of sight there.
 async function outcomeOf(step) {
   try {
     return await step.act();
   } catch (problem) {
-    return `This step did not come to its end. ${problem.detail || problem.message}`;
+    return `This step has failed. ${problem.detail || problem.message}`;
   }
 }
 

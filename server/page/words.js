@@ -1,13 +1,13 @@
-// How the page says things: money, moments, and what a transfer did, in the words that views.sql uses. Pure.
+// The words of the page for money, moments and the steps of a transfer. They are the words of views.sql. Pure.
 
 const MINUS = "\u2212";
 
-// "$1000.00"; the sign stands before the currency, so that a negative amount cannot be overlooked.
+// "$1000.00"; the sign stands before the currency, so that a negative amount is easy to see.
 export function money(value) {
   return `${value < 0 ? MINUS : ""}$${Math.abs(value).toFixed(2)}`;
 }
 
-// "$1000": for the picture, where room is short. Cents are told only if there are any.
+// "$1000": for the picture, where room is short. The cents are left out if they are zero.
 export function shortMoney(value) {
   return Number.isInteger(value) ? money(value).replace(/\.00$/, "") : money(value);
 }
@@ -63,7 +63,7 @@ export function isCommit(step) {
   return step.outcome !== "recorded";
 }
 
-// A commit ends before its answer is here, so the time until the answer is an upper bound.
+// A commit ends before its answer arrives, so the time until the answer is an upper bound.
 function committed(step) {
   return step.committed_at_us > step.at_us ? `, committed within ${milliseconds(step.committed_at_us - step.at_us)}` : "";
 }
@@ -77,7 +77,8 @@ function writeWords(lane, step, does) {
   return `${does} ${money(lane.amount)}: ${step.account} is ${money(step.value)}${missed}${waited(step)}${committed(step)}`;
 }
 
-// Why a reader did not see a write, in the order in which the read and the write were made. at: says a moment.
+// The sentence says why a reader did not see a write. It names the read and the write in the order in which they were
+// made. at(us) formats a moment.
 export function missedSentence(miss, at) {
   const wrote = `${money(miss.valueWritten)}${miss.elsewhere ? ` to ${miss.account}` : ""}`;
   return miss.uncommitted
@@ -87,7 +88,7 @@ export function missedSentence(miss, at) {
       `${wrote} at ${at(miss.writtenUs)}.`;
 }
 
-// The same as a label at the line between the two.
+// The same as a label at the line between the read and the write.
 export function missedLabel(miss) {
   const wrote = `${shortMoney(miss.valueWritten)}${miss.elsewhere ? ` to ${miss.account}` : ""}`;
   return miss.uncommitted ? `stale: ${miss.writer} had written ${wrote}, not committed` : `stale: ${miss.writer} wrote ${wrote} since`;
@@ -96,14 +97,14 @@ export function missedLabel(miss) {
 // The same for the guided tour.
 export function missedStory(miss) {
   const story = miss.uncommitted
-    ? `Here ${miss.writer} had already written ${money(miss.valueWritten)}, but not committed it: so ${miss.reader} ` +
-      `could not see it, and read ${money(miss.valueRead)}. It did not look again: it went on with the number it remembered.`
+    ? `Here ${miss.writer} had already written ${money(miss.valueWritten)}, but not committed it. So ${miss.reader} ` +
+      `could not see it and read ${money(miss.valueRead)}. It did not look again: it continued with the number it remembered.`
     : `Here ${miss.reader} read ${money(miss.valueRead)}. ${milliseconds(miss.writtenUs - miss.readUs)} later ${miss.writer} ` +
-      `had written ${money(miss.valueWritten)}, and ${miss.reader} did not look again: it went on with the number it remembered.`;
+      `had written ${money(miss.valueWritten)}, and ${miss.reader} did not look again: it continued with the number it remembered.`;
   return `${story} That is the red line, from the read to the write it missed.`;
 }
 
-// What a wait is called when it begins.
+// The text at the beginning of a wait.
 const BEGINNINGS = {
   barrier: () => "waits at the barrier",
   delay: (lane, step) => `sleeps ${milliseconds(step.took_us)} (debug delay)`,
@@ -129,7 +130,7 @@ const ENDS = {
     : isCommit(step) ? "ends: all is committed" : "ends: all is written, each statement committed on its own",
 };
 
-// The moments of one step: [{us, text}], a wait being two.
+// The moments of one step as [{us, text}]; a wait has two.
 export function stepWords(lane, step) {
   const moments = [];
   if (BEGINNINGS[step.step]) {
@@ -141,7 +142,7 @@ export function stepWords(lane, step) {
   return moments;
 }
 
-// One plain sentence for a whole race, such as people would say it.
+// One plain sentence about a whole race.
 export function verdictSentence(race) {
   const { account, lowestBalance, succeeded, refused, lanes } = race;
   const done = lanes.length === 1 ? "" : [

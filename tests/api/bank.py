@@ -1,4 +1,5 @@
-"""The program under test: start it with an environment, wait until it is ready, stop it and look at what it left."""
+"""The program under test: a test starts it with an environment, waits until it is ready, stops it and checks its
+end."""
 
 import json
 import os
@@ -25,14 +26,14 @@ DEFAULT_SETTINGS = {"delay_enabled": False, "delay_ms": 100, "barrier_enabled": 
 
 
 def program_environment(**settings):
-    """An environment with nothing of ours in it but the settings (and what the sanitizers read)."""
+    """An environment that has none of our variables except the given settings (and the sanitizers' variables)."""
     kept = {name: value for name, value in os.environ.items()
             if name in ("PATH", "HOME", "LD_LIBRARY_PATH") or name.endswith("SAN_OPTIONS")}
     return {**kept, "LC_ALL": "C.UTF-8", **{name: str(value) for name, value in settings.items()}}
 
 
 def run_to_the_end(*arguments, **settings):
-    """Runs the program where it should end by itself; gives the CompletedProcess."""
+    """Runs the program in a case where it must end by itself; returns the CompletedProcess."""
     outcome = subprocess.run([PROGRAM, *arguments], env=program_environment(**settings), stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=HANG_GUARD)
     assert not SANITIZER_REPORT.search(outcome.stderr), outcome.stderr
@@ -69,7 +70,7 @@ class Bank:
             return None
 
     def until_serving(self):
-        """/health answers, whatever it says."""
+        """/health answers, with any status."""
         eventually(self._health, "/health answers")
         return self
 
@@ -79,7 +80,7 @@ class Bank:
         return self
 
     def until_unhealthy(self):
-        """/health has noticed that the database is away."""
+        """/health reports that the database is unavailable."""
         eventually(lambda: (answer := self._health()) and answer.status == 503, "/health is 503")
         return self
 
@@ -88,7 +89,7 @@ class Bank:
         return time.monotonic()
 
     def until_gone(self):
-        """The exit status; kills the program and fails when it hangs."""
+        """Returns the exit status; kills the program and fails if it hangs."""
         try:
             return self.process.wait(HANG_GUARD)
         except subprocess.TimeoutExpired:
@@ -97,7 +98,7 @@ class Bank:
             raise AssertionError(f"did not end by itself; log:\n{self.log()[-3000:]}") from None
 
     def ends_well(self):
-        """Exit status 0 and no sanitizer report. Once: later calls have nothing more to say."""
+        """Exit status 0 and no sanitizer report. Only the first call checks; later calls do nothing."""
         if self._checked:
             return
         self._checked = True
@@ -125,7 +126,7 @@ class Bank:
             self.signal()
         self.ends_well()
 
-    # Requests, each on a connection of its own
+    # Requests, each on its own connection
 
     def client(self):
         return Client(self.port, self.host)
@@ -149,7 +150,7 @@ class Bank:
         with self.client() as client:
             return client.transfer(source, target, amount, strategy)
 
-    # What people look at
+    # The views, the log and the metrics
 
     def log(self):
         return self._log.read_text(errors="replace")
@@ -182,7 +183,7 @@ class Bank:
         return [row["id"] for row in self.rows("SELECT id FROM transfers ORDER BY seq")]
 
     def waiting_for_locks(self):
-        """How many of PostgreSQL's sessions here wait for a lock."""
+        """The number of PostgreSQL's sessions in this database that wait for a lock."""
         return self.rows("SELECT count(*) AS waiting FROM pg_stat_activity "
                          "WHERE datname = current_database() AND wait_event_type = 'Lock'")[0]["waiting"]
 
@@ -198,8 +199,8 @@ class Bank:
         answer = self.request("POST", "/reset", None, self._admin)
         assert answer.status == 200, answer
 
-    def until_waiting_at_the_barrier(self, parties):
-        eventually(lambda: self.metric("barrier_waiting_count") == parties, f"{parties} waiting at the barrier")
+    def until_waiting_at_the_barrier(self, transfers):
+        eventually(lambda: self.metric("barrier_waiting_count") == transfers, f"{transfers} waiting at the barrier")
 
     def until_waiting_for_locks(self, sessions):
         eventually(lambda: self.waiting_for_locks() == sessions, f"{sessions} sessions wait for a lock")
@@ -208,7 +209,7 @@ class Bank:
         eventually(lambda: self.metric("concurrent_transfers") == transfers, f"{transfers} transfers in progress")
 
     def until_waiting(self, transfers):
-        """So many have come and are not answered, wherever they are."""
+        """Waits until `transfers` transfers have arrived and are unanswered, anywhere in the program."""
         eventually(lambda: (scrape := self.scrape()).total("concurrent_transfers") +
                    scrape.total("transfer_queue_depth") == transfers, f"{transfers} transfers under way")
 

@@ -1,4 +1,4 @@
-"""HTTP as a well-behaved client speaks it: keep-alive connections, JSON with exact decimals."""
+"""HTTP as a well-behaved client uses it: keep-alive connections, JSON with exact decimals."""
 
 import concurrent.futures
 import decimal
@@ -20,7 +20,7 @@ class Answer:
         self.version = version
 
     def json(self):
-        """The body; numbers with a point come as Decimal, so money compares exactly."""
+        """The body; numbers with a point become Decimal, so that money compares exactly."""
         return json.loads(self.body.decode("utf-8"), parse_float=decimal.Decimal)
 
     def text(self):
@@ -31,7 +31,7 @@ class Answer:
 
 
 class Client:
-    """One keep-alive connection; http.client opens it again when the server has closed it."""
+    """One keep-alive connection; http.client opens it again after the server has closed it."""
 
     def __init__(self, port, host="127.0.0.1"):
         self._connection = http.client.HTTPConnection(host, port, timeout=HANG_GUARD)
@@ -53,7 +53,7 @@ class Client:
         return self.request("POST", target, json.dumps(value, default=str), JSON_TYPE)
 
     def transfer(self, source, target, amount, strategy=None):
-        """A transfer; `amount` is written into the JSON as its own text."""
+        """Sends a transfer; `amount` is written into the JSON as the given text."""
         return self.request("POST", "/transfer", transfer_body(source, target, amount, strategy), JSON_TYPE)
 
     def close(self):
@@ -67,12 +67,12 @@ class Client:
 
 
 def transfer_body(source, target, amount, strategy=None):
-    """The JSON of a transfer, the amount literally as given; by a strategy of its own, if one is named."""
+    """The JSON of a transfer, with the amount literally as given, and with a strategy if one is named."""
     own = f', "strategy": {json.dumps(strategy)}' if strategy else ""
     return f'{{"from_account": {json.dumps(source)}, "to_account": {json.dumps(target)}, "amount": {amount}{own}}}'
 
 
 def together(*calls):
-    """Runs the calls at the same time, each on its own thread; gives their results in order."""
+    """Runs the calls at the same time, each on its own thread; returns their results in order."""
     with concurrent.futures.ThreadPoolExecutor(len(calls)) as threads:
         return [future.result() for future in [threads.submit(call) for call in calls]]

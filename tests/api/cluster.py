@@ -21,15 +21,14 @@ USER = "postgres"
 
 
 def free_port():
-    """A loopback TCP port nobody listens on right now."""
+    """A loopback TCP port on which nothing listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def server_programs():
-    """The folder of initdb and pg_ctl: the one in LAB_POSTGRES_BIN, or on PATH, or where Debian and Ubuntu keep the
-    newest."""
+    """The folder of initdb and pg_ctl: from LAB_POSTGRES_BIN, from PATH, or the newest of Debian and Ubuntu."""
     chosen = os.environ.get("LAB_POSTGRES_BIN")
     if chosen:
         assert (pathlib.Path(chosen) / "pg_ctl").is_file(), f"LAB_POSTGRES_BIN: there is no pg_ctl in {chosen}"
@@ -44,7 +43,7 @@ def server_programs():
 
 
 class Cluster:
-    """One PostgreSQL cluster. PostgreSQL refuses to run as root, so root steps down to `postgres`."""
+    """One PostgreSQL cluster. PostgreSQL refuses to run as root, so as root it runs as the user `postgres`."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lab-pg-", dir="/tmp"))
@@ -93,7 +92,7 @@ class Cluster:
         return (self.data / "postmaster.pid").exists()
 
     def accepts(self):
-        """Whether it takes a connection now: not while it starts or recovers."""
+        """Whether it accepts a connection now; it does not while it starts or recovers."""
         try:
             with self.session("postgres"):
                 return True
@@ -101,7 +100,7 @@ class Cluster:
             return False
 
     def starts(self):
-        """How often it has become ready: once a start, and once more after each crash of a backend."""
+        """The number of times it became ready: once for each start, and once more after each crash of a backend."""
         return self.log.read_text(errors="replace").count("database system is ready to accept connections")
 
     def remove(self):
@@ -114,11 +113,11 @@ class Cluster:
     # Databases
 
     def url(self, database):
-        """The database by way of the Unix socket."""
+        """The URL of the database through the Unix socket."""
         return f"postgresql:///{database}?host={self.folder}&port={self.port}&user={USER}"
 
     def url_over_tcp(self, database):
-        """The database by way of the loopback port, with a password."""
+        """The URL of the database through the loopback port, with a password."""
         return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
     def unused_database_name(self):
@@ -126,7 +125,8 @@ class Cluster:
         return f"bank_{self._made_databases}"
 
     def new_database(self, name=None):
-        """An empty database; gives its name. One that was given back is emptied and used again: a new one is 8 MB."""
+        """Makes an empty database and returns its name. A returned database is emptied and used again, because a new
+        one takes 8 MB."""
         if name is None and self._free_databases:
             name = self._free_databases.pop()
             self.end_sessions(name)
@@ -138,16 +138,16 @@ class Cluster:
         return name
 
     def give_back(self, name):
-        """Nobody needs this database any more."""
+        """Marks the database as unused."""
         if name in self._databases and name not in self._free_databases:
             self._free_databases.append(name)
 
     def session(self, database):
-        """A connection for the test itself, each statement its own transaction; closed by `with`."""
+        """A connection for the test itself. Each statement is its own transaction; `with` closes the connection."""
         return Session(self.url(database))
 
     def rows(self, database, query, *values):
-        """What a query answers, each row a dict; None for a statement without rows."""
+        """The rows of a query as dicts; None for a statement without rows."""
         with self.session(database) as session:
             cursor = session.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
             cursor.execute(query, values or None)
@@ -159,16 +159,16 @@ class Cluster:
         return int((self.data / "postmaster.pid").read_text().split()[0])
 
     def backends(self, database):
-        """The process ids that serve clients of this database, the asking one excepted."""
+        """The ids of the processes that serve clients of this database, without the asking one."""
         found = self.rows("postgres", "SELECT pid FROM pg_stat_activity WHERE datname = %s", database)
         return [row["pid"] for row in found]
 
     def end_sessions(self, database):
-        """As an administrator does it: pg_terminate_backend."""
+        """Ends the sessions as an administrator does, with pg_terminate_backend."""
         self.rows("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", database)
 
     def orphans(self):
-        """Processes of the cluster that have outlived their postmaster."""
+        """Processes of the cluster that are still alive without their postmaster."""
         for status in glob.glob("/proc/[0-9]*/cwd"):
             try:
                 if pathlib.Path(os.readlink(status)) == self.data and int(status.split("/")[2]) != os.getpid():
@@ -177,7 +177,7 @@ class Cluster:
                 continue
 
     def freeze(self):
-        """Every process of the cluster stops where it is: connections stay open, nothing answers."""
+        """Stops every process of the cluster with a signal: connections stay open, and nothing answers."""
         for pid in (self.postmaster(), *self._children()):
             os.kill(pid, signal.SIGSTOP)
 
@@ -203,7 +203,7 @@ class Cluster:
 
 
 class Session:
-    """psycopg2 connection with autocommit, for use in `with`."""
+    """A psycopg2 connection with autocommit, for use in `with`."""
 
     def __init__(self, url):
         self._connection = psycopg2.connect(url)
@@ -218,7 +218,7 @@ class Session:
 
 @contextlib.contextmanager
 def running_cluster():
-    """A cluster of its own for a `with`: started, and gone without a trace at the end."""
+    """A private cluster for a `with`. Nothing of it is left at the end."""
     cluster = Cluster()
     try:
         cluster.start()

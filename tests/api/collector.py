@@ -1,4 +1,4 @@
-"""A real OTLP/HTTP receiver: takes what the program exports, decodes it, and can be told to misbehave."""
+"""A real OTLP/HTTP receiver: it accepts and decodes the program's exports, and can answer with errors."""
 
 import gzip
 import http.server
@@ -10,7 +10,7 @@ from pace import eventually
 
 
 def plain(value):
-    """An AnyValue of OTLP as a Python value; an intValue must be a decimal string."""
+    """Converts an AnyValue of OTLP to a Python value; an intValue must be a decimal string."""
     (kind, inner), = value.items()
     if kind == "intValue":
         assert isinstance(inner, str), value
@@ -37,12 +37,13 @@ class Span:
 
 
 class Collector:
-    """Listens on a free loopback port, with TLS if it gets an SSLContext. `answers` is a list of (status, headers, body) given out one a request before
-    the usual 200; `hang` makes it take a request and say nothing."""
+    """Listens on a free loopback port, with TLS if it gets an SSLContext. `answers` is a list of (status, headers,
+    body); each request gets one of them, and after the last one 200. With `hang` it accepts a request and never
+    answers."""
 
     def __init__(self, tls=None):
         self.requests = []  # (path, headers, decoded JSON)
-        self.times = []  # of the requests, monotonic
+        self.times = []  # monotonic times of the requests
         self.answers = []
         self.hang = threading.Event()
         self._released = threading.Event()
@@ -103,5 +104,5 @@ class Collector:
 
 
 def exported(bank):
-    """The spans that the bank counts as taken, and those it counts as dropped."""
+    """The bank's counts of exported spans and of dropped spans."""
     return bank.metric("otel_spans_exported_total"), bank.metric("otel_spans_dropped_total")

@@ -1,5 +1,5 @@
-"""The fixtures: one PostgreSQL a session, one bank a module (or one of its own for a test), the initial state before
-every test, and a look at the exit status and the sanitizers after every bank."""
+"""The fixtures: one PostgreSQL for each session, one bank for each module (or one of its own for a test), and the
+initial state before every test. After every bank its exit status and sanitizer reports are checked."""
 
 import concurrent.futures
 
@@ -23,7 +23,7 @@ def cluster():
 
 
 def stop_all(banks):
-    """Stops them, looks at how each ended, and frees their databases; the first failure is the test's."""
+    """Stops the banks, checks how each ended, and frees their databases; the first failure fails the test."""
     failures = []
     for bank in banks:
         try:
@@ -37,7 +37,7 @@ def stop_all(banks):
 
 @pytest.fixture(scope="module")
 def bank(cluster, request, tmp_path_factory):
-    """The module's bank, started with the module's ENVIRONMENT where it has one."""
+    """The module's bank, started with the module's ENVIRONMENT if it has one."""
     settings = getattr(request.module, "ENVIRONMENT", {})
     bank = Bank(cluster, cluster.new_database(), tmp_path_factory.mktemp("bank") / "log", settings)
     try:
@@ -48,7 +48,7 @@ def bank(cluster, request, tmp_path_factory):
 
 @pytest.fixture
 def start_bank(cluster, tmp_path):
-    """Starts a bank for one test: start_bank(WORKER_THREADS=8); database=, ready=, program= say otherwise."""
+    """Starts a bank for one test: start_bank(WORKER_THREADS=8). database=, ready= and program= change the defaults."""
     started = []
 
     def start(database=None, ready=True, program=PROGRAM, **settings):
@@ -63,14 +63,14 @@ def start_bank(cluster, tmp_path):
 
 @pytest.fixture(autouse=True)
 def initial_state(request):
-    """Every test finds the default settings and the initial balances."""
+    """Every test starts with the default settings and the initial balances."""
     if "bank" in request.fixturenames:
         request.getfixturevalue("bank").back_to_the_initial_state()
 
 
 @pytest.fixture
 def background():
-    """Runs calls beside the test: background(call, ...) gives a future."""
+    """Runs calls beside the test: background(call, ...) returns a future."""
     with concurrent.futures.ThreadPoolExecutor(64) as threads:
         yield threads.submit
 
@@ -85,6 +85,6 @@ def collector():
 
 @pytest.fixture
 def start_traced(start_bank, collector):
-    """A bank that exports to the collector, quickly."""
+    """A bank that exports to the collector, with short delays."""
     return lambda **settings: start_bank(**{"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
                                             "OTEL_BSP_SCHEDULE_DELAY": 20, **settings})

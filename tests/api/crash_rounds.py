@@ -1,10 +1,11 @@
-"""Breaks the database under load, round after round, and holds every answer against the tables afterwards.
+"""Breaks the database under load, round after round, and compares every answer with the tables afterwards.
 
     python3 tests/api/crash_rounds.py [--rounds 100] [--seed 1]
 
 Each round sends transfers from eight clients, strikes once, waits until the bank is healthy again, and compares. The
-last line says how many answers were untrue; the exit status is 1 if any was. The program is build/release/bank-api, or
-BANK_API. As root the database's disk is a small one that a round can fill; otherwise those rounds are left out."""
+last line has the number of untrue answers; the exit status is 1 if there are any. The program is
+build/release/bank-api, or BANK_API. As root the database has a small disk that a round can fill; otherwise those rounds
+are left out."""
 
 import argparse
 import collections
@@ -33,10 +34,10 @@ STRATEGIES = ["vulnerable", "for_update", "atomic_update", "optimistic", "repeat
 AMOUNT = decimal.Decimal("0.01")
 
 
-# --- Blows: each strikes, and leaves a cluster that takes connections ---
+# --- Blows: each one damages the cluster, which accepts connections again at the end ---
 
 def kill_a_backend(cluster, bank, _crowd):
-    """kill -9 of one session: the server takes all of them down and recovers."""
+    """kill -9 of one session: the server ends all sessions and recovers."""
     sessions = cluster.backends(bank.database)
     os.kill(random.choice(sessions), signal.SIGKILL)
     eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in sessions), "no session is left")
@@ -65,12 +66,12 @@ def end_the_sessions(cluster, bank, _crowd):
 
 
 def fill_the_disk(cluster, _bank, crowd):
-    """No byte free for a while: tables cannot grow."""
+    """The disk has no free byte for a while: tables cannot grow."""
     live_on_a_full_disk(cluster, crowd, lambda: None)
 
 
 def fill_the_log(cluster, bank, crowd):
-    """Nor can the write-ahead log, which ends the server with a PANIC in the middle of somebody's COMMIT."""
+    """The write-ahead log cannot grow either, which ends the server with a PANIC in the middle of a COMMIT."""
     def next_segment():
         with contextlib.suppress(psycopg2.Error):
             bank.rows("SELECT pg_switch_wal()")
@@ -78,7 +79,7 @@ def fill_the_log(cluster, bank, crowd):
 
 
 def live_on_a_full_disk(cluster, crowd, burden):
-    """Until a good many transfers have felt it."""
+    """Waits until many transfers have run on the full disk."""
     before, failed = len(crowd.answers()), len(crowd.answers()) - crowd.count(200)
 
     def felt():
@@ -89,13 +90,13 @@ def live_on_a_full_disk(cluster, crowd, burden):
     eventually(felt, "answers on a full disk", within=120)
     cluster.free_disk()
     if not cluster.accepts():
-        with contextlib.suppress(AssertionError):  # its recovery may end it just now
+        with contextlib.suppress(AssertionError):  # its recovery may be about to end it
             cluster.stop("immediate")
         cluster.start()
 
 
 def cancel_synchronous_waits(cluster, bank, crowd):
-    """COMMITs wait for a standby that is not there, and the waits are cancelled; some sessions are ended instead."""
+    """COMMITs wait for a standby that does not exist, and the waits are cancelled; some sessions are ended instead."""
     set_standby(cluster, bank, "nobody")
     before = len(crowd.answers())
     deadline = time.monotonic() + 60
@@ -116,12 +117,12 @@ BLOWS = [kill_a_backend, kill_the_server, restart_at_once, end_the_sessions, fil
          cancel_synchronous_waits]
 
 
-# --- What was said, against what is there ---
+# --- The answers, compared with the tables ---
 
 ZERO, ONE, EITHER = (0, 0), (1, 1), (0, 1)
 
-# Words of an answer; how many successes of that id may be recorded, and how often the amount may have left the source
-# and reached the target without a record.
+# The text of an answer, and what it allows: the number of recorded successes with that id, and the number of times the
+# amount may have left the source, or reached the target, without a record.
 CLAIMS = [
     ("nothing was transferred", ZERO, ZERO, ZERO),
     ("has not reached", ZERO, ONE, ZERO),
@@ -135,7 +136,7 @@ CLAIMS = [
 
 
 class Audit:
-    """The answers of one round against the tables."""
+    """Compares the answers of one round with the tables."""
 
     def __init__(self, bank, crowd):
         self.untrue = []
@@ -178,7 +179,7 @@ class Audit:
 
 
 def play_round(cluster, bank, strategy, blow):
-    """One round; gives the statuses of the answers and the untrue ones."""
+    """Plays one round; returns the statuses of the answers and the untrue answers."""
     bank.set(strategy=strategy)
     reset = bank.post("/reset")
     assert reset.status == 200, reset
@@ -194,20 +195,21 @@ def play_round(cluster, bank, strategy, blow):
     return collections.Counter(answer.status for answer in crowd.answers()), audit.untrue
 
 
-def play(rounds, tell=lambda *_: None):
-    """Rounds of every blow with every strategy in turn; gives (blow, strategy, statuses, untrue answers) of each."""
+def play(rounds, report=lambda *_: None):
+    """Plays rounds of every blow with every strategy in turn; returns (blow, strategy, statuses, untrue answers) of
+    each."""
     disk = small_disk_cluster if os.geteuid() == 0 else running_cluster
     blows = [blow for blow in BLOWS if blow not in (fill_the_disk, fill_the_log) or disk is small_disk_cluster]
     with tempfile.TemporaryDirectory() as folder, disk() as cluster:
         bank = Bank(cluster, cluster.new_database(), pathlib.Path(folder) / "log", {})
         try:
             bank.until_healthy()
-            # Every blow with every strategy once before any comes again.
+            # Every pair of blow and strategy comes once before any comes again.
             pairs = itertools.cycle(itertools.product(range(len(STRATEGIES)), range(len(blows))))
             for number, (shift, index) in enumerate(itertools.islice(pairs, rounds), 1):
                 blow, strategy = blows[index], STRATEGIES[(shift + index) % len(STRATEGIES)]
                 statuses, untrue = play_round(cluster, bank, strategy, blow)
-                tell(number, blow.__name__, strategy, statuses, untrue)
+                report(number, blow.__name__, strategy, statuses, untrue)
                 yield blow.__name__, strategy, statuses, untrue
         finally:
             bank.stop()
@@ -220,13 +222,13 @@ def main():
     options = parser.parse_args()
     random.seed(options.seed)
 
-    def tell(number, blow, strategy, statuses, untrue):
+    def report(number, blow, strategy, statuses, untrue):
         answers = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
         print(f"{number:4d}/{options.rounds}  {blow:26s} {strategy:16s} {answers}; untrue: {len(untrue)}", flush=True)
         for line in untrue[:5]:
             print(f"           {line}", flush=True)
     total, untrue = collections.Counter(), 0
-    for _, _, statuses, lies in play(options.rounds, tell):
+    for _, _, statuses, lies in play(options.rounds, report):
         total += statuses
         untrue += len(lies)
     answers = ", ".join(f"{count} x {status}" for status, count in sorted(total.items()))

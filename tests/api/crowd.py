@@ -1,5 +1,5 @@
-"""Many clients at once, each on a keep-alive connection of its own, transferring until told to stop. They keep every
-answer, and know of every request whether it was on the wire before a given moment."""
+"""Many clients that transfer at the same time, each on its own keep-alive connection, until they are stopped. They keep
+every answer, and record for every request whether it was on the wire before a given moment."""
 
 import random
 import threading
@@ -19,14 +19,14 @@ class Racer(threading.Thread):
         self.dice = random.Random(number)
         self.answers = []
         self.pairs = []  # source and target of each answered transfer, in the order of `answers`
-        self.unanswered = []  # when the requests that got no answer were on the wire
+        self.unanswered = []  # the times when the requests without an answer were on the wire
         self.failure = None
 
     def run(self):
         try:
             while not self.crowd.stopping.is_set():
                 self._use_a_connection()
-        except BaseException as failure:  # shown by the thread that asks
+        except BaseException as failure:  # raised again by the thread that calls stop()
             self.failure = failure
 
     def _use_a_connection(self):
@@ -42,7 +42,7 @@ class Racer(threading.Thread):
             self.crowd.stopping.wait()
 
     def _transfer(self, wire):
-        """One transfer; False when the connection is of no more use."""
+        """Sends one transfer; returns False when the connection cannot be used any more."""
         source, target = self.dice.sample(self.crowd.accounts, 2)
         body = transfer_body(source, target, self.dice.choice(self.crowd.amounts)).encode()
         try:
@@ -61,8 +61,8 @@ class Racer(threading.Thread):
 
 
 class Crowd:
-    """`size` clients that transfer `amounts` between random pairs of `accounts`. With reconnects=False, a client whose
-    connection the bank closed does nothing more."""
+    """`size` clients that transfer `amounts` between random pairs of `accounts`. With reconnects=False, a client ends
+    when the bank closes its connection."""
 
     def __init__(self, bank, size=8, accounts=("alice", "bob", "charlie"), amounts=("0.01",), reconnects=True):
         self.port = bank.port
@@ -81,7 +81,7 @@ class Crowd:
         self.stop()
 
     def stop(self):
-        """Waits for the answers under way. A racer's own failure (an answer cut off above all) is the test's."""
+        """Waits for the answers under way. A client's own failure (above all a cut-off answer) fails the test."""
         self.stopping.set()
         for racer in self.racers:
             racer.join(2 * HANG_GUARD)

@@ -1,4 +1,4 @@
-"""openapi.json as the tests read it: its operations, and whether an answer of the server is as documented."""
+"""openapi.json for the tests: its operations, and whether an answer of the server matches the document."""
 
 import datetime
 import decimal
@@ -22,7 +22,7 @@ def is_date_time(value):
 
 
 def parse(text):
-    """JSON whose numbers with a point are exact."""
+    """Parses JSON; numbers with a point are exact."""
     return json.loads(text, parse_float=decimal.Decimal)
 
 
@@ -31,8 +31,7 @@ def media_type(header):
 
 
 class Document:
-    """The document. Its schemas stand open for keys to come; here they are closed, so that a key nobody documented is
-    found."""
+    """The document. Its schemas allow unknown keys; here they are closed, so that an undocumented key is found."""
 
     def __init__(self, text=None):
         self.text = text or FILE.read_text(encoding="utf-8")
@@ -44,7 +43,7 @@ class Document:
             for name in self.components["schemas"]}
 
     def _close(self, schema, part_of_another=False):
-        """With its objects closed, and with references to the closed ones, where it is no part of an allOf."""
+        """The schema with closed objects, and with references to closed ones, except inside an allOf."""
         if isinstance(schema, list):
             return [self._close(each) for each in schema]
         if not isinstance(schema, dict):
@@ -62,7 +61,7 @@ class Document:
         return closed
 
     def resolve(self, node):
-        """What a reference leads to; other nodes are what they are."""
+        """The target of a reference; any other node is returned as it is."""
         while isinstance(node, dict) and "$ref" in node:
             found = self.root
             for part in node["$ref"].removeprefix("#/").split("/"):
@@ -81,12 +80,12 @@ class Document:
         return self.root["paths"][path][method.lower()]
 
     def parameters(self, method, path):
-        """Those of the path and those of the operation."""
+        """The parameters of the path and of the operation."""
         listed = self.root["paths"][path].get("parameters", []) + self.operation(method, path).get("parameters", [])
         return [self.resolve(each) for each in listed]
 
     def errors(self, schema, value):
-        """What the schema finds wrong with the value, in words."""
+        """The errors of the value by the schema, in words."""
         rule = {"$schema": DIALECT, "allOf": [self._close(schema)], "components": self._closed}
         if "properties" in schema:
             rule["unevaluatedProperties"] = False
@@ -100,7 +99,7 @@ class Document:
         return ok["content"]["text/event-stream"]["x-events"]
 
     def check(self, method, path, answer):
-        """What about the answer to this operation is not as documented, in words; nothing if all is."""
+        """The differences between this answer and the documented operation, in words; empty if there are none."""
         documented = self.operation(method, path)["responses"].get(str(answer.status))
         if documented is None:
             return [f"{answer.status} is not documented"]

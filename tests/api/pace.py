@@ -1,4 +1,4 @@
-"""How patient and how big the tests are: one place, read from the environment."""
+"""How long the tests wait and how large they are: in one place, read from the environment."""
 
 import os
 import time
@@ -6,10 +6,10 @@ import time
 SANITIZER = os.environ.get("LAB_SANITIZER", "").strip().lower()
 ROUNDS = int(os.environ.get("LAB_ROUNDS", "1000"))
 
-# What a hanging program costs before a test gives up on it. Not a measurement: nothing passes by being faster.
+# The time after which a test gives up on a hanging program. It is no measurement: no test passes by being faster.
 HANG_GUARD = {"asan": 40, "tsan": 60}.get(SANITIZER, 20)
 
-# Longer than any hang guard: who is answered within the guard was not freed by this timeout.
+# Longer than any hang guard: an answer within the guard was not caused by this timeout.
 BEYOND_THE_HANG_GUARD_MS = 1000 * HANG_GUARD * 4
 
 
@@ -19,7 +19,7 @@ def scaled(load):
 
 
 def eventually(holds, what, within=None):
-    """The first true value `holds()` gives; fails naming `what` when the hang guard is over."""
+    """Returns the first true value of `holds()`; fails with `what` when the hang guard is over."""
     deadline = time.monotonic() + (within or HANG_GUARD)
     while True:
         value = holds()

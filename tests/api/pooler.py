@@ -1,4 +1,4 @@
-"""A real PgBouncer before the cluster, where it is installed."""
+"""A real PgBouncer in front of the cluster, if it is installed."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ def pgbouncer_program():
 
 @contextlib.contextmanager
 def running_pooler(cluster, mode, port=None, **settings):
-    """Pools sessions of the cluster in this mode; gives its port. It refuses to run as root, as PostgreSQL does."""
+    """Pools sessions of the cluster in this mode; returns its port. Like PostgreSQL it refuses to run as root."""
     program = pgbouncer_program()
     port = port or free_port()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="lab-pooler-", dir="/tmp"))

@@ -1,8 +1,8 @@
 """Raw requests and what RFC 9110 and RFC 9112 require of the answer. The cases follow the list of Http11Probe
 (https://github.com/MDA2AV/Http11Probe), in our own bytes.
 
-A case is (name, bytes, statuses). The first status is the one we give; others that the RFCs allow, and that a later
-version may give, stand behind it, with the reason. Behind a refusal the connection must end, and nothing behind the
+A case is (name, bytes, statuses). The bank gives the first status. The others are allowed by the RFCs too, and a later
+version may give them; the comment has the reason. After a refusal the connection must end, and nothing behind the
 request may run."""
 
 HOST = b"Host: localhost\r\n"
@@ -25,7 +25,7 @@ def chunks(data, lines=b""):
 
 CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
 
-# Well-formed: served, and the connection goes on.
+# Well-formed requests: they are served, and the connection stays open.
 SERVED = [
     ("a plain GET", get(), 200),
     ("one empty line before the request", b"\r\n" + get(), 200),
@@ -41,7 +41,8 @@ SERVED = [
     ("no chunk but the last", chunks(b"0\r\n\r\n"), 400),
     ("a chunk extension is ignored", chunks(b"%x;a=b\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)), 200),
     ("a trailer is ignored", chunks(CHUNKED[:-2] + b"X-Sum: 1\r\n\r\n"), 200),
-    ("two blanks before the target", get().replace(b" /", b"  /", 1), 200, 400),  # llhttp's; RFC 9112 section 3 allows
+    # llhttp's decision; RFC 9112 section 3 allows it
+    ("two blanks before the target", get().replace(b" /", b"  /", 1), 200, 400),
     ("Host in a trailer is ignored", chunks(CHUNKED[:-2] + b"Host: evil.example\r\n\r\n"), 200),
     ("a coding in capitals", post(b"TRANSFER-ENCODING: Chunked\r\n", CHUNKED), 200),
     ("a tab before a coding", post(b"Transfer-Encoding:\tchunked\r\n", CHUNKED), 200),
@@ -73,18 +74,19 @@ SERVED = [
      + b"x", 415),
 ]
 
-# Served, and then the connection ends.
+# Requests that are served, and after which the connection ends.
 LAST = [
     ("Connection: close", get(b"Connection: close\r\n"), 200),
     ("HTTP/1.0", get(version=b"HTTP/1.0"), 200),
     ("HTTP/1.0 without a Host", get(version=b"HTTP/1.0", host=b""), 200),
 ]
 
-# Refused, and the connection ends.
+# Requests that are refused, and after which the connection ends.
 REFUSED = [
     # The request line
     ("a line end of CR only", b"GET /health HTTP/1.1\r" + HOST + b"\r\n", 400),
-    ("a line end of LF only in the request line", get().replace(b"\r\n", b"\n", 1), 400),  # may be taken: we do not
+    # a server may accept it: we do not
+    ("a line end of LF only in the request line", get().replace(b"\r\n", b"\n", 1), 400),
     ("a line end of LF only in a header", get(b"X: 1\n"), 400),  # the same
     ("two blanks before the version", get(version=b" HTTP/1.1"), 400, 200),
     ("a tab in the request line", get().replace(b" /", b"\t/", 1), 400),
@@ -100,11 +102,11 @@ REFUSED = [
     ("a version with leading zeros", get(version=b"HTTP/01.01"), 400),
     ("blanks in a version", get(version=b"HTTP/ 1.1"), 400),
     ("a version behind a comma", get(version=b"HTTP/1,1"), 400),
-    ("HTTP/9.9", get(version=b"HTTP/9.9"), 400, 505),  # llhttp's: it does not know the version
+    ("HTTP/9.9", get(version=b"HTTP/9.9"), 400, 505),  # llhttp's decision: it does not know the version
     ("HTTP/1.2", get(version=b"HTTP/1.2"), 400, 200, 505),  # the same; RFC 9110 would have it served as 1.1
     ("HTTP/2.0", get(version=b"HTTP/2.0"), 505, 400),
     ("the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, 400),
-    ("a method in lower case", get(method=b"get"), 400, 501),  # llhttp's: it knows no such method
+    ("a method in lower case", get(method=b"get"), 400, 501),  # llhttp's decision: it knows no such method
     ("an unknown method", get(method=b"FOO"), 400, 501),  # the same
     ("a very long method", get(method=b"A" * 9000), 400, 501),  # the same
     ("CONNECT", get(target=b"localhost:80", method=b"CONNECT"), 501, 400, 405),
@@ -159,7 +161,8 @@ REFUSED = [
     *((f"a length of {value!r}", post(b"Content-Length: " + value + b"\r\n"), 400) for value in (
         b"", b"-1", b"-0", b"+" + SIZE, b"0x3b", b"0o5", b"5_9", b"5 9", b"59.0", b"abc", SIZE + b"\0", SIZE + b";a",
         SIZE + b"," + SIZE, SIZE + b", 1", SIZE + b",")),
-    ("a tab behind a length", post(b"Content-Length: " + SIZE + b"\t\r\n"), 400, 200),  # llhttp's; it is white space
+    # llhttp's decision; it is white space
+    ("a tab behind a length", post(b"Content-Length: " + SIZE + b"\t\r\n"), 400, 200),
     ("a length in a trailer", chunks(CHUNKED[:-2] + b"Content-Length: 9\r\n\r\n"), 400, 200),  # could be ignored
     ("a length beyond 64 bits", post(b"Content-Length: 99999999999999999999\r\n"), 400, 413),
     ("a huge length and no body", post(b"Content-Length: 999999999\r\n", b""), 413),
@@ -169,7 +172,7 @@ REFUSED = [
     *((f"a coding of {value!r}", post(b"Transfer-Encoding: " + value + b"\r\n", CHUNKED), 400, 501) for value in (
         b"", b"xchunked", b"identity", b"gzip", b"gzip, chunked", b"chunked, gzip", b"chunked, chunked", b"chunked;q=1",
         b'"chunked"', b"\x0bchunked", b"\x0cchunked", b"chunked\0", b"chun ked", b"chunked,", b",chunked",
-        b"chunked\r\n\t")),  # empty elements of the list could be skipped: we take one spelling only
+        b"chunked\r\n\t")),  # empty elements of the list could be skipped: we accept one spelling only
     ("a coding twice", post(b"Transfer-Encoding: chunked\r\n" * 2, CHUNKED), 400),
     ("a coding, then another", post(b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n", CHUNKED), 400, 501),
     ("a coding in HTTP/1.0", chunks(CHUNKED).replace(b"HTTP/1.1", b"HTTP/1.0", 1), 400),
@@ -188,7 +191,7 @@ REFUSED = [
     ("64 KiB of an extension", chunks(b"5;" + b"a" * 65536 + b"\r\nhello\r\n0\r\n\r\n"), 431, 400),
 ]
 
-# The client says that it sends no more, in the middle: nothing is done.
+# The client closes its side in the middle of a request: nothing is done.
 CUT_SHORT = [
     ("nothing", b""),
     ("half a head", get()[:-2]),

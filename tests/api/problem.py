@@ -1,8 +1,8 @@
-"""RFC 9457: what every refusal must look like."""
+"""RFC 9457: the required form of every refusal."""
 
 
 def assert_problem(answer, *statuses):
-    """A problem document with one of these statuses and a detail that says something; gives the document."""
+    """Checks a problem document with one of these statuses and a detail; returns the document."""
     assert answer.status in statuses, f"wanted {statuses}, got {answer!r}"
     assert answer.headers.get("Content-Type", "").split(";")[0].strip() == "application/problem+json", answer.headers
     problem = answer.json()

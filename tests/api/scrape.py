@@ -38,12 +38,12 @@ class Scrape:
         return name, dict(pairs), Decimal(value.replace("+Inf", "Infinity"))
 
     def values(self, name, **labels):
-        """The values of all samples of that name which carry these labels."""
+        """The values of all samples of that name that have these labels."""
         return [value for found, has, value in self.samples
                 if found == name and all(has.get(key) == wanted for key, wanted in labels.items())]
 
     def total(self, name, **labels):
-        """Their sum; 0 without any."""
+        """The sum of the values; 0 without any."""
         return sum(self.values(name, **labels), Decimal(0))
 
     def labels(self, name):

@@ -1,4 +1,4 @@
-"""Servers that say nothing, and a program that sees other host names than this machine does."""
+"""Servers that never answer, and a program that sees other host names than this machine does."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from bank import PROGRAM
 
 @contextlib.contextmanager
 def silent_server(host="127.0.0.2"):
-    """Takes every TCP connection and never says a word; gives its port."""
+    """Accepts every TCP connection and sends nothing; returns its port."""
     with socket.socket() as listener:
         listener.bind((host, 0))
         listener.listen(1000)
@@ -23,7 +23,8 @@ def silent_server(host="127.0.0.2"):
 
 @contextlib.contextmanager
 def deaf_server(host="127.0.0.2"):
-    """Takes no TCP connection and refuses none: its queue is full, so the kernel drops what comes; gives its port."""
+    """Neither accepts nor refuses a TCP connection: its queue is full, so the kernel drops new connections. Returns its
+    port."""
     with socket.socket() as listener, contextlib.ExitStack() as clients:
         listener.bind((host, 0))
         listener.listen(0)
@@ -36,7 +37,7 @@ def deaf_server(host="127.0.0.2"):
 
 @contextlib.contextmanager
 def silent_name_server(host="127.0.0.3"):
-    """Takes every question and answers none; gives its address."""
+    """Receives every question and answers none; returns its address."""
     with socket.socket(type=socket.SOCK_DGRAM) as listener:
         try:
             listener.bind((host, 53))
@@ -46,7 +47,8 @@ def silent_name_server(host="127.0.0.3"):
 
 
 def program_that_sees(folder, files):
-    """The path of a program that runs bank-api with other files in /etc: {"hosts": "..."}. Of this process alone."""
+    """The path of a program that runs bank-api with other files in /etc: {"hosts": "..."}. Only that process sees
+    them."""
     script = folder / "bank-api-elsewhere"
     mounts = ""
     for name, content in files.items():

@@ -1,4 +1,4 @@
-"""A PostgreSQL whose disk can be filled to the last byte: its folder is a small file system in memory. Root alone can
+"""A PostgreSQL whose disk can be filled to the last byte: its folder is a small file system in memory. Only root can
 mount one."""
 
 import contextlib
@@ -46,7 +46,7 @@ class SmallDiskCluster(Cluster):
 
 @contextlib.contextmanager
 def small_disk_cluster():
-    """Started, and gone without a trace at the end; skips the test where nobody may mount."""
+    """A started cluster. Nothing of it is left at the end. The test is skipped if this user may not mount."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a small disk")
     try:

@@ -1,5 +1,5 @@
-"""The strategies, as the tests expect them to be."""
+"""The strategies, as the tests expect them."""
 
 SAFE = ["for_update", "atomic_update", "optimistic", "repeatable_read", "serializable", "advisory_lock", "batched"]
 WRONG = ["vulnerable", "absolute_update", "cte_snapshot", "subselect_predicate", "process_mutex"]
-RETRYING = ["optimistic", "repeatable_read", "serializable"]  # may lose too often, and say so with a 503
+RETRYING = ["optimistic", "repeatable_read", "serializable"]  # may lose too often, and answer with a 503 then

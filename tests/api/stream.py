@@ -1,4 +1,4 @@
-"""A reader of GET /events: what comes, in order, as (id, name, data)."""
+"""A subscriber of GET /events: the received events in order, as (id, name, data)."""
 
 import collections
 import json
@@ -10,11 +10,11 @@ Event = collections.namedtuple("Event", "id name data")
 
 
 class Ended(AssertionError):
-    """The stream ended before what was waited for."""
+    """The stream ended before the awaited event."""
 
 
 class Stream:
-    """One connection that reads events. `receive_buffer` makes it a reader that soon takes no more."""
+    """One connection that reads events. A small `receive_buffer` makes it a subscriber that soon accepts no more."""
 
     def __init__(self, port, last_event_id=None, receive_buffer=None):
         self.socket = socket.socket()
@@ -45,7 +45,7 @@ class Stream:
         return block
 
     def next(self):
-        """The next event; comments are kept aside."""
+        """The next event; comments are kept separately."""
         while True:
             fields = {}
             for line in self._block(b"\n\n").decode("utf-8").split("\n"):
@@ -59,14 +59,14 @@ class Stream:
             return Event(fields.get("id"), fields["event"], json.loads(fields["data"]))
 
     def until(self, name, holds=lambda data: True):
-        """All events up to the first of this name of which `holds(data)` is true, that one included."""
+        """All events up to and including the first of this name for which `holds(data)` is true."""
         events = []
         while not events or events[-1].name != name or not holds(events[-1].data):
             events.append(self.next())
         return events
 
     def rest(self):
-        """Everything until the server closes."""
+        """All events until the server closes."""
         events = []
         try:
             while True:
@@ -90,6 +90,6 @@ def number_of(event_id):
 
 
 def are_contiguous(events):
-    """Those with an id follow each other without a hole."""
+    """The events with an id follow each other without a gap."""
     numbers = [number_of(event.id) for event in events if event.id and event.name != "hello"]
     return numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True

@@ -47,7 +47,7 @@ def test_keys_come_in_the_contracts_order(bank):
                                   "/accounts/" + "a" * 4000, "/nowhere", "//accounts", "/Health", "/admin",
                                   "/account"])
 def test_unknown_accounts_and_paths_are_404(bank, path):
-    """A path that names nothing is 404 (a NUL byte may also be called malformed)."""
+    """A path that names nothing is 404 (a path with a NUL byte may also be called malformed)."""
     statuses = (404, 400) if "%00" in path else (404,)
     assert_problem(bank.get(path), *statuses)
     assert bank.get("/accounts/alice").status == 200
@@ -60,7 +60,7 @@ def test_an_unknown_accounts_name_is_in_the_detail(bank):
 @pytest.mark.parametrize("name, path", [("alice", "/accounts/%61lice"), ("café", "/accounts/caf%C3%A9"),
                                         ("a/b c", "/accounts/a%2Fb%20c"), ('q"uo\\te', "/accounts/q%22uo%5Cte")])
 def test_percent_encoded_account_names(bank, name, path):
-    """An account's id is decoded from the path and written as JSON whatever it holds."""
+    """An account's id is decoded from the path and written as JSON, for any characters in it."""
     if name != "alice":
         bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES (%s, 7, 7)", name)
     try:
@@ -80,7 +80,7 @@ def test_bad_percent_encoding_is_refused(bank, path):
                                            ("0.05", "0.05"), ("-0.05", "-0.05"), ("-600", "-600.0"),
                                            ("9999999999999.99", "9999999999999.99")])
 def test_money_is_written_exactly(bank, balance, text):
-    """At least one decimal, at most two, the sign kept below one unit: checked as text, not as a number."""
+    """At least one decimal, at most two, and the sign is kept below one unit. The text is compared, not the number."""
     bank.rows("UPDATE accounts SET balance = %s WHERE id = 'alice'", balance)
     raw = bank.get("/accounts/alice").text()
     assert re.search(r'"balance":\s*([^,}\s]+)', raw).group(1) == text
@@ -88,7 +88,7 @@ def test_money_is_written_exactly(bank, balance, text):
 
 @pytest.mark.parametrize("path", ["/health", "/accounts", "/accounts/alice", "/transactions", "/admin/settings"])
 def test_head_is_get_without_the_body(bank, path):
-    """Same status and headers, no body, and the connection goes on."""
+    """The same status and headers without a body; the connection stays open."""
     with bank.wire() as wire:
         body = wire.send(request_bytes("GET", path)).answer()
         head = wire.send(request_bytes("HEAD", path)).answer(to="HEAD")
@@ -123,7 +123,7 @@ def test_a_wrong_method_is_405_and_names_the_right_ones(bank, method, path, allo
 
 
 def test_every_answer_says_how_old_and_how_typed_it_is(bank):
-    """Nothing may be cached or sniffed: balances change, and the lab is read in a browser too."""
+    """No answer may be cached or sniffed: balances change, and people use the lab in a browser too."""
     answer = bank.get("/accounts")
     assert "Content-Length" in answer.headers
     assert answer.headers.get("Cache-Control") == "no-store"
@@ -131,7 +131,7 @@ def test_every_answer_says_how_old_and_how_typed_it_is(bank):
 
 
 def test_long_names_in_other_scripts(bank):
-    """64 characters or 64 bytes: whatever the table takes, the API gives back whole."""
+    """64 characters or 64 bytes: the API returns every id whole that the table accepts."""
     name = "日本語" * 14
     try:
         bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES (%s, 7, 7)", name)
@@ -146,7 +146,7 @@ def test_long_names_in_other_scripts(bank):
 
 
 def test_a_balance_that_is_no_number(bank):
-    """numeric holds NaN too: the table refuses it, or the bank survives it."""
+    """numeric can hold NaN too: either the table refuses it, or the bank survives it."""
     try:
         bank.rows("UPDATE accounts SET balance = 'NaN' WHERE id = 'charlie'")
     except psycopg2.errors.CheckViolation:

@@ -1,4 +1,4 @@
-"""ADMIN_TOKEN: what it guards, and what it does not."""
+"""ADMIN_TOKEN: the guarded endpoints, and the open ones."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_the_admin_token_is_asked_for(bank, method, path, authorization):
 
 
 def test_the_admin_token_opens(bank):
-    """Bearer in any case, as RFC 6750 has it; what is not administration needs no token."""
+    """Bearer in any case, as RFC 6750 says. Endpoints outside the administration need no token."""
     for scheme in ("Bearer", "bearer", "BEARER"):
         token = {"Authorization": f"{scheme} s3cret-token"}
         assert bank.request("GET", "/admin/settings", None, token).status == 200

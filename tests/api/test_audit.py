@@ -1,4 +1,4 @@
-"""GET /audit: whether the books add up, and which transfers are to blame when they do not."""
+"""GET /audit: whether the books add up, and which transfers caused a difference."""
 
 import concurrent.futures
 import json
@@ -16,18 +16,18 @@ CONSISTENT = {"consistent": True, "money": {"expected": 1700, "actual": 1700, "d
 def audit(bank):
     answer = bank.get("/audit")
     assert answer.status == 200, answer
-    told = answer.json()
-    assert told["consistent"] is (told["violations_total"] == 0)
-    assert len(told["violations"]) == min(100, told["violations_total"])
-    return told
+    report = answer.json()
+    assert report["consistent"] is (report["violations_total"] == 0)
+    assert len(report["violations"]) == min(100, report["violations_total"])
+    return report
 
 
-def kinds(told):
-    return sorted((each["kind"], each.get("account")) for each in told["violations"])
+def kinds(report):
+    return sorted((each["kind"], each.get("account")) for each in report["violations"])
 
 
 def race(bank, first="bob", second="charlie"):
-    """Two vulnerable transfers of 800, released together; gives their ids."""
+    """Two vulnerable transfers of 800, released together; returns their ids."""
     bank.set(barrier_enabled=True)
     with concurrent.futures.ThreadPoolExecutor(2) as threads:
         answers = list(threads.map(lambda to: bank.transfer("alice", to, "800"), (first, second)))
@@ -48,15 +48,15 @@ def test_after_transfers_and_refusals(bank):
 
 def test_after_a_double_spend(bank):
     racers = race(bank)
-    told = audit(bank)
-    assert kinds(told) == [("overdrawn", "alice"), ("record_arithmetic", "alice")]
-    overdrawn, record = told["violations"]
+    report = audit(bank)
+    assert kinds(report) == [("overdrawn", "alice"), ("record_arithmetic", "alice")]
+    overdrawn, record = report["violations"]
     assert overdrawn["amount"] == 600
     assert overdrawn["detail"] == "alice has $-600.00, $600.00 below zero"
     assert sorted(overdrawn["transfers"]) == racers
     assert len(record["transfers"]) == 1 and record["transfers"][0] in racers
     assert record["transfers"][0] in record["detail"]
-    assert told["money"]["drift"] == 0
+    assert report["money"]["drift"] == 0
     bank.post("/reset")
     assert audit(bank) == CONSISTENT
 
@@ -64,31 +64,31 @@ def test_after_a_double_spend(bank):
 def test_after_a_lost_update(bank):
     bank.set(strategy="absolute_update")
     racers = race(bank)
-    told = audit(bank)
-    assert kinds(told) == [("account_drift", "alice"), ("money_drift", None)]
-    assert told["money"] == {"expected": 1700, "actual": 2500, "drift": 800}
-    for each in told["violations"]:
+    report = audit(bank)
+    assert kinds(report) == [("account_drift", "alice"), ("money_drift", None)]
+    assert report["money"] == {"expected": 1700, "actual": 2500, "drift": 800}
+    for each in report["violations"]:
         assert each["amount"] == 800
         assert set(each["transfers"]) <= set(racers) and each["transfers"]
-    assert "$800.00 more than at the start" in told["violations"][0]["detail"]
+    assert "$800.00 more than at the start" in report["violations"][0]["detail"]
 
 
-def test_after_somebody_changed_a_balance(bank):
+def test_after_a_person_changed_a_balance(bank):
     one = bank.transfer(amount="1").json()["id"]
     bank.rows("UPDATE accounts SET balance = balance - 5 WHERE id = 'bob'")
-    told = audit(bank)
-    assert kinds(told) == [("account_drift", "bob"), ("money_drift", None)]
-    assert [each["amount"] for each in told["violations"]] == [-5, -5]
-    assert told["violations"][1]["transfers"] == [one]  # nobody is suspect: the last that touched it
+    report = audit(bank)
+    assert kinds(report) == [("account_drift", "bob"), ("money_drift", None)]
+    assert [each["amount"] for each in report["violations"]] == [-5, -5]
+    assert report["violations"][1]["transfers"] == [one]  # no suspect: the last one that touched the account
 
 
-def test_after_somebody_deleted_a_record(bank):
+def test_after_a_person_deleted_a_record(bank):
     bank.transfer(amount="7")
     bank.rows("DELETE FROM transfers")
     assert kinds(audit(bank)) == [("account_drift", "alice"), ("account_drift", "bob")]
 
 
-def test_after_somebody_changed_a_record(bank):
+def test_after_a_person_changed_a_record(bank):
     one = bank.transfer(amount="7").json()["id"]
     bank.rows("UPDATE transfers SET from_balance_after = 995")
     (violation,) = audit(bank)["violations"]
@@ -97,20 +97,20 @@ def test_after_somebody_changed_a_record(bank):
     assert ("record_arithmetic", "alice") in kinds(audit(bank))
 
 
-def test_many_violations_are_counted_and_the_first_are_told(bank):
+def test_many_violations_are_counted_and_the_first_are_listed(bank):
     bank.rows("""INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, from_balance_before,
                      from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy,
                      race_detected, steps)
                  SELECT lpad(i::text, 8, '0'), now(), 'alice', 'bob', 1, 5, 5, 1, 2, 'success', 'worker-1', 1,
                         'vulnerable', true, '[]' FROM generate_series(1, 3000) i""")
-    told = audit(bank)
-    assert told["violations_total"] == 3002  # and a drift in either account
-    assert all(len(each["transfers"]) <= 20 for each in told["violations"])
-    assert told["violations"][0]["transfers"][-1] == "00003000"  # the newest last
+    report = audit(bank)
+    assert report["violations_total"] == 3002  # and a drift in either account
+    assert all(len(each["transfers"]) <= 20 for each in report["violations"])
+    assert report["violations"][0]["transfers"][-1] == "00003000"  # the newest last
 
 
 def test_sums_that_no_account_could_hold(start_bank):
-    """Ten full accounts, made out of nothing: told by the audit, by the totals of the races and by the metrics."""
+    """Ten full accounts that nobody paid for: the audit, the totals of the races and the metrics report them."""
     bank = start_bank()
     full = Decimal("9999999999999.99")
     bank.rows("""INSERT INTO accounts (id, balance, initial_balance)
@@ -120,12 +120,12 @@ def test_sums_that_no_account_could_hold(start_bank):
                      race_detected, steps)
                  SELECT lpad(i::text, 8, '0'), now(), 'alice', 'bob', %s, 5, 5, 1, 2, 'success', 'worker-1', 1,
                         'vulnerable', true, '[]' FROM generate_series(1, 2) i""", full)
-    told = audit(bank)
-    assert told["money"] == {"expected": 1700, "actual": 1700 + 10 * full, "drift": 10 * full}
-    assert {each["kind"]: each["amount"] for each in told["violations"][:2]} == {"money_drift": 10 * full,
+    report = audit(bank)
+    assert report["money"] == {"expected": 1700, "actual": 1700 + 10 * full, "drift": 10 * full}
+    assert {each["kind"]: each["amount"] for each in report["violations"][:2]} == {"money_drift": 10 * full,
                                                                                 "account_drift": 2 * full}
     assert float(bank.metric("money_drift")) == float(10 * full)
-    for _ in range(2):  # by the log as it is, and by what a reset has added up
+    for _ in range(2):  # from the current transfers, and from the sums that a reset has stored
         totals = bank.get("/races").json()["totals"]
         assert totals["money_drift"] == 10 * full
         bank.post("/reset")
@@ -138,7 +138,7 @@ def test_account_ids_of_every_kind(bank):
 
 
 def test_it_sees_one_moment(bank):
-    """While safe transfers go on, no audit ever catches one half done."""
+    """While safe transfers run, no audit ever sees a partially applied one."""
     bank.set(strategy="for_update")
     over = threading.Event()
 

@@ -1,5 +1,5 @@
-"""POST /transfer with everything people and attackers send: the status of the contract, a detail that helps, nothing
-moved, and the same connection serves on."""
+"""POST /transfer with every mistake of people and attackers: the status of the contract, a helpful detail, no money
+moved, and the connection still works."""
 
 import re
 
@@ -10,7 +10,7 @@ from problem import assert_problem
 
 
 def refused(bank, body, *statuses, headers=None):
-    """Sends a body that must be refused; the connection and the balances are as before."""
+    """Sends a body that must be refused; the connection works and the balances are as before."""
     with bank.client() as client:
         answer = client.request("POST", "/transfer", body, JSON_TYPE if headers is None else headers)
         problem = assert_problem(answer, *statuses)
@@ -28,7 +28,7 @@ def test_an_amount_that_is_not_positive(bank, amount):
 @pytest.mark.parametrize("amount", ["0.001", "12.345", "1e-3", "0.005", "1e-400", "1.0001e1",
                                     pytest.param("0." + "0" * 400 + "1", id="400 zeros")])
 def test_an_amount_of_more_than_two_decimals(bank, amount):
-    """Never rounded: refused."""
+    """The amount is refused and never rounded."""
     assert "amount" in refused(bank, transfer_body("alice", "bob", amount), 422)["detail"]
 
 
@@ -37,7 +37,7 @@ def test_an_amount_of_more_than_two_decimals(bank, amount):
                                     "123456789012345678901234567890", "9223372036854775808", "92233720368547758.08",
                                     "184467440737095516.17"])
 def test_a_huge_amount(bank, amount):
-    """Above 1e12, beyond a double, beyond 64 bits of cents (where it would wrap to something small)."""
+    """Above 1e12, beyond a double, beyond 64 bits of cents (where it would wrap to a small number)."""
     assert re.search("amount|number", refused(bank, transfer_body("alice", "bob", amount), 422)["detail"])
 
 
@@ -86,7 +86,7 @@ def test_json_that_is_not_a_transfer(bank, body):
                                             ("alice' OR '1'='1", "bob"), ("alice\"; --", "bob"), ("$1", "bob"),
                                             ("alice/**/", "bob"), ("\\x", "bob"), ("аlice", "bob")])
 def test_an_unknown_account(bank, source, target):
-    """SQL in a name is a name, and nobody has it."""
+    """SQL in a name is only a name, and no account has it."""
     for safe in (False, True):
         bank.set(use_transactions=safe)
         refused(bank, transfer_body(source, target, "1"), 404)
@@ -121,7 +121,7 @@ def test_to_oneself(bank):
     b'{"from_account": "alice", "to_account": "bob", "amount": 1, "amount": 2}',
     b'{"from_account": "alice", "from_account": "charlie", "to_account": "bob", "amount": 1}'])
 def test_malformed_json(bank, body):
-    """Cut, trailing, not JSON at all, and keys that come twice (which one would count?)."""
+    """Cut, trailing, not JSON at all, and repeated keys (it would be unclear which one counts)."""
     refused(bank, body, 400)
 
 
@@ -144,14 +144,14 @@ def test_a_nul_in_a_name(bank):
     (b'{"from_account": "alice", "to_account": "bob", "strategy": 0.001, "amount": 800}', '"strategy" must be'),
     (b'{"from_account": "alice", "to_account": "bob", "amount": -1e30}', "greater than zero")])
 def test_the_detail_is_about_the_field_that_is_wrong(bank, body, says):
-    """A number elsewhere is not taken for the amount."""
+    """A number in another field is not taken for the amount."""
     assert says in refused(bank, body, 422)["detail"]
 
 
 @pytest.mark.parametrize("body", [b"nul", b"{", b"{} {}", b"\xef\xbb\xbf{}", b'"\xff"', b'"\\u12"',
                                   b'{"amount": 01}', b"\x00"])
 def test_the_detail_is_in_our_own_words(bank, body):
-    """Not the JSON library's, which name its options and quote the body."""
+    """The JSON library's own texts name its options and quote the body, so they are not used."""
     detail = refused(bank, body, 400)["detail"]
     assert detail.startswith("The body is not valid JSON: ")
     assert not re.search(r"near|token|JSON_|expected|unable|decode", detail), detail
@@ -175,7 +175,7 @@ def test_a_nul_in_a_field_name_is_no_other_character(bank):
 @pytest.mark.parametrize("body", [b"[" * 30000, b'{"a":' * 10000, b"[" * 30000 + b"]" * 30000,
                                   b'{"amount": ' + b"[" * 30000 + b"]" * 30000 + b"}"])
 def test_deep_nesting(bank, body):
-    """No recursion without a bottom."""
+    """The recursion is limited."""
     refused(bank, body, 400, 422)
 
 
@@ -183,7 +183,7 @@ def test_deep_nesting(bank, body):
                                           "multipart/form-data; boundary=x", "application/jsonx", "application/json5",
                                           "text/json", "application", "", "json"])
 def test_another_content_type(bank, content_type):
-    """A form on a web page can send text/plain without asking: only application/json is taken."""
+    """A web page's form can send text/plain without a preflight: only application/json is accepted."""
     problem = refused(bank, transfer_body("alice", "bob", "1"), 415, headers={"Content-Type": content_type})
     assert "application/json" in problem["detail"]
 
@@ -199,7 +199,7 @@ def test_no_body(bank):
 
 
 def test_an_encoded_body(bank):
-    """Content-Encoding is not understood, and is not ignored either."""
+    """Content-Encoding is not supported, and is not ignored either."""
     refused(bank, b"\x1f\x8b\x08\x00", 400, 415, headers={**JSON_TYPE, "Content-Encoding": "gzip"})
 
 

@@ -1,4 +1,4 @@
-"""The gates themselves: who waits, who is freed, and what goes on meanwhile."""
+"""The gates themselves: which transfers wait, which are released, and which requests are answered meanwhile."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from problem import assert_problem
 pytestmark = pytest.mark.race
 
 
-def test_a_lone_party_times_out(bank):
-    """It proceeds, with the warning and the counter, and the gauge is back at 0."""
+def test_a_lone_transfer_times_out(bank):
+    """It proceeds with the warning and the counter, and the gauge is back at 0."""
     before = bank.metric("barrier_timeouts_total")
     bank.set(barrier_enabled=True, barrier_timeout_ms=50)
     written = len(bank.log())
@@ -25,7 +25,7 @@ def test_a_lone_party_times_out(bank):
 
 
 def test_the_barrier_works_after_a_timeout(bank):
-    """One that left is not counted as a party of those who come later."""
+    """A transfer that left is not counted for the next round."""
     bank.set(barrier_enabled=True, barrier_timeout_ms=50)
     bank.transfer("alice", "bob", "1")
     bank.set(barrier_timeout_ms=BEYOND_THE_HANG_GUARD_MS, barrier_count=3)
@@ -35,8 +35,8 @@ def test_the_barrier_works_after_a_timeout(bank):
     assert bank.metric("barrier_releases_total") == released + 1
 
 
-def test_parties_of_a_round_that_times_out(bank):
-    """Two of three: both proceed, both count."""
+def test_transfers_of_a_round_that_times_out(bank):
+    """Two of three wait: both proceed, and both are counted."""
     before = bank.metric("barrier_timeouts_total")
     bank.set(barrier_enabled=True, barrier_count=3, barrier_timeout_ms=300)
     written = len(bank.log())
@@ -48,8 +48,9 @@ def test_parties_of_a_round_that_times_out(bank):
 
 
 @pytest.mark.parametrize("strategy", ["for_update", "atomic_update", "batched"])
-def test_parties_that_name_no_account(bank, strategy):
-    """They stand at the barrier before anybody looks: the round is one like any other, though no transfer is counted."""
+def test_transfers_that_name_no_account(bank, strategy):
+    """They wait at the barrier before their accounts are read: the round is like any other, though no transfer is
+    counted."""
     before = bank.scrape()
     bank.set(strategy=strategy, barrier_enabled=True, barrier_timeout_ms=1)
     assert bank.transfer("nobody", "bob", "1").status == 404
@@ -64,7 +65,8 @@ def test_parties_that_name_no_account(bank, strategy):
 @pytest.mark.parametrize("safe", [False, True])
 @pytest.mark.parametrize("change", [{"barrier_enabled": False}, {"barrier_count": 5}, {"barrier_timeout_ms": 7}])
 def test_a_change_of_the_settings_frees_the_waiting(bank, background, change, safe):
-    """At once: their own timeout lies far beyond the hang guard. It is neither a timeout nor a release."""
+    """They continue at once: their own timeout lies far beyond the hang guard. It is neither a timeout nor a
+    release."""
     bank.set(barrier_enabled=True, barrier_count=4, barrier_timeout_ms=BEYOND_THE_HANG_GUARD_MS, use_transactions=safe)
     before = bank.scrape()
     waiting = [background(bank.transfer, "alice", "bob", "1") for _ in range(3)]
@@ -78,7 +80,7 @@ def test_a_change_of_the_settings_frees_the_waiting(bank, background, change, sa
 
 
 def test_disabling_by_query_frees_the_waiting(bank, background):
-    """As the seed's commands do it."""
+    """With the requests of the seed's commands."""
     bank.set(barrier_timeout_ms=BEYOND_THE_HANG_GUARD_MS)
     bank.post("/admin/barrier?enabled=true&count=2")
     waiting = background(bank.transfer)
@@ -95,8 +97,8 @@ def test_disabling_the_delay_wakes_the_sleeping(bank, background):
     assert sleeping.result(HANG_GUARD).status == 200
 
 
-def test_a_reset_while_parties_wait(bank, background):
-    """A reset neither hangs behind them nor loses them."""
+def test_a_reset_while_transfers_wait(bank, background):
+    """A reset neither hangs behind the waiting transfers nor loses them."""
     bank.set(barrier_enabled=True, barrier_timeout_ms=BEYOND_THE_HANG_GUARD_MS)
     waiting = background(bank.transfer, "alice", "bob", "1")
     bank.until_waiting_at_the_barrier(1)
@@ -107,7 +109,7 @@ def test_a_reset_while_parties_wait(bank, background):
 
 
 def test_a_count_the_pool_cannot_hold(start_bank):
-    """422, and the detail says how many it can: threads less the reserve, here and in a bigger pool."""
+    """422, and the detail names the largest count: the threads less the reserve, here and in a bigger pool."""
     for threads, slots in ((4, 3), (8, 7), (16, 14), (64, 56)):
         bank = start_bank(WORKER_THREADS=threads)
         assert str(slots) in assert_problem(bank.post(f"/admin/barrier?count={slots + 1}"), 422)["detail"]
@@ -118,15 +120,15 @@ def test_a_count_the_pool_cannot_hold(start_bank):
 
 
 def everything_else_answers(bank):
-    """The reads and the administration, each on a connection of its own."""
+    """The reads and the administration answer, each on its own connection."""
     for path in ("/health", "/metrics", "/accounts", "/accounts/alice", "/transactions", "/admin/settings"):
         assert bank.get(path).status == 200, path
     assert bank.post("/admin/transactions?enabled=false").status == 200
     together(*[lambda: bank.get("/accounts").json() for _ in range(4)])
 
 
-def test_all_else_answers_while_parties_wait_at_the_barrier(start_bank, background):
-    """Six of seven slots stand at the barrier; the seventh party lets all go."""
+def test_all_else_answers_while_transfers_wait_at_the_barrier(start_bank, background):
+    """Six of seven slots wait at the barrier; the seventh transfer releases all."""
     bank = start_bank(WORKER_THREADS=8, BARRIER_TIMEOUT_MS=BEYOND_THE_HANG_GUARD_MS, BARRIER_ENABLED="true",
                       BARRIER_COUNT=7)
     waiting = [background(bank.transfer) for _ in range(6)]
@@ -139,7 +141,7 @@ def test_all_else_answers_while_parties_wait_at_the_barrier(start_bank, backgrou
 
 
 def test_all_else_answers_while_every_slot_is_taken(start_bank, background):
-    """Seven transfers sleep in the seven slots, five queue behind them; when the sleep is ended, all are done."""
+    """Seven transfers sleep in the seven slots, five queue behind them; when the delay is switched off, all finish."""
     bank = start_bank(WORKER_THREADS=8, DEBUG_DELAY_ENABLED="yes", DEBUG_DELAY_MS=60000)
     sent = [background(bank.transfer, "alice", "bob", "1") for _ in range(12)]
     bank.until_queued(5)
@@ -154,7 +156,7 @@ def test_all_else_answers_while_every_slot_is_taken(start_bank, background):
 
 
 def test_rounds_follow_each_other_through_the_queue(start_bank):
-    """Four times as many parties as slots: exactly four rounds, nobody left over."""
+    """Four times as many transfers as slots: exactly four rounds, and none is left over."""
     bank = start_bank(WORKER_THREADS=8, BARRIER_ENABLED="1", BARRIER_COUNT=7,
                       BARRIER_TIMEOUT_MS=BEYOND_THE_HANG_GUARD_MS)
     answers = together(*[lambda: bank.transfer("alice", "bob", "1")] * 28)
@@ -167,7 +169,7 @@ def test_rounds_follow_each_other_through_the_queue(start_bank):
 
 
 def test_a_full_queue_says_so(start_bank, background):
-    """Three slots, two places in the queue: the sixth is told 503 and when to come again; the five are served."""
+    """Three slots, two places in the queue: the sixth gets 503 with Retry-After; the five are served."""
     bank = start_bank(WORKER_THREADS=4, TRANSFER_QUEUE_LIMIT=2, DEBUG_DELAY_ENABLED="on", DEBUG_DELAY_MS=60000)
     sent = [background(bank.transfer, "alice", "bob", "1") for _ in range(5)]
     bank.until_queued(2)
@@ -182,7 +184,8 @@ def test_a_full_queue_says_so(start_bank, background):
 
 
 def test_the_queue_is_first_come_first_served(start_bank, background):
-    """Two of three slots are held up in psql, and the queue passes through the third: one by one, as it came."""
+    """psql blocks two of three slots, and the queue passes through the third slot, one by one in the order of
+    arrival."""
     bank = start_bank(WORKER_THREADS=4, USE_TRANSACTIONS="true")
     lock = "SELECT * FROM accounts WHERE id = %s FOR UPDATE"
     with bank.cluster.session(bank.database) as long, bank.cluster.session(bank.database) as short:
@@ -203,7 +206,7 @@ def test_the_queue_is_first_come_first_served(start_bank, background):
 
 
 def test_waiters_do_not_hold_locks(bank, background):
-    """The safe barrier stands before the transaction: psql can lock the row meanwhile."""
+    """A safe transfer waits at the barrier before its transaction: psql can lock the row meanwhile."""
     bank.set(barrier_enabled=True, use_transactions=True, barrier_timeout_ms=BEYOND_THE_HANG_GUARD_MS)
     waiting = background(bank.transfer)
     bank.until_waiting_at_the_barrier(1)

@@ -1,4 +1,4 @@
-"""batched: what gathers before a hot account is booked together, and each transfer still is one of its own."""
+"""batched: transfers that wait for a hot account are posted together, and each transfer still has its own result."""
 
 import collections
 import json
@@ -19,7 +19,7 @@ def send(bank, source, target, amount):
 
 @pytest.fixture
 def held(bank):
-    """held(account): psql holds the row until the `with` ends, so that transfers gather."""
+    """held(account): psql holds the row until the `with` ends, so that transfers queue up."""
     class Held:
         def __init__(self, *accounts):
             self.session = bank.cluster.session(bank.database)
@@ -38,13 +38,13 @@ def held(bank):
 
 
 def batches(bank):
-    """The size of each transfer's batch, in the order of booking."""
+    """The size of each transfer's batch, in the order of posting."""
     return [step["parties"] for row in bank.rows("SELECT steps FROM transfers ORDER BY seq") for step in row["steps"]
             if step["step"] == "batch"]
 
 
 def gather(bank, background, count, transfer):
-    """The first transfer stands at the row; the others come one by one and wait for the next batch."""
+    """The first transfer waits for the row; the others arrive one by one and wait for the next batch."""
     sent = [background(transfer, 0)]
     bank.until_in_progress(1)
     for number in range(1, count):
@@ -58,7 +58,7 @@ def test_a_lone_transfer_is_a_batch_of_one(bank):
     assert batches(bank) == [1]
 
 
-def test_what_gathers_is_booked_together_in_the_order_of_arrival(bank, background, held):
+def test_queued_transfers_are_posted_together_in_the_order_of_arrival(bank, background, held):
     with held("alice") as row:
         sent = gather(bank, background, 12, lambda number: send(bank, "alice", "bob", number + 1))
         row.let_go()
@@ -74,13 +74,13 @@ def test_what_gathers_is_booked_together_in_the_order_of_arrival(bank, backgroun
         assert record["race_detected"] is False
     assert bank.balance("alice") == balance
     assert bank.get("/audit").json()["consistent"] is True
-    told = {each["id"]: each for each in bank.transactions()}
+    listed = {each["id"]: each for each in bank.transactions()}
     for record in records:
-        assert {**told[record["id"]], "duration_ms": 0} == {**record, "duration_ms": 0}
+        assert {**listed[record["id"]], "duration_ms": 0} == {**record, "duration_ms": 0}
 
 
 def test_each_is_judged_on_its_own(bank, background, held):
-    """One without funds, one from and one to an account that is not there, and one that would not fit, in one batch."""
+    """One batch with a transfer without funds, one from and one to an unknown account, and one that would not fit."""
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('full', 9999999999999.99, 9999999999999.99)")
     wishes = [("bob", 1), ("bob", 600), ("bob", 600), ("nobody", 1), ("full", 1), ("bob", 399), ("charlie", 0.01)]
     with held("alice") as row:
@@ -100,7 +100,7 @@ def test_each_is_judged_on_its_own(bank, background, held):
 
 
 def test_no_account_starves_another(bank, background, held):
-    """Alice's row is held and hundreds of hers gather; Bob's transfers pass."""
+    """Alice's row is held and hundreds of her transfers queue up; Bob's transfers pass."""
     with held("alice") as row:
         sent = gather(bank, background, 1, lambda _: send(bank, "alice", "charlie", 0.01))
         sent += [background(send, bank, "alice", "charlie", 0.01) for _ in range(50)]
@@ -113,8 +113,8 @@ def test_no_account_starves_another(bank, background, held):
     assert bank.get("/audit").json()["consistent"] is True
 
 
-def test_accounts_that_fill_the_slots_do_not_starve_a_batch(start_bank, background):
-    """Two accounts have a queue each, and together all four slots; a batch has its turn before they are done."""
+def test_account_queues_that_fill_the_slots_do_not_starve_a_batch(start_bank, background):
+    """Each of two accounts has an account queue, and together they use all four slots; a batch still gets its turn."""
     bank = start_bank(WORKER_THREADS=5, USE_TRANSACTIONS=True)
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('dora', 10, 10), ('emil', 10, 10)")
     with bank.cluster.session(bank.database) as session:
@@ -131,8 +131,8 @@ def test_accounts_that_fill_the_slots_do_not_starve_a_batch(start_bank, backgrou
     assert order.index("batched") < 12, order
 
 
-def test_a_record_tells_of_the_wait(bank, background, held):
-    """A batch that waited for a row moved its money after the row was let go, and its record says so."""
+def test_a_record_shows_the_wait(bank, background, held):
+    """A batch that waited for a row moved its money after the row was released, and its record says so."""
     with held("alice") as row:
         sent = background(send, bank, "alice", "bob", 1)
         eventually(lambda: bank.rows("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' "
@@ -146,7 +146,7 @@ def test_a_record_tells_of_the_wait(bank, background, held):
 
 
 def test_statements_of_a_batch_that_met_a_held_row_are_measured(bank, background, held):
-    """The batch that gave up on the row has run a statement, and so has the one that waits for it."""
+    """The batch that gave up on the row has run a statement, and so has the batch that waits for it."""
     name = "db_statement_duration_seconds_count"
     before = bank.metric(name, statement="book_many_if_covered")
     with held("alice") as row:
@@ -158,15 +158,16 @@ def test_statements_of_a_batch_that_met_a_held_row_are_measured(bank, background
     assert bank.metric(name, statement="lock_many") >= 1
 
 
-def test_held_rows_stop_nobody_else(bank, background, held):
-    """Rows of several accounts are held, as sources and as destinations: everybody else's transfers pass, and those of
-    the held accounts are booked in the order of arrival once they are let go."""
+def test_held_rows_stop_no_other_transfer(bank, background, held):
+    """Rows of several accounts are held, as sources and as targets. The transfers of other accounts pass; the transfers
+    of the held accounts are posted in the order of arrival after the release."""
     names = [f"d{number}" for number in range(8)]
     for name in names:
         bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES (%s, 100, 100)", name)
     try:
         with held("alice", "bob", "d0", "d1") as rows:
-            # Who waits for a row holds those before it in the order of all: none of these holds what the others want.
+            # A transfer that waits for a row holds the rows before it in the global order: none of these transfers
+            # holds a row that another one needs.
             pairs = [("alice", "d3"), ("bob", "d3"), ("d0", "d3"), ("d1", "d0"), ("d2", "alice")]
             sent = []
             for number in range(20):
@@ -189,8 +190,8 @@ def test_held_rows_stop_nobody_else(bank, background, held):
         bank.rows("DELETE FROM accounts WHERE id LIKE 'd_'")
 
 
-def test_nobody_is_answered_before_the_commit(bank, cluster, background, held):
-    """PostgreSQL dies with a batch at the row: nobody is told of success, and nothing was written."""
+def test_no_client_is_answered_before_the_commit(bank, cluster, background, held):
+    """PostgreSQL dies while a batch waits for the row: no client gets a success, and nothing was written."""
     with held("alice"):
         sent = gather(bank, background, 6, lambda _: send(bank, "alice", "bob", 1))
         cluster.stop("immediate")
@@ -216,8 +217,8 @@ def test_barrier_and_delay_go_with_it(bank, background):
     assert {"batch", "check", "deduct", "credit"} <= {row["step"] for row in steps}
 
 
-def test_the_views_tell_of_it(bank):
-    """A batch's steps say only what is the same for all in it: the view has the rest from the record."""
+def test_the_views_show_it(bank):
+    """A batch's steps hold only the values that all its transfers share: the view takes the others from the record."""
     record = send(bank, "alice", "bob", 800).json()
     rows = bank.rows("SELECT step, account, value, took_us, description FROM transfer_steps "
                      "WHERE transfer_id = %s AND moment = 'end' ORDER BY position", record["id"])
@@ -227,7 +228,7 @@ def test_the_views_tell_of_it(bank):
 
 
 def test_two_servers_on_one_database(bank, start_bank, background):
-    """The queue of each server knows nothing of the other's: the row lock does."""
+    """The queues of the two servers know nothing of each other: the row lock separates them."""
     other = start_bank(database=bank.database)
     count = scaled(300)
     pairs = [("alice", "bob"), ("bob", "alice"), ("alice", "charlie"), ("charlie", "bob")]
@@ -257,7 +258,8 @@ def test_the_queue_is_bounded(start_bank, background):
 
 @pytest.mark.shutdown
 def test_shutdown_in_the_middle(start_bank, background):
-    """Those in the batch at the row get their answer, those behind it are told that nothing happened."""
+    """The transfers in the batch at the row get their answer; the transfers behind it get the answer that nothing was
+    transferred."""
     bank = start_bank()
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
@@ -272,8 +274,9 @@ def test_shutdown_in_the_middle(start_bank, background):
 
 
 @pytest.mark.parametrize("strategy", ["for_update", "atomic_update", "advisory_lock"])
-def test_a_lock_is_asked_for_by_few_at_a_time(bank, background, held, strategy):
-    """More would only wait in PostgreSQL. Another account is not kept waiting; a barrier wants all on workers."""
+def test_a_limited_number_of_transfers_asks_for_a_lock(bank, background, held, strategy):
+    """More transfers would only wait in PostgreSQL. Another account does not wait; with a barrier all transfers run on
+    workers."""
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('dora', 0, 0)")
 
     def transfer(source, target="charlie"):

@@ -1,5 +1,6 @@
-"""The program's clock and the database's may differ, and a clock may be set while the program runs: whatever they show,
-no step begins before its transfer, ends after it, or lasts longer. The program runs under libfaketime, PostgreSQL not."""
+"""The program's clock and the database's may differ, and a clock may be set while the program runs. Under every clock
+no step begins before its transfer, ends after it, or lasts longer than it. The program runs under libfaketime,
+PostgreSQL does not."""
 
 import glob
 
@@ -17,7 +18,7 @@ HOUR_S = 3600
 
 def faked(**settings):
     return {"LD_PRELOAD": FOUND[0], "FAKETIME_DONT_FAKE_MONOTONIC": 1, "FAKETIME_NO_CACHE": 1,
-            # The sanitizer's library wants to be the first, and finds what it needs all the same.
+            # The sanitizer's library asks to be loaded first, but works anyway.
             "ASAN_OPTIONS": "verify_asan_link_order=0", **settings}
 
 
@@ -26,7 +27,7 @@ def strategies(bank):
 
 
 def check_steps(bank, answer):
-    """Within what the client was told of the transfer: from its arrival until its answer."""
+    """The steps lie between the arrival and the answer of the transfer, as the client received them."""
     transfer, = (each for each in detail(bank, answer["id"])["transfers"] if each["id"] == answer["id"])
     row, = bank.rows("""SELECT duration_ms, (extract(epoch FROM "timestamp") * 1000000)::bigint AS received_us
                         FROM transfers WHERE id = %s""", answer["id"])
@@ -63,8 +64,8 @@ def test_clocks_apart(start_bank, apart_s):
 
 
 @pytest.mark.parametrize("apart_s", [-HOUR_S, HOUR_S])
-def test_the_first_statement_of_all_is_a_booking(start_bank, apart_s):
-    """Nothing the transfer reads says how far the clocks are apart."""
+def test_the_first_statement_of_all_posts_a_transfer(start_bank, apart_s):
+    """No statement before the posting shows the difference of the clocks."""
     bank = start_bank(**faked(FAKETIME=f"{apart_s:+d}"))
     bank.set(strategy="atomic_update")
     for amount in ("800", "800"):
@@ -89,7 +90,7 @@ def test_a_clock_that_is_set_while_transfers_run(start_bank, background, tmp_pat
 
 
 def test_a_duration_that_an_older_version_recorded_as_negative(bank):
-    """A batch measured by the wall clock, which was set back meanwhile."""
+    """An older version measured a batch by the wall clock, which was set back meanwhile."""
     record = bank.transfer("alice", "bob", "1").json()
     bank.rows("UPDATE transfers SET duration_ms = -5 WHERE id = %s", record["id"])
     assert bank.transactions()[-1]["duration_ms"] == 0

@@ -1,5 +1,5 @@
-"""Transactions that lose: a deadlock with somebody else's transaction is retried, counted by its own SQLSTATE, and
-never reaches a client; without a transaction, what was begun stays half done, and is told so."""
+"""Transactions that lose. A deadlock with a transaction at psql is retried, counted by its own SQLSTATE, and never
+reaches a client. Without a transaction the first write stays partially applied, and the answer says so."""
 
 import concurrent.futures
 import json
@@ -15,7 +15,7 @@ RETRIES = "transfer_retries_total"
 
 
 def test_a_deadlock_is_tried_again(bank):
-    """Somebody locks Bob and then wants Alice, while the transfer has Alice and wants Bob."""
+    """psql locks Bob and then asks for Alice, while the transfer has Alice and asks for Bob."""
     bank.set(use_transactions=True)
     before = bank.metric(RETRIES, strategy="for_update", sqlstate="40P01")
     others = bank.metric(RETRIES, strategy="for_update", sqlstate="40001")
@@ -24,9 +24,9 @@ def test_a_deadlock_is_tried_again(bank):
         cursor = session.cursor()
         cursor.execute("SELECT 1 FROM accounts WHERE id = 'bob' FOR UPDATE")
         transfer = threads.submit(bank.transfer, "alice", "bob", "1")
-        bank.until_waiting_for_locks(1)  # for Bob
-        # PostgreSQL's deadlock check comes a second after a wait began: the transfer's comes first, and it gives way.
-        # It may be back at Alice before this session has woken, and then gives way once more.
+        bank.until_waiting_for_locks(1)  # the wait for Bob
+        # PostgreSQL checks for a deadlock one second after a wait began: the transfer's check comes first, so the
+        # transfer gives way. It may ask for Alice again before this session has woken, and then gives way once more.
         cursor.execute("SELECT 1 FROM accounts WHERE id = 'alice' FOR UPDATE")
         session.rollback()
         answer = transfer.result()
@@ -39,8 +39,8 @@ def test_a_deadlock_is_tried_again(bank):
     assert bank.balance("alice") == 999
 
 
-def test_half_done(bank):
-    """Vulnerable mode: Bob's account cannot hold more, but Alice's money is gone already."""
+def test_partially_applied(bank):
+    """Vulnerable mode: Bob's account cannot hold more, but the money has already left Alice's account."""
     bank.rows("UPDATE accounts SET balance = 9999999999999.99 WHERE id = 'bob'")
     answer = bank.transfer("alice", "bob", "800")
     assert answer.status == 500 and "half done" in answer.json()["detail"], answer
@@ -51,7 +51,7 @@ def test_half_done(bank):
 @pytest.mark.parametrize("strategy", ["vulnerable", "absolute_update", "for_update", "atomic_update", "optimistic",
                                       "batched"])
 def test_a_balance_that_cannot_be_higher(bank, strategy):
-    """The account that is full is named. Without a transaction the money is gone already, which is another answer."""
+    """The detail names the full account. Without a transaction the money has left already, so the answer differs."""
     bank.rows("UPDATE accounts SET balance = 9999999999999.99 WHERE id = 'bob'")
     answer = bank.transfer("alice", "bob", "800", strategy)
     if answer.status != 500:
@@ -61,7 +61,7 @@ def test_a_balance_that_cannot_be_higher(bank, strategy):
 
 
 def test_a_balance_that_cannot_be_lower(bank, background):
-    """The deduct overflows, so the sending account is named and not the receiving one."""
+    """The deduct overflows, so the detail names the sending account and not the receiving one."""
     bank.set(barrier_enabled=True, barrier_count=2)
     sent = background(bank.transfer, "alice", "bob", "800")
     bank.until_waiting_at_the_barrier(1)
@@ -74,7 +74,7 @@ def test_a_balance_that_cannot_be_lower(bank, background):
 
 @pytest.mark.parametrize("strategy", ["optimistic", "repeatable_read", "serializable", "advisory_lock"])
 def test_an_account_vanishes_between_read_and_write(bank, background, strategy):
-    """Nobody is debited for an account that cannot be credited; the client learns which one is missing."""
+    """No account is debited if the other cannot be credited; the detail names the missing account."""
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('ghost', 0, 0)")
     bank.set(strategy=strategy, delay_enabled=True, delay_ms=60000)
     before, written = bank.metric(RETRIES, strategy=strategy), len(bank.log())
@@ -87,7 +87,7 @@ def test_an_account_vanishes_between_read_and_write(bank, background, strategy):
     assert "ghost" in answer.json()["detail"]
     assert bank.balance("alice") == 1000
     assert bank.recorded() == []
-    assert bank.metric(RETRIES, strategy=strategy) == before + 1  # that it was in vain does not unmake it
+    assert bank.metric(RETRIES, strategy=strategy) == before + 1  # the transfer failed, but its retry still counts
 
 
 @pytest.mark.parametrize("strategy, status, said, credited", [
@@ -95,7 +95,7 @@ def test_an_account_vanishes_between_read_and_write(bank, background, strategy):
     ("advisory_lock", 504, "is committed, but the database answered balances that are no amounts of money", 1),
     ("vulnerable", 500, "half done", 0), ("subselect_predicate", 500, "nothing was transferred", 0)])
 def test_a_balance_turns_out_to_be_no_number(start_bank, background, strategy, status, said, credited):
-    """numeric holds NaN too. Where the write stands already, nobody says that nothing was transferred."""
+    """numeric can hold NaN too. After a write that remains, the answer does not say that nothing was transferred."""
     bank = start_bank()
     bank.set(strategy=strategy, delay_enabled=True, delay_ms=60000)
     sent = background(bank.transfer, "alice", "bob", "1")
@@ -107,7 +107,7 @@ def test_a_balance_turns_out_to_be_no_number(start_bank, background, strategy, s
 
 
 def test_a_batch_with_a_balance_that_is_no_number(start_bank):
-    """All of it is booked by the one statement that tells the balances."""
+    """The statement that returns the balances posts the whole batch."""
     bank = start_bank()
     bank.set(strategy="batched")
     bank.rows("UPDATE accounts SET balance = 'NaN' WHERE id = 'alice'")
@@ -116,15 +116,16 @@ def test_a_batch_with_a_balance_that_is_no_number(start_bank):
 
 
 @pytest.mark.parametrize("delay_ms", [0, 1])
-def test_a_balance_that_is_no_number_harms_nobody_else(start_bank, background, delay_ms):
-    """Ten transfers of one batch, by one statement or judged one by one (after a delay): one has the bad account."""
+def test_a_balance_that_is_no_number_harms_no_other_transfer(start_bank, background, delay_ms):
+    """Ten transfers of one batch, posted by one statement or judged one by one (after a delay): one has the bad
+    account."""
     bank = start_bank()
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('odd', 'NaN', 0)")
     bank.set(strategy="batched", delay_enabled=delay_ms > 0, delay_ms=max(delay_ms, 1))
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
         session.cursor().execute("SELECT 1 FROM accounts WHERE id = 'alice' FOR UPDATE")
-        first = background(bank.transfer, "alice", "bob", "1")  # the others gather behind it
+        first = background(bank.transfer, "alice", "bob", "1")  # the others queue behind it
         bank.until_waiting(1)
         good = [background(bank.transfer, "alice", "charlie", "1") for _ in range(9)]
         bad = background(bank.transfer, "alice", "odd", "1")
@@ -136,7 +137,7 @@ def test_a_balance_that_is_no_number_harms_nobody_else(start_bank, background, d
 
 @pytest.fixture
 def refusing_commits(bank):
-    """PostgreSQL refuses every transfer, but only when it is about to be committed."""
+    """PostgreSQL refuses every transfer, but only at its COMMIT."""
     bank.rows("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
               "$$ BEGIN RAISE EXCEPTION 'not today'; END $$")
     bank.rows("CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON transfers DEFERRABLE INITIALLY DEFERRED "
@@ -149,7 +150,7 @@ def refusing_commits(bank):
 @pytest.mark.parametrize("strategy", SAFE)
 @pytest.mark.parametrize("pair", [("alice", "bob"), ("bob", "alice")])
 def test_a_commit_that_is_refused_is_certain(bank, refusing_commits, strategy, pair):
-    """However the statements travelled: that nothing was transferred is known, so it is said."""
+    """For every way of sending the statements it is certain that nothing was transferred, so the answer says so."""
     body = json.dumps({"from_account": pair[0], "to_account": pair[1], "amount": 1, "strategy": strategy})
     answer = bank.request("POST", "/transfer", body, JSON_TYPE)
     assert_problem(answer, 500)
@@ -158,7 +159,7 @@ def test_a_commit_that_is_refused_is_certain(bank, refusing_commits, strategy, p
 
 
 def test_retries_are_those_that_were_made(bank):
-    """Twelve attempts that all lost are eleven retries: the last one was not repeated."""
+    """Twelve attempts that all lost are eleven retries: the last attempt was not repeated."""
     bank.rows("CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS "
               "$$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001', MESSAGE = 'lost'; END $$")
     bank.rows("CREATE TRIGGER lose BEFORE INSERT ON transfers FOR EACH ROW EXECUTE FUNCTION lose()")

@@ -4,7 +4,7 @@ import crash_rounds
 
 
 def test_no_answer_is_untrue():
-    """Each blow once; which strategies meet it, the long form varies."""
+    """Each blow once; the long form also varies the strategies."""
     rounds = list(crash_rounds.play(len(crash_rounds.BLOWS)))
     assert [untrue for _, _, _, untrue in rounds if untrue] == []
     assert len({blow for blow, _, _, _ in rounds}) >= len(crash_rounds.BLOWS) - 2

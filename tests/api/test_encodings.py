@@ -1,5 +1,5 @@
-"""Account ids that the database's encoding cannot write. No such account can be there, so the answer is 404, and whoever
-is read or booked together with such a request has the answer of their own."""
+"""Account ids that the database's encoding cannot write. No such account can exist, so the answer is 404. A request
+that is read or posted together with such a request still gets its own answer."""
 
 import contextlib
 import urllib.parse
@@ -16,7 +16,7 @@ from wire import request_bytes
 STRATEGIES = SAFE + WRONG
 EURO, JAPANESE, EMOJI, NONCHARACTER = "\u20ac", "\u65e5\u672c", "\U0001f600", "\uffff"
 
-# Of each encoding: a name that an account can have, and names that none can have.
+# For each encoding: a name that an account can have, and names that no account can have.
 ENCODINGS = {
     "UTF8": ("\u00e9t\u00e9", []),
     "LATIN1": ("\u00e9t\u00e9", [EURO, JAPANESE, EMOJI, NONCHARACTER]),
@@ -29,7 +29,7 @@ FOREIGN = [JAPANESE, EURO, EMOJI, NONCHARACTER, "\ufdd0", "x" * 60 + EMOJI]
 
 @pytest.fixture(scope="module", params=ENCODINGS)
 def encoded(request, cluster, tmp_path_factory):
-    """A bank on a database of that encoding, with an account that has a name beyond ASCII."""
+    """A bank on a database of that encoding, with an account whose name is not ASCII."""
     name = cluster.unused_database_name()
     cluster.rows("postgres", f"CREATE DATABASE {name} ENCODING '{request.param}' TEMPLATE template0 "
                              "LC_COLLATE 'C' LC_CTYPE 'C'")
@@ -81,7 +81,7 @@ def test_one_read(encoded, name):
 
 
 def test_reads_that_go_together(encoded):
-    """While one read waits for the table, the others gather."""
+    """While one read waits for the table, the others queue up."""
     names = ["alice", *[name for name in FOREIGN if name != encoded.local], encoded.local, "bob", "nobody"]
     with contextlib.ExitStack() as stack:
         with everything_waits(encoded):
@@ -112,7 +112,7 @@ def test_one_transfer(encoded, strategy):
 
 
 def test_transfers_that_go_together(encoded):
-    """While one batch waits for the table, the others gather in the next."""
+    """While one batch waits for the table, the others queue for the next one."""
     foreign = [name for name in FOREIGN if name != encoded.local]
     pairs = [("alice", "bob"), ("charlie", encoded.local), (encoded.local, "bob")]
     pairs += [(name, "bob") for name in foreign] + [("alice", name) for name in foreign] + [("bob", "alice")]

@@ -1,4 +1,5 @@
-"""bank-api --healthcheck, which containers ask: the exit status says whether the server of this environment is well."""
+"""bank-api --healthcheck, which containers run: the exit status says whether the server of this environment is
+healthy."""
 
 import socket
 

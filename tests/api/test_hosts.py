@@ -1,5 +1,5 @@
-"""Which host a session is opened on, and what is said when it cannot be: host lists, names with several addresses, hosts
-and name servers that say nothing, connection limits."""
+"""The host on which a session is opened, and the error if none works: host lists, names with several addresses, silent
+hosts and name servers, connection limits."""
 
 import contextlib
 import datetime
@@ -35,7 +35,7 @@ def works(bank):
 @pytest.mark.parametrize("server", [silent_server, deaf_server])
 @pytest.mark.parametrize("parameters", ["", "?connect_timeout=1", "?connect_timeout=1&target_session_attrs=read-write"])
 def test_a_first_host_that_says_nothing(start_bank, cluster, server, parameters):
-    """The second gets its share of the time."""
+    """The second host gets its share of the time."""
     name = cluster.new_database()
     with server() as port:
         url = url_of_hosts(f"127.0.0.2:{port}", f"127.0.0.1:{cluster.port}", database=name, parameters=parameters)
@@ -97,7 +97,7 @@ def test_the_kind_of_server_that_is_asked_for(start_bank, cluster, wanted, port_
 
 @pytest.mark.shutdown
 def test_the_end_while_a_name_server_says_nothing(start_bank, cluster, tmp_path):
-    """A client that waits for the database has its answer before the program ends, which is long before the system
+    """A client that waits for the database gets its answer before the program ends, which is long before the system
     gives up on the name."""
     with silent_name_server() as server:
         program = program_that_sees(tmp_path, {"resolv.conf": f"nameserver {server}\noptions timeout:30 attempts:5\n"})
@@ -121,7 +121,7 @@ def test_another_host_while_a_name_server_says_nothing(start_bank, cluster, tmp_
 
 @pytest.fixture
 def bank_of_a_role(start_bank, cluster):
-    """start(limit): a bank whose role may open so many sessions."""
+    """start(limit): a bank whose role may open only `limit` sessions."""
     database = cluster.new_database()
     role = f"teller_{secrets.token_hex(4)}"
 
@@ -139,7 +139,7 @@ def bank_of_a_role(start_bank, cluster):
 @pytest.mark.parametrize("limit", [1, 2])
 @pytest.mark.parametrize("strategy", ["vulnerable", "for_update", "batched"])
 def test_fewer_sessions_than_workers(bank_of_a_role, cluster, strategy, limit):
-    """The transfers share the sessions there are, the program is well all the while, and goes on being so."""
+    """The transfers share the available sessions, and the program is healthy all the time."""
     bank = bank_of_a_role(limit)
     bank.set(strategy=strategy)
     with Crowd(bank, size=16) as crowd:
@@ -150,12 +150,12 @@ def test_fewer_sessions_than_workers(bank_of_a_role, cluster, strategy, limit):
     assert crowd.unanswered() == []
     assert len(cluster.backends(bank.database)) <= limit
     assert bank.get("/health").status == 200
-    assert "Database is away" not in bank.log()
+    assert "Database is un" not in bank.log()
 
 
 def test_health_while_every_session_is_taken(bank_of_a_role, background):
-    """Two sessions, both held by transfers in the delay: a third gets none in time, and is refused whole. The program is
-    well, because its sessions work."""
+    """Transfers in the delay hold both sessions. A third transfer gets no session in time, and nothing of it is done.
+    The program is healthy, because its sessions work."""
     bank = bank_of_a_role(2, DEBUG_DELAY_ENABLED=True, DEBUG_DELAY_MS=7000)
     sent = [background(bank.transfer, "alice", "bob", "1", "vulnerable") for _ in range(3)]
     answers = []
@@ -163,13 +163,13 @@ def test_health_while_every_session_is_taken(bank_of_a_role, background):
         assert bank.get("/health").status == 200
         answers = [each.result() for each in sent if each.done()]
     assert sorted(answer.status for answer in answers) == [200, 200, 503]
-    assert "Database is away" not in bank.log()
+    assert "Database is un" not in bank.log()
     assert len(bank.recorded()) == 2
 
 
 def test_health_after_an_outage_that_ends_under_load(bank_of_a_role, cluster):
-    """The role may not log in for a while. When it may, transfers take every session before the watch has one, and hold it
-    longer than the watch waits. The program is well again."""
+    """The role may not log in for a while. Afterwards transfers take every session before the watch has one, and hold
+    it longer than the watch waits. The program becomes healthy again."""
     bank = bank_of_a_role(2, DEBUG_DELAY_ENABLED=True, DEBUG_DELAY_MS=60000)
     [role] = cluster.rows("postgres", "SELECT pg_get_userbyid(datdba) AS name FROM pg_database WHERE datname = %s",
                           bank.database)
@@ -188,7 +188,7 @@ def test_health_after_an_outage_that_ends_under_load(bank_of_a_role, cluster):
 
 
 def test_an_empty_database_in_the_place_of_the_old_one(start_bank, cluster):
-    """Between two questions of the watch the name comes to mean another, empty database: it gets the schema."""
+    """Between two questions of the watch the name begins to point at another, empty database: it gets the schema."""
     bank = start_bank()
     aside = cluster.unused_database_name()
     cluster.rows("postgres", f"ALTER DATABASE {bank.database} ALLOW_CONNECTIONS false")
@@ -225,7 +225,7 @@ BAD_PARAMETERS = [
 
 @pytest.mark.parametrize("settings, parameter", BAD_PARAMETERS)
 def test_a_parameter_that_can_never_work(settings, parameter):
-    """One line that names it; exit status 2, and nothing was started."""
+    """One line that names the parameter; exit status 2, and nothing was started."""
     outcome = run_to_the_end(BANK_API_PORT=free_port(), **settings)
     assert outcome.returncode == 2
     line, = outcome.stderr.splitlines()
@@ -235,7 +235,7 @@ def test_a_parameter_that_can_never_work(settings, parameter):
 
 @pytest.mark.parametrize("options", ["-c no_such_setting=1", "-c statement_timeout=soon", "--nonsense"])
 def test_options_that_the_server_refuses(cluster, options):
-    """PostgreSQL alone knows its settings: the first connection shows it."""
+    """Only PostgreSQL knows its settings, so the first connection shows the error."""
     outcome = run_to_the_end(BANK_API_PORT=free_port(), DATABASE_URL=cluster.url(cluster.new_database()),
                              PGOPTIONS=options, LOG_LEVEL="error")
     assert outcome.returncode == 2
@@ -247,14 +247,15 @@ def test_options_that_the_server_refuses(cluster, options):
 # In the log
 
 def test_nothing_but_json_in_a_json_log(start_bank, cluster, tmp_path):
-    """A password file that others may read is a warning in the log, and so is nothing that a server says at the start of
-    a session."""
+    """A password file that others may read causes a warning in the log, in JSON. Warnings of the server at the start of
+    a session are logged in JSON too."""
     name = cluster.new_database()
     passwords = tmp_path / "pgpass"
     passwords.write_text(f"*:*:*:*:{PASSWORD}\n")
     passwords.chmod(0o644)
     column = cluster.rows("postgres", "SELECT 1 FROM pg_attribute WHERE attrelid = 'pg_database'::regclass "
-                                      "AND attname = 'datcollversion'")  # PostgreSQL 14 has none, and does not warn
+                                      # PostgreSQL 14 has no such column, and does not warn
+                                      "AND attname = 'datcollversion'")
     if column:
         cluster.rows("postgres", "UPDATE pg_database SET datcollversion = '0.1' WHERE datname = %s", name)
     url = cluster.url_over_tcp(name).replace(f":{PASSWORD}", "")
@@ -275,7 +276,7 @@ def moments(log, words):
 
 
 def test_the_same_complaint_with_growing_pauses(start_bank, cluster):
-    """After one second, then after two; another complaint at once."""
+    """The complaint is repeated after one second, then after two; another complaint is logged at once."""
     name = cluster.unused_database_name()
     bank = start_bank(database=name, ready=False, LOG_LEVEL="warn").until_serving()
     said = eventually(lambda: (found := moments(bank.log(), "does not exist"))[2:] and found, "three complaints")
@@ -287,8 +288,8 @@ def test_the_same_complaint_with_growing_pauses(start_bank, cluster):
 
 @pytest.mark.shutdown
 def test_the_end_while_the_collector_has_no_address(start_bank, tmp_path):
-    """A trace is on its way to a collector whose name nobody resolves: the program does not wait for the system to give
-    up on the name."""
+    """A trace is on its way to a collector whose name does not resolve: the program ends before the system gives up on
+    the name."""
     with silent_name_server() as server:
         program = program_that_sees(tmp_path, {"resolv.conf": f"nameserver {server}\noptions timeout:30 attempts:5\n"})
         bank = start_bank(program=program, OTEL_EXPORTER_OTLP_ENDPOINT="http://nobody.test:4318",
@@ -301,7 +302,7 @@ def test_the_end_while_the_collector_has_no_address(start_bank, tmp_path):
 @pytest.mark.parametrize("hosts, second", [("127.0.0.1:1,127.0.0.2", "127.0.0.2 port 5432"),
                                            ("127.0.0.1,127.0.0.2:1", "127.0.0.2 port 1")])
 def test_a_host_without_a_port_has_the_usual_one(start_bank, hosts, second):
-    """libpq makes a list of ports with an empty element; each host is asked at a port of its own."""
+    """libpq makes a list of ports with an empty element; each host is asked at its own port."""
     bank = start_bank(DATABASE_URL=f"postgresql://nobody@{hosts}/bank", ready=False).until_serving()
     eventually(lambda: "Database unreachable:" in bank.log(), "the log says why")
     assert second in bank.log() and "could not match" not in bank.log()

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as clients speak it: keep-alive, pipelining, chunks, Expect, HTTP/1.0, and requests in any pieces."""
+"""HTTP/1.1 as clients use it: keep-alive, pipelining, chunks, Expect, HTTP/1.0, and requests cut into any pieces."""
 
 import random
 import time
@@ -34,7 +34,7 @@ def test_a_connection_is_kept(bank):
 
 
 def test_pipelined_requests_are_answered_in_order(bank):
-    """Six requests in one write; the balance read after the transfer is the one the transfer left."""
+    """Six requests in one write; the balance that is read after the transfer is the transfer's result."""
     with bank.wire() as wire:
         wire.send(request_bytes("GET", "/health") + request_bytes("GET", "/accounts/alice") + POST_TRANSFER
                   + request_bytes("GET", "/accounts/alice") + request_bytes("GET", "/nowhere")
@@ -59,7 +59,7 @@ def test_a_long_pipeline(bank):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_requests_cut_anywhere(bank, seed):
-    """However TCP cuts a pipeline, its answers are the same."""
+    """For every way to cut a pipeline into packets its answers are the same."""
     dice = random.Random(seed)
     stream = (POST_TRANSFER + request_bytes("GET", "/accounts/alice") + chunked_transfer(TRANSFER[:7], TRANSFER[7:])
               + request_bytes("GET", "/accounts/alice"))
@@ -83,7 +83,8 @@ def test_byte_by_byte(bank):
 
 
 def test_connection_close_is_honoured(bank):
-    """Answered, said, closed; what comes behind it in the pipeline is not run."""
+    """The request is answered with Connection: close, and the connection closes; the next request of the pipeline does
+    not run."""
     with bank.wire() as wire:
         wire.send(request_bytes("GET", "/health", "Connection: close") + POST_TRANSFER)
         answer = wire.answer()
@@ -101,7 +102,7 @@ def test_close_among_other_connection_options(bank, value):
 
 
 def test_http_1_0(bank):
-    """Closed after the answer, with or without a Host, unless asked otherwise."""
+    """Closed after the answer, with or without a Host, unless the client asks for keep-alive."""
     with bank.wire() as wire:
         wire.send(b"GET /health HTTP/1.0\r\n\r\n")
         assert wire.answer().status == 200
@@ -127,7 +128,7 @@ def test_http_1_0_is_never_answered_in_chunks_or_with_100(bank):
 @pytest.mark.parametrize("pieces", [(TRANSFER,), (TRANSFER[:10], TRANSFER[10:]),
                                     tuple(bytes([each]) for each in TRANSFER)])
 def test_chunked_bodies(bank, pieces):
-    """One chunk, two, one for every byte; the connection goes on."""
+    """One chunk, two, one for every byte; the connection stays open."""
     with bank.wire() as wire:
         assert wire.send(chunked_transfer(*pieces)).answer().json()["from_balance_after"] == 900
         assert wire.send(request_bytes("GET", "/health")).answer().status == 200
@@ -146,7 +147,7 @@ def test_chunks_in_every_legal_spelling(bank, framing):
 
 
 def test_expect_100_continue(bank):
-    """The body is asked for, then taken; the connection goes on."""
+    """The server asks for the body, then reads it; the connection stays open."""
     with bank.wire() as wire:
         head = request_bytes("POST", "/transfer", "Content-Type: application/json", "Expect: 100-continue",
                              f"Content-Length: {len(TRANSFER)}")
@@ -167,7 +168,7 @@ def test_expect_with_a_chunked_body(bank):
 
 
 def test_expect_when_the_body_is_there_already(bank):
-    """Asking for what has come is allowed but not needed; the final answer counts."""
+    """A 100 for a body that has arrived is allowed but not needed; the final answer counts."""
     with bank.wire() as wire:
         wire.send(request_bytes("POST", "/transfer", "Content-Type: application/json", "Expect: 100-continue",
                                 body=TRANSFER))
@@ -178,7 +179,7 @@ def test_expect_when_the_body_is_there_already(bank):
 
 
 def test_expect_with_a_body_too_large(bank):
-    """413 straight away: the client is spared the upload."""
+    """413 at once: the client need not upload the body."""
     with bank.wire() as wire:
         wire.send(request_bytes("POST", "/transfer", "Content-Type: application/json", "Expect: 100-continue",
                                 "Content-Length: 1000000"))
@@ -194,7 +195,7 @@ def test_another_expectation(bank):
 
 
 def test_an_upgrade_is_declined(bank):
-    """curl --http2 offers h2c, browsers may offer more: answered as plain HTTP/1.1, and the pipeline goes on."""
+    """curl --http2 offers h2c, browsers may offer more: the answer is plain HTTP/1.1, and the pipeline continues."""
     offer = request_bytes("GET", "/accounts/alice", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c",
                           "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA")
     with bank.wire() as wire:
@@ -215,7 +216,7 @@ def test_an_upgrade_offered_with_a_body(bank):
 
 
 def test_a_get_with_a_body(bank):
-    """Whatever is made of the body, it is not taken for the next request."""
+    """The body of a GET may be accepted or refused, but it is not taken for the next request."""
     inner = request_bytes("POST", "/admin/delay?enabled=true")
     with bank.wire() as wire:
         wire.send(request_bytes("GET", "/accounts/alice", body=inner) + request_bytes("GET", "/accounts/bob"))
@@ -229,14 +230,14 @@ def test_a_get_with_a_body(bank):
 
 
 def test_empty_lines_before_a_request(bank):
-    """Some clients send a CRLF too many behind a body (RFC 9112, 2.2)."""
+    """Some clients send one CRLF too many behind a body (RFC 9112, 2.2)."""
     with bank.wire() as wire:
         assert wire.send(POST_TRANSFER + b"\r\n" + request_bytes("GET", "/health")).answer().status == 200
         assert wire.answer().status == 200
 
 
 def test_absolute_form_targets(bank):
-    """As proxies send them: the target names the host."""
+    """The form that clients send to proxies: the target names the host."""
     with bank.wire() as wire:
         for target in (f"http://localhost:{bank.port}/accounts/alice", "http://127.0.0.1/accounts/alice",
                        "HTTP://LOCALHOST/accounts/alice?"):
@@ -244,7 +245,7 @@ def test_absolute_form_targets(bank):
 
 
 def test_a_half_closed_client_is_answered(bank):
-    """printf ... | nc: the client has said all it will, and waits."""
+    """printf ... | nc: the client has sent everything, and waits."""
     with bank.wire() as wire:
         wire.send(POST_TRANSFER + request_bytes("GET", "/accounts/alice"))
         wire.socket.shutdown(1)

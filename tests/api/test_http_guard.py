@@ -1,4 +1,4 @@
-"""Who may speak to the bank: the Host it was reached by, and the page a request comes from."""
+"""The accepted requests: by the Host that they name, and by the page that sent them."""
 
 import pytest
 
@@ -20,8 +20,8 @@ def test_loopback_hosts_are_served(bank, host):
                                   "notlocalhost:8000",
                                   "user@localhost", "[::2]", "127.0.0.1evil", "0x7f.1", "lab21-bank-api"])
 def test_dns_rebinding(bank, host):
-    """A page whose name was pointed at 127.0.0.1 still sends its own name: 421, on every path and before any of it is
-    done (what is not a host at all may be 400)."""
+    """A page whose name was pointed at 127.0.0.1 still sends its own name: 421 on every path, and the request does not
+    run (a text that is no host at all may get 400)."""
     for request in (("GET", "/health"), ("POST", "/admin/delay?enabled=true"), ("POST", "/reset"), ("GET", "/nowhere")):
         with bank.wire() as wire:
             assert_problem(wire.send(request_bytes(*request, host=host)).answer(), 421, 400)
@@ -29,7 +29,7 @@ def test_dns_rebinding(bank, host):
 
 
 def test_an_honest_refusal_of_a_foreign_host(bank):
-    """The detail says what to set."""
+    """The detail names the variable to set."""
     with bank.wire() as wire:
         problem = assert_problem(wire.send(request_bytes("GET", "/health", host="evil.example")).answer(), 421)
     assert "BANK_API_ALLOWED_HOSTS" in problem["detail"]
@@ -40,7 +40,7 @@ def test_an_honest_refusal_of_a_foreign_host(bank):
     (b"Host: localhost\r\nhost: evil.example\r\n", (400,)), (b"Host: evil.example\r\nHost: localhost\r\n", (400,)),
     (b"Host: localhost, evil.example\r\n", (400, 421)), (b"Host: local host\r\n", (400, 421))])
 def test_no_host_and_two(bank, lines, statuses):
-    """Missing and ambiguous are 400 (RFC 9112, 3.2); a list may also be called a foreign host."""
+    """A missing and an ambiguous Host are 400 (RFC 9112, 3.2); a list may also be called a foreign host."""
     with bank.wire() as wire:
         assert_problem(wire.send(b"GET /health HTTP/1.1\r\n" + lines + b"\r\n").answer(), *statuses)
 
@@ -59,7 +59,7 @@ def test_an_absolute_target_overrides_the_host(bank):
 
 
 def test_configured_hosts(start_bank):
-    """BANK_API_ALLOWED_HOSTS adds names; it does not open the door to all."""
+    """BANK_API_ALLOWED_HOSTS adds names; it does not allow all names."""
     bank = start_bank(BANK_API_ALLOWED_HOSTS="lab21-bank-api, bank.test")
     for host, status in (("lab21-bank-api:8000", 200), ("bank.test", 200), ("BANK.TEST", 200), ("localhost", 200),
                          ("evil.example", 421), ("lab21-bank-api.evil.example", 421)):
@@ -71,7 +71,7 @@ def test_configured_hosts(start_bank):
                                     "https://localhost",
                                     "http://localhost.evil.example", "http://127.0.0.1.evil.example", "file://"])
 def test_requests_of_foreign_pages_change_nothing(bank, origin):
-    """A page elsewhere (another port is elsewhere, too) can send these without asking: 403."""
+    """A page of another origin (another port is another origin, too) can send these without a preflight: 403."""
     headers = {"Origin": origin}
     for target in ("/reset", "/admin/delay?enabled=true", "/admin/barrier", "/admin/transactions"):
         assert_problem(bank.request("POST", target, None, headers), 403)
@@ -83,7 +83,7 @@ def test_requests_of_foreign_pages_change_nothing(bank, origin):
 
 
 def test_requests_of_our_own_pages_work(bank):
-    """Same scheme, host and port as the request was sent to."""
+    """The same scheme, host and port as the request was sent to."""
     for name in ("127.0.0.1", "localhost"):
         headers = {"Host": f"{name}:{bank.port}", "Origin": f"http://{name}:{bank.port}"}
         assert bank.request("POST", "/admin/delay?enabled=false", None, headers).status == 200

@@ -1,4 +1,4 @@
-"""What RFC 9110 and RFC 9112 ask of a server, case by case (probe_cases.py)."""
+"""The requirements of RFC 9110 and RFC 9112 for a server, case by case (probe_cases.py)."""
 
 import socket
 
@@ -8,7 +8,7 @@ from probe_cases import CUT_SHORT, LAST, REFUSED, SERVED
 from problem import assert_problem
 from wire import request_bytes
 
-# What would be done if the server read the bytes in another way.
+# The request that would run if the server read the bytes in another way.
 SMUGGLED = request_bytes("POST", "/admin/delay?enabled=true")
 
 
@@ -105,7 +105,7 @@ def test_a_head_says_what_get_would(bank, target, lines):
 
 
 def test_a_head_of_the_events(bank):
-    """Its answer has no length that anybody knows, so none is said; the connection goes on."""
+    """The length of its answer is unknown, so no length is sent; the connection stays open."""
     with bank.wire() as wire:
         wire.send(request_bytes("HEAD", "/events") + request_bytes("GET", "/health"))
         answer = wire.answer(to="HEAD")

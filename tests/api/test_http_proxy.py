@@ -34,7 +34,7 @@ http {{
 
 
 class Proxy:
-    """nginx with its defaults before a bank."""
+    """nginx with its defaults in front of a bank."""
 
     def __init__(self, folder, bank, more=""):
         self.plain, self.secure = free_port(), free_port()
@@ -57,7 +57,7 @@ class Proxy:
             return False
 
     def post(self, target, origin, body=None):
-        """A POST of a page of that origin, over TLS; the status."""
+        """Sends a POST of a page of that origin, over TLS; returns the status."""
         context = ssl.create_default_context(cafile=self.folder / "certificate")
         request = urllib.request.Request(f"https://localhost:{self.secure}{target}", body and body.encode(),
                                          {**JSON_TYPE, "Origin": origin}, method="POST")
@@ -88,7 +88,7 @@ def start_proxy(tmp_path):
 
 
 def test_events_arrive(bank, start_proxy):
-    """nginx does not keep them until it has a buffer full."""
+    """nginx forwards them at once and does not wait for a full buffer."""
     proxy = start_proxy(bank)
     connection = http.client.HTTPConnection("127.0.0.1", proxy.plain, timeout=HANG_GUARD)
     connection.request("GET", "/events")
@@ -102,7 +102,7 @@ def test_events_arrive(bank, start_proxy):
 
 @pytest.mark.parametrize("more", ["", "proxy_set_header Host $host;", "proxy_set_header Host $http_host;"])
 def test_the_page_behind_tls(start_bank, start_proxy, more):
-    """Its origin is https, which the bank cannot know, but may be told."""
+    """The page's origin is https, which the bank cannot know, so the operator configures it."""
     bank = start_bank(BANK_API_PUBLIC_ORIGINS="https://lab.example, https://localhost:1")
     proxy = start_proxy(bank, more)
     for origin, status in ((f"https://localhost:{proxy.secure}", 403), ("https://lab.example", 200),
@@ -113,7 +113,7 @@ def test_the_page_behind_tls(start_bank, start_proxy, more):
 
 
 def test_the_refusal_says_what_was_compared(bank):
-    """And which variable to set."""
+    """The refusal also names the variable to set."""
     answer = bank.request("POST", "/reset", None, {"Host": "localhost:8000", "Origin": "https://lab.example"})
     detail = assert_problem(answer, 403)["detail"]
     assert '"https://lab.example"' in detail and '"http://localhost:8000"' in detail
@@ -121,7 +121,7 @@ def test_the_refusal_says_what_was_compared(bank):
 
 
 def test_default_ports_are_filled_in(bank):
-    """Browsers leave the port out of Host and Origin where it is the scheme's own."""
+    """Browsers leave the scheme's default port out of Host and Origin."""
     for host, origin in (("localhost", "http://localhost:80"), ("localhost:80", "http://localhost"),
                          ("LOCALHOST:", "HTTP://localhost")):
         answer = bank.request("POST", "/admin/delay?enabled=false", None, {"Host": host, "Origin": origin})

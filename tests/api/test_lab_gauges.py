@@ -1,10 +1,10 @@
-"""The gauges that alerts and annotations stand on: money_drift and lab_setting."""
+"""The gauges that alerts and annotations use: money_drift and lab_setting."""
 
 from decimal import Decimal
 
 
 def test_money_drift(bank):
-    """Zero, also after a race that overdrew; what somebody puts into an account shows to the cent."""
+    """Zero, also after a race that overdrew; money that a person adds to an account shows to the cent."""
     assert bank.metric("money_drift") == 0
     bank.rows("UPDATE accounts SET balance = balance + 0.05 WHERE id = 'bob'")
     assert bank.metric("money_drift") == Decimal("0.05")
@@ -18,8 +18,8 @@ def test_no_money_drift_is_claimed_without_a_database(start_bank, cluster):
 
 
 def test_a_locked_table_is_no_outage(bank):
-    """A scrape gives up on the balances after a second, leaves no session behind that waits for the table, and /health
-    stays as it was."""
+    """A scrape gives up on the balances after a second and leaves no session that waits for the table; /health stays
+    ok."""
     begun = len(bank.log())
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False

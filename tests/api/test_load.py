@@ -1,4 +1,4 @@
-"""Many clients at once: safe mode keeps every promise, and nobody sees a deadlock."""
+"""Many clients at once: safe mode keeps every promise, and no client sees a deadlock."""
 
 import random
 from decimal import Decimal
@@ -17,7 +17,7 @@ TURNS = 40
 
 @pytest.fixture
 def hundred_accounts(bank):
-    """A hundred accounts of 100.00 each beside the three."""
+    """A hundred accounts of 100.00 each besides the three."""
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) "
               "SELECT 'account-' || to_char(n, 'FM000'), 100, 100 FROM generate_series(1, 100) n")
     yield [f"account-{number:03}" for number in range(1, 101)]
@@ -33,26 +33,26 @@ def transfers_of(bank, number, accounts, turns):
 
 
 def all_answers(*clients):
-    """What all the clients were answered."""
+    """The answers of all clients."""
     return [answer for answers in together(*clients) for answer in answers]
 
 
 def load(bank, accounts, clients=CLIENTS, turns=None):
-    """All answers of the clients' transfers."""
+    """Runs the clients; returns all answers of their transfers."""
     turns = turns or scaled(TURNS)
     return all_answers(*[lambda number=number: transfers_of(bank, number, accounts, turns)
                          for number in range(clients)])
 
 
 def assert_books_balance(bank):
-    """No cent made or lost: by the accounts, and account by account by the log."""
+    """No cent made or lost: by the accounts, and for each account by its transfers."""
     assert [row for row in bank.rows("TABLE account_audit") if row["drift"] != 0] == []
     supply, = bank.rows("TABLE money_supply")
     assert (supply["drift"], supply["actual"]) == (0, supply["expected"])
 
 
 def test_safe_mode_conserves_money(bank, hundred_accounts):
-    """32 clients, random pairs of 100 accounts: only 200s, nobody negative, the sum exact to the cent."""
+    """32 clients, random pairs of 100 accounts: only 200s, no negative balance, the sum exact to the cent."""
     bank.set(use_transactions=True)
     answers = load(bank, hundred_accounts)
     assert {answer.status for answer in answers} == {200}, [each for each in answers if each.status != 200][:3]
@@ -64,7 +64,7 @@ def test_safe_mode_conserves_money(bank, hundred_accounts):
 
 
 def test_safe_mode_on_three_hot_accounts(bank):
-    """Everybody on the same rows, in all directions: queues, but no deadlock and no lost update."""
+    """All clients use the same rows, in all directions: they queue, but no deadlock and no lost update happens."""
     bank.set(use_transactions=True)
     answers = load(bank, ["alice", "bob", "charlie"], turns=scaled(20))
     assert {answer.status for answer in answers} == {200}, [each for each in answers if each.status != 200][:3]
@@ -85,14 +85,14 @@ def test_each_safe_transfer_saw_what_the_one_before_left(bank):
 
 
 def test_vulnerable_mode_overdraws_but_loses_nothing(bank, hundred_accounts):
-    """Its UPDATEs are relative: accounts may go negative, but the books balance, and no request fails."""
+    """Its UPDATEs are relative: accounts may become negative, but the books balance, and no request fails."""
     answers = load(bank, hundred_accounts[:10])
     assert {answer.status for answer in answers} == {200}
     assert_books_balance(bank)
 
 
 def test_switching_modes_under_load(bank, hundred_accounts):
-    """Every transfer runs whole in the mode it was admitted with."""
+    """Every transfer runs completely in the mode it was admitted with."""
     def switch():
         with bank.client() as client:
             for turn in range(scaled(40)):
@@ -108,7 +108,8 @@ def test_switching_modes_under_load(bank, hundred_accounts):
 
 @pytest.mark.parametrize("strategy", SAFE)
 def test_reset_under_load(bank, strategy):
-    """Resets in the middle of safe transfers: nobody fails but who may lose too often, and the last reset is whole."""
+    """Resets during safe transfers: no transfer fails except in strategies that may lose too often, and the last reset
+    is complete."""
     bank.set(strategy=strategy)
 
     def reset():

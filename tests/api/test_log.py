@@ -1,4 +1,4 @@
-"""What an operator reads: the lines of the contract, in order, in both formats, at every level."""
+"""The log for an operator: the lines of the contract, in order, in both formats, at every level."""
 
 import json
 import re
@@ -12,7 +12,7 @@ LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARN|ERROR) \[bank-api\] (
 
 
 def story(bank, written):
-    """(level, transfer id or None, message) of every line since; every line must be one."""
+    """(level, transfer id or None, message) of every line since; every line must match the format."""
     lines = bank.log_since(written).splitlines()
     matches = [LINE.fullmatch(line) for line in lines]
     assert all(matches), [line for line, match in zip(lines, matches) if not match]
@@ -20,7 +20,7 @@ def story(bank, written):
 
 
 def race(bank):
-    """The seed's race; gives both records, the one that overdrew last."""
+    """The seed's race; returns both records, the one that overdrew last."""
     answers = together(lambda: bank.transfer("alice", "bob"), lambda: bank.transfer("alice", "charlie"))
     return sorted((answer.json() for answer in answers), key=lambda record: -record["from_balance_after"])
 
@@ -49,26 +49,26 @@ def test_a_refused_transfer_stops_at_its_check(bank):
 
 @pytest.mark.race
 def test_the_race_as_a_story(bank):
-    """Both read, both wait, the barrier is released, both deduct, and the one that overdrew says so."""
+    """Both read, both wait, the barrier is released, both deduct, and the transfer that overdrew logs it."""
     bank.set(barrier_enabled=True)
     written = len(bank.log())
     records = race(bank)
-    eventually(lambda: "RACE CONDITION" in bank.log_since(written), "the race is told")
+    eventually(lambda: "RACE CONDITION" in bank.log_since(written), "the race is logged")
     lines = story(bank, written)
-    told = [message for _, _, message in lines]
+    logged = [message for _, _, message in lines]
 
     def places(beginning):
-        return [place for place, message in enumerate(told) if message.startswith(beginning)]
+        return [place for place, message in enumerate(logged) if message.startswith(beginning)]
 
-    assert told.count("STEP 1: Read balance for alice = $1000.00") == 2
-    assert sorted(message for message in told if message.startswith("Waiting at barrier")) == [
+    assert logged.count("STEP 1: Read balance for alice = $1000.00") == 2
+    assert sorted(message for message in logged if message.startswith("Waiting at barrier")) == [
         "Waiting at barrier (1/2)", "Waiting at barrier (2/2)"]
     released, = places("BARRIER RELEASED")
-    assert told[released] == "BARRIER RELEASED: all 2 transfers proceed now"
+    assert logged[released] == "BARRIER RELEASED: all 2 transfers proceed now"
     assert max(places("STEP 1")) < released < min(places("STEP 2"))
     assert max(places("Waiting at barrier")) < released
-    assert told.count("STEP 2: Check if $1000.00 >= $800.00") == 2
-    assert told.count("STEP 3: Deducting $800.00 from alice") == 2
+    assert logged.count("STEP 2: Check if $1000.00 >= $800.00") == 2
+    assert logged.count("STEP 3: Deducting $800.00 from alice") == 2
     alarm, = (line for line in lines if line[2].startswith("RACE CONDITION DETECTED"))
     assert alarm == ("WARN", records[1]["id"], "RACE CONDITION DETECTED: alice is negative: $-600.00")
     for record in records:
@@ -81,16 +81,16 @@ def test_the_race_as_a_story(bank):
 
 @pytest.mark.race
 def test_the_fix_as_a_story(bank):
-    """The second reads what the first left."""
+    """The second transfer reads the result of the first."""
     bank.set(barrier_enabled=True, use_transactions=True)
     written = len(bank.log())
     race(bank)
-    told = [message for _, _, message in story(bank, written)]
-    reads = [message for message in told if message.startswith("STEP 1")]
+    logged = [message for _, _, message in story(bank, written)]
+    reads = [message for message in logged if message.startswith("STEP 1")]
     assert reads[0].startswith("STEP 1: Read balance for alice = $1000.00")
     assert reads[1].startswith("STEP 1: Read balance for alice = $200.00")
-    assert "STEP 2: Check if $200.00 >= $800.00" in told
-    assert not any("RACE CONDITION" in message for message in told)
+    assert "STEP 2: Check if $200.00 >= $800.00" in logged
+    assert not any("RACE CONDITION" in message for message in logged)
 
 
 def test_names_cannot_forge_lines(bank):
@@ -102,7 +102,7 @@ def test_names_cannot_forge_lines(bank):
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES (%s, 7, 7)", forged)
     try:
         assert bank.transfer(forged, "bob", "1").status == 200
-        eventually(lambda: "STEP 4" in bank.log_since(written), "the transfer is told")
+        eventually(lambda: "STEP 4" in bank.log_since(written), "the transfer is logged")
         assert [line for line in story(bank, written) if line[2] == "forged"] == []
         assert "\x1b" not in bank.log_since(written)
     finally:
@@ -110,7 +110,7 @@ def test_names_cannot_forge_lines(bank):
 
 
 def test_every_line_from_start_to_end(start_bank):
-    """The text format throughout, and the address in it."""
+    """Every line has the text format; one of them has the address."""
     bank = start_bank()
     bank.transfer("alice", "bob", "1")
     bank.stop()
@@ -122,7 +122,7 @@ def test_every_line_from_start_to_end(start_bank):
 
 @pytest.mark.race
 def test_json_lines(start_bank):
-    """One object a line; the lines of a transfer carry its ids, and a transfer has one trace."""
+    """One object a line; the lines of a transfer have its ids, and a transfer has one trace."""
     bank = start_bank(LOG_FORMAT="json", BARRIER_ENABLED="true")
     records = race(bank)
     bank.post("/admin/barrier?enabled=false")
@@ -147,18 +147,18 @@ def test_json_lines(start_bank):
         "RACE CONDITION DETECTED: alice is negative: $-600.00"]
 
 
-@pytest.mark.parametrize("level, told, silent", [
+@pytest.mark.parametrize("level, logged, silent", [
     ("debug", ["STEP 1", "Barrier timed out", "Listening"], []),
     ("info", ["STEP 1", "Barrier timed out", "Listening"], [" DEBUG "]),
     ("warn", ["Barrier timed out"], ["STEP", "Listening", " INFO ", " DEBUG "]),
     ("error", [], ["STEP", "Barrier timed out", " WARN ", " INFO ", " DEBUG "]),
     ("WARN", ["Barrier timed out"], ["STEP"])])
-def test_levels(start_bank, level, told, silent):
-    """LOG_LEVEL is the least that is told."""
+def test_levels(start_bank, level, logged, silent):
+    """LOG_LEVEL is the lowest level that is logged."""
     bank = start_bank(LOG_LEVEL=level, BARRIER_ENABLED="true", BARRIER_TIMEOUT_MS=1)
     assert bank.transfer().status == 200
     bank.stop()
-    for words in told:
+    for words in logged:
         assert words in bank.log(), words
     for words in silent:
         assert words not in bank.log(), words

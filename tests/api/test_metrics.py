@@ -23,7 +23,8 @@ FAMILIES = {
     "process_resident_memory_bytes": "gauge", "process_start_time_seconds": "gauge",
 }
 
-# promtool's linter wants no gauge whose name ends in _count, and the name is the contract's: untyped, it is silent.
+# promtool's linter accepts no gauge whose name ends in _count, but the name is in the contract. Without a type it does
+# not complain.
 UNTYPED_IN_TEXT = {"barrier_waiting_count"}
 
 LABELS = {"status", "strategy", "account_id", "sqlstate", "method", "route", "setting", "code", "state", "statement", "le",
@@ -32,7 +33,7 @@ LABELS = {"status", "strategy", "account_id", "sqlstate", "method", "route", "se
 
 @pytest.fixture
 def traffic(bank):
-    """A little of everything, so that no family is without a sample."""
+    """Some traffic of every kind, so that every family has a sample."""
     bank.transfer("alice", "bob", "1")
     bank.set(barrier_enabled=True, barrier_timeout_ms=1)
     bank.transfer("alice", "bob", "1")
@@ -41,7 +42,7 @@ def traffic(bank):
 
 
 def test_every_family_of_the_contract(bank, traffic):
-    """Name and type, with a help text, and samples to show."""
+    """Each has its name, type and help text, and samples."""
     scrape = bank.scrape()
     for name, kind in FAMILIES.items():
         assert scrape.types.get(name) == ("untyped" if name in UNTYPED_IN_TEXT else kind), name
@@ -63,7 +64,7 @@ def test_the_text_format(bank):
                                     "application/openmetrics-text;version=0.0.1;q=0.4,"
                                     "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"])
 def test_the_openmetrics_format(bank, traffic, accept):
-    """When asked for, as Prometheus asks: families of counters without _total, samples with it, ended by # EOF."""
+    """The format on Prometheus' request: families of counters without _total, samples with it, and # EOF at the end."""
     answer = bank.get("/metrics", Accept=accept)
     assert answer.headers["Content-Type"].replace(" ", "") == "application/openmetrics-text;version=1.0.0;charset=utf-8"
     assert answer.text().endswith("\n# EOF\n")
@@ -82,7 +83,7 @@ def test_other_wishes_get_the_text_format(bank, accept):
 
 
 def test_promtool_has_nothing_to_say(bank, traffic):
-    """`promtool check metrics` is silent."""
+    """`promtool check metrics` finds no fault."""
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed (apt install prometheus)")
@@ -93,7 +94,7 @@ def test_promtool_has_nothing_to_say(bank, traffic):
 
 @pytest.mark.parametrize("strategy", ["vulnerable", "for_update"])
 def test_transfers_are_counted_exactly(bank, strategy):
-    """By outcome and strategy, the durations too; what was refused as a request is no transfer."""
+    """By outcome and strategy, the durations too; a refused request is not a transfer."""
     bank.set(strategy=strategy)
     before = bank.scrape()
     with bank.client() as client:
@@ -120,7 +121,7 @@ def test_transfers_are_counted_exactly(bank, strategy):
 
 
 def test_requests_are_counted_by_template(bank):
-    """The route is the template, never the path; the method and the code are beside it."""
+    """The route is the template, never the path; the method and the code are labels too."""
     before = bank.scrape()
     with bank.client() as client:
         for path in ("/accounts/alice", "/accounts/bob", "/accounts/charlie?"):
@@ -149,7 +150,7 @@ def test_requests_are_counted_by_template(bank):
 
 
 def test_odd_requests_make_no_new_series(bank):
-    """Methods and paths of the client's invention do not grow the page."""
+    """Methods and paths that a client invents add no series."""
     def provoke(number):
         bank.request("PROPFIND", f"/x{number}")
         bank.request("PATCH", f"/accounts/x{number}")
@@ -163,14 +164,14 @@ def test_odd_requests_make_no_new_series(bank):
 
 
 def test_labels_are_few(bank, traffic):
-    """No account, request or trace id is a label, but account_balance's."""
+    """No account, request or trace id is a label, except in account_balance."""
     scrape = bank.scrape()
     assert {label for _, labels, _ in scrape.samples for label in labels} <= LABELS
     assert {name for name, labels, _ in scrape.samples if "account_id" in labels} == {"account_balance"}
 
 
 def test_balances(bank):
-    """As of the scrape, negative ones too."""
+    """The balances of the scrape, including negative ones."""
     bank.transfer("alice", "bob", "12.34")
     bank.rows("UPDATE accounts SET balance = -600 WHERE id = 'charlie'")
     scrape = bank.scrape()
@@ -180,7 +181,7 @@ def test_balances(bank):
 
 
 def test_no_more_than_a_hundred_balances(bank):
-    """The label stops at 100 accounts, and those that are gone leave the page."""
+    """The label is limited to 100 accounts, and deleted accounts leave the page."""
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) "
               "SELECT 'many-' || n, 1, 1 FROM generate_series(1, 150) n")
     try:
@@ -200,7 +201,7 @@ def test_account_names_are_escaped(bank):
 
 
 def test_histograms_add_up(bank, traffic):
-    """Buckets grow, the last one is the count, and every series has its sum."""
+    """Buckets are cumulative, the last one is the count, and every series has its sum."""
     scrape = bank.scrape()
     for name in (name for name, kind in FAMILIES.items() if kind == "histogram"):
         series = {}
@@ -218,8 +219,8 @@ def test_histograms_add_up(bank, traffic):
 
 
 def test_statements_are_timed_by_name(bank):
-    """A vulnerable transfer is a read, a deduct, a credit and a record; a safe one locks instead, books in
-    one statement and commits."""
+    """A vulnerable transfer is a read, a deduct, a credit and a record; a safe one locks instead, posts in one
+    statement and commits."""
     def counts():
         scrape = bank.scrape()
         return {labels["statement"]: value for labels, value in
@@ -237,7 +238,7 @@ def test_statements_are_timed_by_name(bank):
 
 
 def test_counters_start_at_zero(start_bank):
-    """A first race is an increase an alert can see: the series are there before it."""
+    """An alert can see the first race as an increase, because the series exist before it."""
     scrape = start_bank().scrape()
     for name in ("race_condition_hits_total", "double_spend_detected_total"):
         for strategy in ("vulnerable", "for_update"):
@@ -248,8 +249,8 @@ def test_counters_start_at_zero(start_bank):
     assert scrape.total("transfers_total") == 0
 
 
-def test_the_process_tells_of_itself(bank):
-    """Plausible values, the limit of descriptors among them."""
+def test_the_metrics_of_the_process(bank):
+    """Plausible values, including the limit of descriptors."""
     scrape = bank.scrape()
     assert scrape.total("process_resident_memory_bytes") > 1 << 20
     assert scrape.total("process_virtual_memory_bytes") >= scrape.total("process_resident_memory_bytes")
@@ -276,7 +277,7 @@ def test_a_barriers_skew_is_measured_once_a_release(bank):
 
 
 def test_no_decimal_commas(start_bank):
-    """Numbers are written the C way wherever the program runs."""
+    """Numbers have the format of C in every locale."""
     bank = start_bank(LC_ALL="de_DE.UTF-8", LC_NUMERIC="de_DE.UTF-8", LANG="de_DE.UTF-8")
     bank.transfer("alice", "bob", "12.34")
     assert not re.search(r"\d,\d", bank.get("/accounts").text())

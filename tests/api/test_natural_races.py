@@ -1,5 +1,5 @@
-"""Races that no barrier forces: what is said of each missed write must match the order of the read, the write and its
-commit. PostgreSQL shows a write to others when it is committed, which with fsync is long after it was made."""
+"""Races that no barrier forces: the report of each missed write must match the order of the read, the write and its
+commit. PostgreSQL shows a write to others when it is committed, which with fsync is long after the write."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def transfers_at_will(bank, number):
 @pytest.mark.race
 @pytest.mark.parametrize("delay_ms", [0, 3])
 @pytest.mark.parametrize("strategy", WRONG)
-def test_what_is_said_of_a_missed_write_matches_the_order(bank, strategy, delay_ms):
+def test_the_report_of_a_missed_write_matches_the_order(bank, strategy, delay_ms):
     bank.set(strategy=strategy, delay_enabled=delay_ms > 0, delay_ms=max(1, delay_ms))
     together(*[lambda number=number: transfers_at_will(bank, number) for number in range(CLIENTS)])
     current = {record["id"]: record for record in bank.transactions(1000)}
@@ -46,7 +46,7 @@ def check_missed(missed, records):
     assert missed["committed_by_us"] > missed["read_at_us"] >= sent_us, missed
     assert missed["committed_by_us"] >= missed["written_at_us"], missed
     assert missed["uncommitted_at_read"] == (missed["written_at_us"] <= missed["read_at_us"]), missed
-    if reader["anomaly"] == "lost_update":  # the row did not say what it held: it was overwritten
+    if reader["anomaly"] == "lost_update":  # the write overwrote the row without reading it
         own_us = [step["at_us"] for step in reader["steps"] if step["step"] == "deduct"][-1]
         if missed["account"] == "alice" and missed["committed_by_us"] <= own_us:
             between = [step["at_us"] for record in records.values() for step in record["steps"]
@@ -58,15 +58,16 @@ def check_missed(missed, records):
     for step in writer["steps"] if writer else ():
         if step.get("account") == missed["account"] and step["step"] in ("deduct", "credit"):
             assert step["at_us"] == missed["written_at_us"]
-            known = step.get("committed_at_us", step["at_us"])  # of a transaction: not known when it was recorded
+            # in a transaction the commit time is unknown when the record is made
+            known = step.get("committed_at_us", step["at_us"])
             assert known >= step["at_us"]
 
 
 @pytest.fixture
 def held_commits(bank):
-    """held_commits(True): from now on no commit of a write comes to its end, until held_commits(False)."""
+    """held_commits(True): from now on no commit of a write ends, until held_commits(False)."""
     def hold(on):
-        # The wait for a standby that does not exist: the write is flushed and not yet visible to anybody.
+        # A COMMIT waits for a standby that does not exist: the write is flushed and not yet visible to others.
         bank.rows(f"ALTER SYSTEM SET synchronous_standby_names = '{'nobody' if on else ''}'")
         bank.rows("SELECT pg_reload_conf()")
         eventually(lambda: bank.rows("SHOW synchronous_standby_names")[0]["synchronous_standby_names"] ==
@@ -81,7 +82,7 @@ def until_a_commit_is_held(bank):
 
 @pytest.mark.parametrize("strategy", ["vulnerable", "absolute_update"])
 def test_a_write_that_was_made_but_not_committed(bank, background, held_commits, strategy):
-    """The writer is between its write and the end of its commit when the reader reads."""
+    """The reader reads between the writer's write and the end of its commit."""
     bank.set(strategy=strategy)
     held_commits(True)
     writer = background(bank.transfer, "alice", "bob", "800")
@@ -96,14 +97,15 @@ def test_a_write_that_was_made_but_not_committed(bank, background, held_commits,
     assert (missed["value_read"], missed["value_written"]) == (1000, 200)
     assert missed["written_at_us"] < missed["read_at_us"] < missed["committed_by_us"]
     assert missed["uncommitted_at_read"] is True
-    told = [row["racer_1"] or row["racer_2"] for row in bank.rows("SELECT * FROM race_timeline")]
+    lines = [row["racer_1"] or row["racer_2"] for row in bank.rows("SELECT * FROM race_timeline")]
     assert sum("had written $200.00 but not committed when this one read, so it could not be seen" in line
-               for line in told) == 1
-    assert not any("after this one had read" in line for line in told)
+               for line in lines) == 1
+    assert not any("after this one had read" in line for line in lines)
 
 
 def test_a_lost_update_of_the_receiving_account(bank):
-    """Two pay bob out of different accounts, each with a balance of bob's that it computed: the later overwrites."""
+    """Two transfers pay bob from different accounts, each with a computed balance of bob's: the later one
+    overwrites."""
     bank.set(strategy="absolute_update", barrier_enabled=True)
     records = [answer.json() for answer in together(lambda: bank.transfer("alice", "bob", "10"),
                                                     lambda: bank.transfer("charlie", "bob", "20"))]
@@ -115,7 +117,7 @@ def test_a_lost_update_of_the_receiving_account(bank):
 
 
 def test_the_end_is_a_commit_only_where_there_is_one(bank):
-    """A strategy without a transaction ends with its record: each of its statements has committed by itself."""
+    """A strategy without a transaction ends with its record: each of its statements has committed on its own."""
     for strategy in bank.get("/strategies").json()["strategies"]:
         bank.set(strategy=strategy["name"])
         record = bank.transfer("alice", "bob", "1").json()

@@ -1,5 +1,5 @@
-"""openapi.json in itself: it names what the router has, it is whole, its examples are of its schemas, and its ranges are
-the server's."""
+"""openapi.json on its own: it lists the routes of the router, its references resolve, its examples match its schemas,
+and its ranges are the server's."""
 
 import json
 import pathlib
@@ -24,7 +24,7 @@ document = Document()
 
 
 def routes():
-    """{(method, path): whether the token is asked for} as the router's table has it."""
+    """{(method, path): whether the token is required}, from the router's table."""
     table = (ROOT / "server" / "api" / "routes.h").read_text()
     found = {(method, path): admin == "true" for method, path, admin in ROUTE.findall(table)}
     assert len(found) > 10
@@ -81,8 +81,9 @@ def test_every_answer_with_json_has_an_example():
                     assert content.get("examples"), (method, path, status)
 
 
-def test_a_key_nobody_documented_is_found():
-    """The checks themselves: what is not in a schema is wrong, at the top and further down, and in what is composed."""
+def test_an_undocumented_key_is_found():
+    """The checks themselves work: a key that is not in a schema is found, at the top, further down, and in composed
+    schemas."""
     account = {"id": "alice", "balance": 1}
     assert document.errors({"$ref": "#/components/schemas/Accounts"}, {"accounts": [account]}) == []
     assert document.errors({"$ref": "#/components/schemas/Accounts"}, {"accounts": [{**account, "colour": 1}]})
@@ -165,7 +166,8 @@ def amounts():
 
 
 def test_every_amount_the_server_takes_is_valid_with_binary_floats(bank):
-    """Validators calculate with doubles. Each of these amounts must fit, as an amount and as a balance of an answer."""
+    """Validators calculate with doubles. Each of these amounts must be valid, as an amount and as a balance of an
+    answer."""
     root = json.loads(document.text)
     request, money = (jsonschema.Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components":
                                                        root["components"]}) for name in ("TransferRequest", "Money"))

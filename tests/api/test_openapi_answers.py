@@ -1,5 +1,5 @@
-"""Real answers of the real server are as openapi.json documents them: every success, and every error that can be
-brought about, on every path. What is documented and never came is found as well."""
+"""Real answers of the real server match openapi.json: every success, and every error that a test can cause, on every
+path. A documented answer that never came is found as well."""
 
 import concurrent.futures
 import contextlib
@@ -28,23 +28,23 @@ STRATEGIES = ["vulnerable", "for_update", "atomic_update", "optimistic", "repeat
 
 document = Document()
 OPERATIONS = [(method, path) for method, path, _ in document.operations()]
-# What stands for the parameter of a path, and the body of a request that is good.
+# The values for the parameters of paths, and a valid body for each operation with a body.
 TARGETS = {"/accounts/{id}": "/accounts/alice", "/races/{transfer_id}": "/races/00000000",
            "/page/{name}": "/page/docs.css", "/admin/strategy": "/admin/strategy?name=vulnerable"}
 BODIES = {"/transfer": b'{"from_account": "alice", "to_account": "bob", "amount": 1}', "/admin/settings": b"{}"}
-# Answered by a job that asks the database.
+# A job that asks the database answers these.
 DATABASE = ["/accounts", "/accounts/{id}", "/transactions", "/audit", "/reset", "/races", "/races/{transfer_id}",
             "/transfer"]
 
 
-class Told:
+class Collected:
     """The answers so far, each with the operation it belongs to, and the events, each with its name and its data."""
 
     def __init__(self):
         self.answers = []
         self.events = []
 
-    def hear(self, method, path, answer):
+    def add(self, method, path, answer):
         self.answers.append((method, path, answer))
         return answer
 
@@ -60,158 +60,159 @@ def good_request(method, path, *lines, host="localhost", query=""):
     return request_bytes(method, target, *kind, *lines, body=body, host=host)
 
 
-def send(bank, told, method, path, data=None, **parts):
-    """A request on a connection of its own, and its answer."""
+def send(bank, collected, method, path, data=None, **parts):
+    """Sends a request on its own connection; returns the answer."""
     with bank.wire() as wire:
         wire.send_what_is_taken(data or good_request(method, path, **parts))
-        return told.hear(method, path, wire.answer(method))
+        return collected.add(method, path, wire.answer(method))
 
 
-def on_every_path(bank, told, paths=None, **parts):
+def on_every_path(bank, collected, paths=None, **parts):
     for method, path in OPERATIONS:
         if (paths is None or path in paths) and path != "/events":
-            send(bank, told, method, path, **parts)
+            send(bank, collected, method, path, **parts)
 
 
-def hear_a_race(bank, told, strategy):
-    """Two that meet at the barrier, and the story of it."""
+def collect_a_race(bank, collected, strategy):
+    """Two transfers that meet at the barrier, and the answers about their race."""
     bank.post("/reset")
     bank.set(strategy=strategy, barrier_enabled=True, delay_enabled=True, delay_ms=1)
-    records = together(*[lambda target=target: told.hear("POST", "/transfer", bank.transfer("alice", target))
+    records = together(*[lambda target=target: collected.add("POST", "/transfer", bank.transfer("alice", target))
                          for target in ("bob", "charlie")])
     for record in records:
-        story = told.hear("GET", "/races/{transfer_id}", bank.get(f"/races/{record.json()['id']}"))
+        story = collected.add("GET", "/races/{transfer_id}", bank.get(f"/races/{record.json()['id']}"))
         assert story.json()["race"]["transfer_count"] == 2, strategy
     for path in ("/races", "/transactions", "/audit", "/accounts"):
-        told.hear("GET", path, bank.get(path))
+        collected.add("GET", path, bank.get(path))
 
 
-def hear_what_succeeds(bank, told):
-    on_every_path(bank, told)
+def collect_successes(bank, collected):
+    on_every_path(bank, collected)
     for strategy in STRATEGIES:
-        hear_a_race(bank, told, strategy)
+        collect_a_race(bank, collected, strategy)
     bank.set(barrier_enabled=False, delay_enabled=False, strategy="vulnerable")
-    told.hear("POST", "/transfer", bank.transfer(amount="1000000"))
-    told.hear("GET", "/metrics", bank.get("/metrics", Accept="application/openmetrics-text"))
+    collected.add("POST", "/transfer", bank.transfer(amount="1000000"))
+    collected.add("GET", "/metrics", bank.get("/metrics", Accept="application/openmetrics-text"))
     for name in ("index.html", "docs.css", "docs.js", "favicon.svg", "openapi.json", "vendor-LICENSE",
                  "vendor-swagger-ui-bundle.js"):
-        told.hear("GET", "/page/{name}", bank.get(f"/page/{name}"))
+        collected.add("GET", "/page/{name}", bank.get(f"/page/{name}"))
     for path in ("/", "/docs", "/openapi.json", "/page/{name}"):
         target = TARGETS.get(path, path)
         tag = bank.get(target).headers["ETag"]
-        assert told.hear("GET", path, bank.get(target, If_None_Match=tag)).status == 304
+        assert collected.add("GET", path, bank.get(target, If_None_Match=tag)).status == 304
 
 
-def hear_what_is_not_there(bank, told):
-    told.hear("GET", "/accounts/{id}", bank.get("/accounts/nobody"))
-    told.hear("GET", "/races/{transfer_id}", bank.get("/races/00000000"))
-    told.hear("GET", "/page/{name}", bank.get("/page/nothing.css"))
-    told.hear("POST", "/transfer", bank.transfer(target="nobody"))
-    told.hear("POST", "/transfer", bank.transfer(source="nobody"))
+def collect_missing_objects(bank, collected):
+    collected.add("GET", "/accounts/{id}", bank.get("/accounts/nobody"))
+    collected.add("GET", "/races/{transfer_id}", bank.get("/races/00000000"))
+    collected.add("GET", "/page/{name}", bank.get("/page/nothing.css"))
+    collected.add("POST", "/transfer", bank.transfer(target="nobody"))
+    collected.add("POST", "/transfer", bank.transfer(source="nobody"))
 
 
-def hear_what_is_no_request(bank, told):
-    """What the parser refuses, whatever the path."""
+def collect_malformed_requests(bank, collected):
+    """The requests that the parser refuses, for every path."""
     for method, path in OPERATIONS:
         target = TARGETS.get(path, path)
         long = "&" if "?" in target else "?"
-        send(bank, told, method, path, f"{method} {target} HTTP/1.1\r\n\r\n".encode())
-        send(bank, told, method, path, request_bytes("PUT", target))
-        send(bank, told, method, path, request_bytes(method, target, body=b" " * 70000))
-        send(bank, told, method, path, request_bytes(method, target + long + "x" * 9000))
-        send(bank, told, method, path, request_bytes(method, target, "Expect: miracles"))
-        send(bank, told, method, path, good_request(method, path, host="bank.example"))
-        send(bank, told, method, path, good_request(method, path, "X-Long: " + "x" * 17000))
+        send(bank, collected, method, path, f"{method} {target} HTTP/1.1\r\n\r\n".encode())
+        send(bank, collected, method, path, request_bytes("PUT", target))
+        send(bank, collected, method, path, request_bytes(method, target, body=b" " * 70000))
+        send(bank, collected, method, path, request_bytes(method, target + long + "x" * 9000))
+        send(bank, collected, method, path, request_bytes(method, target, "Expect: miracles"))
+        send(bank, collected, method, path, good_request(method, path, host="bank.example"))
+        send(bank, collected, method, path, good_request(method, path, "X-Long: " + "x" * 17000))
 
 
-def hear_what_is_too_slow(bank, told):
-    """All of them at once: it takes ten seconds."""
+def collect_slow_requests(bank, collected):
+    """All slow requests at the same time: it takes ten seconds."""
     with contextlib.ExitStack() as open_wires:
         wires = [(method, path, open_wires.enter_context(bank.wire())) for method, path in OPERATIONS]
         for method, path, wire in wires:
             wire.send(good_request(method, path)[:-3])
         for method, path, wire in wires:
-            told.hear(method, path, wire.answer())
+            collected.add(method, path, wire.answer())
 
 
-def hear_what_cannot_be_used(bank, told):
-    on_every_path(bank, told, query="colour=red")
+def collect_unusable_values(bank, collected):
+    on_every_path(bank, collected, query="colour=red")
     for method, path in OPERATIONS:
         if path == "/events":
-            send(bank, told, method, path, query="colour=red")
+            send(bank, collected, method, path, query="colour=red")
         if method == "POST":
-            send(bank, told, method, path, good_request(method, path, "Origin: http://shop.example"))
+            send(bank, collected, method, path, good_request(method, path, "Origin: http://shop.example"))
     for path in BODIES:
-        told.hear("POST", path, bank.request("POST", path, "from_account=alice",
+        collected.add("POST", path, bank.request("POST", path, "from_account=alice",
                                              {"Content-Type": "application/x-www-form-urlencoded"}))
-        told.hear("POST", path, bank.request("POST", path, '{"from_account": "alice", "to_account"', JSON_TYPE))
-    told.hear("GET", "/accounts/{id}", bank.get("/accounts/%ff"))
-    told.hear("POST", "/transfer", bank.transfer(amount="0"))
-    told.hear("POST", "/admin/delay", bank.post("/admin/delay?ms=60001"))
-    told.hear("POST", "/admin/strategy", bank.post("/admin/strategy", {"name": "batched"}))
+        collected.add("POST", path, bank.request("POST", path, '{"from_account": "alice", "to_account"', JSON_TYPE))
+    collected.add("GET", "/accounts/{id}", bank.get("/accounts/%ff"))
+    collected.add("POST", "/transfer", bank.transfer(amount="0"))
+    collected.add("POST", "/admin/delay", bank.post("/admin/delay?ms=60001"))
+    collected.add("POST", "/admin/strategy", bank.post("/admin/strategy", {"name": "batched"}))
 
 
-def hear_who_has_no_token(bank, told):
+def collect_a_missing_token(bank, collected):
     for method, path, operation in document.operations():
         if operation.get("security"):
-            send(bank, told, method, path)
-            told.hear(method, path, bank.request(method, TARGETS.get(path, path), BODIES.get(path) if method == "POST"
+            send(bank, collected, method, path)
+            collected.add(method, path, bank.request(method, TARGETS.get(path, path), BODIES.get(path) if method == "POST"
                                                  else None, {**JSON_TYPE, **TOKEN}))
 
 
-def hear_a_full_server(bank, told):
-    """One connection fits; whoever comes next is told so before it has said a word."""
+def collect_a_full_server(bank, collected):
+    """One connection fits; the next client gets the refusal before it has sent anything."""
     with bank.wire() as first:
         first.send(request_bytes("GET", "/health")).answer()
         for method, path in OPERATIONS:
-            send(bank, told, method, path)
+            send(bank, collected, method, path)
 
 
-def hear_a_database_that_refuses(bank, told):
-    """First a credit that does not fit, then every statement: its tables are gone. The last thing this bank does."""
+def collect_a_database_that_refuses(bank, collected):
+    """First a credit that does not fit, then every statement: the tables are gone. This bank can do nothing else
+    afterwards."""
     bank.set(strategy="vulnerable")
     bank.post("/reset")
     bank.rows("UPDATE accounts SET balance = 9999999999999.99 WHERE id = 'bob'")
-    told.hear("POST", "/transfer", bank.transfer(target="bob"))
+    collected.add("POST", "/transfer", bank.transfer(target="bob"))
     bank.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    on_every_path(bank, told, DATABASE)
+    on_every_path(bank, collected, DATABASE)
 
 
 def cancel_the_waiting(bank):
-    """As statement_timeout and lock_timeout would after some minutes."""
+    """Cancels the waits, as statement_timeout and lock_timeout would after some minutes."""
     bank.cluster.rows("postgres", "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
                       "WHERE datname = %s AND wait_event_type = 'Lock'", bank.database)
     return True
 
 
-def hear_a_database_too_slow(bank, told, background):
+def collect_a_database_too_slow(bank, collected, background):
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
         session.cursor().execute("LOCK TABLE accounts, transfers IN ACCESS EXCLUSIVE MODE")
-        waiting = [background(send, bank, told, method, path) for method, path in OPERATIONS if path in DATABASE]
+        waiting = [background(send, bank, collected, method, path) for method, path in OPERATIONS if path in DATABASE]
         eventually(lambda: cancel_the_waiting(bank) and all(each.done() for each in waiting), "all have given up")
         session.rollback()
     for each in waiting:
         assert each.result().status == 504, each.result()
 
 
-def hear_a_database_away(bank, told):
+def collect_a_database_unavailable(bank, collected):
     bank.cluster.rows("postgres", f'ALTER DATABASE "{bank.database}" ALLOW_CONNECTIONS false')
     try:
         bank.cluster.end_sessions(bank.database)
         bank.until_unhealthy()
-        on_every_path(bank, told, [*DATABASE, "/health", "/metrics"])
+        on_every_path(bank, collected, [*DATABASE, "/health", "/metrics"])
     finally:
         bank.cluster.rows("postgres", f'ALTER DATABASE "{bank.database}" ALLOW_CONNECTIONS true')
     bank.until_healthy()
 
 
-def hear_a_full_queue(bank, told, background):
+def collect_a_full_queue(bank, collected, background):
     """Three run, one waits, and the next is refused."""
     bank.set(delay_enabled=True, delay_ms=60000)
     running = [background(bank.transfer, "alice", "bob", "1") for _ in range(4)]
     bank.until_queued(1)
-    told.hear("POST", "/transfer", bank.transfer())
+    collected.add("POST", "/transfer", bank.transfer())
     bank.set(delay_enabled=False)
     for each in running:
         assert each.result().status == 200
@@ -221,58 +222,58 @@ def listen(wire, *lines):
     return wire.send(request_bytes("GET", "/events", *lines))
 
 
-def hear_stream(told, wire):
-    """All of a stream that has been ended."""
+def collect_stream(collected, wire):
+    """All events of a stream that has been ended."""
     head, body = wire.closed_with().split(b"\r\n\r\n", 1)
     lines = head.split(b"\r\n", 1)
     headers = http.client.parse_headers(io.BytesIO(lines[1] + b"\r\n\r\n"))
-    told.hear("GET", "/events", Answer(int(lines[0].split()[1]), headers, body))
+    collected.add("GET", "/events", Answer(int(lines[0].split()[1]), headers, body))
     for block in body.decode().split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.split("\n") if line)
         if "event" in fields:
-            told.events.append((fields["event"], parse(fields["data"])))
+            collected.events.append((fields["event"], parse(fields["data"])))
 
 
-def hear_a_slow_reader(bank, told):
-    """It reads nothing while a hundred accounts whose names are long in JSON are reset again and again."""
+def collect_a_slow_subscriber(bank, collected):
+    """The subscriber reads nothing while a hundred accounts with long names in JSON are reset again and again."""
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) "
               "SELECT repeat(chr(1), 60) || to_char(n, 'FM0000'), 0, 0 FROM generate_series(1, 100) AS n")
     with bank.wire() as wire:
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         listen(wire)
         eventually(lambda: bank.post("/reset") and bank.metric("event_readers_dropped_total") == 1, "it is let go")
-        hear_stream(told, wire)
+        collect_stream(collected, wire)
     bank.rows("DELETE FROM accounts WHERE starts_with(id, chr(1))")
 
 
-def hear_too_many_readers(bank, told):
+def collect_too_many_subscribers(bank, collected):
     with contextlib.ExitStack() as open_wires:
         for _ in range(256):
             listen(open_wires.enter_context(bank.wire()))
         eventually(lambda: bank.metric("event_readers") == 256, "all listen")
-        told.hear("GET", "/events", bank.get("/events"))
+        collected.add("GET", "/events", bank.get("/events"))
     eventually(lambda: bank.metric("event_readers") == 0, "all have gone")
 
 
-def hear_the_events(bank, told):
-    """A race, a reset, settings, a transfer that fails, more transfers than are followed; and the end."""
+def collect_the_events(bank, collected):
+    """A race, a reset, settings, a transfer that fails, more transfers than are published; and the end."""
     with bank.wire() as wire:
         listen(wire, "Last-Event-ID: 00000000-1")
         for strategy in STRATEGIES:
-            hear_a_race(bank, told, strategy)
+            collect_a_race(bank, collected, strategy)
         bank.set(barrier_enabled=False, delay_enabled=False)
         bank.transfer(target="nobody")
         for _ in range(100):
             bank.transfer(amount="0.01")
-        time.sleep(0.5)  # a sweep tells what was skipped
+        time.sleep(0.5)  # a timer publishes the number of the skipped ones
         bank.stop()
-        hear_stream(told, wire)
+        collect_stream(collected, wire)
 
 
 @pytest.fixture(scope="module")
-def told(cluster, tmp_path_factory):
-    """Everything the server has to say. Brought about once; the tests below look at it."""
-    told = Told()
+def collected(cluster, tmp_path_factory):
+    """All answers and events of the server. They are collected once, and the tests below check them."""
+    collected = Collected()
     banks = []
 
     def start(program=None, **settings):
@@ -283,23 +284,23 @@ def told(cluster, tmp_path_factory):
     try:
         with concurrent.futures.ThreadPoolExecutor(32) as threads:
             bank = start(**ENVIRONMENT)
-            slow = threads.submit(hear_what_is_too_slow, bank, told)
-            hear_what_succeeds(bank, told)
-            hear_what_is_not_there(bank, told)
-            hear_what_is_no_request(bank, told)
-            hear_what_cannot_be_used(bank, told)
-            hear_a_database_too_slow(bank, told, threads.submit)
-            hear_a_database_away(bank, told)
+            slow = threads.submit(collect_slow_requests, bank, collected)
+            collect_successes(bank, collected)
+            collect_missing_objects(bank, collected)
+            collect_malformed_requests(bank, collected)
+            collect_unusable_values(bank, collected)
+            collect_a_database_too_slow(bank, collected, threads.submit)
+            collect_a_database_unavailable(bank, collected)
             slow.result()
-            hear_a_database_that_refuses(bank, told)
+            collect_a_database_that_refuses(bank, collected)
             listened = start()
-            hear_a_slow_reader(listened, told)
-            hear_too_many_readers(listened, told)
-            hear_the_events(listened, told)
-            hear_who_has_no_token(start(ADMIN_TOKEN="open-sesame"), told)
-            hear_a_full_queue(start(WORKER_THREADS=4, TRANSFER_QUEUE_LIMIT=1), told, threads.submit)
-            hear_a_full_server(start(few_descriptors(tmp_path_factory.mktemp("few")), WORKER_THREADS=4), told)
-        yield told
+            collect_a_slow_subscriber(listened, collected)
+            collect_too_many_subscribers(listened, collected)
+            collect_the_events(listened, collected)
+            collect_a_missing_token(start(ADMIN_TOKEN="open-sesame"), collected)
+            collect_a_full_queue(start(WORKER_THREADS=4, TRANSFER_QUEUE_LIMIT=1), collected, threads.submit)
+            collect_a_full_server(start(few_descriptors(tmp_path_factory.mktemp("few")), WORKER_THREADS=4), collected)
+        yield collected
     finally:
         stop_all(banks)
 
@@ -312,48 +313,48 @@ def few_descriptors(folder):
     return script
 
 
-def test_answers_are_as_documented(told):
+def test_answers_are_as_documented(collected):
     wrong = {}
-    for method, path, answer in told.answers:
+    for method, path, answer in collected.answers:
         for error in document.check(method, path, answer):
             wrong.setdefault((method, path, answer.status, error), answer.body[:200])
     assert wrong == {}
 
 
-def test_every_documented_answer_came(told):
+def test_every_documented_answer_came(collected):
     documented = {(method, path, status) for method, path, operation in document.operations()
                   for status in operation["responses"]}
-    assert sorted(documented - told.statuses()) == []
+    assert sorted(documented - collected.statuses()) == []
 
 
-def test_events_are_as_documented(told):
+def test_events_are_as_documented(collected):
     schemas = document.event_schemas()
     wrong = {}
-    for name, data in told.events:
+    for name, data in collected.events:
         for error in document.errors(schemas[name], data):
             wrong.setdefault((name, error), data)
     assert wrong == {}
-    assert sorted(set(name for name, _ in told.events)) == sorted(schemas)
+    assert sorted(set(name for name, _ in collected.events)) == sorted(schemas)
 
 
 def general(detail):
-    """Without the ids, which differ from run to run."""
+    """The detail without the ids, which differ in every run."""
     return re.sub(r"\b[0-9a-f]{8}\b", "ID", detail)
 
 
-def test_examples_of_problems_are_true(told):
+def test_examples_of_problems_are_true(collected):
     """Each is the answer of a real request, word for word."""
-    heard = {(answer.status, general(answer.json()["detail"])) for _, _, answer in told.answers
+    found = {(answer.status, general(answer.json()["detail"])) for _, _, answer in collected.answers
              if answer.headers.get("Content-Type") == "application/problem+json"}
     examples = {name: example["value"] for name, example in document.components["examples"].items()
                 if name.startswith("Problem")}
     assert len(examples) > 20
     assert [name for name, value in examples.items()
-            if (value["status"], general(value["detail"])) not in heard] == []
+            if (value["status"], general(value["detail"])) not in found] == []
 
 
-def test_examples_of_metrics_are_true(told):
-    pages = "\n".join(answer.text() for _, path, answer in told.answers if path == "/metrics" and answer.status == 200)
+def test_examples_of_metrics_are_true(collected):
+    pages = "\n".join(answer.text() for _, path, answer in collected.answers if path == "/metrics" and answer.status == 200)
     for name in ("Metrics", "MetricsOpen"):
         for line in document.components["examples"][name]["value"].splitlines():
             assert (line if line.startswith("#") else line.rsplit(" ", 1)[0]) in pages, line

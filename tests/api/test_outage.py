@@ -1,4 +1,5 @@
-"""PostgreSQL goes away and comes back: 503 meanwhile, recovery without a restart, and no answered success is lost."""
+"""PostgreSQL becomes unavailable and comes back: 503 meanwhile, recovery without a restart, and no answered success is
+lost."""
 
 import os
 import signal
@@ -13,14 +14,15 @@ from problem import assert_problem
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A PostgreSQL of its own: it is stopped and broken here, and a small one is soon back."""
+    """A PostgreSQL of this module's own, because it is stopped and damaged here. It is small, so that it starts
+    soon."""
     with running_cluster() as cluster:
         yield cluster
 
 
 @pytest.fixture(autouse=True)
 def cluster_comes_back(cluster):
-    """However a test ends, the next finds a running cluster."""
+    """After every end of a test the next one finds a running cluster."""
     yield
     cluster.resume()
     if not cluster.running():
@@ -33,18 +35,19 @@ def stop_fast(cluster, _):
 
 
 def stop_immediate(cluster, _):
-    """As good as a power cut."""
+    """Stops the cluster like a power cut."""
     cluster.stop("immediate")
 
 
 def terminate_backends(cluster, bank):
-    """An administrator ends the sessions, three times over."""
+    """Ends the sessions three times, as an administrator does."""
     for _ in range(3):
         cluster.end_sessions(bank.database)
 
 
 def kill_a_backend(cluster, bank):
-    """kill -9: the postmaster takes all sessions down and recovers. It has begun to when they are gone."""
+    """kill -9: the postmaster ends all sessions and recovers. Waits until the sessions are gone, so that the recovery
+    has begun."""
     sessions = cluster.backends(bank.database)
     os.kill(sessions[0], signal.SIGKILL)
     eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in sessions), "no session is left")
@@ -56,9 +59,9 @@ SAFE = ["for_update", "atomic_update", "optimistic", "serializable", "batched"]
 @pytest.mark.parametrize("strategy", ["vulnerable", *SAFE])
 @pytest.mark.parametrize("blow", [stop_fast, stop_immediate, terminate_backends, kill_a_backend])
 def test_under_load(bank, cluster, blow, strategy):
-    """Clients see 200, 503 with Retry-After, 504 for an outcome nobody knows, or without a transaction 500 for one that
-    was cut in two; every success is in the table; it goes on by itself; and in safe mode the table holds nothing that
-    was refused, and the books balance."""
+    """Clients get 200, 503 with Retry-After, 504 for an unknown outcome, or without a transaction 500 for a transfer
+    that was cut in two. Every success is in the table, and the program recovers by itself. In safe mode the table holds
+    no refused transfer, and the books balance."""
     bank.set(strategy=strategy)
     with Crowd(bank, size=8) as crowd:
         eventually(lambda: crowd.count(200) >= 50, "transfers before the outage")
@@ -88,8 +91,8 @@ def test_under_load(bank, cluster, blow, strategy):
         assert bank.metric("transfers_total", strategy=strategy, status="success") >= len(successes)
 
 
-def test_what_answers_while_the_database_is_away(bank, cluster):
-    """/health says so, the administration and the metrics go on, everything else is 503 with Retry-After."""
+def test_what_answers_while_the_database_is_unavailable(bank, cluster):
+    """/health reports it, the administration and the metrics still answer, everything else is 503 with Retry-After."""
     cluster.stop("fast")
     bank.until_unhealthy()
     health = bank.get("/health")
@@ -108,8 +111,8 @@ def test_what_answers_while_the_database_is_away(bank, cluster):
     assert bank.balances() == {"alice": 1000, "bob": 500, "charlie": 200}
 
 
-def test_balances_are_not_made_up_while_the_database_is_away(bank, cluster):
-    """account_balance is as of the scrape, or not there at all."""
+def test_balances_are_not_made_up_while_the_database_is_unavailable(bank, cluster):
+    """account_balance is the balance of this scrape, or missing."""
     bank.get("/metrics")
     cluster.stop("fast")
     bank.until_unhealthy()
@@ -120,9 +123,9 @@ def test_balances_are_not_made_up_while_the_database_is_away(bank, cluster):
 
 
 @pytest.mark.parametrize("strategy", ["vulnerable", "for_update", "atomic_update", "batched"])
-def test_sessions_that_died_at_rest_cost_nobody_a_transfer(bank, cluster, strategy):
-    """All sessions were open and are dead: whoever comes first after the restart is served on a new one. A strategy
-    that begins with a write cannot try again, so it must find out before."""
+def test_idle_sessions_that_died_fail_no_transfer(bank, cluster, strategy):
+    """All sessions were open and are dead: the first transfer after the restart is served on a new session. A strategy
+    that begins with a write cannot try again, so the program must notice the dead session before."""
     bank.set(strategy=strategy)
     with Crowd(bank, size=28) as crowd:
         eventually(lambda: crowd.count(200) >= 200, "every worker has its session")
@@ -137,8 +140,8 @@ def test_sessions_that_died_at_rest_cost_nobody_a_transfer(bank, cluster, strate
 
 
 def test_a_database_that_hangs(bank, cluster, background):
-    """It takes connections and says nothing: /health and the administration answer, and notice; what waited for it is
-    done when it goes on."""
+    """The database accepts connections and never answers: /health and the administration answer, and report it. The
+    waiting requests are done when the database continues."""
     bank.set(use_transactions=True)
     bank.transfer("alice", "bob", "1")
     cluster.freeze()
@@ -152,7 +155,8 @@ def test_a_database_that_hangs(bank, cluster, background):
 
 
 def test_a_database_that_hung_is_well_beside_an_open_transaction(bank, cluster):
-    """What it has was there before: nothing is made again, so nobody at psql has to end first."""
+    """Its tables were there before: nothing is made again, so the program need not wait for open transactions at
+    psql."""
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
         session.cursor().execute("TABLE double_spends")
@@ -164,8 +168,8 @@ def test_a_database_that_hung_is_well_beside_an_open_transaction(bank, cluster):
 
 
 def test_a_locked_row_is_not_an_outage(bank, background):
-    """psql holds Alice: her transfers wait (two at the row, the others before the pool), everything else goes on, and
-    they are done when psql lets go."""
+    """psql holds Alice: her transfers wait (two at the row, the others before the pool), everything else is served, and
+    they are done when psql releases the row."""
     bank.set(use_transactions=True)
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
@@ -182,7 +186,7 @@ def test_a_locked_row_is_not_an_outage(bank, background):
 
 
 def test_a_table_that_is_gone(bank):
-    """Not away, but wrong: an error that is told, not a crash and not an endless try."""
+    """The database is available but wrong: one error in the log, no crash and no endless retry."""
     bank.rows("ALTER TABLE transfers RENAME TO elsewhere")
     try:
         bank.set(use_transactions=True)
@@ -195,7 +199,7 @@ def test_a_table_that_is_gone(bank):
 
 
 def test_a_balance_at_the_edge_of_its_type(bank):
-    """A credit that does not fit numeric(15,2) is refused whole; nobody's money is gone."""
+    """A credit that does not fit numeric(15,2) is refused as a whole; no money is lost."""
     bank.rows("UPDATE accounts SET balance = 9999999999999.99 WHERE id = 'bob'")
     bank.set(use_transactions=True)
     answer = bank.transfer("alice", "bob", "1")

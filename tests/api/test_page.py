@@ -1,4 +1,5 @@
-"""The page and its files: served by the program, as they lie in server/page/, under a policy that lets nothing else in."""
+"""The page and its files: the program serves them as they are in server/page/, with a policy that allows no other
+source."""
 
 import pathlib
 
@@ -45,7 +46,7 @@ def test_the_pages(bank, path):
 
 
 def test_a_link_to_a_race_is_the_page(bank):
-    """What stands behind the "?" is the page's own business."""
+    """The page itself reads the text behind the "?"."""
     assert bank.get("/?race=0123abcd").body == FILES["index.html"].read_bytes()
 
 

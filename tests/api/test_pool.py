@@ -1,4 +1,4 @@
-"""What the pool keeps free: a kind of work that waits for a locked table stands in nobody else's way."""
+"""The pool keeps threads free: a kind of work that waits for a locked table does not block other work."""
 
 import contextlib
 import resource
@@ -15,7 +15,7 @@ FLOOD = 40  # requests of each kind: more than the default has threads
 READS = {"accounts": "/accounts", "account": "/accounts/alice", "transactions": "/transactions", "races": "/races",
          "race": "/races/00000000", "audit": "/audit", "metrics": "/metrics"}
 
-# The work that waits for each table. The others must not wait. A scrape gives up after a second, and has an answer.
+# The work that waits for each table. The other work must not wait. A scrape gives up after a second, and is answered.
 WAITING_FOR = {
     "accounts": {"accounts", "account", "races", "audit", "transfer", "reset"},
     "transfers": {"transactions", "races", "race", "audit", "transfer", "reset"},
@@ -26,7 +26,7 @@ WAITING_FOR = {
 
 @contextlib.contextmanager
 def locked(bank, table):
-    """Nobody reads or writes the table meanwhile."""
+    """Locks the table, so that no other session can read or write it."""
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
         session.cursor().execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
@@ -45,7 +45,7 @@ def request_of(kind):
 
 
 def flood(bank, kinds, stack, times=FLOOD):
-    """Sends them all, and waits for no answer."""
+    """Sends all requests, and waits for no answer."""
     wires = [stack.enter_context(bank.wire()) for _ in range(times * len(kinds))]
     for place, wire in enumerate(wires):
         wire.send(request_of(kinds[place % len(kinds)]))
@@ -79,7 +79,7 @@ def test_a_locked_table_keeps_only_those_waiting_who_need_it(start_bank, table, 
             for kind in others:
                 assert answers(bank, kind) in (200, 404 if kind == "race" else 200), kind
             stays_healthy(bank, begun)
-        # Let go, everybody is answered.
+        # After the release every request is answered.
         statuses = {wire.answer().status for wire in wires}
     assert statuses <= {200, 404}
     stays_healthy(bank, begun)
@@ -88,7 +88,7 @@ def test_a_locked_table_keeps_only_those_waiting_who_need_it(start_bank, table, 
 
 @pytest.mark.parametrize("kind", sorted(READS))
 def test_a_flood_of_one_read_leaves_the_others_a_thread(start_bank, kind):
-    """Every table is locked: each kind of read waits on a thread of its own, whatever waits beside it."""
+    """Every table is locked: each kind of read waits on its own thread, beside any other waiting work."""
     bank = start_bank(WORKER_THREADS=4)
     with contextlib.ExitStack() as stack:
         with locked(bank, "accounts, transfers, past_transfers, lab_totals"):
@@ -102,7 +102,7 @@ def test_a_flood_of_one_read_leaves_the_others_a_thread(start_bank, kind):
 
 
 def test_a_queue_of_reads_is_bounded(start_bank):
-    """Beyond 1,024 that wait, a read is refused at once with 503; those that wait are answered later."""
+    """Beyond 1,024 waiting reads a read is refused at once with 503; the waiting ones are answered later."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4096), most))
     bank = start_bank(WORKER_THREADS=4)
@@ -121,7 +121,7 @@ def test_a_queue_of_reads_is_bounded(start_bank):
 
 @pytest.mark.shutdown
 def test_a_signal_while_reads_wait(start_bank):
-    """The running end when the table is free again; those in the queue are refused with 503 at once."""
+    """The running reads end when the table is free again; the queued ones are refused with 503 at once."""
     bank = start_bank(WORKER_THREADS=4, SHUTDOWN_TIMEOUT_MS=600000)
     with contextlib.ExitStack() as stack:
         with locked(bank, "accounts, transfers"):
@@ -130,7 +130,8 @@ def test_a_signal_while_reads_wait(start_bank):
             eventually(lambda: bank.waiting_for_locks() >= len(kinds), "a thread of each kind waits")
             assert bank.get("/health").status == 200  # so all connections before this one are accepted
             bank.signal()
-            # Not those that run: one of each kind, one in the reserve, and all reads of alice, which go together.
+            # Without the running ones: one of each kind, one in the reserve, and all reads of alice, which run
+            # together.
             eventually(lambda: sum(has_come(wire) for wire in wires) >= 40 - 5 - 1 - 7, "the queued are refused")
         statuses = [wire.answer().status for wire in wires]
     bank.ends_well()
@@ -138,5 +139,5 @@ def test_a_signal_while_reads_wait(start_bank):
 
 
 def has_come(wire):
-    """Whether an answer lies there; it is left there."""
+    """Whether an answer has arrived; the answer stays unread."""
     return bool(select.select([wire.socket], [], [], 0)[0])

@@ -1,5 +1,5 @@
-"""A connection pooler between the program and PostgreSQL: it shares sessions, so settings and prepared statements vanish
-between two transactions. The program finds out and does not run transfers over it."""
+"""A connection pooler between the program and PostgreSQL shares sessions, so settings and prepared statements vanish
+between two transactions. The program notices it and runs no transfers through it."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_a_pooler_at_the_start(cluster, mode):
 
 
 def test_a_pooler_that_refuses_the_options(cluster):
-    """PgBouncer's own default: it takes no options."""
+    """PgBouncer's own default: it accepts no options."""
     with running_pooler(cluster, "transaction", ignore_startup_parameters="extra_float_digits") as port:
         outcome = run_to_the_end(BANK_API_PORT=free_port(), DATABASE_URL=url_at(port, cluster.new_database()),
                                  PGOPTIONS="-c jit=off", LOG_LEVEL="error")
@@ -44,7 +44,8 @@ def test_a_pooler_that_refuses_the_options(cluster):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_pooler_that_appears_later(start_bank, cluster, mode):
-    """The program started while nobody was there. Then it is degraded, the log says why once, and nothing is done."""
+    """The program starts while nothing listens. With the pooler it is degraded, the log gives the reason once, and no
+    transfer runs."""
     database = cluster.new_database()
     port = free_port()
     bank = start_bank(database=database, ready=False, DATABASE_URL=url_at(port, database))
@@ -60,7 +61,7 @@ def test_a_pooler_that_appears_later(start_bank, cluster, mode):
 
 
 def test_a_pooler_that_takes_the_place_of_postgresql(start_bank, cluster):
-    """The same address led to PostgreSQL before: what was booked stays, and nothing is added."""
+    """The address led to PostgreSQL before: the posted transfers stay, and nothing is added."""
     database = cluster.new_database()
     bank = start_bank(database=database)
     assert bank.transfer("alice", "bob", "1").status == 200

@@ -1,4 +1,5 @@
-"""Every way in which a prepared statement goes stale or vanishes under the program costs nobody an answer."""
+"""A prepared statement can become invalid or vanish in several ways. In each of them every request is still
+answered."""
 
 import pytest
 
@@ -13,7 +14,7 @@ CHANGES = {
 
 
 def everything_answers(bank):
-    """Each kind of statement runs, on sessions that had prepared it before."""
+    """Each kind of statement runs on sessions that have prepared it before."""
     for strategy in SAFE + WRONG:
         for _ in range(3):
             answer = bank.transfer("alice", "bob", "1", strategy)
@@ -51,11 +52,11 @@ def test_tables_are_changed_while_a_transfer_sleeps(start_bank, background):
     assert bank.balance("alice") == 997
 
 
-def test_somebody_deallocates_them(start_bank):
-    """26000: a trigger may do it, a pooler may; the next statement that is missed is prepared again."""
+def test_a_trigger_deallocates_them(start_bank):
+    """26000: a trigger or a pooler can cause it; the missing statement is prepared again at its next use."""
     bank = start_bank(WORKER_THREADS=4)
     everything_answers(bank)
-    bank.rows("CREATE SEQUENCE times")  # which a rollback does not set back
+    bank.rows("CREATE SEQUENCE times")  # a rollback does not reset it
     bank.rows("CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS "
               "$$ BEGIN IF nextval('times') = 1 THEN EXECUTE 'DEALLOCATE ALL'; END IF; RETURN NULL; END $$")
     bank.rows("CREATE TRIGGER forget AFTER INSERT ON transfers FOR EACH STATEMENT EXECUTE FUNCTION forget()")

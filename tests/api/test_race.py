@@ -1,4 +1,4 @@
-"""The lab's point: the race that is certain, its exact detection, and the fix."""
+"""The core of the lab: the race that is certain, its exact detection, and the fix."""
 
 import concurrent.futures
 from decimal import Decimal
@@ -16,7 +16,8 @@ DOUBLE_SPENDS = "double_spend_detected_total"
 
 @pytest.fixture
 def two_racers(bank):
-    """race(): Alice's 800 to Bob and to Charlie at the same time, each on a kept connection; gives both records."""
+    """race() sends Alice's 800 to Bob and to Charlie at the same time, each on its own connection; returns both
+    records."""
     with bank.client() as first, bank.client() as second, concurrent.futures.ThreadPoolExecutor(2) as threads:
         def race(amount="800"):
             racing = [threads.submit(first.transfer, "alice", "bob", amount),
@@ -53,7 +54,7 @@ def test_race_with_barrier(bank, two_racers):
 
 
 def test_with_fix(bank, two_racers):
-    """The seed's fix, barrier and delay still on: one succeeds, one is refused, Alice is at 200, nothing was hit."""
+    """The seed's fix with barrier and delay: one succeeds, one is refused, Alice is at 200, and no race is counted."""
     before = counters(bank)
     bank.set(delay_enabled=True, delay_ms=20, barrier_enabled=True)
     bank.post("/admin/transactions?enabled=true")
@@ -68,7 +69,7 @@ def test_with_fix(bank, two_racers):
 
 
 def test_race_with_delay_only(bank, two_racers):
-    """The seed's third part: a delay long enough makes the race all but certain; what it did is told truthfully."""
+    """The seed's third part: a long delay makes the race almost certain; its result is reported correctly."""
     bank.set(delay_enabled=True, delay_ms=200)
     records = two_racers()
     overdrawn = sum(record["from_balance_after"] < 0 for record in records)
@@ -77,7 +78,7 @@ def test_race_with_delay_only(bank, two_racers):
 
 
 def test_many_rounds_of_the_race(bank, two_racers):
-    """Every round is a double spend: certain, not likely."""
+    """Every round is a double spend: it is certain, not only likely."""
     before = counters(bank)
     bank.set(barrier_enabled=True)
     with bank.client() as client:
@@ -91,47 +92,49 @@ def test_many_rounds_of_the_race(bank, two_racers):
 
 
 def test_many_rounds_of_the_fix(bank, two_racers):
-    """No round is: one success, one refusal, every time."""
+    """No round is a double spend: one success and one refusal every time."""
     before = counters(bank)
     bank.set(barrier_enabled=True, use_transactions=True)
     with bank.client() as client:
         for number in range(ROUNDS):
             assert client.post("/reset").status == 200
             records = two_racers()
-            told = sorted(record["status"] for record in records)
-            assert told == ["failed_insufficient_funds", "success"], f"round {number}: {records}"
+            statuses = sorted(record["status"] for record in records)
+            assert statuses == ["failed_insufficient_funds", "success"], f"round {number}: {records}"
             assert [record["from_balance_after"] for record in records] == [200, 200], f"round {number}: {records}"
     assert growth(before, counters(bank)) == {HITS: 0, DOUBLE_SPENDS: 0, "barrier_releases_total": ROUNDS,
                                               "barrier_timeouts_total": 0, "transfers_total": 2 * ROUNDS}
 
 
-@pytest.mark.parametrize("parties", range(2, 17))
-def test_any_number_of_parties(bank, parties):
-    """N parties have all read 1000 before any writes: N successes, N - 1 of them on a stale read and overdrawn."""
+@pytest.mark.parametrize("racers", range(2, 17))
+def test_any_number_of_racers(bank, racers):
+    """N transfers have all read 1000 before any of them writes: N successes, N - 1 of them on a stale read and
+    overdrawn."""
     before = counters(bank)
-    bank.set(barrier_enabled=True, barrier_count=parties)
-    records = [answer.json() for answer in together(*[bank.transfer] * parties)]
-    assert [record["from_balance_before"] for record in records] == [1000] * parties
+    bank.set(barrier_enabled=True, barrier_count=racers)
+    records = [answer.json() for answer in together(*[bank.transfer] * racers)]
+    assert [record["from_balance_before"] for record in records] == [1000] * racers
     left = sorted((record["from_balance_after"] for record in records), reverse=True)
-    assert left == [1000 - 800 * number for number in range(1, parties + 1)]
-    assert bank.balance("alice") == 1000 - 800 * parties
-    assert len({record["thread_id"] for record in records}) == parties
-    assert growth(before, counters(bank)) == {HITS: parties - 1, DOUBLE_SPENDS: parties - 1,
+    assert left == [1000 - 800 * number for number in range(1, racers + 1)]
+    assert bank.balance("alice") == 1000 - 800 * racers
+    assert len({record["thread_id"] for record in records}) == racers
+    assert growth(before, counters(bank)) == {HITS: racers - 1, DOUBLE_SPENDS: racers - 1,
                                               "barrier_releases_total": 1,
-                                              "barrier_timeouts_total": 0, "transfers_total": parties}
+                                              "barrier_timeouts_total": 0, "transfers_total": racers}
 
 
-@pytest.mark.parametrize("parties", [2, 7, 16])
-def test_any_number_of_parties_with_the_fix(bank, parties):
-    """One of N gets through."""
-    bank.set(barrier_enabled=True, barrier_count=parties, use_transactions=True)
-    records = [answer.json() for answer in together(*[bank.transfer] * parties)]
+@pytest.mark.parametrize("racers", [2, 7, 16])
+def test_any_number_of_racers_with_the_fix(bank, racers):
+    """One of N succeeds."""
+    bank.set(barrier_enabled=True, barrier_count=racers, use_transactions=True)
+    records = [answer.json() for answer in together(*[bank.transfer] * racers)]
     assert [record["status"] for record in records].count("success") == 1
     assert bank.balance("alice") == 200
 
 
 def test_a_stale_read_is_not_yet_a_double_spend(bank, two_racers):
-    """Enough money for both: a hit, because the second acted on 1000 where 900 was, but nobody is negative."""
+    """There is enough money for both: a hit, because the second acted on 1000 while the balance was 900, but no balance
+    is negative."""
     before = counters(bank)
     bank.set(barrier_enabled=True)
     records = two_racers("100")
@@ -167,7 +170,8 @@ def test_one_after_another_is_no_race(bank):
 
 
 def test_a_change_behind_the_back_is_seen(bank, background):
-    """Money that comes in between read and write, from outside the bank: stale all the same, and told so."""
+    """Money arrives between read and write, from outside the bank: the read is stale all the same, and the record says
+    so."""
     bank.set(barrier_enabled=True)
     waiting = background(bank.transfer, "alice", "bob", "100")
     bank.until_waiting_at_the_barrier(1)
@@ -178,7 +182,7 @@ def test_a_change_behind_the_back_is_seen(bank, background):
 
 
 def test_detection_is_exact_under_load(bank):
-    """In a vulnerable free-for-all the flag, the counters and the view agree with the arithmetic of every record."""
+    """Under vulnerable load the flag, the counters and the view agree with the arithmetic of every record."""
     before = counters(bank)
     bank.set(delay_enabled=True, delay_ms=1)
 

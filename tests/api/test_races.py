@@ -1,4 +1,4 @@
-"""GET /races and GET /races/{transfer_id}: what raced, the story of one race, and the totals; all of it from the
+"""GET /races and GET /races/{transfer_id}: the races, the steps of one race, and the totals. All of it comes from the
 records, so that it outlives a reload, a restart and a reset."""
 
 import json
@@ -16,7 +16,7 @@ NOTHING = {"transfers": 0, "races": 0, "raced_transfers": 0, "double_spends": 0,
 
 
 def race(bank, strategy, amounts=("800", "800")):
-    """Transfers of Alice's, released together; gives their records, in the order in which they were recorded."""
+    """Transfers from Alice, released together; returns their records in the order of recording."""
     bank.set(strategy=strategy, barrier_enabled=True, barrier_count=len(amounts))
     calls = [lambda amount=amount, to=to: bank.transfer("alice", to, amount)
              for amount, to in zip(amounts, ("bob", "charlie") * len(amounts))]
@@ -42,16 +42,16 @@ def test_of_a_new_database(start_bank):
 
 def test_a_double_spend(bank):
     records = race(bank, "vulnerable")
-    told = races(bank)["races"][0]
-    assert told == {"id": told["id"], "transfer_ids": told["transfer_ids"], "transfer_count": 2, "account": "alice",
+    listed = races(bank)["races"][0]
+    assert listed == {"id": listed["id"], "transfer_ids": listed["transfer_ids"], "transfer_count": 2, "account": "alice",
                     "at": min(record["timestamp"] for record in records), "strategies": ["vulnerable"],
                     "verdict": "double_spend", "lowest_balance": -600, "succeeded": 2, "refused": 0}
-    assert told["id"] == told["transfer_ids"][0]
-    assert sorted(told["transfer_ids"]) == sorted(record["id"] for record in records)
+    assert listed["id"] == listed["transfer_ids"][0]
+    assert sorted(listed["transfer_ids"]) == sorted(record["id"] for record in records)
     for record in records:
         story = detail(bank, record["id"])
-        assert story["race"] == told
-        assert [each["id"] for each in story["transfers"]] == told["transfer_ids"]
+        assert story["race"] == listed
+        assert [each["id"] for each in story["transfers"]] == listed["transfer_ids"]
         transfer, = (each for each in story["transfers"] if each["id"] == record["id"])
         assert transfer.pop("trace_url") == f"http://localhost:16686/trace/{record['trace_id']}"
         assert set(transfer) - set(record) == {"steps", "blocked_by"}
@@ -78,7 +78,7 @@ def test_the_steps(bank):
 @pytest.mark.parametrize("strategy,verdict", [("vulnerable", "double_spend"), ("subselect_predicate", "double_spend"),
                                               ("absolute_update", "lost_update"), ("cte_snapshot", "lost_update")])
 def test_the_write_that_was_missed(bank, strategy, verdict):
-    """The reader acted on 1000, which the writer had made 200."""
+    """The reader acted on 1000, which the writer had changed to 200."""
     first, second = race(bank, strategy)
     story = detail(bank, first["id"])
     assert story["race"]["verdict"] == verdict
@@ -96,7 +96,7 @@ def test_the_write_that_was_missed(bank, strategy, verdict):
 @pytest.mark.parametrize("strategy,step", [("for_update", "lock"), ("process_mutex", "mutex"),
                                            ("advisory_lock", "read")])
 def test_who_waited_for_whom(bank, strategy, step):
-    """The delay inside the lock makes the wait long: the one that is refused has waited for the one that was not."""
+    """The delay inside the lock makes the wait long: the refused transfer has waited for the successful one."""
     bank.set(delay_enabled=True, delay_ms=100)
     first, second = race(bank, strategy)
     assert (first["status"], second["status"]) == ("success", "failed_insufficient_funds")
@@ -111,7 +111,8 @@ def test_who_waited_for_whom(bank, strategy, step):
 
 
 def test_the_last_of_the_writes_that_were_missed(bank):
-    """Three set the same balance, one over the other: each that overwrote missed the last before it."""
+    """Three set the same balance, each over the previous one: each that overwrote missed the last write before its
+    own."""
     records = race(bank, "absolute_update", ("800", "800", "800"))
     story = detail(bank, records[0]["id"])
     written = {transfer["id"]: step["at_us"] for transfer in story["transfers"] for step in transfer["steps"]
@@ -124,7 +125,7 @@ def test_the_last_of_the_writes_that_were_missed(bank):
 
 
 def test_a_chain_of_waits(bank):
-    """Three lock one row after the other: the last waited for both before it, one behind the other."""
+    """Three lock one row in turn: the last waited for both before it, one behind the other."""
     bank.set(delay_enabled=True, delay_ms=50)
     records = race(bank, "for_update", ("100", "100", "100"))
     waits = {transfer["id"]: [wait["transfer_id"] for wait in transfer["blocked_by"]]
@@ -136,13 +137,13 @@ def test_a_chain_of_waits(bank):
 @pytest.mark.parametrize("strategy", ["for_update", "optimistic", "batched", "atomic_update"])
 def test_a_race_under_the_fix_is_one_too(bank, strategy):
     race(bank, strategy)
-    told = races(bank)["races"][0]
-    assert (told["verdict"], told["lowest_balance"], told["succeeded"], told["refused"]) == ("clean", 200, 1, 1)
-    assert told["strategies"] == [strategy]
+    listed = races(bank)["races"][0]
+    assert (listed["verdict"], listed["lowest_balance"], listed["succeeded"], listed["refused"]) == ("clean", 200, 1, 1)
+    assert listed["strategies"] == [strategy]
 
 
-def test_one_that_met_nobody(bank):
-    """It is no race of the list, and a race of one when it is asked for."""
+def test_a_transfer_without_an_overlap(bank):
+    """The list does not have it as a race, but its own address shows a race of one."""
     before = races(bank)["races"]
     record = bank.transfer("alice", "bob", "1").json()
     bank.transfer("alice", "bob", "1")
@@ -152,7 +153,7 @@ def test_one_that_met_nobody(bank):
     assert [each["id"] for each in story["transfers"]] == [record["id"]]
 
 
-def test_those_of_different_accounts_are_no_race(bank):
+def test_transfers_of_different_accounts_are_no_race(bank):
     before = races(bank)["races"]
     bank.set(barrier_enabled=True)
     together(lambda: bank.transfer("alice", "charlie", "1"), lambda: bank.transfer("bob", "charlie", "1"))
@@ -162,10 +163,10 @@ def test_those_of_different_accounts_are_no_race(bank):
 def test_it_outlives_a_reset_and_a_restart(start_bank):
     before = start_bank(**ENVIRONMENT)
     record = race(before, "vulnerable")[0]
-    story, told = detail(before, record["id"]), races(before)
-    assert told["totals"] == {**NOTHING, "transfers": 2, "races": 1, "raced_transfers": 1, "double_spends": 1}
+    story, listed = detail(before, record["id"]), races(before)
+    assert listed["totals"] == {**NOTHING, "transfers": 2, "races": 1, "raced_transfers": 1, "double_spends": 1}
     before.post("/reset")
-    assert (detail(before, record["id"]), races(before)) == (story, told)
+    assert (detail(before, record["id"]), races(before)) == (story, listed)
     before.stop()
     after = start_bank(database=before.database, **ENVIRONMENT)
     race(after, "absolute_update")
@@ -179,7 +180,7 @@ def test_it_outlives_a_reset_and_a_restart(start_bank):
 
 
 def test_a_database_from_before_there_were_races(start_bank):
-    """The tables are made beside the log that is there, and the log is told."""
+    """The tables are made beside the existing transfers, and the API shows those transfers."""
     before = start_bank()
     record = race(before, "vulnerable")[0]
     before.stop()
@@ -191,7 +192,7 @@ def test_a_database_from_before_there_were_races(start_bank):
 
 
 def insert_records(bank, first, last, began="now() + n * interval '1 s'", milliseconds=1):
-    """Records as the program writes them, of transfers from Bob, without a step."""
+    """Inserts records as the program writes them, of transfers from Bob, without a step."""
     bank.rows(f"""INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, from_balance_before,
                       from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy,
                       race_detected, steps)
@@ -200,7 +201,7 @@ def insert_records(bank, first, last, began="now() + n * interval '1 s'", millis
 
 
 def test_a_reset_parts_races(bank):
-    """Those that it lies between did not meet, even if they overlapped: the later one saw a bank that had begun anew."""
+    """Transfers before and after a reset did not race, even if they overlapped: the later one saw the new balances."""
     insert_records(bank, 1, 2, "'2026-01-01'", 1000)
     bank.post("/reset")
     insert_records(bank, 3, 4, "'2026-01-01'", 1000)
@@ -209,7 +210,7 @@ def test_a_reset_parts_races(bank):
 
 
 def test_a_chain_of_overlaps_is_one_race(bank):
-    """The first has ended when the last begins; the one between met both."""
+    """The first has ended when the last begins; the one between overlaps with both."""
     insert_records(bank, 1, 3, "'2026-01-01'::timestamptz + n * interval '1 s'", 1500)
     insert_records(bank, 4, 4, "'2026-01-01'::timestamptz + interval '5 s'")
     assert detail(bank, "f0000002")["race"]["transfer_ids"] == ["f0000001", "f0000002", "f0000003"]
@@ -217,12 +218,12 @@ def test_a_chain_of_overlaps_is_one_race(bank):
 
 
 def test_a_large_race(bank):
-    """Twelve are named in the list; the detail has every one, and who missed whose write."""
+    """The list names twelve; the detail has every transfer, and every missed write."""
     records = race(bank, "vulnerable", ("100",) * 20)
-    told = races(bank)["races"][0]
-    assert (told["transfer_count"], len(told["transfer_ids"])) == (20, 12)
+    listed = races(bank)["races"][0]
+    assert (listed["transfer_count"], len(listed["transfer_ids"])) == (20, 12)
     story = detail(bank, records[7]["id"])
-    assert story["race"] == told
+    assert story["race"] == listed
     assert len(story["transfers"]) == 20
     readers = {record["id"] for record in records if record["race_detected"]}
     assert {missed["reader"] for missed in story["missed_writes"]} == readers
@@ -232,7 +233,7 @@ def test_a_large_race(bank):
 
 
 def test_the_newest_thousand_are_looked_at(bank):
-    """A long log neither grows the answer nor is forgotten by the totals."""
+    """A large table does not enlarge the answer, and the totals count all of it."""
     old = race(bank, "vulnerable")[0]
     bank.post("/reset")
     before = races(bank)["totals"]["transfers"]
@@ -245,19 +246,20 @@ def test_the_newest_thousand_are_looked_at(bank):
     assert races(bank)["totals"]["transfers"] == before + 3000
     bank.post("/reset")
     assert detail(bank, "f0002500")["race"]["id"] == "f0002500"
-    for _ in range(16):  # what is older goes now and then
+    for _ in range(16):  # older records are removed at every 16th reset
         bank.post("/reset")
     assert bank.rows("SELECT count(*) AS n FROM past_transfers") == [{"n": 1000}]
     assert races(bank)["totals"]["transfers"] == before + 3000
 
 
 def test_a_story_is_of_one_moment(bank, background):
-    """Its members are found; before the rest is read, so much is recorded that they are looked at no more."""
+    """The transfers of the race are found. Before the rest is read, so many others are recorded that they leave the
+    newest 1,000."""
     record = race(bank, "vulnerable")[0]
     before = detail(bank, record["id"])
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
-        session.cursor().execute("DROP VIEW race_groups")  # until the rollback whoever asks it waits
+        session.cursor().execute("DROP VIEW race_groups")  # until the rollback every query of it waits
         story = background(detail, bank, record["id"])
         eventually(lambda: bank.waiting_for_locks() == 1, "the story waits for the view")
         insert_records(bank, 1, 3000)
@@ -267,8 +269,8 @@ def test_a_story_is_of_one_moment(bank, background):
 
 
 def test_a_story_asked_for_while_a_reset_empties_the_log(bank, background):
-    """Of before or of after, what is told is whole: the log must not be empty and what was kept of it not yet there."""
-    insert_records(bank, 1, 5000)  # enough for the log to be truncated
+    """The answer shows the state before or after the reset: never an empty transfers table without the kept records."""
+    insert_records(bank, 1, 5000)  # enough for a TRUNCATE of the table
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
         session.cursor().execute("SELECT FROM lab_totals FOR UPDATE")
@@ -300,9 +302,9 @@ def test_what_cannot_be_asked(bank):
 def test_money_is_exact(bank):
     bank.set(barrier_enabled=True)
     together(lambda: bank.transfer("alice", "bob", "0.01"), lambda: bank.transfer("alice", "bob", "0.02"))
-    told = races(bank)["races"][0]
-    assert told["lowest_balance"] == Decimal("999.97")
-    assert all("E" not in json.dumps(step, default=str) for step in detail(bank, told["id"])["transfers"][0]["steps"])
+    listed = races(bank)["races"][0]
+    assert listed["lowest_balance"] == Decimal("999.97")
+    assert all("E" not in json.dumps(step, default=str) for step in detail(bank, listed["id"])["transfers"][0]["steps"])
 
 
 def test_without_a_place_for_traces(start_bank):

@@ -1,4 +1,4 @@
-"""POST /reset: everything back to the initial state, in the middle of whatever is going on."""
+"""POST /reset: everything returns to the initial state, also during other requests."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from strategies import SAFE
 
 
 def test_reset(bank):
-    """Balances and the log go back; settings and counters stay."""
+    """Balances and transfers are reset; settings and counters stay."""
     bank.set(delay_ms=7, use_transactions=True)
     bank.transfer("alice", "bob", "100")
     counted = bank.metric("transfers_total", status="success")
@@ -26,7 +26,7 @@ def test_reset(bank):
 
 @pytest.fixture
 def long_log(bank):
-    """Five thousand records, which is more than the file of a short log holds."""
+    """Five thousand records: more than the file of a small table holds."""
     assert bank.transfer("alice", "bob", "1").status == 200
     columns = ", ".join(row["name"] for row in bank.rows(
         "SELECT quote_ident(attname) AS name FROM pg_attribute "
@@ -40,7 +40,7 @@ def size_of_log(bank):
 
 
 def test_a_reset_gives_back_what_a_long_log_took(bank, long_log):
-    """A short log is deleted, and its rows stay in the file for a while; a file that has grown does not stay."""
+    """A small table is deleted row by row, and its rows stay in the file for a while; a large file is truncated."""
     totals = "SELECT transfers FROM running_totals"
     before = bank.rows(totals)
     bank.post("/reset")
@@ -54,8 +54,8 @@ def test_a_reset_gives_back_what_a_long_log_took(bank, long_log):
     assert bank.rows(totals)[0]["transfers"] == before[0]["transfers"] + 1
 
 
-def test_a_long_log_that_somebody_reads(bank, long_log):
-    """A transaction at psql has read the log and is still open: the reset does not wait for it."""
+def test_a_long_log_that_an_open_transaction_has_read(bank, long_log):
+    """A transaction at psql has read the transfers and is still open: the reset does not wait for it."""
     totals = "SELECT transfers FROM running_totals"
     before = bank.rows(totals)
     with bank.cluster.session(bank.database) as session:
@@ -71,7 +71,7 @@ def test_a_long_log_that_somebody_reads(bank, long_log):
 
 
 def test_reset_counts_from_the_initial_balance_of_each_account(bank):
-    """Accounts a person added go back to their own initial balance, not to nothing."""
+    """Accounts that a person added return to their own initial balance, not to zero."""
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('dora', 1, 12.5)")
     try:
         accounts = {each["id"]: each["balance"] for each in bank.post("/reset").json()["accounts"]}
@@ -83,7 +83,7 @@ def test_reset_counts_from_the_initial_balance_of_each_account(bank):
 
 @pytest.mark.parametrize("strategy", SAFE)
 def test_a_reset_before_a_transfer_in_the_same_queue(bank, background, strategy):
-    """Somebody holds Alice's row; a reset and then a transfer line up behind it, and neither is in the other's way."""
+    """psql holds Alice's row; a reset and then a transfer queue behind it, and neither blocks the other."""
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     before = bank.rows(deadlocks)
     with bank.cluster.session(bank.database) as session:
@@ -102,8 +102,8 @@ def test_a_reset_before_a_transfer_in_the_same_queue(bank, background, strategy)
 
 
 def test_a_reset_that_had_to_give_way(bank, background):
-    """A wrong strategy has Bob's row and wants Alice's, the reset the other way round; PostgreSQL ends the reset, for
-    the transfer has been looked at already. The reset is made again."""
+    """A wrong strategy has Bob's row and asks for Alice's, the reset the other way round. PostgreSQL ends the reset,
+    because it has already checked the transfer. The reset is repeated."""
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
         session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
@@ -122,7 +122,8 @@ def test_a_reset_that_had_to_give_way(bank, background):
 
 @pytest.mark.parametrize("strategy", SAFE)
 def test_a_reset_in_the_middle_of_a_transfer(bank, background, strategy):
-    """It has checked more money than there will be, and stands at the delay: it ends before the reset or notices it."""
+    """The transfer has checked a balance from before the reset, and sleeps in the delay: it ends before the reset or
+    notices it."""
     bank.rows("UPDATE accounts SET balance = 1500 WHERE id = 'alice'")
     bank.set(delay_enabled=True, delay_ms=60000)
     begun = len(bank.log())
@@ -139,7 +140,7 @@ def test_a_reset_in_the_middle_of_a_transfer(bank, background, strategy):
 
 @pytest.mark.parametrize("table", ["past_transfers", "lab_totals"])
 def test_a_reset_that_waits_for_a_table_holds_no_row(bank, background, table):
-    """Somebody has locked a table that only the reset needs: transfers go on."""
+    """psql has locked a table that only the reset needs: transfers are served."""
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
         session.cursor().execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
@@ -154,7 +155,7 @@ def test_a_reset_that_waits_for_a_table_holds_no_row(bank, background, table):
 
 
 def test_two_servers_reset_a_bank_without_accounts(start_bank, background):
-    """No row of an account is there to be waited for."""
+    """There is no row of an account to wait for."""
     first = start_bank()
     second = start_bank(database=first.database)
     for _ in range(20):
@@ -167,7 +168,8 @@ def test_two_servers_reset_a_bank_without_accounts(start_bank, background):
 
 
 def test_a_row_read_before_a_reset_has_changed(bank, background):
-    """As many writes after the reset as before it: whoever counts them to see a change must see one."""
+    """The row has as many writes after the reset as before: a transfer that detects a change by the version must see
+    one."""
     assert bank.transfer("alice", "bob", 100, "optimistic").status == 200
     bank.set(delay_enabled=True, delay_ms=60000)
     begun = len(bank.log())
@@ -182,8 +184,8 @@ def test_a_row_read_before_a_reset_has_changed(bank, background):
 
 
 def test_resets_leave_the_other_workers_to_others(start_bank, background):
-    """As many resets as there are workers stand before a row that somebody holds; others are answered, and so are
-    they when it is let go, each after it asked."""
+    """As many resets as workers wait for a row that psql holds. Other requests are answered. After the release the
+    resets are answered too, each of them made after its request."""
     bank = start_bank(WORKER_THREADS=4)
     assert bank.transfer("bob", "charlie", "1").status == 200
     with bank.cluster.session(bank.database) as session:
@@ -205,8 +207,8 @@ def test_resets_leave_the_other_workers_to_others(start_bank, background):
 
 
 def test_a_reset_that_waits_twice(bank, background):
-    """All waits of a reset have one time together, so that PostgreSQL ends the last of them before the program gives up:
-    that would look like an outage. A trigger sees the limits that are left after the first wait."""
+    """All waits of a reset share one time limit, so that PostgreSQL ends the last wait before the program gives up,
+    which would look like an outage. A trigger sees the limits that are left after the first wait."""
     bank.rows("CREATE TABLE limits (lock_ms integer, statement_ms integer)")
     bank.rows("CREATE FUNCTION note_limits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.limits "
               "SELECT max(setting::integer) FILTER (WHERE name = 'lock_timeout'), "

@@ -1,4 +1,5 @@
-"""When the program makes or alters its tables and views, and whom that concerns: nobody, if they are there."""
+"""The program makes or alters its tables and views only if that is needed, and blocks no other session if they
+exist."""
 
 import contextlib
 import decimal
@@ -11,11 +12,11 @@ from pace import eventually
 
 OTHER_MARK = "bank-api schema 1"
 
-# Everything that the scripts make, and the comment on it.
+# Everything that the scripts make, and its comment.
 MARKS = """SELECT relname, relkind, obj_description(oid, 'pg_class') AS mark FROM pg_class
            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')"""
 
-# All that is compared of a table, and the definitions of the views and of the function.
+# The compared properties of a table, and the definitions of the views and of the function.
 SHAPES = """
     SELECT c.relname::text AS object, a.attname::text AS part,
            concat_ws(' ', format_type(a.atttypid, a.atttypmod), l.collname, a.attnotnull, a.attidentity,
@@ -45,14 +46,14 @@ def marks(bank):
 
 
 def made_by_another(bank):
-    """As if a program with other scripts had been the last to start."""
+    """Marks the objects as if a program with other scripts had started last."""
     for row in bank.rows(MARKS):
         bank.rows(f"COMMENT ON {'VIEW' if row['relkind'] == 'v' else 'TABLE'} {row['relname']} IS '{OTHER_MARK}'")
 
 
 @contextlib.contextmanager
 def reading(bank, relation):
-    """Somebody's transaction at psql that has looked at `relation` and is still open."""
+    """An open transaction at psql that has read `relation`."""
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
         session.cursor().execute(f"SELECT * FROM {relation}")
@@ -66,8 +67,8 @@ def test_everything_that_is_made_is_marked(start_bank):
 
 
 @pytest.mark.parametrize("relation", ["transfers", "double_spends"])
-def test_a_start_waits_for_nobody_who_reads(start_bank, relation):
-    """The second comes up beside an open transaction, and meanwhile the first goes on writing."""
+def test_a_start_does_not_wait_for_readers(start_bank, relation):
+    """The second comes up beside an open transaction, and meanwhile the first still writes."""
     first = start_bank()
     with reading(first, relation):
         second = start_bank(database=first.database)
@@ -75,8 +76,8 @@ def test_a_start_waits_for_nobody_who_reads(start_bank, relation):
     assert "lock timeout" not in second.log()
 
 
-def test_a_start_waits_for_nobody_who_changes_what_the_seed_made(start_bank):
-    """What is there need not be made, whoever is changing it."""
+def test_a_start_does_not_wait_for_changes_of_seeded_rows(start_bank):
+    """An existing account need not be made, even if another session is changing it."""
     first = start_bank()
     with first.cluster.session(first.database) as session:
         session.autocommit = False
@@ -86,7 +87,7 @@ def test_a_start_waits_for_nobody_who_changes_what_the_seed_made(start_bank):
 
 
 def test_another_version_leaves_the_log_alone(start_bank):
-    """It makes its own views, but a log that has all columns is not locked for them."""
+    """It makes its own views, but does not lock the transfers table, which has all columns already."""
     first = start_bank()
     ours = marks(first)
     made_by_another(first)
@@ -96,8 +97,8 @@ def test_another_version_leaves_the_log_alone(start_bank):
     assert marks(first) == ours
 
 
-def test_another_version_waits_for_whoever_reads_its_views(start_bank):
-    """It comes up when they have ended; the one that runs goes on meanwhile, and so do its transfers."""
+def test_another_version_waits_for_readers_of_its_views(start_bank):
+    """It comes up when the readers have ended; meanwhile the running one serves, and its transfers too."""
     first = start_bank()
     made_by_another(first)
     with reading(first, "double_spends"):
@@ -123,7 +124,7 @@ def test_what_was_dropped_is_made_again(start_bank, gone):
 
 @pytest.fixture
 def older_database(cluster):
-    """A database that an older version made and used; with its rows."""
+    """A database that an older version made and used, with its rows."""
     def make(script):
         database = cluster.new_database()
         cluster.rows(database, script)
@@ -143,7 +144,8 @@ def older_database(cluster):
 
 
 def kept(cluster, database):
-    """What must survive, of the tables that are there; what an older version has no column for reads as nothing."""
+    """The rows that must survive in the existing tables; a column that an older version does not have counts as
+    empty."""
     def rows(table):
         if not cluster.rows(database, "SELECT FROM pg_class WHERE oid = to_regclass(%s)", table):
             return None
@@ -159,7 +161,7 @@ def shapes(bank):
 
 @pytest.mark.parametrize("script", OLDER_SCHEMAS, ids=lambda path: path.stem)
 def test_a_database_of_an_older_version(start_bank, bank, cluster, older_database, script):
-    """It becomes what a new one would be, with its rows; a second start finds nothing to do."""
+    """It becomes like a new one and keeps its rows; a second start changes nothing."""
     database = older_database(script.read_text())
     before = kept(cluster, database)
     altered = start_bank(database=database)
@@ -175,7 +177,7 @@ def test_a_database_of_an_older_version(start_bank, bank, cluster, older_databas
 
 
 def test_the_schema_of_today_will_be_an_older_one(bank, cluster):
-    """The last of schemas/ makes the tables of today, so that no change of them goes without a test of the way there."""
+    """The last of schemas/ makes the current tables, so that every change of the tables has a test of the upgrade."""
     database = cluster.new_database()
     cluster.rows(database, OLDER_SCHEMAS[-1].read_text())
     tables = {row["relname"] for row in bank.rows(MARKS) if row["relkind"] == "r"}
@@ -213,7 +215,7 @@ def test_a_log_from_before_anomalies(start_bank):
      "$$ SELECT 1, 'read', 'x', 0, 0, 0, 0, 'x' WHERE false $$", "steps_told")],
     ids=["definition", "columns", "name_of_a_column", "function"])
 def test_a_view_or_function_altered_by_hand_is_made_anew(start_bank, change, name):
-    """An answer is read from it, so it would be untrue."""
+    """An answer is read from it, so the answer would be wrong."""
     first = start_bank()
     wanted = shapes(first)
     first.rows(change)
@@ -223,7 +225,7 @@ def test_a_view_or_function_altered_by_hand_is_made_anew(start_bank, change, nam
 
 
 def test_what_a_person_adds_is_left(start_bank):
-    """Columns that a row can do without, constraints, indexes, triggers that change no row, views of their own."""
+    """Optional columns, constraints, indexes, triggers that change no row, and views of other owners."""
     first = start_bank()
     first.rows("""ALTER TABLE accounts ADD note text DEFAULT 'mine', ADD CHECK (balance > -1000000);
         CREATE INDEX mine ON transfers (from_account);
@@ -238,7 +240,7 @@ def test_what_a_person_adds_is_left(start_bank):
 
 
 def test_a_view_of_a_person_that_is_in_the_way(start_bank, cluster, older_database):
-    """The older view it reads cannot be dropped; the reason names it."""
+    """The older view that it reads cannot be dropped; the reason names it."""
     database = older_database(OLDER_SCHEMAS[-2].read_text())
     cluster.rows(database, "CREATE VIEW my_view AS SELECT drift FROM money_supply")
     bank = start_bank(database=database, ready=False)
@@ -247,7 +249,7 @@ def test_a_view_of_a_person_that_is_in_the_way(start_bank, cluster, older_databa
 
 
 def test_an_emptied_bank_is_filled_at_a_start(start_bank):
-    """The tables are there, so nothing is made; but what a bank begins with is put into them."""
+    """The tables exist, so nothing is made; but the initial rows are inserted."""
     first = start_bank()
     first.rows("DELETE FROM accounts; DELETE FROM lab_totals")
     second = start_bank(database=first.database)
@@ -256,7 +258,7 @@ def test_an_emptied_bank_is_filled_at_a_start(start_bank):
 
 
 def test_two_at_once_on_an_emptied_bank(start_bank):
-    """Somebody is about to put the same accounts in: who comes second finds them there, and that is no error."""
+    """psql is about to insert the same accounts: the second session finds them, and that is no error."""
     first = start_bank()
     first.rows("DELETE FROM accounts")
     with first.cluster.session(first.database) as session:
@@ -272,7 +274,7 @@ def test_two_at_once_on_an_emptied_bank(start_bank):
 
 
 def test_a_reset_after_a_drift_of_any_size(start_bank):
-    """Sums of sums have more digits than a balance; the reset that adds them up goes through, again and again."""
+    """Sums of sums have more digits than a balance; the reset that adds them up succeeds again and again."""
     bank = start_bank()
     for _ in range(3):
         bank.rows("DELETE FROM accounts; INSERT INTO accounts (id, balance, initial_balance) "

@@ -1,5 +1,5 @@
-"""A database with objects of another program under the lab's names, or with a role that may not do enough: nothing is
-touched, and one line says why. A schema of the lab's own is the way out."""
+"""A database with objects of another program under the lab's names, or with a role that lacks a privilege: nothing is
+changed, and one line gives the reason. A schema of the lab's own solves it."""
 
 import pytest
 
@@ -15,7 +15,7 @@ LAB_ACCOUNTS = """CREATE TABLE accounts (
 STEPS_TOLD = "steps_told(steps jsonb, received timestamptz, from_account text, to_account text, from_before numeric, " \
              "from_after numeric, to_after numeric)"
 
-# The script of the other program, and the name that the line must have.
+# The script of the other program, and the name that the line must contain.
 FOREIGN = {
     "another_table": (FOREIGN_ACCOUNTS, "public.accounts"),
     "a_table_without_a_comment": ("CREATE TABLE accounts (id serial PRIMARY KEY, email text NOT NULL)", "public.accounts"),
@@ -50,8 +50,8 @@ FOREIGN = {
                              "; CREATE SCHEMA postgres; CREATE VIEW postgres.races AS SELECT 1 AS id", "postgres.races"),
 }
 
-# Whatever a change would change: rows of the catalogue with the transaction that wrote them, comments, the rows of the
-# tables themselves.
+# Everything that a change would alter: rows of the catalogue with the transaction that wrote them, comments, the rows
+# of the tables.
 EVERYTHING = """
     SELECT 'pg_class' AS kind, oid::text, xmin::text FROM pg_class WHERE relnamespace IN (
         SELECT oid FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|lab$)')
@@ -76,14 +76,14 @@ def everything(cluster, database):
 
 @pytest.fixture
 def clean_database(cluster):
-    """One that no later test uses again: there are schemas in it."""
+    """A database that no later test uses again, because it has schemas."""
     name = cluster.unused_database_name()
     cluster.rows("postgres", f"CREATE DATABASE {name}")
     return name
 
 
 def refused_line(bank):
-    """The last line of a start that was refused; it is the only one about the database."""
+    """The last line of a refused start; it is the only one about the database."""
     assert bank.ends_by_itself() == 2
     line = bank.log().splitlines()[-1]
     assert line.startswith("bank-api: ")
@@ -93,7 +93,7 @@ def refused_line(bank):
 
 @pytest.mark.parametrize("script, name", FOREIGN.values(), ids=FOREIGN.keys())
 def test_another_programs_object_is_left_alone(start_bank, cluster, clean_database, script, name):
-    """The start ends with a line that says what and why; in a schema of its own the lab lives beside it."""
+    """The start ends with a line that says what is wrong; with a schema of its own the lab works beside it."""
     cluster.rows(clean_database, script)
     before = everything(cluster, clean_database)
     line = refused_line(start_bank(database=clean_database, ready=False))
@@ -125,10 +125,10 @@ ALTERED = {
 
 @pytest.mark.parametrize("word, script", ALTERED.items(), ids=ALTERED.keys())
 def test_a_table_of_the_lab_altered_by_hand(start_bank, cluster, word, script):
-    """What would make answers untrue, or transfers impossible, is noticed at the next start."""
+    """The next start finds every change that would make answers wrong, or transfers impossible."""
     first = start_bank()
     first.stop()
-    if "lab_totals" in script or "balance" in script:  # their views would keep the column from being altered
+    if "lab_totals" in script or "balance" in script:  # their views would prevent a change of the column
         cluster.rows(first.database, "DROP VIEW running_totals, money_supply, account_audit, audit_violations CASCADE")
     cluster.rows(first.database, script)
     before = everything(cluster, first.database)
@@ -138,7 +138,8 @@ def test_a_table_of_the_lab_altered_by_hand(start_bank, cluster, word, script):
 
 
 def test_another_programs_table_found_later(start_bank, cluster):
-    """The database was away at the start: /health and the log say why, once; no request touches the table."""
+    """The database was unavailable at the start: /health and the log give the reason once; no request touches the
+    table."""
     name = cluster.unused_database_name()
     bank = start_bank(database=name, ready=False).until_unhealthy()
     cluster.rows("postgres", f"CREATE DATABASE {name} CONNECTION LIMIT 0")
@@ -161,7 +162,7 @@ def test_another_programs_table_found_later(start_bank, cluster):
 
 
 def test_another_programs_table_in_place_of_the_labs(start_bank, cluster):
-    """Put there while the sessions were closed: the next session looks before it touches."""
+    """The table was put there while the sessions were closed: the next session checks before it uses the table."""
     bank = start_bank()
     cluster.rows(bank.database, "DROP TABLE accounts CASCADE; CREATE TABLE accounts "
                                 "(id text, balance numeric(15,2), version bigint, initial_balance numeric); "
@@ -175,11 +176,11 @@ def test_another_programs_table_in_place_of_the_labs(start_bank, cluster):
     assert everything(cluster, bank.database) == before
 
 
-# A schema of its own
+# A schema of the lab's own
 
 @pytest.mark.parametrize("schema", ["lab", "user", "_2nd_bank"])
 def test_a_schema_of_its_own(start_bank, cluster, clean_database, schema):
-    """It is made; nothing is made elsewhere; a restart finds it."""
+    """The schema is made; nothing is made elsewhere; a restart finds it."""
     first = start_bank(database=clean_database, BANK_API_SCHEMA=schema)
     assert first.transfer("alice", "bob", "100").status == 200
     first.stop()
@@ -191,14 +192,14 @@ def test_a_schema_of_its_own(start_bank, cluster, clean_database, schema):
 
 
 def test_two_labs_in_one_database(start_bank, clean_database):
-    """One by the search_path, one by the variable: each has its own money."""
+    """One is found by the search_path, one is named by the variable: each has its own money."""
     one, other = start_bank(database=clean_database), start_bank(database=clean_database, BANK_API_SCHEMA="lab")
     assert one.transfer("alice", "bob", "100").status == 200
     assert (one.balance("alice"), other.balance("alice")) == (900, 1000)
 
 
 def test_the_search_path_of_the_role_does_not_lead_elsewhere(start_bank, cluster, clean_database):
-    """A schema that comes to stand before the lab's later on: the lab stays where its tables are."""
+    """Another schema is put before the lab's later: the lab stays where its tables are."""
     first = start_bank(database=clean_database)
     assert first.transfer("alice", "bob", "100").status == 200
     cluster.rows(clean_database, "CREATE SCHEMA postgres")
@@ -217,7 +218,7 @@ def test_a_name_that_is_none(start_bank, schema):
     assert "BANK_API_SCHEMA" in line and schema in line and "a-z" in line
 
 
-# A role that may not do enough
+# A role that lacks privileges
 
 @pytest.fixture
 def teller(cluster):
@@ -247,7 +248,7 @@ def test_a_role_without_a_schema(start_bank, cluster, clean_database, teller):
 
 
 def test_a_role_that_may_only_read(start_bank, cluster, clean_database, teller):
-    """The tables are there, made by their owner. With what is missing granted, the same start goes well."""
+    """The tables exist, made by their owner. After the missing privileges are granted, the same start succeeds."""
     start_bank(database=clean_database)
     cluster.rows(clean_database, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO teller")
     line = refused_line(start_bank(database=clean_database, ready=False, DATABASE_URL=teller(clean_database)))

@@ -1,4 +1,4 @@
-"""The commands of the lab's first runbook, as written (curl, bash), against a bank of their own."""
+"""The commands of the lab's first runbook, as written (curl, bash), against a private bank."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ wait $PID1 $PID2
 
 @pytest.fixture
 def shell(bank):
-    """Runs commands written for port 8000 against the bank's own; gives what they print."""
+    """Runs commands that were written for port 8000 against the test's bank; returns their output."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
 
@@ -72,7 +72,8 @@ def test_race_with_barrier(shell):
 
 
 def test_with_fix(shell):
-    """enable-safe-mode, test-with-fix, view-transactions: 200.0, one success, one refusal, with the gates still on."""
+    """enable-safe-mode, test-with-fix, view-transactions: 200.0, one success, one refusal, with delay and barrier still
+    on."""
     shell('curl -s -X POST "http://localhost:8000/admin/delay?enabled=true&ms=200"')
     shell('curl -s -X POST "http://localhost:8000/admin/barrier?enabled=true&count=2"')
     shell("curl -s -X POST http://localhost:8000/reset > /dev/null")
@@ -87,7 +88,7 @@ def test_with_fix(shell):
 
 
 def test_curl_with_a_large_body_and_expect(shell):
-    """curl asks with Expect: 100-continue before a large upload, and is told 413 without it."""
+    """curl sends Expect: 100-continue before a large upload, and gets 413 without uploading it."""
     status = shell("head -c 3000000 /dev/zero | curl -s -o /dev/null -w '%{http_code} %{size_upload}' "
                    "-X POST http://localhost:8000/transfer -H 'Content-Type: application/json' "
                    "-H 'Expect: 100-continue' --data-binary @-")

@@ -1,5 +1,5 @@
-"""What a session takes from outside: the defaults of a role, of a database and of the connection string must not change
-what a strategy means, nor the limits of the program."""
+"""The defaults that a session gets from outside: those of a role, of a database and of the connection string change
+neither the meaning of a strategy nor the limits of the program."""
 
 import secrets
 import urllib.parse
@@ -26,7 +26,7 @@ DEFAULTS = {
     "errors": {"exit_on_error": "on", "client_min_messages": "error"},
     "no_index": {"enable_indexscan": "off", "enable_bitmapscan": "off", "enable_indexonlyscan": "off"},
 }
-# Each way at its worst; each default by one way.
+# Each way with the worst defaults; each default in one way.
 CASES = ([(way, name) for way in ("role", "url", "PGOPTIONS") for name in ("serializable", "safe_snapshots")] +
          [("database", name) for name in DEFAULTS])
 
@@ -37,7 +37,7 @@ def as_options(settings):
 
 @pytest.fixture
 def start_with_defaults(cluster, start_bank):
-    """start(way, settings): a bank whose sessions begin with these defaults, set by a role, a database and so on."""
+    """start(way, settings): a bank whose sessions begin with these defaults, set for a role, a database and so on."""
     database = cluster.new_database()
     role = f"teller_{secrets.token_hex(4)}"
 
@@ -86,8 +86,7 @@ def test_the_race_and_its_fix_under_foreign_defaults(start_with_defaults, way, n
 
 
 def test_the_warning_behind_a_commit_under_foreign_defaults(start_with_defaults, cluster, background):
-    """The role hides warnings, and the wait for a synchronous standby is cancelled: the outcome is unknown all the
-    same."""
+    """The role hides warnings, and the wait for a synchronous standby is cancelled: the outcome is still unknown."""
     bank = start_with_defaults("role", DEFAULTS["errors"])
 
     def standby(name):

@@ -10,7 +10,7 @@ FALSE = ["false", "FALSE", "False", "0", "off", "Off", "no", "NO"]
 
 
 def test_the_defaults(bank):
-    """A bank started with no settings is the vulnerable one, without gates."""
+    """A bank that starts without settings is vulnerable, and has delay and barrier off."""
     settings = bank.get("/admin/settings").json()
     for key, value in {"delay_enabled": False, "delay_ms": 100, "barrier_enabled": False, "barrier_count": 2,
                        "use_transactions": False, "barrier_timeout_ms": 30000, "strategy": "vulnerable"}.items():
@@ -40,7 +40,7 @@ def test_any_subset_can_be_changed(bank, change):
 
 
 def test_the_strategy_and_use_transactions_agree(bank):
-    """Two names of one setting: each moves the other."""
+    """The two settings have one meaning: each change of one changes the other."""
     assert bank.post("/admin/settings", {"use_transactions": True}).json()["strategy"] == "for_update"
     assert bank.post("/admin/settings", {"strategy": "vulnerable"}).json()["use_transactions"] is False
     assert bank.post("/admin/settings", {"strategy": "for_update"}).json()["use_transactions"] is True
@@ -62,7 +62,7 @@ def test_the_strategy_and_use_transactions_agree(bank):
     ("/admin/transactions?enabled=false", {"use_transactions": False}),
     ("/admin/transactions", {"use_transactions": True})])
 def test_the_query_endpoints(bank, path, document):
-    """The exact answer, with the defaults of the contract, and the setting it leaves."""
+    """The exact answer, with the defaults of the contract, and the new setting."""
     answer = bank.post(path)
     assert answer.status == 200
     assert answer.json() == document
@@ -95,7 +95,7 @@ def test_a_bad_query_is_422_and_changes_nothing(bank, query):
 @pytest.mark.parametrize("query, allowed", [("delay?ms=60001", "60000"), ("barrier?count=29", "28"),
                                             ("barrier?count=1", "2")])
 def test_the_detail_names_what_is_allowed(bank, query, allowed):
-    """A person reads the limit in the refusal."""
+    """The refusal names the limit."""
     assert allowed in assert_problem(bank.post(f"/admin/{query}"), 422)["detail"]
 
 
@@ -113,7 +113,7 @@ def test_a_bad_setting_is_422(bank, body):
 
 
 def test_a_change_is_all_or_nothing(bank):
-    """One bad key, and the good ones beside it stay as they were."""
+    """One bad key: the good ones beside it are not changed either."""
     answer = bank.post("/admin/settings", {"delay_enabled": True, "delay_ms": 7, "barrier_count": 1000})
     assert_problem(answer, 422)
     settings = bank.get("/admin/settings").json()
@@ -128,7 +128,7 @@ def test_malformed_settings_are_400(bank, body):
 
 
 def test_settings_act_on_the_next_transfer(bank):
-    """The switch of the strategy is in the next record."""
+    """The changed strategy is in the next record."""
     bank.post("/admin/transactions?enabled=true")
     assert bank.transfer("alice", "bob", "1").json()["strategy"] == "for_update"
     bank.post("/admin/transactions?enabled=false")
@@ -136,7 +136,7 @@ def test_settings_act_on_the_next_transfer(bank):
 
 
 def test_the_delay_is_in_the_record(bank):
-    """A transfer that slept took at least that long by its own account."""
+    """The duration in the record of a transfer that slept is at least the delay."""
     bank.post("/admin/delay?enabled=true&ms=50")
     for safe in ("false", "true"):
         bank.post(f"/admin/transactions?enabled={safe}")

@@ -1,4 +1,5 @@
-"""How the program ends: nothing answered is missing, nothing under way is cut off, exit status 0, nothing leaked."""
+"""The end of the program: every answered success is recorded, every running request is finished, the exit status is 0,
+and no memory leaks."""
 
 import signal
 
@@ -24,15 +25,15 @@ def successes_are_recorded(bank, ids):
 @pytest.mark.parametrize("strategy", ["vulnerable", "for_update"])
 @pytest.mark.parametrize("attempt", range(3))
 def test_sigterm_under_load(start_bank, strategy, attempt):
-    """Keep-alive clients in full flight: whatever was on the wire before the signal is answered whole, and every
-    success that was answered is in the table."""
+    """Keep-alive clients under full load: every request that was on the wire before the signal gets a complete answer,
+    and every answered success is in the table."""
     bank = start_bank(USE_TRANSACTIONS=str(strategy == "for_update"))
     with Crowd(bank, size=16, reconnects=False) as crowd:
         eventually(lambda: crowd.count(200) >= 100, "load")
-        told = bank.signal(signal.SIGTERM)
+        signalled = bank.signal(signal.SIGTERM)
         bank.ends_well()
     assert {answer.status for answer in crowd.answers()} <= {200, 503}
-    assert [written for written in crowd.unanswered() if written < told] == []
+    assert [written for written in crowd.unanswered() if written < signalled] == []
     successes_are_recorded(bank, crowd.ids_of_successes())
     if strategy == "for_update":
         assert len(bank.recorded()) == crowd.count(200)
@@ -42,7 +43,7 @@ def test_sigterm_under_load(start_bank, strategy, attempt):
 @pytest.mark.parametrize("request_under_way", [POST_TRANSFER, request_bytes("GET", "/accounts"),
                                                request_bytes("GET", "/health")])
 def test_a_request_on_the_wire_at_the_signal(start_bank, request_under_way):
-    """The program is held still while requests are written on open connections and the signal is sent: it finds all of
+    """The program is stopped while requests are written on open connections and the signal is sent: it finds all of
     them at once, and answers every one."""
     bank = start_bank()
     wires = [bank.wire() for _ in range(20)]
@@ -61,8 +62,9 @@ def test_a_request_on_the_wire_at_the_signal(start_bank, request_under_way):
     bank.ends_well()
 
 
-def test_one_that_was_let_out_of_its_lane_at_the_signal(start_bank, background):
-    """Every worker is at the delay; one transfer more has left the queue of its account, and waits for a worker."""
+def test_one_that_was_released_from_its_queue_at_the_signal(start_bank, background):
+    """Every worker sleeps in the delay; one more transfer was released from its account queue, and waits for a
+    worker."""
     bank = start_bank(WORKER_THREADS=4, DEBUG_DELAY_ENABLED=True, DEBUG_DELAY_MS=60000)
     sent = [background(bank.transfer, "alice", "charlie", "1", "vulnerable") for _ in range(3)]
     bank.until_in_progress(3)
@@ -90,7 +92,7 @@ def test_a_connection_not_yet_accepted_at_the_signal(start_bank):
 
 
 def test_the_last_answer_says_so(start_bank, background):
-    """A client whose request is under way at the signal is told that the connection closes."""
+    """The answer to a request that runs at the signal has Connection: close."""
     bank = start_bank(DEBUG_DELAY_ENABLED="true", DEBUG_DELAY_MS=60000)
     with bank.wire() as wire:
         wire.send(POST_TRANSFER)
@@ -106,7 +108,7 @@ def test_the_last_answer_says_so(start_bank, background):
 @pytest.mark.race
 @pytest.mark.parametrize("safe", [False, True])
 def test_sigterm_frees_the_waiting_at_the_barrier(start_bank, background, safe):
-    """At once, long before their own timeout; they are done, answered and recorded."""
+    """They continue at once, long before their own timeout; they are done, answered and recorded."""
     bank = start_bank(BARRIER_ENABLED="true", BARRIER_COUNT=16, BARRIER_TIMEOUT_MS=BEYOND_THE_HANG_GUARD_MS,
                       USE_TRANSACTIONS=safe)
     waiting = [background(bank.transfer, "alice", "bob", "1") for _ in range(15)]
@@ -121,8 +123,8 @@ def test_sigterm_frees_the_waiting_at_the_barrier(start_bank, background, safe):
 
 @pytest.mark.race
 def test_sigterm_with_waiters_and_a_queue_behind_them(start_bank, background):
-    """Six wait at the barrier, a seventh for a lock in psql, and two for a slot: the running are done, the queued are
-    done or told 503, and whatever was answered is true."""
+    """Six wait at the barrier, a seventh for a lock in psql, and two for a slot. The running ones are done, the queued
+    ones are done or get 503, and every answer is true."""
     bank = start_bank(WORKER_THREADS=8, BARRIER_ENABLED="true", BARRIER_COUNT=7,
                       BARRIER_TIMEOUT_MS=BEYOND_THE_HANG_GUARD_MS)
     waiting = [background(bank.transfer, "alice", "bob", "1") for _ in range(6)]
@@ -139,27 +141,27 @@ def test_sigterm_with_waiters_and_a_queue_behind_them(start_bank, background):
         eventually(lambda: bank.rows(locked)[0]["n"] >= 7, "the freed wait for the lock")
         session.rollback()
     answers = [each.result(HANG_GUARD) for each in waiting]
-    told = [each.result(HANG_GUARD) for each in queued]
+    answers_of_queued = [each.result(HANG_GUARD) for each in queued]
     assert [answer.status for answer in answers] == [200] * 7
-    assert {answer.status for answer in told} <= {200, 503}
+    assert {answer.status for answer in answers_of_queued} <= {200, 503}
     bank.ends_well()
-    done = [answer.json()["id"] for answer in answers + told if answer.status == 200]
+    done = [answer.json()["id"] for answer in answers + answers_of_queued if answer.status == 200]
     assert sorted(done) == sorted(bank.recorded())
 
 
 def has_read_from(bank, clients):
-    """So many connections are open, and the bank has read all that came on them. For when a scrape, which reads the
-    accounts, cannot be made."""
+    """Whether `clients` connections are open and the bank has read all their bytes. It is for cases where a scrape,
+    which reads the accounts, is impossible."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         rows = [line.split() for line in table if line.split()[1].endswith(f":{bank.port:04X}")]
-    unread = [row[4].split(":")[1] for row in rows if row[3] == "01"]  # of the established
+    unread = [row[4].split(":")[1] for row in rows if row[3] == "01"]  # state 01: established
     return unread == ["00000000"] * clients
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("safe", [False, True])
 def test_a_signal_during_a_long_delay(start_bank, background, number, safe):
-    """The sleeping wake up and finish; both signals mean the same."""
+    """The sleeping transfers wake up and finish; both signals mean the same."""
     bank = start_bank(DEBUG_DELAY_ENABLED="true", DEBUG_DELAY_MS=60000, USE_TRANSACTIONS=safe)
     sleeping = [background(bank.transfer, "alice", "bob", "1"), background(bank.transfer, "charlie", "bob", "1")]
     bank.until_in_progress(2)
@@ -171,8 +173,8 @@ def test_a_signal_during_a_long_delay(start_bank, background, number, safe):
 
 
 def test_with_a_full_queue(start_bank, background):
-    """Three sleep, forty queue: the three are done, the forty are done or told 503 with Retry-After, and the table says
-    the same."""
+    """Three sleep, forty queue: the three are done, the forty are done or get 503 with Retry-After, and the table
+    agrees."""
     bank = start_bank(WORKER_THREADS=4, DEBUG_DELAY_ENABLED="true", DEBUG_DELAY_MS=60000)
     sent = [background(bank.transfer, "alice", "bob", "1") for _ in range(43)]
     bank.until_queued(40)
@@ -186,7 +188,7 @@ def test_with_a_full_queue(start_bank, background):
 
 
 def test_idle_and_half_open_connections(start_bank):
-    """Those at rest are closed; one that has sent half a request does not hold the program up beyond its deadline."""
+    """Idle connections are closed; a connection with half a request delays the end only until its deadline."""
     bank = start_bank(SHUTDOWN_TIMEOUT_MS=1000)
     idle = [bank.wire() for _ in range(50)]
     for wire in idle[:25]:
@@ -201,7 +203,7 @@ def test_idle_and_half_open_connections(start_bank):
 
 
 def test_a_client_that_does_not_read(start_bank):
-    """Its answers are stuck: it does not hold the program up either."""
+    """Its answers cannot be sent: it does not delay the end either."""
     bank = start_bank(SHUTDOWN_TIMEOUT_MS=1000)
     with bank.wire() as wire:
         wire.socket.setblocking(False)
@@ -215,7 +217,7 @@ def test_a_client_that_does_not_read(start_bank):
 
 
 def test_while_the_database_hangs(start_bank, cluster, background):
-    """PostgreSQL is frozen under running transfers: the program still ends, within its own deadline, and nobody is told
+    """PostgreSQL is frozen under running transfers: the program still ends within its own deadline, and no client gets
     a success that is not in the table."""
     bank = start_bank(SHUTDOWN_TIMEOUT_MS=1000, USE_TRANSACTIONS="true")
     bank.transfer("alice", "bob", "1")
@@ -233,14 +235,14 @@ def test_while_the_database_hangs(start_bank, cluster, background):
 
 
 def outcome_of(future):
-    """The answer, or None when the connection ended without one."""
+    """The answer, or None if the connection ended without one."""
     try:
         return future.result(HANG_GUARD)
     except OSError:
         return None
 
 
-def test_while_the_database_is_away(start_bank, cluster):
+def test_while_the_database_is_unavailable(start_bank, cluster):
     bank = start_bank()
     bank.transfer("alice", "bob", "1")
     cluster.stop("fast")
@@ -260,7 +262,7 @@ def test_before_the_database_was_ever_there(start_bank, cluster):
 
 @pytest.mark.parametrize("attempt", range(4))
 def test_right_after_the_start(start_bank, attempt):
-    """Ready a moment ago, or not even that: the end is just as orderly."""
+    """Just ready, or not yet ready: the end is the same."""
     bank = start_bank(ready=attempt % 2 == 0)
     if attempt % 2:
         eventually(lambda: "Listening" in bank.log(), "it listens")
@@ -269,7 +271,7 @@ def test_right_after_the_start(start_bank, attempt):
 
 
 def test_two_signals(start_bank, background):
-    """Impatience is not a crash."""
+    """A second signal does not crash the program."""
     bank = start_bank(DEBUG_DELAY_ENABLED="true", DEBUG_DELAY_MS=60000)
     sleeping = background(bank.transfer, "alice", "bob", "1")
     bank.until_in_progress(1)
@@ -281,7 +283,7 @@ def test_two_signals(start_bank, background):
 
 
 def test_the_database_is_left_clean(start_bank):
-    """No session stays behind, none inside a transaction."""
+    """No session is left behind, none inside a transaction."""
     bank = start_bank(USE_TRANSACTIONS="true")
     with Crowd(bank, size=8, reconnects=False) as crowd:
         eventually(lambda: crowd.count(200) >= 50, "load")
@@ -291,8 +293,8 @@ def test_the_database_is_left_clean(start_bank):
 
 
 def test_a_pipeline_on_the_wire_at_the_signal(start_bank):
-    """Three requests in one write, the first asleep at the signal: all are answered, and the last answer says that the
-    connection closes."""
+    """Three requests in one write, the first asleep at the signal: all are answered, and the last answer has
+    Connection: close."""
     bank = start_bank(DEBUG_DELAY_ENABLED="true", DEBUG_DELAY_MS=60000)
     with bank.wire() as wire:
         wire.send(POST_TRANSFER + request_bytes("GET", "/health") * 2)
@@ -312,7 +314,7 @@ HALF = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 WHOLE = request_bytes("GET", "/health")
 
 
-# What is sent before the signal, what is sent when idle connections have been closed, and the answers in between.
+# The bytes before the signal, the bytes after the idle connections were closed, and the answers in between.
 @pytest.mark.parametrize("before, after, statuses", [
     (HALF, b"\r\n", [200]), (HALF, b"\r\n\r\n", [200]), (HALF, b"\r\n\r\n\r\n\n", [200]),
     (HALF, b"\r\n" + WHOLE, [200, 200]), (HALF, b"\r\n" + WHOLE + b"\r\n", [200, 200]),
@@ -320,8 +322,8 @@ WHOLE = request_bytes("GET", "/health")
     (POST_TRANSFER[:-1], b"}\r\n", [503]), (POST_TRANSFER[:-1], b"}" + WHOLE + b"\r\n", [503, 200]),
     (EXPECTING, TRANSFER_BODY + b"\r\n", [100, 503]), (b"\r\n", b"", []), (WHOLE + b"\r\n", b"", [200])])
 def test_no_connection_is_waited_for_in_vain(start_bank, before, after, statuses):
-    """Whatever a connection was in the middle of, it is over with its last answer: a client that stays costs no more
-    than the moment it is given to leave, far less than the shutdown's time."""
+    """Every connection ends with its last answer, in the middle of any request. A client that stays delays the end only
+    by the short time it is given to leave, far less than the shutdown's limit."""
     bank = start_bank(SHUTDOWN_TIMEOUT_MS=600000)
     with bank.wire() as idle, bank.wire() as wire:
         wire.send(before)
@@ -336,7 +338,7 @@ def test_no_connection_is_waited_for_in_vain(start_bank, before, after, statuses
 
 
 def test_empty_lines_behind_a_request_that_is_asleep(start_bank):
-    """They are no next request: the answer says that the connection closes, and it does."""
+    """Empty lines are not a next request: the answer has Connection: close, and the connection closes."""
     bank = start_bank(DEBUG_DELAY_ENABLED="true", DEBUG_DELAY_MS=60000, SHUTDOWN_TIMEOUT_MS=600000)
     with bank.wire() as wire:
         wire.send(POST_TRANSFER + b"\r\n")

@@ -1,4 +1,4 @@
-"""How the program starts: its environment, its arguments, its port and its database."""
+"""The start of the program: its environment, its arguments, its port and its database."""
 
 import re
 import socket
@@ -39,7 +39,7 @@ BAD_VALUES = [
 
 @pytest.mark.parametrize("name, value, allowed", BAD_VALUES)
 def test_a_value_that_cannot_be_used(name, value, allowed):
-    """One line that names the variable, the value and what is allowed; exit status 2, and nothing was started."""
+    """One line that names the variable, the value and the allowed values; exit status 2, and nothing was started."""
     outcome = run_to_the_end(**{"BANK_API_PORT": free_port(), name: value})
     assert outcome.returncode == 2
     assert outcome.stdout == ""
@@ -51,7 +51,7 @@ def test_a_value_that_cannot_be_used(name, value, allowed):
 
 
 def test_the_largest_count_follows_the_pool():
-    """BARRIER_COUNT is measured against WORKER_THREADS."""
+    """The limit of BARRIER_COUNT depends on WORKER_THREADS."""
     outcome = run_to_the_end(WORKER_THREADS=8, BARRIER_COUNT=8)
     assert outcome.returncode == 2
     assert re.search(r"BARRIER_COUNT.*\b8\b.*\b7\b", outcome.stderr)
@@ -68,7 +68,7 @@ def test_a_database_url_that_is_none(url):
 
 @pytest.mark.parametrize("url", ["postgresql://teller:s3cr%zzet@localhost/bank", "host=localhost password='s3cret",
                                  "host=localhost password=s3cret s3cret"])
-def test_a_bad_database_url_does_not_give_its_password_away(url):
+def test_a_bad_database_url_does_not_reveal_its_password(url):
     outcome = run_to_the_end(DATABASE_URL=url)
     assert outcome.returncode == 2
     assert "DATABASE_URL" in outcome.stderr
@@ -103,7 +103,7 @@ def test_a_port_that_is_taken(cluster):
 
 @pytest.mark.parametrize("argument, says", [("--help", "WORKER_THREADS"), ("--version", "bank-api")])
 def test_arguments_that_only_ask(argument, says):
-    """Answered on standard output, exit status 0, whatever the environment holds."""
+    """Answered on standard output with exit status 0, for any environment."""
     outcome = run_to_the_end(argument, WORKER_THREADS="nonsense")
     assert outcome.returncode == 0
     assert says in outcome.stdout
@@ -111,7 +111,7 @@ def test_arguments_that_only_ask(argument, says):
 
 
 def test_help_names_every_variable():
-    """What can be set can be found."""
+    """--help lists every variable."""
     said = run_to_the_end("--help").stdout
     for name in {name for name, _, _ in BAD_VALUES} | {"DATABASE_URL", "BANK_API_HOST", "BANK_API_ALLOWED_HOSTS",
                                                        "ADMIN_TOKEN"}:
@@ -119,7 +119,7 @@ def test_help_names_every_variable():
 
 
 @pytest.mark.parametrize("arguments", [["--port"], ["-h", "x"], ["serve"], ["--help", "--version"]])
-def test_arguments_nobody_knows(arguments):
+def test_unknown_arguments(arguments):
     outcome = run_to_the_end(*arguments)
     assert outcome.returncode == 2
     line, = outcome.stderr.splitlines()
@@ -127,7 +127,7 @@ def test_arguments_nobody_knows(arguments):
 
 
 def test_the_environment_is_the_start(start_bank):
-    """Every setting can be given at the start."""
+    """The environment can set every setting at the start."""
     bank = start_bank(DEBUG_DELAY_ENABLED="YES", DEBUG_DELAY_MS=5, BARRIER_ENABLED="0", BARRIER_COUNT=3,
                       BARRIER_TIMEOUT_MS=1234,
                       USE_TRANSACTIONS="On")
@@ -146,7 +146,7 @@ def test_a_variable_set_to_nothing_is_not_set(start_bank):
 
 @pytest.mark.parametrize("threads", [4, 512])
 def test_the_smallest_and_the_largest_pool(start_bank, threads):
-    """Both race and stop; sessions are opened as they are needed."""
+    """Both can race and stop; sessions are opened as they are needed."""
     bank = start_bank(WORKER_THREADS=threads, BARRIER_ENABLED="true")
     answers = together(lambda: bank.transfer("alice", "bob"), lambda: bank.transfer("alice", "charlie"))
     assert [answer.status for answer in answers] == [200, 200]
@@ -155,7 +155,7 @@ def test_the_smallest_and_the_largest_pool(start_bank, threads):
 
 
 def test_a_port_of_its_own_choice(start_bank):
-    """Port 0: any free one, named in the log."""
+    """Port 0: any free port, which the log names."""
     bank = start_bank(ready=False, BANK_API_PORT="0")
     found = eventually(lambda: re.search(r"http://127\.0\.0\.1:(\d+)", bank.log()), "the log names the address")
     bank.port = int(found.group(1))
@@ -164,7 +164,7 @@ def test_a_port_of_its_own_choice(start_bank):
 
 
 def test_ipv6(start_bank):
-    """::1 where there is one."""
+    """::1 if the machine has it."""
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
@@ -176,7 +176,7 @@ def test_ipv6(start_bank):
 
 
 def test_all_interfaces(start_bank):
-    """0.0.0.0, as in a container: loopback names are served, others still must be allowed."""
+    """0.0.0.0, as in a container: loopback names are served, other names must still be allowed."""
     bank = start_bank(BANK_API_HOST="0.0.0.0")
     for host, status in (("localhost", 200), ("evil.example", 421)):
         with bank.wire() as wire:
@@ -185,7 +185,7 @@ def test_all_interfaces(start_bank):
 
 
 def test_without_a_database(start_bank, cluster):
-    """It comes up degraded, says so, and is well as soon as the database is there, tables and all."""
+    """It comes up degraded, reports it, and is healthy with all its tables as soon as the database is available."""
     name = cluster.unused_database_name()
     bank = start_bank(database=name, ready=False).until_serving().until_unhealthy()
     assert bank.get("/health").json() == {"status": "degraded", "service": "bank-api", "database": "unreachable"}
@@ -197,7 +197,7 @@ def test_without_a_database(start_bank, cluster):
 
 
 def test_by_libpqs_own_variables(start_bank, cluster):
-    """No DATABASE_URL: PGHOST and its kin."""
+    """Without DATABASE_URL it uses PGHOST and the other variables of libpq."""
     name = cluster.new_database()
     bank = start_bank(database=name, DATABASE_URL=None, PGHOST=cluster.folder, PGPORT=cluster.port, PGUSER=USER,
                       PGDATABASE=name)
@@ -206,23 +206,23 @@ def test_by_libpqs_own_variables(start_bank, cluster):
 
 
 def test_over_tcp_with_a_password(start_bank, cluster):
-    """The password works, and is nowhere in the log."""
+    """The password works, and the log does not contain it."""
     name = cluster.new_database()
     bank = start_bank(database=name, DATABASE_URL=cluster.url_over_tcp(name), LOG_LEVEL="debug")
     assert bank.transfer("alice", "bob", "1").status == 200
     assert PASSWORD not in bank.log()
 
 
-def test_a_wrong_password_is_told_but_not_shown(start_bank, cluster):
+def test_a_wrong_password_is_reported_but_not_shown(start_bank, cluster):
     name = cluster.new_database()
     url = cluster.url_over_tcp(name).replace(PASSWORD, "wr0ng-one")
     bank = start_bank(database=name, ready=False, DATABASE_URL=url).until_unhealthy()
-    eventually(lambda: "password authentication failed" in bank.log(), "the log tells why")
+    eventually(lambda: "password authentication failed" in bank.log(), "the log gives the reason")
     assert "wr0ng-one" not in bank.log()
 
 
 def test_a_restart_keeps_everything(start_bank, cluster):
-    """Balances and records are the database's: a second start neither seeds nor clears."""
+    """Balances and records stay in the database: a second start neither seeds nor clears."""
     name = cluster.new_database()
     first = start_bank(database=name)
     record = first.transfer("alice", "bob", "100").json()
@@ -233,7 +233,7 @@ def test_a_restart_keeps_everything(start_bank, cluster):
 
 
 def test_many_at_once_on_an_empty_database(start_bank, cluster):
-    """The schema is applied under a lock: all come up, and there are three accounts."""
+    """The schema is made under a lock: all come up, and there are three accounts."""
     name = cluster.new_database()
     banks = [start_bank(database=name, ready=False, WORKER_THREADS=4) for _ in range(6)]
     for bank in banks:
@@ -243,14 +243,14 @@ def test_many_at_once_on_an_empty_database(start_bank, cluster):
 
 
 def test_an_account_removed_stays_removed(start_bank, cluster):
-    """The seed is for an empty bank, not for one whose Charlie has left."""
+    """The seed is for an empty bank, not for a bank without Charlie."""
     name = cluster.new_database()
     start_bank(database=name).rows("DELETE FROM accounts WHERE id = 'charlie'")
     assert set(start_bank(database=name).balances()) == {"alice", "bob"}
 
 
 def test_standard_streams_that_are_closed(cluster):
-    """Started by something that closed them: no file of ours takes their place, and it still ends well."""
+    """The parent process closed them: no file of ours takes their place, and the program still ends with status 0."""
     port = free_port()
     environment = program_environment(BANK_API_PORT=port, DATABASE_URL=cluster.url(cluster.new_database()))
     program = subprocess.Popen(["sh", "-c", f'exec "{PROGRAM}" <&- >&- 2>&-'], env=environment)

@@ -1,4 +1,4 @@
-"""What a person at psql reads after a race: the views tell it as it was."""
+"""The views for a person at psql show a race correctly."""
 
 import re
 import signal
@@ -13,14 +13,14 @@ pytestmark = pytest.mark.race
 
 @pytest.fixture
 def race(bank):
-    """The seed's race; gives the records, the one that overdrew last."""
+    """The seed's race; returns the records, the one that overdrew last."""
     bank.set(barrier_enabled=True)
     answers = together(lambda: bank.transfer("alice", "bob"), lambda: bank.transfer("alice", "charlie"))
     return sorted((answer.json() for answer in answers), key=lambda record: -record["from_balance_after"])
 
 
 def test_double_spends(bank, race):
-    """Who, how much, on which stale balance, against whom."""
+    """Which transfer overdrew, how much, on which stale balance, against which other transfer."""
     row, = bank.rows("SELECT * FROM double_spends")
     assert (row["account"], row["transfer_id"], row["amount"]) == ("alice", race[1]["id"], 800)
     balances = [row[f"balance_{moment}"] for moment in ("read", "found", "after")]
@@ -31,29 +31,30 @@ def test_double_spends(bank, race):
 
 
 def test_race_timeline(bank, race):
-    """Two columns, in time order: both read 1000, both leave the barrier, both deduct, the second from money gone."""
+    """Two columns, in time order: both read 1000, both leave the barrier, both deduct, the second from money that is
+    gone."""
     rows = bank.rows("TABLE race_timeline")
     assert {row["account"] for row in rows} == {"alice"}
     assert [row["ms"] for row in rows] == sorted(row["ms"] for row in rows)
     assert all((row["racer_1"] is None) != (row["racer_2"] is None) for row in rows)
-    told = [row["racer_1"] or row["racer_2"] for row in rows]
+    lines = [row["racer_1"] or row["racer_2"] for row in rows]
     for column in ("racer_1", "racer_2"):
         mine = [row[column] for row in rows if row[column]]
         assert [line.split()[0] for line in mine] == ["reads", "waits", "leaves", "checks", "deducts", "adds"], mine
         assert mine[0] == "reads alice: $1000.00"
         assert mine[2] == "leaves the barrier: released"
         assert mine[3] == "checks $1000.00 >= $800.00: enough"
-    first, second = [line for line in told if line.startswith("deducts")]
+    first, second = [line for line in lines if line.startswith("deducts")]
     assert re.fullmatch(r"deducts \$800\.00: alice is \$200\.00, committed within [\d.]+ ms", first)
     assert re.fullmatch(r"deducts \$800\.00: alice is \$-600\.00, committed within [\d.]+ ms "
                         r"\(racer [12] wrote \$200\.00 after this one had read\)", second)
-    last_read = max(place for place, line in enumerate(told) if line.startswith("reads"))
-    assert last_read < min(place for place, line in enumerate(told) if line.startswith("checks"))
+    last_read = max(place for place, line in enumerate(lines) if line.startswith("reads"))
+    assert last_read < min(place for place, line in enumerate(lines) if line.startswith("checks"))
     assert {row["transfer_id"] for row in rows} == {record["id"] for record in race}
 
 
-def test_the_writes_are_told_in_the_order_they_were_made_in(bank, background):
-    """The program is held still while PostgreSQL makes both writes, and then finds both answers at once."""
+def test_the_writes_are_shown_in_the_order_they_were_made_in(bank, background):
+    """The program is stopped while PostgreSQL makes both writes, and then reads both answers at once."""
     bank.set(barrier_enabled=True)
     for _ in range(10):
         bank.post("/reset")
@@ -70,13 +71,13 @@ def test_the_writes_are_told_in_the_order_they_were_made_in(bank, background):
             finally:
                 bank.signal(signal.SIGCONT)
         assert [racer.result(HANG_GUARD).status for racer in racers] == [200, 200]
-        told = [row["racer_1"] or row["racer_2"] for row in bank.rows("TABLE race_timeline")]
-        assert [line.split(",")[0] for line in told if line.startswith("deducts")] == \
+        lines = [row["racer_1"] or row["racer_2"] for row in bank.rows("TABLE race_timeline")]
+        assert [line.split(",")[0] for line in lines if line.startswith("deducts")] == \
             ["deducts $800.00: alice is $200.00", "deducts $800.00: alice is $-600.00"]
 
 
 def test_the_steps_of_a_transfer(bank, race):
-    """transfer_steps holds the stale value that was read, and every moment in order."""
+    """transfer_steps has the stale value that was read, and every moment in order."""
     rows = bank.rows("SELECT * FROM transfer_steps WHERE transfer_id = %s ORDER BY at, position", race[1]["id"])
     assert [(row["step"], row["moment"]) for row in rows] == [
         ("read", "end"), ("barrier", "begin"), ("barrier", "end"), ("check", "end"), ("deduct", "end"),
@@ -88,8 +89,8 @@ def test_the_steps_of_a_transfer(bank, race):
     assert values["credit"] == (race[1]["to_account"], race[1]["to_balance_after"])
 
 
-def test_nothing_is_lost_but_somebody_is_negative(bank, race):
-    """account_audit and money_supply: the money is all there, Alice is overdrawn."""
+def test_no_money_is_lost_but_one_balance_is_negative(bank, race):
+    """account_audit and money_supply: no money is lost, Alice is overdrawn."""
     audit = {row["id"]: row for row in bank.rows("TABLE account_audit")}
     assert {row["drift"] for row in audit.values()} == {0}
     assert {name: row["expected"] for name, row in audit.items()} == bank.balances()
@@ -99,7 +100,7 @@ def test_nothing_is_lost_but_somebody_is_negative(bank, race):
 
 
 def test_the_audit_notices_a_theft(bank):
-    """A balance changed beside the log is drift, in both views."""
+    """A balance that was changed without a transfer is drift, in both views."""
     bank.transfer("alice", "bob", "1")
     bank.rows("UPDATE accounts SET balance = balance - 0.01 WHERE id = 'bob'")
     bob, = (row for row in bank.rows("TABLE account_audit") if row["drift"] != 0)
@@ -108,21 +109,21 @@ def test_the_audit_notices_a_theft(bank):
 
 
 def test_the_fix_leaves_no_race(bank):
-    """Safe mode: the second waits for the lock, reads 200, and is refused; no race is on record."""
+    """Safe mode: the second waits for the lock, reads 200, and is refused; no race is recorded."""
     bank.set(barrier_enabled=True, use_transactions=True)
     answers = together(lambda: bank.transfer("alice", "bob"), lambda: bank.transfer("alice", "charlie"))
     records = [answer.json() for answer in answers]
     for view in ("double_spends", "races", "race_timeline"):
         assert bank.rows(f"TABLE {view}") == [], view
     refused, = (record["id"] for record in records if record["status"] != "success")
-    told = [row["description"] for row in bank.rows(
+    lines = [row["description"] for row in bank.rows(
         "SELECT description FROM transfer_steps WHERE transfer_id = %s ORDER BY at, position", refused)]
-    assert told[0] == "waits at the barrier"
-    assert told[1] == "leaves the barrier: released"
-    assert re.fullmatch(r"asks for the row locks of alice and (bob|charlie)", told[2])
-    assert re.fullmatch(r"has the locks after [\d.]+ ms, reads alice: \$200\.00", told[3])
-    assert told[4] == "checks $200.00 >= $800.00: not enough, refused"
-    assert len(told) == 5
+    assert lines[0] == "waits at the barrier"
+    assert lines[1] == "leaves the barrier: released"
+    assert re.fullmatch(r"asks for the row locks of alice and (bob|charlie)", lines[2])
+    assert re.fullmatch(r"has the locks after [\d.]+ ms, reads alice: \$200\.00", lines[3])
+    assert lines[4] == "checks $200.00 >= $800.00: not enough, refused"
+    assert len(lines) == 5
 
 
 def test_the_delay_is_a_step(bank):
@@ -133,18 +134,18 @@ def test_the_delay_is_a_step(bank):
     assert re.fullmatch(r"sleeps \d+ ms \(debug delay\)", row["description"])
 
 
-@pytest.mark.parametrize("parties", [3, 6])
-def test_races_of_more_than_two(bank, parties):
+@pytest.mark.parametrize("racers", [3, 6])
+def test_races_of_more_than_two(bank, racers):
     """Up to four have columns, the others are named in the last."""
-    bank.set(barrier_enabled=True, barrier_count=parties)
-    records = [answer.json() for answer in together(*[bank.transfer] * parties)]
+    bank.set(barrier_enabled=True, barrier_count=racers)
+    records = [answer.json() for answer in together(*[bank.transfer] * racers)]
     rows = bank.rows("TABLE race_timeline")
     alice = [row for row in rows if row["account"] == "alice"]
     assert {row["transfer_id"] for row in alice} == {record["id"] for record in records}
     for number in range(1, 5):
-        assert any(row[f"racer_{number}"] for row in alice) == (number <= parties)
-    assert any(row["other_racers"] for row in alice) == (parties > 4)
-    assert len(bank.rows("TABLE double_spends")) == parties - 1
+        assert any(row[f"racer_{number}"] for row in alice) == (number <= racers)
+    assert any(row["other_racers"] for row in alice) == (racers > 4)
+    assert len(bank.rows("TABLE double_spends")) == racers - 1
 
 
 def test_two_races_are_two(bank):

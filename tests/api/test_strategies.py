@@ -1,4 +1,4 @@
-"""Choosing a strategy: the list, the settings, the shortcut, and one for a single transfer."""
+"""The choice of a strategy: the list, the settings, the shortcut, and a strategy for a single transfer."""
 
 import json
 
@@ -16,9 +16,9 @@ def listed(bank):
     return {each["name"]: each for each in answer.json()["strategies"]}
 
 
-def expect_problem(answer, status, told):
-    """A refusal whose detail says this."""
-    assert told in assert_problem(answer, status)["detail"], answer
+def expect_problem(answer, status, text):
+    """Checks a refusal whose detail contains `text`."""
+    assert text in assert_problem(answer, status)["detail"], answer
 
 
 def send(bank, **fields):
@@ -46,7 +46,7 @@ def test_selected_by_its_shortcut(bank, name):
     answer = bank.post(f"/admin/strategy?name={name}")
     assert answer.status == 200, answer
     assert answer.json() == {"strategy": name, "safe": name in SAFE, "use_transactions": name in SAFE}
-    assert [each for each, told in listed(bank).items() if told["selected"]] == [name]
+    assert [each for each, strategy in listed(bank).items() if strategy["selected"]] == [name]
     assert bank.get("/admin/settings").json()["strategy"] == name
     record = bank.transfer(amount="1").json()
     assert (record["strategy"], record["status"], record["anomaly"]) == (name, "success", None)
@@ -72,7 +72,7 @@ def test_an_unknown_account_moves_nothing(bank, name):
 
 @pytest.fixture
 def more_accounts(bank):
-    """more_accounts(balance, *ids): accounts beside the bank's own, for one test."""
+    """more_accounts(balance, *ids): accounts besides the bank's own, for one test."""
     made = []
 
     def make(balance, *ids):
@@ -101,7 +101,7 @@ def test_a_balance_that_would_not_fit(bank, more_accounts, name):
     bank.set(strategy=name)
     answer = send(bank, to_account="full")
     if name in ("vulnerable", "process_mutex", "absolute_update"):
-        expect_problem(answer, 500, "half done")  # what no transaction means
+        expect_problem(answer, 500, "half done")  # without a transaction the first write remains
     else:
         expect_problem(answer, 422, "full")
         assert bank.balance("alice") == 1000
@@ -147,4 +147,4 @@ def test_metrics_know_every_strategy(bank):
         assert scrape.total("lab_strategy", strategy=name) == (1 if name == "advisory_lock" else 0)
         for counter in ("transfers_total", "race_condition_hits_total", "double_spend_detected_total",
                         "lost_updates_total", "transfer_retries_total"):
-            assert name in [labels["strategy"] for labels in scrape.labels(counter)]  # there from the start
+            assert name in [labels["strategy"] for labels in scrape.labels(counter)]  # the series exist from the start

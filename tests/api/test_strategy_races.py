@@ -1,4 +1,5 @@
-"""Every strategy in a race that is certain: the safe ones hold in every round, the wrong ones fall in every round."""
+"""Every strategy in a race that is certain: the safe ones are right in every round, the wrong ones fail in every
+round."""
 
 import collections
 import concurrent.futures
@@ -25,7 +26,7 @@ def send(client, to, amount=800, **fields):
 
 @pytest.fixture
 def race(bank):
-    """race(): Alice's 800 to Bob and to Charlie, released together; gives both records."""
+    """race() sends Alice's 800 to Bob and to Charlie, released together; returns both records."""
     with bank.client() as first, bank.client() as second, concurrent.futures.ThreadPoolExecutor(2) as threads:
         def run(**fields):
             racing = [threads.submit(send, first, "bob", **fields), threads.submit(send, second, "charlie", **fields)]
@@ -43,7 +44,7 @@ def count(bank):
 
 
 def begin(bank, strategy, **settings):
-    """Barrier on; gives grown(): how much the counters have grown since."""
+    """Switches the barrier on; returns grown(), the increase of the counters since."""
     bank.set(strategy=strategy, barrier_enabled=True, **settings)
     before = count(bank)
     return lambda: {name: value - before[name] for name, value in count(bank).items()}
@@ -65,7 +66,7 @@ def test_a_safe_strategy_holds_in_every_round(bank, race, strategy):
 
 
 @pytest.mark.parametrize("strategy", WRONG)
-def test_a_wrong_strategy_is_convicted_in_every_round(bank, race, strategy):
+def test_a_wrong_strategy_fails_in_every_round(bank, race, strategy):
     anomaly, left = WRONG[strategy]
     grown = begin(bank, strategy)
     rounds = max(1, ROUNDS // 5)
@@ -79,7 +80,7 @@ def test_a_wrong_strategy_is_convicted_in_every_round(bank, race, strategy):
         assert audit["consistent"] is False
         kinds = {each["kind"] for each in audit["violations"]}
         assert ("overdrawn" if left < 0 else "account_drift") in kinds, audit
-        # In whatever order they were recorded, both racers are named.
+        # Both racers are named, in any order of recording.
         named = next(each for each in audit["violations"] if each.get("account") == "alice")["transfers"]
         assert sorted(named) == sorted(each["id"] for each in records)
     after = grown()
@@ -89,15 +90,15 @@ def test_a_wrong_strategy_is_convicted_in_every_round(bank, race, strategy):
 
 
 @pytest.mark.parametrize("strategy", SAFE)
-@pytest.mark.parametrize("parties", [3, 12])
-def test_more_parties_and_a_safe_strategy(bank, strategy, parties):
-    begin(bank, strategy, barrier_count=parties)
-    with concurrent.futures.ThreadPoolExecutor(parties) as threads:
+@pytest.mark.parametrize("racers", [3, 12])
+def test_more_racers_and_a_safe_strategy(bank, strategy, racers):
+    begin(bank, strategy, barrier_count=racers)
+    with concurrent.futures.ThreadPoolExecutor(racers) as threads:
         for _ in range(max(1, scaled(8))):
             bank.post("/reset")
-            bodies = [json.dumps({"from_account": "alice", "to_account": "bob", "amount": 300})] * parties
+            bodies = [json.dumps({"from_account": "alice", "to_account": "bob", "amount": 300})] * racers
             answers = list(threads.map(lambda body: bank.request("POST", "/transfer", body, JSON_TYPE), bodies))
-            # Optimism has bounded patience: who lost too often is told so, and nothing was moved for it.
+            # The number of retries is limited: a transfer that lost too often gets 503, and no money was moved for it.
             assert {answer.status for answer in answers} <= {200, 503}
             won = [a.json() for a in answers if a.status == 200 and a.json()["status"] == "success"]
             assert 1 <= len(won) <= 3
@@ -107,30 +108,30 @@ def test_more_parties_and_a_safe_strategy(bank, strategy, parties):
 
 
 @pytest.mark.parametrize("strategy", WRONG)
-def test_more_parties_and_a_wrong_strategy(bank, strategy):
-    parties = 5
-    begin(bank, strategy, barrier_count=parties)
-    with concurrent.futures.ThreadPoolExecutor(parties) as threads:
+def test_more_racers_and_a_wrong_strategy(bank, strategy):
+    racers = 5
+    begin(bank, strategy, barrier_count=racers)
+    with concurrent.futures.ThreadPoolExecutor(racers) as threads:
         for _ in range(max(1, scaled(8))):
             bank.post("/reset")
-            records = list(threads.map(lambda _: send(bank, "bob", 400), range(parties)))
+            records = list(threads.map(lambda _: send(bank, "bob", 400), range(racers)))
             assert all(each["status"] == "success" for each in records), records
-            # One that found the row as it had read it, at most: the last to write may have been overwritten itself.
+            # At most one transfer found the row as it had read it: the last writer may have been overwritten itself.
             assert collections.Counter(each["anomaly"] for each in records)[None] <= 1
-            assert bank.balance("alice") == (600 if WRONG[strategy][0] == "lost_update" else 1000 - 400 * parties)
+            assert bank.balance("alice") == (600 if WRONG[strategy][0] == "lost_update" else 1000 - 400 * racers)
 
 
 @pytest.mark.parametrize("strategy", ["subselect_predicate", "cte_snapshot"])
-def test_a_full_house_races_inside_one_statement(bank, strategy):
-    """As many parties as the barrier takes: whoever has the row waits for each of the others."""
-    parties = 28
+def test_a_full_barrier_races_inside_one_statement(bank, strategy):
+    """As many transfers as the barrier accepts: the transfer that has the row waits for each of the others."""
+    racers = 28
     begun = len(bank.log())
-    begin(bank, strategy, barrier_count=parties)
-    with concurrent.futures.ThreadPoolExecutor(parties) as threads:
-        records = list(threads.map(lambda _: send(bank, "bob", 100), range(parties)))
+    begin(bank, strategy, barrier_count=racers)
+    with concurrent.futures.ThreadPoolExecutor(racers) as threads:
+        records = list(threads.map(lambda _: send(bank, "bob", 100), range(racers)))
         assert all(each["status"] == "success" for each in records), records
-        assert bank.balance("alice") == (900 if strategy == "cte_snapshot" else 1000 - 100 * parties)
-        assert f"Holding the row of alice until {parties - 1} more stand behind it" in bank.log_since(begun)
+        assert bank.balance("alice") == (900 if strategy == "cte_snapshot" else 1000 - 100 * racers)
+        assert f"Holding the row of alice until {racers - 1} more stand behind it" in bank.log_since(begun)
 
 
 def test_a_mutex_holds_in_one_server(bank, race):
@@ -149,8 +150,8 @@ def waiting_for_a_lock(session):
 
 
 def test_a_mutex_falls_with_two_servers(bank, start_bank):
-    """Somebody holds Alice's row for a moment: both servers have read and checked, each behind its own mutex, when
-    their writes come to wait for it."""
+    """psql holds Alice's row for a moment: both servers have read and checked, each under its own mutex, when their
+    writes wait for the row."""
     other = start_bank(database=bank.database).until_healthy()
     rounds = max(1, ROUNDS // 20)
     with bank.client() as first, other.client() as second, concurrent.futures.ThreadPoolExecutor(2) as threads, \
@@ -171,7 +172,7 @@ def test_a_mutex_falls_with_two_servers(bank, start_bank):
 
 
 class TestTheRowIsHeld:
-    """The barrier of a race inside one statement stands at the row: it must never hold anybody for nothing."""
+    """The barrier of a race inside one statement is at the row: it must never hold the row without need."""
 
     @pytest.mark.parametrize("strategy", ["subselect_predicate", "cte_snapshot"])
     def test_not_for_one_that_is_refused(self, bank, strategy):
@@ -194,7 +195,7 @@ class TestTheRowIsHeld:
         assert "Holding the row" not in bank.log_since(begun)
 
     def test_not_longer_than_the_barrier_may(self, bank):
-        """A rival that is kept elsewhere never comes to the row: the holder waits for its time, and says so."""
+        """A rival that is blocked elsewhere never comes to the row: the holder waits for its timeout, and logs it."""
         bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('aaron', 0, 0)")
         begin(bank, "subselect_predicate", barrier_timeout_ms=300)
         with concurrent.futures.ThreadPoolExecutor(2) as threads, \
@@ -212,7 +213,7 @@ class TestTheRowIsHeld:
 
 @pytest.mark.parametrize("strategy, sqlstate", [("optimistic", "none"), ("repeatable_read", "40001"),
                                                 ("serializable", "40001")])
-def test_who_loses_tries_again_and_is_counted(bank, race, strategy, sqlstate):
+def test_a_lost_transfer_is_repeated_and_counted(bank, race, strategy, sqlstate):
     before = bank.metric("transfer_retries_total", strategy=strategy, sqlstate=sqlstate)
     begin(bank, strategy)
     race()

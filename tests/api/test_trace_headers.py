@@ -1,4 +1,5 @@
-"""Tracing headers only observe: traceparent and tracestate by the W3C's cases, and others as bad as they come."""
+"""Tracing headers never change a result: traceparent and tracestate with the W3C's cases, and with other malformed
+values."""
 
 import re
 
@@ -11,8 +12,9 @@ SPAN = "1234567890123456"
 GIVEN = f"00-{TRACE}-{SPAN}-01"
 FUTURE = f"cc-{TRACE}-{SPAN}-01"
 
-# The cases of the W3C's own suite (github.com/w3c/trace-context, test/test.py): header lines, and whether the trace goes
-# on. A trace that does not go on is a new one. Left out: test_multiple_requests_*, because the bank calls nobody.
+# The cases of the W3C's own suite (github.com/w3c/trace-context, test/test.py): header lines, and whether the trace
+# continues. If it does not, a new trace begins. test_multiple_requests_* are left out, because the bank sends no
+# requests.
 TRACEPARENTS = {
     "none": ([], False),
     "one": ([f"traceparent: {GIVEN}"], True),
@@ -70,7 +72,8 @@ VALUE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in ",="
 MEMBERS = [f"bar{number:02}={number:02}" for number in range(1, 34)]
 LINES = [",".join(MEMBERS[start:start + 10]) for start in range(0, 30, 10)]
 
-# The same suite's cases of tracestate, beside a traceparent that is good: values of its lines, and what the spans carry.
+# The same suite's cases of tracestate, with a valid traceparent: values of its lines, and the value that the spans
+# carry.
 TRACESTATES = {
     "one line": (["foo=1,bar=2"], "foo=1,bar=2"),
     "empty": ([""], None),
@@ -119,7 +122,7 @@ TRACESTATES = {
 
 
 def send_traced(wire, *lines):
-    """A transfer of a cent with these header lines; its answer, which must be a record."""
+    """Sends a transfer of a cent with these header lines; returns its answer, which must be a record."""
     body = b'{"from_account": "alice", "to_account": "bob", "amount": 0.01}'
     answer = wire.send(request_bytes("POST", "/transfer", "Content-Type: application/json", *lines, body=body)).answer()
     assert answer.status == 200, (lines, answer)
@@ -129,12 +132,12 @@ def send_traced(wire, *lines):
 def test_the_w3c_cases_of_traceparent(bank):
     wrong = []
     with bank.wire() as wire:
-        for name, (lines, goes_on) in TRACEPARENTS.items():
+        for name, (lines, continues) in TRACEPARENTS.items():
             answer = send_traced(wire, *lines)
             version, trace_id, span_id, flags = answer.headers["traceparent"].split("-")
             assert re.fullmatch("00 [0-9a-f]{32} [0-9a-f]{16} 0[01]", f"{version} {trace_id} {span_id} {flags}"), name
             assert trace_id == answer.json()["trace_id"] and trace_id != "0" * 32 and span_id not in (SPAN, "0" * 16)
-            wrong += [] if (trace_id == TRACE) is goes_on else [name]
+            wrong += [] if (trace_id == TRACE) is continues else [name]
     assert wrong == []
 
 
@@ -170,12 +173,12 @@ def test_a_header_that_only_observes_never_costs_a_request(bank, name):
             send_traced(wire, *[f"{name}: {value}"] * 20)
         send_traced(wire, *[f"{name}: a=1"] * 500)
         wire.send_what_is_taken(request_bytes("GET", "/health", *[f"{name}: {'a' * 1000}"] * 17))
-        assert wire.answer().status == 431  # the size of all headers, whatever they are
+        assert wire.answer().status == 431  # the limit for all headers together
 
 
-@pytest.mark.parametrize("propagators, goes_on", [("tracecontext", True), ("tracecontext,baggage", True),
+@pytest.mark.parametrize("propagators, continues", [("tracecontext", True), ("tracecontext,baggage", True),
                                                   ("baggage", False), ("none", False), ("TraceContext", True)])
-def test_propagators(start_bank, propagators, goes_on):
+def test_propagators(start_bank, propagators, continues):
     bank = start_bank(OTEL_PROPAGATORS=propagators)
     with bank.wire() as wire:
-        assert (send_traced(wire, f"traceparent: {GIVEN}").json()["trace_id"] == TRACE) is goes_on
+        assert (send_traced(wire, f"traceparent: {GIVEN}").json()["trace_id"] == TRACE) is continues

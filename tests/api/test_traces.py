@@ -1,4 +1,4 @@
-"""Traces: what reaches a real OTLP receiver, field by field; which traces are kept; what a bad collector does."""
+"""Traces: the export to a real OTLP receiver, field by field; the kept traces; the effects of a bad collector."""
 
 import re
 
@@ -8,7 +8,7 @@ from client import together
 from collector import exported
 from pace import HANG_GUARD, eventually
 
-pytestmark = pytest.mark.race  # the exporter is a thread of its own: ThreadSanitizer watches it
+pytestmark = pytest.mark.race  # the exporter is a thread of its own, so ThreadSanitizer runs it too
 
 SERVER, INTERNAL, CLIENT = 2, 1, 3
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -22,7 +22,7 @@ def one(spans, name):
 
 
 def race(bank):
-    """Two transfers through the barrier; the winner's and the loser's record."""
+    """Two transfers through the barrier; returns the winner's and the loser's record."""
     bank.set(barrier_enabled=True, barrier_count=2)
     answers = together(lambda: bank.transfer("alice", "bob", "800"), lambda: bank.transfer("alice", "charlie", "800"))
     return sorted((answer.json() for answer in answers), key=lambda record: record["race_detected"])
@@ -187,7 +187,7 @@ def test_spans_the_collector_rejects_are_dropped(start_traced, collector):
 
 
 def test_a_queue_that_is_full_drops(start_traced, collector):
-    """A collector that hangs: transfers go on, the queue stays bounded, the program still ends."""
+    """The collector hangs: transfers are served, the queue stays bounded, the program still ends."""
     collector.hang.set()
     bank = start_traced(OTEL_BSP_MAX_QUEUE_SIZE=64, OTEL_BSP_MAX_EXPORT_BATCH_SIZE=16)
     with bank.client() as client:
@@ -255,7 +255,7 @@ def test_more_rejected_spans_than_were_sent(start_traced, collector, rejected):
 
 @pytest.mark.parametrize("delay", ["-1", "99999999999999999999999", "soon", "0", "1, 2"])
 def test_a_retry_after_that_cannot_be(start_traced, collector, delay):
-    """Not waited for; the attempts that follow are the exporter's own."""
+    """The exporter does not wait so long; it makes its next attempts at its own times."""
     collector.answers = [(503, {"Retry-After": delay}, "")]
     bank = start_traced(OTEL_BSP_EXPORT_TIMEOUT=600000)
     trace = bank.transfer("alice", "bob", "1").json()["trace_id"]
@@ -276,7 +276,7 @@ def test_a_retry_after_is_honoured_beyond_the_batch(start_traced, collector):
 
 
 def test_a_retry_after_of_an_hour(start_traced, collector):
-    """No request before it is over, except the last one: the shutdown does not wait."""
+    """There is no request before the time is over, except the last one: the shutdown does not wait."""
     collector.answers = [(429, {"Retry-After": "3600"}, "")]
     bank = start_traced(OTEL_BSP_EXPORT_TIMEOUT=600000)
     bank.transfer("alice", "bob", "1")
@@ -288,7 +288,7 @@ def test_a_retry_after_of_an_hour(start_traced, collector):
 
 
 def test_the_shutdown_ends_a_pause_between_attempts(start_traced, collector):
-    """The batch that waits is sent once more, as what waits in the queue is."""
+    """The waiting batch is sent once more, like the spans in the queue."""
     collector.answers = [(503, {"Retry-After": "500"}, "")]
     bank = start_traced(OTEL_BSP_EXPORT_TIMEOUT=600000)
     trace = bank.transfer("alice", "bob", "1").json()["trace_id"]
@@ -328,8 +328,8 @@ def test_without_an_endpoint_nothing_is_sampled(bank):
     assert bank.metric("otel_spans_exported_total") == 0
 
 
-def test_a_batch_that_met_a_held_row_tells_of_it(start_traced, collector, background):
-    """Its trace has the statement that gave up on the row, and those that were run when the row was free."""
+def test_the_trace_of_a_batch_that_met_a_held_row(start_traced, collector, background):
+    """Its trace has the statement that gave up on the row, and the statements that ran when the row was free."""
     bank = start_traced()
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
@@ -364,6 +364,6 @@ def test_each_transfer_of_a_batch_has_a_trace_of_its_own(start_traced, collector
         transfer = one(spans, "transfer")
         assert transfer.attributes["transfer.id"] == record["id"]
         assert transfer.attributes["transfer.strategy"] == "batched"
-        booked = [span for span in spans if span.name == "UPDATE accounts"
-                  and "db.response.status_code" not in span.attributes]  # the first transfer gave up on the row before
-        assert [span.parent for span in booked] == [transfer.id]  # the one statement that booked all of them
+        posted = [span for span in spans if span.name == "UPDATE accounts"
+                  and "db.response.status_code" not in span.attributes]  # without the attempt that gave up on the row
+        assert [span.parent for span in posted] == [transfer.id]  # the one statement that posted all of them

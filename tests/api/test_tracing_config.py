@@ -1,4 +1,4 @@
-"""The OTEL_ variables: what each of them changes in what is exported, and the line that refuses a value."""
+"""The OTEL_ variables: the effect of each on the export, and the line that refuses a value."""
 
 import ssl
 import subprocess
@@ -43,7 +43,7 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
     ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2049", "from 1 to 2048, which is OTEL_BSP_MAX_QUEUE_SIZE"),
     ("OTEL_BSP_SCHEDULE_DELAY", "0", "from 1 to"), ("OTEL_BSP_EXPORT_TIMEOUT", "forever", "from 1 to")])
 def test_a_variable_that_cannot_be_used_stops_the_start(name, value, allowed):
-    """One line that names the variable, the value and what is allowed."""
+    """One line that names the variable, the value and the allowed values."""
     outcome = run_to_the_end(**{ENDPOINT: "http://localhost:4318", name: value})
     assert outcome.returncode == 2
     line, = outcome.stderr.splitlines()
@@ -108,7 +108,7 @@ def test_the_path_is_added_to_the_endpoint(start_traced, collector, ending):
 
 
 def test_the_resource(start_traced, collector):
-    """Each key once; OTEL_SERVICE_NAME before OTEL_RESOURCE_ATTRIBUTES before what the program says of itself."""
+    """Each key once; OTEL_SERVICE_NAME wins over OTEL_RESOURCE_ATTRIBUTES, which wins over the program's own values."""
     bank = start_traced(OTEL_RESOURCE_ATTRIBUTES=" service.name = teller,a%2Cb=1 ,a%2cb= 2,service.version=7")
     collector.until_trace(bank.transfer("alice", "bob", "1").json()["trace_id"])
     resource = collector.requests[0][2]["resourceSpans"][0]["resource"]["attributes"]
@@ -117,7 +117,7 @@ def test_the_resource(start_traced, collector):
 
 
 def certificates(folder):
-    """A certificate authority and a certificate of it for localhost, made by openssl."""
+    """A certificate authority and its certificate for localhost, made by openssl."""
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -130,7 +130,7 @@ def certificates(folder):
 
 
 def test_certificates(start_traced, tmp_path):
-    """TLS with an authority of its own, both ways; without the authority's file nothing is sent."""
+    """TLS with a private authority, in both directions; without the authority's file nothing is sent."""
     certificates(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tmp_path / "ca.pem")
     tls.load_cert_chain(tmp_path / "own.pem", tmp_path / "own.key")

@@ -1,4 +1,4 @@
-"""POST /transfer, GET /transactions: the record and what stays of it."""
+"""POST /transfer and GET /transactions: the record in the answer, in the table and in the list."""
 
 import re
 from datetime import datetime, timedelta, timezone
@@ -15,7 +15,7 @@ RECORD_KEYS = ["id", "timestamp", "from_account", "to_account", "amount", "from_
 
 @pytest.fixture(params=["vulnerable", "for_update"])
 def strategy(request, bank):
-    """Both strategies answer alike while nobody races."""
+    """Both strategies answer alike without a race."""
     bank.set(use_transactions=request.param == "for_update")
     return request.param
 
@@ -28,8 +28,8 @@ def test_a_transfers_record(bank, strategy):
     assert list(record)[:len(RECORD_KEYS)] == RECORD_KEYS
     assert re.fullmatch(r"[0-9a-f]{8}", record["id"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", record["timestamp"])
-    told = datetime.fromisoformat(record["timestamp"].replace("Z", "+00:00"))
-    assert abs(told - datetime.now(timezone.utc)) < timedelta(hours=1)
+    received = datetime.fromisoformat(record["timestamp"].replace("Z", "+00:00"))
+    assert abs(received - datetime.now(timezone.utc)) < timedelta(hours=1)
     assert (record["from_account"], record["to_account"], record["amount"]) == ("alice", "bob", Decimal("100.0"))
     assert (record["from_balance_before"], record["from_balance_after"]) == (Decimal(1000), Decimal(900))
     assert (record["to_balance_before"], record["to_balance_after"]) == (Decimal(500), Decimal(600))
@@ -43,7 +43,7 @@ def test_a_transfers_record(bank, strategy):
 
 
 def test_a_refused_transfer_is_an_outcome_not_an_error(bank, strategy):
-    """HTTP 200, failed_insufficient_funds, no balance moved, and it is on the record."""
+    """HTTP 200, failed_insufficient_funds, no balance moved, and the refusal is recorded."""
     answer = bank.transfer("charlie", "bob", "200.01")
     assert answer.status == 200
     record = answer.json()
@@ -56,7 +56,7 @@ def test_a_refused_transfer_is_an_outcome_not_an_error(bank, strategy):
 
 
 def test_the_whole_balance_may_go(bank, strategy):
-    """The check is >=: to the last cent is enough."""
+    """The check is >=: the whole balance may be spent."""
     assert bank.transfer("charlie", "bob", "200").json()["status"] == "success"
     assert bank.balance("charlie") == 0
     assert bank.transfer("charlie", "bob", "0.01").json()["status"] == "failed_insufficient_funds"
@@ -69,7 +69,7 @@ def test_the_whole_balance_may_go(bank, strategy):
     ("1000000000000", "1000000000000"),
     ("1e12", "1000000000000"), ("999999999999.99", "999999999999.99"), ("100000000000.07", "100000000000.07")])
 def test_amounts_are_exact_decimals(bank, written, meant):
-    """An amount is what was written, through exponents and up to the largest, with no floating point between."""
+    """The amount is exactly the written one, for exponents and up to the largest, without floating point."""
     answer = bank.transfer("alice", "bob", written)
     assert answer.status == 200
     assert Decimal(answer.json()["amount"]) == Decimal(meant)
@@ -93,7 +93,7 @@ def test_money_in_a_record_is_written_as_money(bank):
 
 
 def test_the_table_holds_the_record(bank, strategy):
-    """What was answered is what psql shows."""
+    """psql shows the same record as the answer."""
     record = bank.transfer("alice", "bob", "12.34").json()
     row, = bank.rows("SELECT * FROM transfers")
     for key in ("id", "from_account", "to_account", "status", "thread_id", "strategy", "race_detected", "trace_id",
@@ -111,7 +111,7 @@ def test_the_log_shows_the_record(bank, strategy):
 
 
 def test_the_last_transactions_oldest_first(bank):
-    """`limit` takes the newest, and shows them in the order they happened; 20 without it."""
+    """`limit` selects the newest, in the order of recording; 20 without it."""
     with bank.client() as client:
         ids = [client.transfer("alice", "bob", "1").json()["id"] for _ in range(25)]
         assert [each["id"] for each in client.get("/transactions?limit=5").json()["transactions"]] == ids[-5:]
@@ -129,12 +129,12 @@ def test_no_transactions_yet(bank):
                                    "limit=99999999999999999999", "limit=%2B5", "limit=5&limit=6", "limits=5",
                                    "limit=5&x=1"])
 def test_a_limit_out_of_range_is_422(bank, query):
-    """Out of range, not a number, twice, or a parameter nobody knows."""
+    """Out of range, not a number, twice, or an unknown parameter."""
     assert_problem(bank.get(f"/transactions?{query}"), 422)
 
 
 def test_the_biggest_page_of_transactions(bank):
-    """A thousand records in one answer, whole."""
+    """A thousand records in one answer, complete."""
     bank.transfer("alice", "bob", "1")
     bank.rows("""INSERT INTO transfers (id, "timestamp", from_account, to_account, amount, from_balance_before,
                    from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy,
@@ -147,7 +147,7 @@ def test_the_biggest_page_of_transactions(bank):
 
 
 def test_versions_count_the_changes(bank, strategy):
-    """accounts.version goes up with every UPDATE, and a reset is one."""
+    """accounts.version increases with every UPDATE, and a reset is one."""
     def versions():
         return [row["version"] for row in bank.rows("SELECT version FROM accounts ORDER BY id")]
     begun = versions()
@@ -174,7 +174,7 @@ def test_json_may_be_written_any_way(bank):
 
 
 def test_accounts_by_any_name(bank):
-    """Ids with quotes, SQL, other scripts and a newline are data everywhere they go."""
+    """Ids with quotes, SQL, other scripts and a newline are only data everywhere."""
     names = ['q"uo\\te', "Robert'); DROP TABLE accounts;--", "зёрна-日本-😀", "line\nbreak", "%s$1{}", "x" * 64]
     try:
         for name in names:

@@ -1,5 +1,5 @@
-"""What a client is told of its transfer is true, whatever the database does to it: triggers that swallow or refuse a
-write, a synchronous standby that is not waited for, a disk that is full, a server that panics."""
+"""The answer about a transfer is true, for everything the database does to the transfer: triggers that suppress or
+refuse a write, a synchronous standby that is not waited for, a disk that is full, a server that panics."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ NO_TRANSACTION = ["vulnerable", "absolute_update", "process_mutex"]
 
 @contextlib.contextmanager
 def trigger(bank, table, body, when="BEFORE INSERT OR UPDATE", condition="true"):
-    """A trigger for a while, as somebody at psql makes it."""
+    """A trigger for the length of the `with`, as a person at psql makes it."""
     bank.rows(f"CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$")
     bank.rows(f"CREATE TRIGGER meddle {when} ON {table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION meddle()")
     try:
@@ -39,7 +39,7 @@ PLACES = {"the record": ("transfers", "true"), "the deduct": ("accounts", "NEW.i
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("deed", ["RETURN NULL;", "RAISE EXCEPTION 'not today';"])
 def test_a_trigger_keeps_a_write_back(bank, strategy, place, deed):
-    """Swallowed without an error, or refused: the server lives, says which writes stand, and keeps nothing of the
+    """The write is suppressed without an error, or refused: the server lives, says which writes remain, and keeps no
     others."""
     table, condition = PLACES[place]
     truth = Truth(bank)
@@ -56,7 +56,7 @@ def test_a_trigger_keeps_a_write_back(bank, strategy, place, deed):
 
 @pytest.mark.parametrize("strategy", NO_TRANSACTION)
 def test_which_writes_stand(bank, strategy):
-    """Without a transaction: the record alone is missing, or the money has not arrived."""
+    """Without a transaction: only the record is missing, or the money has not arrived."""
     with trigger(bank, "transfers", "RAISE EXCEPTION 'not today';"):
         moved = assert_problem(bank.transfer("alice", "bob", "1", strategy), 500)["detail"]
     with trigger(bank, "accounts", "RAISE EXCEPTION 'not today';", condition="NEW.id = 'bob'"):
@@ -67,18 +67,18 @@ def test_which_writes_stand(bank, strategy):
 
 
 def test_a_swallowed_refusal_is_none(bank):
-    """A refusal that was not recorded moved nothing, and nobody says that it was recorded."""
+    """A refusal that was not recorded moved nothing, and no answer says that it was recorded."""
     truth = Truth(bank, amount=5000)
     with trigger(bank, "transfers", "RETURN NULL;"):
         for strategy in SAFE + WRONG:
             truth.holds_for(bank.transfer("alice", "bob", "5000", strategy))
 
 
-# --- A wait for a synchronous standby that somebody cancels ---
+# --- A wait for a synchronous standby that psql cancels ---
 
 @pytest.fixture(name="nobody_replicates")
 def fixture_nobody_replicates(bank):
-    """Every COMMIT waits for a standby that is not there. The setting is the database's alone."""
+    """Every COMMIT waits for a standby that does not exist. Only this database has the setting."""
     bank.cluster.rows("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     bank.cluster.rows("postgres", "SELECT pg_reload_conf()")
     eventually(lambda: bank.rows("SHOW synchronous_standby_names")[0]["synchronous_standby_names"] == "nobody",
@@ -100,7 +100,7 @@ def cancel_waits_until(bank, answer):
 
 
 def end_backends_until(bank, answer, condition):
-    """Ends each of the bank's backends of which the condition is true until the transfer is answered. An attempt on a
+    """Ends each of the bank's backends for which the condition is true until the transfer is answered. An attempt on a
     session that was open before is repeated on a new one, so more than one backend may have to end."""
     def ended():
         bank.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bank-api' "
@@ -140,7 +140,7 @@ def test_a_warning_of_a_trigger_is_no_cancelled_wait(bank):
 
 
 def test_the_next_transfer_of_a_session_is_certain_again(bank, background, nobody_replicates):
-    """What one COMMIT warned of is not held against the next."""
+    """The warning of one COMMIT does not affect the next one."""
     cancel_waits_until(bank, background(bank.transfer, "alice", "bob", "1", "for_update"))
     bank.cluster.rows("postgres", "ALTER SYSTEM RESET synchronous_standby_names")
     bank.cluster.rows("postgres", "SELECT pg_reload_conf()")
@@ -149,7 +149,7 @@ def test_the_next_transfer_of_a_session_is_certain_again(bank, background, nobod
 
 
 def test_a_cancelled_wait_of_a_reset(bank, background, nobody_replicates):
-    """A failover may undo the reset, so nobody says that the bank is reset."""
+    """A failover may undo the reset, so the answer does not say that the bank is reset."""
     written = len(bank.log())
     answer = cancel_waits_until(bank, background(bank.post, "/reset"))
     detail = assert_problem(answer, 504)["detail"]
@@ -157,7 +157,7 @@ def test_a_cancelled_wait_of_a_reset(bank, background, nobody_replicates):
     assert "committed on this server only" in bank.log_since(written)
 
 
-# --- Sessions that end while a COMMIT is under way ---
+# --- Sessions that end during a COMMIT ---
 
 def test_a_fatal_end_while_the_commit_of_a_reset_waits(bank, background, nobody_replicates):
     """The reset may or may not have happened, and a second attempt on a new session ends in the same way."""
@@ -168,7 +168,7 @@ def test_a_fatal_end_while_the_commit_of_a_reset_waits(bank, background, nobody_
 
 @pytest.mark.parametrize("strategy", SAFE + WRONG)
 def test_a_fatal_end_while_a_commit_waits(bank, background, nobody_replicates, strategy):
-    """The session is ended while its COMMIT waits for the standby: committed, but no answer says so."""
+    """The session is ended while its COMMIT waits for the standby: it is committed, but no answer says so."""
     truth = Truth(bank)
     sent = background(bank.transfer, "alice", "bob", "1", strategy)
 
@@ -183,7 +183,7 @@ def test_a_fatal_end_while_a_commit_waits(bank, background, nobody_replicates, s
 
 @pytest.mark.parametrize("strategy", ["cte_snapshot", "subselect_predicate"])
 def test_a_session_that_ends_before_its_commit(bank, background, strategy):
-    """The transfer has written and waits until its rival stands behind the row, which never comes about: the rival waits
+    """The transfer has written and waits until its rival waits for the row. This never happens, because the rival waits
     for a row that this test holds. COMMIT is never sent, so it is certain that nothing was transferred."""
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('aaron', 0, 0)")
     bank.set(barrier_enabled=True, barrier_count=2)
@@ -203,8 +203,8 @@ def test_a_session_that_ends_before_its_commit(bank, background, strategy):
 
 @pytest.mark.parametrize("strategy", SAFE + WRONG)
 def test_a_session_that_ends_before_a_write_is_sent(bank, background, strategy):
-    """A new session prepares the write, which waits for a table that this test holds, and ends there. The write was never
-    sent: nothing was transferred, or it is certain which writes of a transfer without a transaction stand."""
+    """A new session prepares the write, which waits for a table that this test holds, and ends there. The write was
+    never sent: nothing was transferred, or it is certain which writes of a transfer without a transaction remain."""
     truth = Truth(bank)
     bank.cluster.end_sessions(bank.database)
     with bank.cluster.session(bank.database) as session:
@@ -223,14 +223,14 @@ def test_a_session_that_ends_before_a_write_is_sent(bank, background, strategy):
 @pytest.mark.parametrize("strategy", ["vulnerable", "atomic_update", "for_update", "optimistic", "batched"])
 @pytest.mark.parametrize("word", ["FATAL", "PANIC"])
 def test_a_write_that_ends_the_session(bank, strategy, word):
-    """A write that ends the session with an SQLSTATE of any class leaves its outcome unknown: a deferred trigger of C
-    code is not to be had here, so idle_in_transaction and a crash of the backend stand for the kind."""
+    """A write that ends the session with an SQLSTATE of any class leaves its outcome unknown. A deferred trigger in C
+    is not available here, so idle_in_transaction and a crash of the backend are tested instead."""
     truth = Truth(bank)
     number = {"FATAL": 15, "PANIC": 6}[word]
     starts = bank.cluster.starts()
 
     def is_back():
-        """A server that has not noticed the crash yet still takes connections, and ends them a moment later."""
+        """A server that has not noticed the crash yet still accepts connections, and ends them a moment later."""
         return word == "FATAL" or (bank.cluster.starts() > starts and bank.cluster.accepts())
     bank.rows("CREATE FUNCTION strike() RETURNS trigger LANGUAGE plpgsql AS "
               f"$$ BEGIN COPY (SELECT 1) TO PROGRAM 'kill -{number} $PPID; sleep 1'; RETURN NULL; END $$")

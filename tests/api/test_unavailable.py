@@ -1,5 +1,5 @@
-"""A database that answers and cannot serve: read-only, or full. That is the server's state, not the request's: 503 with
-Retry-After, /health says so, and service resumes by itself."""
+"""A database that answers but cannot serve: read-only, or full. That is the server's state, not the request's fault:
+503 with Retry-After, /health reports it, and service resumes by itself."""
 
 import shutil
 
@@ -18,13 +18,13 @@ DEGRADED = {"status": "degraded", "service": "bank-api", "database": "unavailabl
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A PostgreSQL of its own: it becomes a standby here."""
+    """A PostgreSQL of this module's own, because it becomes a standby here."""
     with running_cluster() as cluster:
         yield cluster
 
 
 def turn_read_only(cluster):
-    """Restarts the cluster as a standby, which has no primary to follow: it takes reads alone."""
+    """Restarts the cluster as a standby without a primary: it accepts only reads."""
     cluster.stop("fast")
     signal = cluster.data / "standby.signal"
     signal.touch()
@@ -37,13 +37,13 @@ def promote(cluster):
 
 
 def assert_unavailable(answer):
-    """Nothing was transferred, and it is worth trying again."""
+    """Nothing was transferred, and the client may try again."""
     assert "nothing was transferred" in assert_problem(answer, 503)["detail"]
     assert int(answer.headers["Retry-After"]) >= 1
 
 
 def test_a_read_only_server(bank, cluster):
-    """Reads go on; transfers and resets are refused until the server is the primary again."""
+    """Reads are served; transfers and resets are refused until the server is the primary again."""
     bank.transfer("alice", "bob", "1")
     turn_read_only(cluster)
     eventually(lambda: bank.get("/health").json() == DEGRADED, "/health says unavailable")
@@ -63,7 +63,7 @@ def test_a_read_only_server(bank, cluster):
 
 
 def test_a_server_that_is_read_only_at_the_start(cluster, start_bank):
-    """The program starts, says what is wrong, and serves once the server takes writes."""
+    """The program starts, reports the reason, and serves when the server accepts writes."""
     database = cluster.new_database()
     first = start_bank(database)
     assert first.transfer("alice", "bob", "1").status == 200
@@ -80,7 +80,7 @@ def test_a_writable_server_is_looked_for(cluster, start_bank):
     """The first host of the URL becomes a standby: target_session_attrs leads to the second."""
     with running_cluster() as other:
         database = other.new_database(cluster.new_database("failover"))
-        start_bank(database, DATABASE_URL=other.url(database)).stop()  # as a standby has it
+        start_bank(database, DATABASE_URL=other.url(database)).stop()  # the standby has the tables as well
         bank = start_bank(DATABASE_URL=f"postgresql://postgres@/{database}?host={cluster.folder},{other.folder}"
                                        f"&port={cluster.port},{other.port}&target_session_attrs=read-write")
         for strategy in SAFE + WRONG:
@@ -97,7 +97,7 @@ def test_a_writable_server_is_looked_for(cluster, start_bank):
 
 
 def test_a_session_that_idles_too_long_in_a_transaction(bank, cluster):
-    """PostgreSQL ends a session that sleeps in its transaction: it is known that nothing was committed."""
+    """PostgreSQL ends a session that sleeps in its transaction: it is certain that nothing was committed."""
     bank.rows("ALTER DATABASE " + bank.database + " SET idle_in_transaction_session_timeout = '200ms'")
     try:
         cluster.end_sessions(bank.database)
@@ -113,7 +113,7 @@ def test_a_session_that_idles_too_long_in_a_transaction(bank, cluster):
 
 @pytest.mark.parametrize("strategy", ["vulnerable", "for_update", "atomic_update", "optimistic", "batched"])
 def test_a_full_disk(tmp_path, strategy):
-    """Every answer is true while the disk fills up and when it is full, and /health comes back with the room."""
+    """Every answer is true while the disk fills up and when it is full, and /health recovers when there is room."""
     with small_disk_cluster() as cluster:
         bank = Bank(cluster, cluster.new_database(), tmp_path / "log", {"USE_TRANSACTIONS": "false"})
         try:

@@ -1,10 +1,10 @@
-"""Holds what a client was told of one transfer against what the tables hold afterwards."""
+"""Compares the answer to one transfer with the tables afterwards."""
 
 from problem import assert_problem
 
 
 class Truth:
-    """The tables before and after one transfer, of which nothing else ran beside."""
+    """The tables before and after one transfer; nothing else ran meanwhile."""
 
     def __init__(self, bank, source="alice", target="bob", amount=1):
         self.bank = bank
@@ -17,13 +17,13 @@ class Truth:
         return {row["id"]: row["balance"] for row in rows}, records[0]["count"]
 
     def moved(self):
-        """What left the source, what reached the target, and how many successes were recorded."""
+        """The money that left the source, the money that reached the target, and the number of recorded successes."""
         (before, recorded), (after, recorded_after) = self.before, self._look()
         return (before[self.source] - after[self.source], after[self.target] - before[self.target],
                 recorded_after - recorded)
 
     def holds_for(self, answer):
-        """Fails if the answer says anything that the tables do not bear out."""
+        """Fails if the answer says anything that the tables contradict."""
         amount, moved = self.amount, self.moved()
         nothing, all_of_it = (0, 0, 0), (amount, amount, 1)
         if answer.status == 200:

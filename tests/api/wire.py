@@ -1,4 +1,4 @@
-"""HTTP byte by byte: a raw socket and a strict reader of what comes back."""
+"""HTTP byte by byte: a raw socket and a strict parser of the answers."""
 
 import http.client
 import io
@@ -30,7 +30,7 @@ class Wire:
         return self
 
     def send_what_is_taken(self, data):
-        """Sends; a server that has closed already may refuse the rest."""
+        """Sends the data; a server that has closed already may refuse the rest."""
         try:
             self.socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
@@ -44,7 +44,7 @@ class Wire:
         return self
 
     def _more(self):
-        """Receives; False at the end of the connection."""
+        """Receives more bytes; returns False at the end of the connection."""
         try:
             data = self.socket.recv(65536)
         except ConnectionResetError:
@@ -68,7 +68,8 @@ class Wire:
         return data
 
     def answer(self, to="GET"):
-        """The next answer, interim ones (1xx) too. `to` is the method it answers: HEAD has no body."""
+        """The next answer, including interim ones (1xx). `to` is the method of the request: an answer to HEAD has no
+        body."""
         if not self._received and not self._more():
             raise NoAnswer("connection ended without an answer")
         version, status, _ = self._line().split(b" ", 2)
@@ -91,7 +92,7 @@ class Wire:
                 pass
             return body
         length = headers.get("Content-Length")
-        assert length is not None, f"an answer nobody can tell the end of: {headers.items()}"
+        assert length is not None, f"an answer without a known end: {headers.items()}"
         return self._exactly(int(length))
 
     def ends(self):
@@ -101,7 +102,7 @@ class Wire:
         assert self._received == b"", f"more came: {self._received[:500]!r}"
 
     def closed_with(self):
-        """Everything that still comes until the server closes."""
+        """Everything that the server still sends before it closes."""
         while self._more():
             pass
         return self._received
@@ -117,7 +118,7 @@ class Wire:
 
 
 def request_bytes(method, target, *lines, body=b"", host="localhost"):
-    """A request as it stands on the wire; Content-Length is added when there is a body."""
+    """The bytes of a request; Content-Length is added when there is a body."""
     length = [f"Content-Length: {len(body)}"] if body else []
     head = [f"{method} {target} HTTP/1.1", f"Host: {host}", *lines, *length]
     return ("\r\n".join(head) + "\r\n\r\n").encode("utf-8") + body

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("wrk"), reason="no wrk (Debian:
 
 
 def run(program, *options):
-    """The real program, by the system's python; gives the CompletedProcess."""
+    """Runs the real program with the system's python; returns the CompletedProcess."""
     return subprocess.run(["/usr/bin/python3", ROOT / "loadtest" / program, *options], env=dict(os.environ),
                           capture_output=True, text=True, timeout=200, check=False)
 
@@ -24,15 +24,15 @@ def test_compare(tmp_path):
     outcome = run("compare.py", "--quick", "--rounds", "5", "--no-charts", "--out", tmp_path,
                   *(part for name in names for part in ("--strategy", name)))
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    told = {each["name"]: each for each in json.loads((tmp_path / "compare.json").read_text())["strategies"]}
-    assert list(told) == [*names, "process_mutex, 2 servers"]
-    assert told["vulnerable"]["rounds"] == {"double_spend": 1}
-    assert told["for_update"]["rounds"] == told["batched"]["rounds"] == {"clean": 5}
-    assert told["process_mutex, 2 servers"]["rounds"] == {"double_spend": 1}
+    results = {each["name"]: each for each in json.loads((tmp_path / "compare.json").read_text())["strategies"]}
+    assert list(results) == [*names, "process_mutex, 2 servers"]
+    assert results["vulnerable"]["rounds"] == {"double_spend": 1}
+    assert results["for_update"]["rounds"] == results["batched"]["rounds"] == {"clean": 5}
+    assert results["process_mutex, 2 servers"]["rounds"] == {"double_spend": 1}
     for name in ("for_update", "batched"):
-        for load in told[name]["load"].values():
+        for load in results[name]["load"].values():
             assert load["rate"] > 0 and load["consistent"] and load["refused"] == 0
-    for name in told:
+    for name in results:
         assert name in outcome.stdout and name in (tmp_path / "compare.md").read_text()
     assert list(tmp_path.glob("*.svg")) == []
 
@@ -57,6 +57,6 @@ def test_bench(tmp_path):
     os.environ["PATH"] += f":{servers}"
     outcome = run("bench.py", "--quick", "--only", "reads", "--only", "health", "--out", tmp_path)
     assert outcome.returncode in (0, 1), outcome.stdout + outcome.stderr
-    told = json.loads((tmp_path / "bench.json").read_text())
-    assert len(told["promises"]) == 2 and all(each["ratio"] > 0 for each in told["promises"])
+    report = json.loads((tmp_path / "bench.json").read_text())
+    assert len(report["promises"]) == 2 and all(each["ratio"] > 0 for each in report["promises"])
     assert "nginx" in (tmp_path / "bench.md").read_text()

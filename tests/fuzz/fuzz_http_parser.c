@@ -1,5 +1,5 @@
-// However bytes are cut into pieces, the parser understands the same requests and ends in the same way, but that a
-// refusal may name another reason: of two things wrong, the first one it met.
+// The parser understands the same requests for every way to cut the bytes, and ends in the same way. Only the reason of
+// a refusal may differ: of two faults the parser names the one it met first.
 #include "http_feed.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-// A body is understood or refused with a reason, never both; what was understood can be written and read again.
+// A body is either understood or refused with a reason; an understood body can be written and read again.
 #include "server/http/problem.h"
 #include "server/json/json_read.h"
 #include "workers/money/money.h"

@@ -1,4 +1,4 @@
-// Whatever parses is in range and survives being printed and parsed again.
+// Every amount that parses is in range, and parsing its printed text gives the same amount.
 #include "workers/money/money.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-// A query is taken or has one problem to tell; what was encoded decodes to itself.
+// A query is either accepted or gives one problem; an encoded text decodes to itself.
 #include "server/http/query.h"
 
 #include <stdint.h>

@@ -1,5 +1,5 @@
-// Plays the connection's part: feed, take the request, go on with the rest. Every piece is an allocation of its own
-// size, so that a sanitizer sees a parser that reads beyond it or keeps a pointer into it.
+// Acts as a connection does: feeds a piece, takes the request, continues with the rest. Every piece is an allocation of
+// its own size, so that a sanitizer sees a parser that reads beyond the piece or keeps a pointer into it.
 #include "http_feed.h"
 
 #include "server/http/http_parser.h"
@@ -57,7 +57,7 @@ static void write_request(struct text *out, const struct http_request *request) 
     text_append_string(out, "\n");
 }
 
-// -1: all taken; 0: the connection ends; else the status of the refusal.
+// Returns -1 if the whole piece is taken, 0 if the connection ends, else the status of the refusal.
 static int feed_piece(struct http_parser *parser, const char *data, size_t length, struct text *out) {
     while (length > 0) {
         size_t used = 0;

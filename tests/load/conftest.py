@@ -1,4 +1,4 @@
-"""A lab that is up, and a k6: without one there is nothing to test."""
+"""Starts a lab and finds a k6. Without a k6 the tests are skipped."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ import pytest
 from lab import PROGRAM, ROOT, Lab
 
 PLACES = os.pathsep.join([os.environ["PATH"], str(ROOT / ".lab/k6")])
-SKIPPED = 77  # as CMakeLists.txt has it
+SKIPPED = 77  # the same number as in CMakeLists.txt
 
 
 def pytest_configure(config):
@@ -32,7 +32,7 @@ def lab():
 
 @pytest.fixture
 def load(lab, tmp_path):
-    """load(NAME, ...): the outcome of `lab load` in seconds, and the summary k6 exported."""
+    """load(NAME, ...) runs `lab load` for seconds. It returns the outcome and the summary that k6 exported."""
     def run(name, *options, **environment):
         summary = tmp_path / f"{name}.json"
         outcome = lab.run("load", name, "-q", f"--summary-export={summary}", *options,

@@ -1,4 +1,4 @@
-"""Every k6 script passes where it must, fails where it must, and leaves the settings as it found them."""
+"""Every k6 script passes and fails where it must, and restores the settings."""
 
 import json
 
@@ -11,7 +11,7 @@ CROSSED = 99  # k6: some thresholds have failed
 
 @pytest.fixture(autouse=True)
 def settings(lab):
-    """Unusual ones, and they are there again in the end."""
+    """Sets unusual settings, and checks at the end that they are restored."""
     found = lab.set(**FOUND)
     yield found
     assert {**lab.get("/admin/settings"), **FOUND} == lab.get("/admin/settings")
@@ -71,7 +71,7 @@ class TestWithTheFixOn:
         assert outcome.returncode == CROSSED, outcome.stdout
         assert json.loads(summary.read_text())["metrics"]["double_spends"]["count"] == 0
 
-    def test_barrier_test_passes_if_told_the_mode(self, load):
+    def test_barrier_test_passes_with_a_given_mode(self, load):
         assert passed(load, "barrier-test", MODE="vulnerable")["double_spends"]["count"] == 1
 
     @pytest.mark.parametrize("name", ["basic", "concurrent-transfers"])

@@ -1,4 +1,5 @@
-"""The fixtures: a real PostgreSQL a session; a real bank on it and a real Prometheus that scrapes the bank, a module."""
+"""The fixtures: a real PostgreSQL for each session; a real bank on it and a real Prometheus that scrapes the bank, for
+each module."""
 
 import concurrent.futures
 import shutil
@@ -25,7 +26,7 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def start_bank(cluster, tmp_path_factory):
-    """Starts a bank: start_bank(BANK_API_PORT=...); all are stopped, and looked at, at the end."""
+    """Starts a bank: start_bank(BANK_API_PORT=...). At the end all banks are stopped and checked."""
     started = []
 
     def start(database=None, **settings):
@@ -41,7 +42,7 @@ def start_bank(cluster, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def collector():
-    """Takes the traces: exemplars name only those that are exported."""
+    """Receives the traces: exemplars name only exported traces."""
     collector = Collector()
     yield collector
     collector.stop()
@@ -72,12 +73,12 @@ def start_prometheus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prometheus(bank, start_prometheus):
-    """The module's Prometheus, on the module's bank."""
+    """The module's Prometheus, which scrapes the module's bank."""
     return start_prometheus(bank)
 
 
 @pytest.fixture
 def background():
-    """Runs calls beside the test: background(call, ...) gives a future."""
+    """Runs calls beside the test: background(call, ...) returns a future."""
     with concurrent.futures.ThreadPoolExecutor(8) as threads:
         yield threads.submit

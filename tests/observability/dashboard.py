@@ -1,4 +1,4 @@
-"""The dashboard's file, read as Grafana reads it."""
+"""Reads the dashboard's file as Grafana does."""
 
 import json
 import pathlib
@@ -18,12 +18,12 @@ def targets(kind):
 
 
 def expressions():
-    """(where, PromQL) of everything Prometheus is asked, the annotations too."""
+    """(where, PromQL) of every Prometheus query, including the annotations."""
     asked = [(where, target["expr"]) for where, target in targets("prometheus")]
     return asked + [(each["name"], each["expr"]) for each in ANNOTATIONS]
 
 
 def datasource_uids():
-    """The uids that the provisioning gives out."""
+    """The uids of the provisioned datasources."""
     text = (GRAFANA / "provisioning/datasources/lab.yml").read_text(encoding="utf-8")
     return set(re.findall(r"^    uid: (\S+)$", text, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""A real Prometheus on a free port, with the lab's configuration and rules, as fast as a test wants it."""
+"""A real Prometheus on a free port, with the lab's configuration and rules, at the speed that the test needs."""
 
 import json
 import math
@@ -16,15 +16,16 @@ from pace import HANG_GUARD, eventually
 
 CONFIGURATION = pathlib.Path(__file__).resolve().parents[2] / "observability/prometheus"
 
-SPEED = 10  # times the lab's: what takes a minute there is over in six seconds
+SPEED = 10  # times the lab's speed: a minute of the lab takes six seconds
 MILLISECONDS = {"s": 1000, "m": 60000}
 
-# What Grafana makes of $__rate_interval: four scrape intervals at least; here a few more, as a loaded machine skips one.
+# Grafana makes $__rate_interval at least four scrape intervals long. This one is longer, because a loaded machine skips
+# a scrape.
 RATE_INTERVAL = "3s"
 
 
 def faster(text, speed):
-    """Every duration of a configuration or rule file, divided: [1m] is [6000ms]."""
+    """Divides every duration of a configuration or rule file: [1m] becomes [6000ms]."""
     return re.sub(r"(\[|: )(\d+)([sm])(?=\]|\s|$)",
                   lambda found: f"{found[1]}{int(found[2]) * MILLISECONDS[found[3]] // speed}ms", text)
 
@@ -76,13 +77,13 @@ class Prometheus:
             raise AssertionError(f"{parameters}: {refusal.read().decode()}") from None
 
     def value(self, expression):
-        """The one number an expression gives now; None without any."""
+        """The only number that an expression has now; None without any."""
         result = self._ask("query", query=expression)["result"]
         assert len(result) <= 1, f"{expression} gives {len(result)} series"
         return float(result[0]["value"][1]) if result else None
 
     def series_since(self, start, expression):
-        """What the expression gave from `start` until now: (labels, its finite values) a series that had any."""
+        """The values of the expression from `start` until now: (labels, finite values) for each series that had any."""
         data = self._ask("query_range", query=expression, start=start, end=time.time(), step="0.2")
         found = [(series["metric"], [float(value) for _, value in series["values"]]) for series in data["result"]]
         finite = [(labels, [value for value in values if math.isfinite(value)]) for labels, values in found]
@@ -100,7 +101,7 @@ class Prometheus:
     # States
 
     def until(self, expression, holds):
-        """The value of the expression once `holds` says it is right."""
+        """Waits until `holds` accepts the value of the expression, and returns the value."""
         def right():
             assert self.process.poll() is None, self.log()
             try:
@@ -111,7 +112,7 @@ class Prometheus:
         eventually(right, f"{expression} is right")
 
     def until_scraped(self):
-        """The bank was scraped often enough for a rate."""
+        """Waits until the bank was scraped often enough for a rate."""
         self.until('count_over_time(up{job="bank-api"}[1m])', lambda scrapes: scrapes >= 2)
 
     def until_firing(self, alert):

@@ -1,5 +1,4 @@
-"""Every alert fires when it should and clears afterwards: the lab's rules in a real Prometheus, with time running ten
-times as fast."""
+"""Every alert fires in time and clears afterwards: the lab's rules in a real Prometheus, at ten times their speed."""
 
 import pytest
 
@@ -8,7 +7,7 @@ from client import together
 
 @pytest.fixture(autouse=True)
 def quiet(bank, prometheus):
-    """Every test begins with nothing firing."""
+    """Every test begins without a firing alert."""
     bank.back_to_the_initial_state()
     for alert in prometheus.firing():
         prometheus.until_quiet(alert)
@@ -65,8 +64,8 @@ def test_database_away(bank, cluster, prometheus):
 
 
 def test_database_hangs(bank, cluster, start_prometheus):
-    """A database that takes connections and says nothing is away as well: the server gives a scrape what it has within
-    the scrape's timeout, the lab's own this time."""
+    """A database that accepts connections and never answers is unavailable as well. The server answers a scrape with
+    the other metrics within the scrape's timeout, here the lab's own timeout."""
     prometheus = start_prometheus(bank, speed=1)
     cluster.freeze()
     try:
@@ -77,7 +76,7 @@ def test_database_hangs(bank, cluster, start_prometheus):
 
 
 def test_spans_dropped(bank, collector, prometheus):
-    """A collector that refuses what it gets, and takes it again later."""
+    """A collector refuses the spans for a while, and accepts them again later."""
     refusals = collector.answers
     bank.transfer(amount="1")
     refusals += [(400, {}, "")] * 1000

@@ -1,5 +1,5 @@
-"""The dashboard after the story was played: every query of it gives data, every SQL panel rows, and exemplars and rows
-name traces that are there."""
+"""The dashboard after the scenario: every query gives data, every SQL panel gives rows, and exemplars and rows name
+traces that exist."""
 
 import pathlib
 import re
@@ -22,7 +22,8 @@ def two_of_800(bank):
 
 @pytest.fixture(scope="module")
 def story(bank, prometheus):
-    """One transfer, the guaranteed race, the fix; gives when it began. Prometheus has scraped each step."""
+    """Runs one transfer, the certain race, and the fix; returns the time of the start. Prometheus has scraped each
+    step."""
     start = time.time()
     bank.transfer("alice", "bob", "100")
     bank.post("/reset")
@@ -34,7 +35,7 @@ def story(bank, prometheus):
     prometheus.until('sum(ALERTS{alertstate="firing"})', lambda alerts: alerts >= 1)
 
     bank.set(use_transactions=True)
-    two_of_800(bank)  # both refused: the racers' rows are to stay, so no reset
+    two_of_800(bank)  # both are refused: without a reset the rows of the race stay
     bank.set(barrier_enabled=False)
     bank.transfer("bob", "alice", "800")
     prometheus.until('sum(transfers_total{strategy="for_update"})', lambda transfers: transfers == 3)
@@ -55,7 +56,7 @@ def test_every_prometheus_query_gives_data(prometheus, story, expression):
 @pytest.mark.parametrize("expression", [pytest.param(target["expr"], id=where)
                                         for where, target in targets("prometheus") if target.get("exemplar")])
 def test_exemplars_name_the_traces_of_transfers(bank, prometheus, story, expression):
-    """As Grafana asks for them beside a panel's query."""
+    """Asks for exemplars as Grafana does beside a panel's query."""
     traces = {record["trace_id"] for record in bank.transactions()}
     found = {labels["trace_id"] for labels in prometheus.exemplars_since(story, as_grafana_asks(expression))}
     assert found & traces
@@ -63,7 +64,7 @@ def test_exemplars_name_the_traces_of_transfers(bank, prometheus, story, express
 
 @pytest.fixture(scope="module")
 def reader(bank, cluster):
-    """A connection as Grafana's role, made as compose makes it."""
+    """A connection with Grafana's role, which is made as compose makes it."""
     cluster.rows(bank.database, READER.read_text(encoding="utf-8"))
     url = cluster.url(bank.database).replace("user=postgres", "user=lab_reader")
     connection = psycopg2.connect(url, cursor_factory=psycopg2.extras.RealDictCursor)
@@ -86,7 +87,7 @@ def test_every_sql_query_gives_rows(story, reader, query):
 
 
 def test_a_double_spend_links_to_its_trace(bank, story, reader):
-    """The row of the table carries the trace of the racing transfer, and the link is made of it."""
+    """The row of the table has the trace id of the racing transfer, and the link contains it."""
     panel = next(panel for panel in PANELS if panel["title"].startswith("Double spends,"))
     (row,) = rows_of(reader, panel["targets"][0]["rawSql"])
     (record,) = [record for record in bank.transactions() if record["id"] == row["transfer_id"]]
@@ -106,7 +107,7 @@ def test_grafanas_role_writes_nothing(reader, story):
 
 
 def test_the_file_is_sound():
-    """Panels have ids of their own, do not overlap, explain themselves, and ask datasources that are provisioned."""
+    """Panels have unique ids, do not overlap, have a description, and use provisioned datasources."""
     assert DASHBOARD["title"] == "Race Conditions Lab"
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(set(ids)) == len(ids)

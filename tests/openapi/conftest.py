@@ -1,5 +1,5 @@
-"""Where schemathesis and openapi-spec-validator are: in a Python environment of their own, which './lab test' makes from
-requirements.txt. Without it there is nothing to test with."""
+"""Finds schemathesis and openapi-spec-validator. They are in a Python environment of their own, which './lab test'
+makes from requirements.txt. Without it the tests are skipped."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = pathlib.Path(os.environ.get("LAB_OPENAPI_TOOLS") or ROOT / ".lab" / "openapi") / "bin"
-SKIPPED = 77  # as CMakeLists.txt has it
+SKIPPED = 77  # the same number as in CMakeLists.txt
 
 
 def pytest_configure(config):

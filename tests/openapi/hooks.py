@@ -1,7 +1,7 @@
-"""What the fuzzer cannot read in the document: rules between two fields, and which accounts there are.
+"""The rules that the fuzzer cannot read in the document: rules between two fields, and the accounts that exist.
 
-Loaded by schemathesis (SCHEMATHESIS_HOOKS), in its own Python. Only what the rules speak of is changed in a body: what
-is wrong with it otherwise stays wrong."""
+schemathesis loads this file (SCHEMATHESIS_HOOKS) in its own Python. A body is changed only where one of these rules
+applies: other faults in it stay."""
 
 import schemathesis
 
@@ -10,14 +10,15 @@ ID_MAX = 64  # bytes, which JSON Schema cannot count
 
 
 def mend_amount(body):
-    """An amount that is in range has at most two decimals; a larger one has none."""
+    """An amount in range gets at most two decimals; a larger one gets none."""
     amount = body.get("amount")
     if isinstance(amount, float) and 0.01 <= amount <= 1e12:
         body["amount"] = round(amount, 2) if amount < 1e9 else int(amount)
 
 
 def mend_transfer(body):
-    """The two accounts differ, and every other transfer is between accounts that are there: the rest ends at 404."""
+    """The two accounts differ, and every other transfer is between existing accounts: the others are answered with
+    404."""
     names = [body.get("from_account"), body.get("to_account")]
     if not all(isinstance(name, str) for name in names):
         return

@@ -1,4 +1,4 @@
-"""openapi.json is valid OpenAPI 3.1, as the specification's own schema has it."""
+"""openapi.json is valid OpenAPI 3.1 by the specification's own schema."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ def test_the_document_is_valid():
     lambda document: document["paths"]["/accounts/{id}"].pop("parameters"),
 ], ids=["no info", "a parameter of nowhere", "no such type", "no such status", "a path's parameter missing"])
 def test_damage_is_found(damage, tmp_path):
-    """The validator itself: it would see these."""
+    """The validator itself works: it finds these faults."""
     document = json.loads(FILE.read_text(encoding="utf-8"))
     damage(document)
     file = tmp_path / "openapi.json"

@@ -1,5 +1,5 @@
-"""The API fuzzed from its document by schemathesis, against the real program on a real PostgreSQL: requests that fit the
-document and requests that do not; and every answer must be one that is documented."""
+"""schemathesis fuzzes the API from its document, against the real program on a real PostgreSQL. It sends requests that
+fit the document and requests that do not, and every answer must be a documented one."""
 
 import os
 import pathlib
@@ -14,17 +14,17 @@ from conftest import TOOLS
 from document import FILE, Document
 
 SEED = "21"
-EXAMPLES = "40"  # an operation, beside those of the coverage phase
-SECONDS = 240    # for one run; it takes fifteen
+EXAMPLES = "40"  # for each operation, besides those of the coverage phase
+SECONDS = 240    # limit of one run, which takes about fifteen
 
-# GET /events does not end, so it is not for a client that waits for the end. What it refuses is in test_openapi_answers.
+# GET /events does not end, so schemathesis would wait forever. test_openapi_answers tests its refusals.
 NEVER_ENDING = "/events"
 HERE = pathlib.Path(__file__).resolve().parent
 
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory):
-    """With the largest pool, because the document speaks of the largest barrier."""
+    """A bank with the largest pool, because the document names the largest barrier."""
     with running_cluster() as cluster:
         bank = Bank(cluster, cluster.new_database(), tmp_path_factory.mktemp("bank") / "log", {"WORKER_THREADS": "512"})
         try:
@@ -34,7 +34,7 @@ def bank(tmp_path_factory):
 
 
 def fuzz(bank, tmp_path, *which):
-    """What schemathesis says of these operations, and how many it has tested."""
+    """Runs schemathesis on these operations; returns its report and the number of tested operations."""
     outcome = subprocess.run(
         [TOOLS / "schemathesis", "run", str(FILE), "--url", f"http://127.0.0.1:{bank.port}", *which,
          "--phases", "examples,coverage,fuzzing", "--checks", "all", "--seed", SEED, "--max-examples", EXAMPLES,
@@ -54,7 +54,7 @@ def count(admin):
 
 
 def test_the_bank(bank, tmp_path):
-    """Everything but the settings, which stay as they are at the start: no barrier, no delay."""
+    """Tests all operations except the settings, which keep their defaults: no barrier, no delay."""
     assert fuzz(bank, tmp_path, "--exclude-path-regex", f"^(/admin|{NEVER_ENDING}$)") == count(admin=False)
     for status in ("success", "insufficient_funds"):
         assert bank.metric("transfers_total", status=status) > 3, "it has moved money, and been refused"

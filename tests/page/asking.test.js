@@ -1,11 +1,11 @@
-// Answers in another order than their questions, and questions that wait for the answer before them.
+// Answers may arrive in another order than their questions; a question may wait for the answer before it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { settled, turns } from "../../server/page/asking.js";
 
-// A call whose answers are given by hand.
+// A call whose answers the test gives by hand.
 function asked() {
   const answers = [];
   const call = () => new Promise((resolve) => answers.push({ resolve }));

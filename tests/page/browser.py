@@ -1,4 +1,5 @@
-"""A real Chromium, the distribution's, by way of its driver: no download, no network but loopback, nothing kept."""
+"""Drives a real Chromium, the distribution's, through its driver. It downloads nothing, uses only loopback, and keeps
+no data."""
 
 import base64
 import json
@@ -28,7 +29,7 @@ def _options():
     options.binary_location = CHROMIUM
     for argument in ("--headless=new", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage",
                      "--disable-background-networking", "--disable-component-update", "--no-first-run",
-                     # The network cable is out: only the bank can be found.
+                     # Chromium can resolve only the bank's address, as without a network.
                      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"):
         options.add_argument(argument)
     if os.geteuid() == 0:
@@ -38,7 +39,7 @@ def _options():
 
 
 class Browser:
-    """One browser window, showing the page of one bank."""
+    """One browser window that shows the page of one bank."""
 
     def __init__(self, size=DESKTOP, scheme="light", calm=False):
         self.driver = webdriver.Chrome(options=_options(), service=Service(DRIVER))
@@ -58,7 +59,7 @@ class Browser:
     def close(self):
         self.driver.quit()
 
-    # Going somewhere
+    # Navigation
 
     def open(self, bank, path="/"):
         self.driver.get(f"http://127.0.0.1:{bank.port}{path}")
@@ -69,7 +70,7 @@ class Browser:
         eventually(lambda: self.all("#balances .amount"), "the balances are shown")
         return self
 
-    # Looking
+    # Reading the page
 
     def all(self, selector):
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
@@ -81,7 +82,7 @@ class Browser:
         return self.driver.execute_script(text, *arguments)
 
     def text(self, selector):
-        """The text of the first such element, shown or not; "" without one."""
+        """The text of the first such element, visible or not; "" without one."""
         return self.script("return document.querySelector(arguments[0])?.textContent.trim() ?? ''", selector)
 
     def texts(self, selector):
@@ -102,7 +103,7 @@ class Browser:
     def until_balance(self, account, text):
         eventually(lambda: self.balance(account) == text, f"{account} shows {text}")
 
-    # Doing
+    # Actions
 
     def click(self, selector):
         eventually(lambda: self.one(selector).is_enabled(), f"{selector} can be pressed")
@@ -112,7 +113,7 @@ class Browser:
         Select(self.one(selector)).select_by_value(value)
 
     def enter(self, selector, text):
-        """Types a number in place of what stands there, and leaves the field."""
+        """Replaces the content of the field by a number, and leaves the field."""
         self.script("arguments[0].select()", self.one(selector))
         self.one(selector).send_keys(str(text) + "\n")
 
@@ -140,7 +141,7 @@ class Browser:
         eventually(lambda: (now := bank.settings())["delay_enabled"] and now["delay_ms"] == ms, "delay")
 
     def race(self):
-        """Presses the button and waits until the picture has the server's own judgement."""
+        """Presses the button and waits until the picture has the server's verdict."""
         self._race("#race", "race")
 
     def race_under_the_fix(self):
@@ -162,7 +163,8 @@ class Browser:
                    f"the {slot} is drawn to its end")
 
     def answers(self, path):
-        """How many requests to a path with this beginning the page has had the answer to since it was loaded."""
+        """The number of answers that the page has received since it was loaded, to requests whose path begins with
+        `path`."""
         return self.script("""return performance.getEntriesByType("resource").filter((entry) => entry.responseEnd > 0 &&
             new URL(entry.name).pathname.startsWith(arguments[0])).length""", path)
 
@@ -173,7 +175,7 @@ class Browser:
         eventually(lambda: self.answers(path) > before, f"the page has the answer of {path}")
         self.driver.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0]))")
 
-    # What a browser logs
+    # The logs of the browser
 
     def console_errors(self):
         self._console += self.driver.get_log("browser")
@@ -181,7 +183,7 @@ class Browser:
                 and not any(expected in entry["message"] for expected in self.expected_errors)]
 
     def network(self):
-        """What DevTools' Network tab has seen since the start, as {"method", "params"}."""
+        """The events of DevTools' Network tab since the start, as {"method", "params"}."""
         self._network += [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return [event for event in self._network if event["method"].startswith("Network.")]
 
@@ -190,7 +192,7 @@ class Browser:
                 if event["method"] == "Network.requestWillBeSent"]
 
     def transferred(self, part=""):
-        """Bytes on the wire, headers counted, of everything whose address contains `part`."""
+        """The bytes on the wire, headers included, of every response whose address contains `part`."""
         events = self.network()
         wanted = {event["params"]["requestId"] for event in events if event["method"] == "Network.requestWillBeSent"
                   and part in event["params"]["request"]["url"]}
@@ -198,7 +200,7 @@ class Browser:
                    if event["method"] == "Network.loadingFinished" and event["params"]["requestId"] in wanted)
 
     def picture(self, height=None):
-        """A PNG of the page: what fits the window, or as much of the page as `height`."""
+        """A PNG of the page: the part that fits the window, or `height` pixels of the page."""
         width, inner = self.script("return [document.documentElement.clientWidth, innerHeight]")
         time.sleep(0.3)  # transitions
         clip = {"x": 0, "y": 0, "width": width, "height": height or inner, "scale": 1}

@@ -1,5 +1,5 @@
-"""The fixtures: those of the API tests, and browsers. Every browser is looked at in the end: no error in its console,
-and not a single request to another host."""
+"""The fixtures: those of the API tests, and browsers. At the end of a test every browser is checked: no error in its
+console, and no request to another host."""
 
 import importlib.util
 import os
@@ -11,7 +11,7 @@ import pytest
 import bank as bank_module
 from held_proxy import HeldProxy
 
-SKIPPED = 77  # as CMakeLists.txt has it
+SKIPPED = 77  # the same number as in CMakeLists.txt
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 AXE = pathlib.Path(os.environ.get("AXE_CORE", ROOT / ".lab/axe-core/axe.min.js"))
 
@@ -47,7 +47,7 @@ def pytest_configure(config):
 
 
 def pytest_sessionfinish(session, exitstatus):
-    """A file whose every test was skipped is skipped, not passed."""
+    """A file whose every test was skipped counts as skipped, not as passed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if exitstatus == 0 and reporter and reporter.stats.get("skipped") and not reporter.stats.get("passed"):
         session.exitstatus = SKIPPED
@@ -62,7 +62,7 @@ bank_module.Bank.settings = _settings
 
 @pytest.fixture(autouse=True)
 def initial_state(request):
-    """Every test finds the default settings, the usual strategy and the initial balances."""
+    """Every test starts with the default settings, the usual strategy and the initial balances."""
     if "bank" in request.fixturenames:
         bank = request.getfixturevalue("bank")
         bank.set(strategy="vulnerable")
@@ -91,13 +91,13 @@ def open_browser():
 
 @pytest.fixture
 def page(bank, open_browser):
-    """The module's bank in a browser, live."""
+    """The module's bank in a browser that receives its events."""
     return open_browser(bank)
 
 
 @pytest.fixture
 def proxy(bank):
-    """Stands between the browser and the module's bank: open_browser(proxy)."""
+    """A proxy between the browser and the module's bank: open_browser(proxy)."""
     between = HeldProxy(bank)
     yield between
     between.stop()
@@ -105,7 +105,7 @@ def proxy(bank):
 
 @pytest.fixture(scope="session")
 def axe():
-    """axe-core's source; `./lab test` fetches it where there is an npm."""
+    """axe-core's source; `./lab test` fetches it if there is an npm."""
     if not AXE.is_file():
         pytest.skip(f"no axe-core at {AXE.relative_to(ROOT) if AXE.is_relative_to(ROOT) else AXE}: "
                     "'./lab test' fetches it where there is an npm")

@@ -1,5 +1,5 @@
-"""A small HTTP proxy between the browser and the bank. A test holds single requests or answers in it, so that the order
-in which the page gets its answers is certain and needs no luck."""
+"""A small HTTP proxy between the browser and the bank. A test can hold single requests or answers in it, so that the
+order of the answers is certain."""
 
 import fnmatch
 import http.client
@@ -12,7 +12,7 @@ NOT_FORWARDED = {"connection", "transfer-encoding", "keep-alive"}
 
 
 class Hold:
-    """One request that the proxy keeps: before the bank sees it ("request"), or with the bank's answer to it in hand
+    """One request that the proxy holds: before the bank gets it ("request"), or after the bank has answered it
     ("answer"). Other requests of the same kind pass."""
 
     def __init__(self, method, path, moment):
@@ -39,26 +39,26 @@ class Hold:
         assert self._reached.wait(HANG_GUARD), f"nothing to hold came: {self._wanted}"
 
     def release(self):
-        """Lets it go, and waits until the browser's socket has the whole answer."""
+        """Releases it, and waits until the browser's socket has the whole answer."""
         self._released.set()
         assert self._delivered.wait(HANG_GUARD), f"never answered: {self._wanted}"
 
 
 class HeldProxy:
-    """Listens on a port of its own and forwards everything to the bank; the page is opened at this port."""
+    """Listens on its own port and forwards everything to the bank; the test opens the page at this port."""
 
     def __init__(self, bank):
         self._holds = []
         self._flowing = threading.Event()
         self._flowing.set()
-        self.requests = []  # (method, path) in the order in which they came
+        self.requests = []  # (method, path) in the order of arrival
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler(bank))
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def count(self, method, path):
-        """How many such requests have come."""
+        """The number of such requests so far."""
         return sum(1 for each in list(self.requests) if each[0] == method and fnmatch.fnmatchcase(each[1].split("?")[0], path))
 
     def hold_request(self, method, path):
@@ -69,7 +69,7 @@ class HeldProxy:
         return self._hold(method, path, "answer")
 
     def hold_events(self):
-        """Keeps what the bank says on open streams, until release_events()."""
+        """Holds the bank's data on open streams until release_events()."""
         self._flowing.clear()
 
     def release_events(self):
@@ -114,7 +114,7 @@ class HeldProxy:
                             upstream.putheader(name, value)
                     upstream.endheaders(body or None)
                     self._answer(upstream.getresponse(), hold)
-                except OSError:  # one of the two sides has gone: the other notices
+                except OSError:  # one of the two sides has closed: the other one notices
                     self.close_connection = True
                 finally:
                     upstream.close()

@@ -1,8 +1,8 @@
-"""Takes the README's pictures of the page: a real race and the same under the fix, in light, dark and phone width.
+"""Takes the README's pictures of the page: a real race and the same race under the fix, in light, dark and phone width.
 
     /usr/bin/python3 tests/page/pictures.py [FOLDER]        # docs/pictures by default
 
-Wants what the page's tests want; makes the PNGs small where there is a pngquant or an optipng."""
+It needs the tools of the page's tests. It makes the PNGs smaller if there is a pngquant or an optipng."""
 
 import pathlib
 import shutil
@@ -32,8 +32,8 @@ TRIES = 40
 
 
 def play(page):
-    """The story, to its end. The machine may be busy with something else, and the picture is of the race: so the first
-    that nothing else got in the way of is kept. The bars are those after the double spend."""
+    """Plays the scenario to its end. A busy machine can disturb the race, so the first undisturbed picture is kept. The
+    bars show the balances after the double spend."""
     page.switch("delay", True)
     page.enter("#delay-ms", 200)
     page.switch("barrier", True)
@@ -47,7 +47,7 @@ def play(page):
 
 
 def smaller(path):
-    """As few bytes as the machine's tools can make of it."""
+    """Makes the file as small as the tools of this machine can."""
     if shutil.which("pngquant"):
         subprocess.run(["pngquant", "--force", "--skip-if-larger", "--quality=85-100", "--output", path, path], check=False)
     if shutil.which("optipng"):

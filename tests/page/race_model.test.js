@@ -1,4 +1,5 @@
-// What the page makes of what the server tells: lanes, pieces, words, verdicts; and of events while a race runs.
+// The model that the page makes of the server's answers: lanes, pieces, words, verdicts; and of the events while a race
+// runs.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,7 +21,7 @@ test("a timestamp keeps its microseconds", () => {
   assert.equal(microseconds("2026-01-31T12:34:56Z"), START_US);
 });
 
-test("who wrote first is A, whoever began first", () => {
+test("the first writer is A, also if another transfer began first", () => {
   const race = raceModel(doubleSpend());
   assert.deepEqual(race.lanes.map(({ letter, id }) => [letter, id]), [["A", "first"], ["B", "second"]]);
   assert.deepEqual(race.missed.map(({ reader, writer }) => [reader, writer]), [["B", "A"]]);
@@ -69,7 +70,7 @@ test("a write before the read was not committed, and nothing is said to be later
   const [[sentence, label, story]] = said(raceModel(uncommittedWrite()));
   assert.equal(sentence, "A had written $200.00 at 1.0 ms but not committed it when B read $1000.00 at 1.7 ms: B could not see it.");
   assert.equal(label, "stale: A had written $200, not committed");
-  assert.match(story, /^Here A had already written \$200\.00, but not committed it: so B could not see it, /);
+  assert.match(story, /^Here A had already written \$200\.00, but not committed it\. So B could not see it and read /);
   for (const text of [sentence, label, story]) {
     assert.doesNotMatch(text, /later|since|never saw|-\d/);
   }
@@ -108,7 +109,7 @@ test("the write that overwrote another is the one that stands out", () => {
   assert.deepEqual(marked, ["overwrites charlie \u2192 $1000"]);
 });
 
-test("a race is told in one sentence", () => {
+test("one sentence describes a race", () => {
   assert.equal(verdictSentence(raceModel(doubleSpend())), "Both succeeded; alice went down to \u2212$600.00.");
   assert.equal(verdictSentence(raceModel(underTheFix())), "1 succeeded, 1 refused; alice went down to $200.00.");
 });
@@ -152,7 +153,7 @@ test("a transfer under way shows where it stands", () => {
   assert.equal(raceModel({ transfers: group.transfers }).finished, true);
 });
 
-test("events of transfers nobody knows change nothing", () => {
+test("events of unknown transfers change nothing", () => {
   const live = new LiveRaces();
   assert.equal(live.take("step", { id: "x", ...step("read", 1) }), null);
   assert.equal(live.take("transfer", { id: "x", status: "success", steps: [] }), null);

@@ -1,4 +1,4 @@
-"""axe-core finds nothing: in light, dark and phone width, with the pictures, the tour and a problem on the page."""
+"""axe-core finds no fault: in light, dark and phone width, with the pictures, the tour and a problem on the page."""
 
 import pytest
 
@@ -14,7 +14,7 @@ axe.run(document, {resultTypes: ["violations"]}).then((found) => done({
 
 
 def violations(page, axe):
-    page.command("Runtime.evaluate", expression=axe)  # as DevTools does it: the page's own policy stays as it is
+    page.command("Runtime.evaluate", expression=axe)  # as DevTools does: the page's own policy stays in force
     found = page.driver.execute_async_script(RUN)
     assert found["passes"] > 20 or found["violations"], "axe looked at nothing"
     return found["violations"]

@@ -1,4 +1,4 @@
-"""The switches and buttons: what they send, what they show, and what they do when something is in the way."""
+"""The switches and buttons: the requests they send, the state they show, and their behaviour after errors."""
 
 import pytest
 from selenium.webdriver.common.keys import Keys
@@ -42,7 +42,7 @@ def test_more_than_a_browser_can_send(bank, page):
     eventually(lambda: page.one("#race").is_enabled(), "free again")
 
 
-def test_what_the_server_refuses_is_told_and_undone(bank, page):
+def test_a_refused_change_is_reported_and_undone(bank, page):
     page.expected_errors = ("422",)
     page.switch("delay", True)
     page.enter("#delay-ms", 99999)
@@ -132,7 +132,7 @@ def test_the_theme_is_chosen_and_kept(page):
     assert ground() == dark and page.text("#theme") == "Theme: dark"
 
 
-def test_calm_for_those_who_want_it(bank, open_browser):
+def test_reduced_motion(bank, open_browser):
     page = open_browser(bank, calm=True)
     assert page.script("return getComputedStyle(document.querySelector('.fill')).transitionDuration") in ("0s", "")
     page.race()

@@ -1,5 +1,5 @@
-"""/docs in a real Chromium: the whole document is shown, a request can be tried, and nothing comes from elsewhere (the
-fixture looks at the console and at every request)."""
+"""/docs in a real Chromium: it shows the whole document, can try a request, and loads nothing from elsewhere (the
+fixture checks the console and every request)."""
 
 import json
 import pathlib
@@ -13,8 +13,8 @@ DOCUMENT = json.loads((pathlib.Path(__file__).resolve().parents[2] / "server/pag
 OPERATIONS = [(path, operation) for path, item in DOCUMENT["paths"].items() for method, operation in item.items()
               if method in ("get", "post")]
 
-# What axe-core minds in the markup of the viewer, which is not ours: links inside the buttons that open an operation,
-# headings that skip a level, and its title outside of a landmark.
+# The findings of axe-core in the markup of the viewer, which is not ours: links inside the buttons that open an
+# operation, headings that skip a level, and its title outside of a landmark.
 OF_THE_VIEWER = {"nested-interactive", "heading-order", "landmark-unique", "region"}
 AXE = """
 const done = arguments[arguments.length - 1];
@@ -25,7 +25,7 @@ axe.run(document, {resultTypes: ["violations"]}).then((found) => done(found.viol
 
 @pytest.fixture
 def open_docs(bank, open_browser):
-    """/docs, when the viewer has drawn it."""
+    """Opens /docs and waits until the viewer has drawn it."""
     def start(**options):
         page = open_browser(**options).open(bank, "/docs")
         eventually(lambda: len(page.all("#docs .opblock")) == len(OPERATIONS), "every operation is shown")
@@ -34,7 +34,7 @@ def open_docs(bank, open_browser):
 
 
 def unfold(page, tag, name):
-    """Opens an operation; gives the selector of what is in it."""
+    """Opens an operation; returns the selector of its content."""
     operation = f"#operations-{tag}-{name}"
     page.click(f"{operation} .opblock-summary-control")
     eventually(lambda: page.shown(f"{operation} .responses-wrapper"), f"{name} is open")
@@ -83,14 +83,14 @@ def test_a_setting_can_be_tried_with_the_token(start_bank, open_browser):
 
 
 def test_the_stream_cannot_be_tried(open_docs):
-    """It would never end."""
+    """The response would never end."""
     page = open_docs()
     events = unfold(page, "races", "listen")
     assert page.all(f"{events} table") and not page.all(f"{events} .execute")
 
 
 @pytest.mark.parametrize("size, scheme", [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light")])
-def test_it_can_be_read_by_everybody(open_docs, axe, size, scheme):
+def test_it_is_accessible(open_docs, axe, size, scheme):
     page = open_docs(size=size, scheme=scheme)
     assert page.script("return document.documentElement.classList.contains('dark-mode')") is (scheme == "dark")
     transfer = unfold(page, "bank", "transfer")

@@ -1,4 +1,5 @@
-"""The page and the stream of events: it grows while a race runs, says when it is cut off, and finds its way back."""
+"""The page and the stream of events: the picture grows while a race runs, the page says when the stream is broken, and
+it recovers."""
 
 import http.client
 
@@ -71,7 +72,7 @@ def test_the_admin_token_is_asked_for_and_only_remembered(start_bank, open_brows
     assert "s3cret" not in bank.log()
 
 
-def test_a_full_house_is_told_and_waited_out(bank, open_browser):
+def test_a_refused_subscription_is_reported_and_repeated(bank, open_browser):
     streams = []
     try:
         while len(streams) < 256:
@@ -82,7 +83,7 @@ def test_a_full_house_is_told_and_waited_out(bank, open_browser):
         page = open_browser()
         page.expected_errors = ("503",)
         page.open(bank)
-        page.until("#connection-text", "no place for another reader")
+        page.until("#connection-text", "no place for another subscriber")
         eventually(lambda: page.balance("alice") == "$1000.00", "what can be shown is shown")
     finally:
         for stream in streams:
@@ -111,11 +112,11 @@ def test_many_events_do_not_draw_a_running_race_more_often(bank, open_browser, b
     page.command("Page.addScriptToEvaluateOnNewDocument", source=WATCH_TIMERS)
     page.open(bank).until_live()
     bank.set(barrier_enabled=True, barrier_count=3)
-    parties = [background(bank.transfer, "alice", "bob", "1") for _ in range(2)]  # each event draws the race anew
+    transfers = [background(bank.transfer, "alice", "bob", "1") for _ in range(2)]  # each event draws the race again
     eventually(lambda: page.texts("#panel-race .band.barrier .label") == ["waits at the barrier"] * 2, "both are drawn")
     assert page.script("return mostPending.get(80)") == 1, "one timer for the next drawing"
     bank.transfer("alice", "bob", "1")
-    assert all(each.result().status == 200 for each in parties)
+    assert all(each.result().status == 200 for each in transfers)
     eventually(lambda: page.all("#panel-race.judged svg .mark.commit"), "it is drawn to its end")
     eventually(lambda: page.script("return [...pending.values()].filter((ms) => ms === 80).length") == 0, "and it ends")
 
@@ -152,7 +153,7 @@ def test_the_address_of_a_race_that_is_too_old_says_so(bank, page, open_browser)
     later = open_browser(bank, address[address.index("/?race="):])
     later.expected_errors = ("404",)
     later.until("#pinned-text", "it is too old to be drawn")
-    later.until("#history-empty", "None among the newest 1,000 records.")
+    later.until("#history-empty", "There is no race among the newest 1,000 records.")
     assert later.shown("#history-empty") and not later.shown("#problem")
     page.expected_errors = ("404",)
     page.script("history.replaceState(null, '', arguments[0]); dispatchEvent(new PopStateEvent('popstate'))", address)
@@ -171,7 +172,7 @@ def test_a_race_that_broke_off_is_not_drawn_as_running(cluster, start_bank, open
     page.until("#panel-race .facts", "Under way")
     first.process.kill()
     assert first.process.wait() != 0
-    first._checked = True  # it was killed: that is no clean end
+    first._checked = True  # it was killed, so it has no clean end
     try:
         waiting.result()
     except (OSError, http.client.HTTPException):
@@ -180,7 +181,7 @@ def test_a_race_that_broke_off_is_not_drawn_as_running(cluster, start_bank, open
     try:
         second.until_healthy()
         page.until("#connection-text", "the server was restarted")
-        eventually(lambda: "Under way" not in page.text("#panel-race .facts"), "nobody knows how it ended")
+        eventually(lambda: "Under way" not in page.text("#panel-race .facts"), "its end is unknown")
     finally:
         second.stop()
 

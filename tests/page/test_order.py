@@ -1,4 +1,4 @@
-"""Answers that come in another order than the questions were asked in: the page shows what was asked for last."""
+"""Answers may come in another order than their questions: the page shows the answer to the last question."""
 
 import urllib.parse
 
@@ -8,7 +8,7 @@ from pace import eventually
 
 
 def race(bank, background, strategy=None):
-    """Two transfers of $800 that race, sent from elsewhere; gives the id of their race."""
+    """Sends two racing transfers of $800 from outside the page; returns the id of their race."""
     bank.back_to_the_initial_state()
     bank.set(barrier_enabled=True, barrier_count=2)
     both = [background(bank.transfer, "alice", to, "800", strategy) for to in ("bob", "charlie")]
@@ -44,7 +44,7 @@ def press(page, race_id):
 
 @pytest.fixture
 def held(proxy, two_races, open_browser):
-    """A page on which the older of two races has been pressed in the list, with the answer to that still to come."""
+    """A page on which the older of two races was pressed in the list, and the answer is still held."""
     page = open_browser(proxy)
     page.until_finished("race")
     older, newer = two_races

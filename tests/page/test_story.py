@@ -1,4 +1,5 @@
-"""The whole story, from the page alone, and what stays of it: after a reload, under its own address, elsewhere."""
+"""The whole scenario, played on the page alone. It is still there after a reload, under its own address, and in another
+browser."""
 
 import pytest
 
@@ -8,7 +9,7 @@ from pace import eventually
 
 @pytest.fixture
 def played(bank, page):
-    """Race with barrier and delay, then the same under the fix: all by the page's own switches and buttons."""
+    """A race with barrier and delay, then the same race under the fix: all with the page's own switches and buttons."""
     page.set_delay(bank, 200)
     page.set_barrier(bank, 2)
     page.race()
@@ -90,7 +91,7 @@ def test_the_same_race_under_the_fix(bank, played):
     assert played.text("#panel-fix .facts code") == "for_update"
     assert "waits for A" in played.texts("#panel-fix .band.tone-blocked .label")
     assert "check: $200 < $800, refused" in marks(played, "fix", "check")
-    # Both are there, one below the other, on one scale.
+    # Both pictures are there, one below the other, on one scale.
     assert played.shown("#panel-race svg") and played.shown("#panel-fix svg")
     places = played.script("return [...document.querySelectorAll('.panel')].map((e) => e.getBoundingClientRect().top)")
     assert places == sorted(places)

@@ -1,4 +1,5 @@
-"""The guided tour says what its own transfers came to: whatever the switches said before it, whatever others do meanwhile."""
+"""The guided tour explains the result of its own transfers, for any earlier state of the switches and any changes from
+elsewhere."""
 
 import pytest
 
@@ -20,7 +21,7 @@ def test_it_races_two_whatever_the_barrier_was_before(bank, proxy, open_browser)
     page.set_barrier(bank, 4)
     page.until("#race", "Race four transfers")
     go_to(page, 2)
-    proxy.hold_events()  # the answers alone have to be enough
+    proxy.hold_events()  # the tour must work with the answers alone
     page.click("#tour-act")
     eventually(lambda: page.text("#tour-outcome"), "said")
     assert len(bank.transactions()) == 2
@@ -50,7 +51,7 @@ def test_it_races_under_its_own_strategy(bank, page):
 
 @pytest.fixture
 def before_the_race(bank, proxy, open_browser):
-    """A page whose tour has set its settings and asked for the reset, with the answer to that still to come."""
+    """A page whose tour has set its settings and sent the reset, whose answer is still held."""
     def start(step):
         page = open_browser(proxy)
         go_to(page, step)
@@ -61,7 +62,7 @@ def before_the_race(bank, proxy, open_browser):
     return start
 
 
-def test_settings_that_somebody_changes_meanwhile(bank, before_the_race):
+def test_settings_that_change_meanwhile(bank, before_the_race):
     page, hold = before_the_race(3)
     bank.set(barrier_enabled=False, delay_enabled=False, strategy="serializable")
     hold.release()
@@ -71,7 +72,7 @@ def test_settings_that_somebody_changes_meanwhile(bank, before_the_race):
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5])
-def test_money_that_somebody_moves_meanwhile(bank, before_the_race, step):
+def test_money_that_moves_meanwhile(bank, before_the_race, step):
     page, hold = before_the_race(step)
     bank.set(barrier_enabled=False, delay_enabled=False)
     bank.transfer("alice", "charlie", "950")
@@ -88,7 +89,7 @@ def test_a_token_that_is_not_given(start_bank, open_browser):
     page.click("#tour-act")
     eventually(lambda: page.shown("#token"), "the token is asked for")
     page.click("#token-cancel")
-    page.until("#tour-outcome", "This step did not come to its end.")
+    page.until("#tour-outcome", "This step has failed.")
     assert "ADMIN_TOKEN" in page.text("#tour-outcome")
     page.click("#tour-act")
     eventually(lambda: page.shown("#token-input"), "asked again")
@@ -105,7 +106,7 @@ def test_a_server_that_goes_away_meanwhile(start_bank, open_browser):
     page.until("#tour-outcome", "$900.00")
     bank.stop()
     page.click("#tour-act")
-    page.until("#tour-outcome", "This step did not come to its end. The server did not answer.")
+    page.until("#tour-outcome", "This step has failed. The server did not answer.")
 
 
 def test_its_words_are_about_the_picture_that_is_there(bank, page):
@@ -131,7 +132,7 @@ def test_it_counts_the_strategies_that_there_are(bank, page):
     safe = sum(each["safe"] for each in strategies)
     go_to(page, 5)
     page.click("#tour-act")
-    page.until("#tour-outcome", f"{safe - 1} more are safe, and {len(strategies) - safe - 1} only look it.")
+    page.until("#tour-outcome", f"{safe - 1} more are safe, and {len(strategies) - safe - 1} only look safe.")
     assert "read $200.00 and was refused: alice is at $200.00" in page.text("#tour-outcome")
 
 

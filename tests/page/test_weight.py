@@ -1,11 +1,11 @@
-"""What the page costs, where it comes from, and what it may do."""
+"""The size of the page, the origin of its files, and its permissions."""
 
 from browser import DESKTOP
 from pace import eventually
 
 WEIGHT_MAX = 200_000
 FIRST_PAINT_MAX_MS = 200
-FIRST_PAINT_TRIES = 10  # the best of them: it is the page's time that counts, not the machine's other work
+FIRST_PAINT_TRIES = 10  # the best of them counts, so that other work on the machine does not matter
 
 
 def test_it_weighs_less_than_200_kb(bank, page):

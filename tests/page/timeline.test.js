@@ -1,4 +1,4 @@
-// The layout of the timelines: order kept, nothing on top of anything else, one scale for both pictures.
+// The layout of the timelines: it keeps the order, nothing overlaps, and both pictures have one scale.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

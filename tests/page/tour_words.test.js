@@ -1,4 +1,4 @@
-// The sentences of the tour: the expected one is said only where the records show it.
+// The sentences of the tour: the expected sentence is shown only where the records prove it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -15,7 +15,7 @@ const STRATEGIES = [..."ssssssswwwwww"].map((letter) => ({ safe: letter === "s" 
 const ELSEWHERE = /changed from elsewhere meanwhile/;
 
 test("one transfer", () => {
-  assert.match(afterOne([record(1000, 900)], 900, false), /alice had \$1000.00 and is at \$900.00 now, as everybody expects/);
+  assert.match(afterOne([record(1000, 900)], 900, false), /alice had \$1000.00 and is at \$900.00 now, as expected/);
   assert.match(afterOne([record(700, 600)], 600, false), ELSEWHERE);
   assert.match(afterOne([record(1000, 900)], 850, false), ELSEWHERE);
   assert.match(afterOne([refused(50)], 50, false), /No transfer succeeded and alice is at \$50.00 now/);
@@ -23,7 +23,7 @@ test("one transfer", () => {
 
 test("two at once", () => {
   assert.match(afterTwo(DOUBLE, -600, false), /Both succeeded: alice is at −\$600.00/);
-  assert.match(afterTwo(IN_TURN, 200, false), /One was refused this time, alice is at \$200.00/);
+  assert.match(afterTwo(IN_TURN, 200, false), /One was refused this time: alice is at \$200.00/);
   assert.match(afterTwo(DOUBLE, -600, true), ELSEWHERE);
   assert.match(afterTwo([refused(500), refused(500)], 500, false), /0 of 2 succeeded and alice is at \$500.00 now/);
   assert.match(afterTwo([record(1000, 200), record(1000, 200)], 200, false), ELSEWHERE); // a reset came in between
@@ -38,7 +38,7 @@ test("the barrier", () => {
 });
 
 test("the fix", () => {
-  assert.match(afterFix(IN_TURN, 200, false, STRATEGIES), /read \$200.00 and was refused: alice is at \$200.00. .*6 more are safe, and 5 only look it/);
+  assert.match(afterFix(IN_TURN, 200, false, STRATEGIES), /read \$200.00 and was refused: alice is at \$200.00. .*6 more are safe, and 5 only look safe/);
   assert.match(afterFix([record(1000, 200), refused(100)], 100, false, STRATEGIES), ELSEWHERE);
   assert.match(afterFix(IN_TURN, 200, true, STRATEGIES), ELSEWHERE);
   assert.match(afterFix(DOUBLE, -600, false, STRATEGIES), ELSEWHERE);

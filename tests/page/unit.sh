@@ -1,8 +1,9 @@
 #!/bin/sh
-# The unit tests of the page's pure modules, by node's own test runner. Usage: unit.sh ROOT. Exits 77 without a node.
+# The unit tests of the page's pure modules, run by node's own test runner. Usage: unit.sh ROOT. Exits 77 without a
+# node.
 #
-# They run in a copy whose package.json says that the files are modules: browsers are told so by index.html, and node
-# before 20.19 has no other way to know.
+# They run in a copy whose package.json says that the files are modules. In browsers index.html says so; node before
+# 20.19 has no other way to know.
 set -eu
 if ! command -v node >/dev/null; then
     echo "skipped: no node (apt install nodejs)"

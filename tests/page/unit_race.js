@@ -1,4 +1,5 @@
-// A race as the server tells it, for the unit tests: two transfers of $800 out of $1000, in milliseconds from its start.
+// A race in the server's format, for the unit tests: two transfers of $800 out of $1000, in milliseconds from its
+// start.
 
 export const START_US = Date.parse("2026-01-31T12:34:56Z") * 1000;
 

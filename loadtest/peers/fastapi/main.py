@@ -1,4 +1,4 @@
-"""The safe transfer, as one would write it in Python: FastAPI and asyncpg. DATABASE_URL says where."""
+"""The safe transfer in usual Python: FastAPI and asyncpg. DATABASE_URL names the database."""
 
 import contextlib
 import datetime

@@ -1,4 +1,4 @@
-// The safe transfer, as one would write it in Go: net/http and pgx. DATABASE_URL and PORT say where.
+// The safe transfer in usual Go: net/http and pgx. DATABASE_URL and PORT name the database and the port.
 package main
 
 import (

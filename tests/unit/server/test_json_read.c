@@ -1,9 +1,9 @@
-// json_read: transfers and settings as they are read, and every way to refuse them.
+// json_read: reads transfers and settings, and refuses every fault in them.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/json/json_read.h"
@@ -40,7 +40,8 @@ static void assert_amount(const char *number, int64_t amount) {
     text_free(&body);
 }
 
-// From the number's own text: a double would make 90071992547409.93 of the fourth, or lose the cents of the largest.
+// Amounts are read from the number's own text: a double would make 90071992547409.93 of the fourth, or lose the cents
+// of the largest.
 static void test_amounts_are_exact(void **state) {
     (void)state;
     assert_amount("0.01", 1);
@@ -59,7 +60,7 @@ static void test_amounts_are_exact(void **state) {
     assert_amount("123456789012.34", 12345678901234);
 }
 
-// The number is found by the quotes around it, so what stands inside strings must not be taken for it.
+// The number is found by the quotes around it, so the content of strings must not be taken for the number.
 static void test_digits_in_names_are_not_the_amount(void **state) {
     (void)state;
     assert_transfer("{\"from_account\":\"-5\",\"to_account\":\"17\",\"amount\":3}", "-5", "17", 300);
@@ -78,7 +79,7 @@ static void assert_refused(const char *body, int status, const char *problem_par
     text_free(&problem);
 }
 
-// Another number in the body is not taken for the amount: what is said is about the field that is wrong.
+// Another number in the body is not taken for the amount: the problem names the field that is wrong.
 static void test_another_number_is_not_the_amount(void **state) {
     (void)state;
     assert_refused("{\"from_account\":\"a\",\"to_account\":\"b\",\"strategy\":0.001,\"amount\":800}", 422,
@@ -93,7 +94,7 @@ static void test_another_number_is_not_the_amount(void **state) {
                    "The number that ends at line 1, column 17 is out of range");
 }
 
-// What a refusal says of the text is ours: no name of the library's options, and no quotation of its token.
+// A refusal uses our own words: no name of the library's options, and no quotation of its token.
 static void test_what_is_said_of_malformed_text(void **state) {
     (void)state;
     assert_refused("{\"amount\":1,", 400, "the text ends too early (line 1, column 12)");
@@ -330,7 +331,7 @@ static void assert_delay(const char *body, int64_t delay_ms) {
     text_free(&name);
 }
 
-// However they are written; what is out of every range is left to settings_apply(), which knows the range.
+// Whole numbers in every notation. A value out of every range is left to settings_apply(), which knows the range.
 static void test_whole_numbers(void **state) {
     (void)state;
     assert_delay("{\"delay_ms\":1.0}", 1);

@@ -1,9 +1,9 @@
-// json_write: accounts, records and settings, byte for byte as the wire contract has them.
+// json_write: accounts, records and settings, byte for byte as in the wire contract.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/json/json.h"
@@ -105,7 +105,7 @@ static void test_settings(void **state) {
                       "\"use_transactions\":true,\"barrier_timeout_ms\":30000,\"strategy\":\"for_update\"}");
 }
 
-// What is written can be sent back: a script may save the settings and restore them.
+// Written settings can be read again: a script may save the settings and restore them.
 static void test_settings_can_be_read_again(void **state) {
     (void)state;
     struct settings settings;

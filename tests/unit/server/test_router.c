@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka requires the four headers above first.
 #include <cmocka.h>
 
 #include "server/api/router.h"
@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-// The HTTP surface as the contract has it; GET answers HEAD too.
+// The HTTP surface of the contract; GET answers HEAD too.
 static const struct {
     enum http_method method;
     const char *path;
@@ -121,7 +121,7 @@ static void test_paths_that_are_none(void **state) {
     }
 }
 
-// A path is a slice: nothing behind it may be read, which an allocation of its own size lets the sanitizer see.
+// A path is a slice: no byte behind it may be read. An allocation of its own size lets the sanitizer see such a read.
 static void test_parameter_is_what_stood_there(void **state) {
     (void)state;
     static const char *const ids[] = {"a", "alice", "%41", "{id}", "..", "caf\xC3\xA9"};

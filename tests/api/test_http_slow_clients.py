@@ -1,4 +1,4 @@
-"""Clients that are slow, gone, greedy or many: none of them costs the others anything."""
+"""Clients that are slow, gone, greedy or many: none of them delays the others."""
 
 import concurrent.futures
 import resource
@@ -20,7 +20,7 @@ POST_TRANSFER = request_bytes("POST", "/transfer", "Content-Type: application/js
 
 
 def leave(wire, how):
-    """The client goes: politely (FIN), or not (RST)."""
+    """The client closes: in order (FIN), or at once (RST)."""
     if how == "reset":
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     wire.close()
@@ -29,7 +29,7 @@ def leave(wire, how):
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("safe", [False, True])
 def test_a_client_that_leaves_mid_transfer(bank, how, safe):
-    """The transfer has begun: it is finished, and stays."""
+    """The transfer has begun, so it is finished and stays."""
     bank.set(delay_enabled=True, delay_ms=150, use_transactions=safe)
     wire = bank.wire().send(POST_TRANSFER)
     bank.until_in_progress(1)
@@ -43,7 +43,7 @@ def test_a_client_that_leaves_mid_transfer(bank, how, safe):
 @pytest.mark.race
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_a_client_that_leaves_at_the_barrier(bank, how):
-    """It is still a party: the other one comes, both proceed, and both are recorded."""
+    """Its transfer still counts at the barrier: the other one arrives, both proceed, and both are recorded."""
     bank.set(barrier_enabled=True)
     wire = bank.wire().send(POST_TRANSFER)
     bank.until_waiting_at_the_barrier(1)
@@ -54,7 +54,7 @@ def test_a_client_that_leaves_at_the_barrier(bank, how):
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-def test_an_answer_that_nobody_took_is_not_claimed(start_bank, how):
+def test_an_answer_that_was_not_read_is_not_claimed(start_bank, how):
     """The transfer stays, but neither the metrics nor the trace say that its client was answered."""
     collector = Collector()
     bank = start_bank(OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, OTEL_BSP_SCHEDULE_DELAY=20)
@@ -78,8 +78,8 @@ def test_an_answer_that_nobody_took_is_not_claimed(start_bank, how):
 
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_a_client_that_left_is_noticed(bank, how):
-    """A reset at once, while the transfer waits; a client that has only said that it sends no more keeps its
-    connection, because it may still read."""
+    """A reset of the connection is noticed at once, while the transfer waits. A client that has only closed its sending
+    side keeps its connection, because it may still read."""
     bank.set(barrier_enabled=True, barrier_timeout_ms=600000)
     wire = bank.wire().send(POST_TRANSFER)
     bank.until_waiting_at_the_barrier(1)
@@ -94,7 +94,8 @@ def test_a_client_that_left_is_noticed(bank, how):
 
 
 def test_a_half_closed_client_that_waits(bank):
-    """nc -N: it sends no more, and gets its answers, also to what it had sent behind; they count as answered."""
+    """nc -N: it has closed its sending side, and gets all its answers, also to the pipelined requests. They count as
+    answered."""
     bank.set(delay_enabled=True, delay_ms=150)
     before = bank.metric("http_requests_total", route="/transfer", code="200")
     with bank.wire() as wire:
@@ -111,7 +112,7 @@ def test_a_half_closed_client_that_waits(bank):
 
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_clients_that_leave_while_the_answer_is_written(bank, how):
-    """Many of them, mid-pipeline."""
+    """Many clients leave in the middle of a pipeline."""
     for _ in range(30):
         wire = bank.wire().send(request_bytes("GET", "/accounts") * 20)
         wire.answer()
@@ -123,7 +124,7 @@ def test_clients_that_leave_while_the_answer_is_written(bank, how):
                                   POST_TRANSFER[:60]])
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_half_requests(bank, part, how):
-    """Sent, and gone: nothing is done, nothing is kept."""
+    """The client sends a part and leaves: nothing is done, and nothing is kept."""
     for _ in range(5):
         leave(bank.wire().send(part), how)
     assert bank.get("/health").status == 200
@@ -131,7 +132,7 @@ def test_half_requests(bank, part, how):
 
 
 def test_a_half_closed_half_request(bank):
-    """The client ends in the middle of a request: an error or just the end, but never an outcome."""
+    """The client ends in the middle of a request: it gets an error or only the end, but never a result."""
     with bank.wire() as wire:
         wire.send(POST_TRANSFER[:-5])
         wire.socket.shutdown(socket.SHUT_WR)
@@ -141,8 +142,8 @@ def test_a_half_closed_half_request(bank):
 
 
 def test_slow_requests_run_out_of_time(bank):
-    """A request must be complete in time, however it trickles in; a connection at rest may stay. All are begun
-    together, so what ends first is not a matter of the machine."""
+    """A request must be complete in time, however slowly its bytes arrive; an idle connection may stay. All begin
+    together, so that the order of their ends does not depend on the machine."""
     at_rest = bank.wire()
     at_rest.send(request_bytes("GET", "/health"))
     assert at_rest.answer().status == 200
@@ -166,7 +167,7 @@ def test_slow_requests_run_out_of_time(bank):
 
 
 def reads_slowly(bank, target, bytes_a_second):
-    """The whole body of an answer, taken a little at a time, through a small window and small packets."""
+    """Reads the whole body of an answer slowly, through a small window and small packets."""
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1460)
@@ -182,7 +183,7 @@ def reads_slowly(bank, target, bytes_a_second):
 
 
 def sends_slowly(bank, body, bytes_a_second):
-    """Begins to send; the answer, whenever it comes."""
+    """Begins to send slowly; returns the answer, which may come early."""
     with bank.wire() as wire:
         wire.send(request_bytes("POST", "/transfer", "Content-Type: application/json", f"Content-Length: {len(body)}"))
         for start in range(0, len(body), bytes_a_second // 4):
@@ -193,8 +194,8 @@ def sends_slowly(bank, body, bytes_a_second):
 
 
 def test_slow_and_steady_clients(bank):
-    """As long as bytes move no deadline passes: an answer of 1.7 MB at 100 kB/s and a body of 36 KB at 3 kB/s take
-    longer than any. A body that trickles is refused meanwhile."""
+    """As long as bytes move fast enough no deadline passes: an answer of 1.7 MB at 100 kB/s and a body of 36 KB at 3
+    kB/s take longer than any deadline. A body that arrives slower is refused meanwhile."""
     asset = "/page/vendor-swagger-ui-bundle.js"
     whole = bank.get(asset).body
     body = transfer_body("alice", "bob", "100").encode()
@@ -210,7 +211,7 @@ def test_slow_and_steady_clients(bank):
 
 
 def test_a_reader_that_stands_still(bank):
-    """It is cut off, and counted as not answered."""
+    """Its connection is cut, and the answer counts as not answered."""
     before = bank.metric("http_requests_total", route="/page/{name}", code="none")
     with bank.wire() as wire:
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
@@ -220,7 +221,7 @@ def test_a_reader_that_stands_still(bank):
 
 
 def test_a_client_that_does_not_read(bank):
-    """It is not read from any more, either: the answers do not pile up in the bank's memory."""
+    """The server stops reading from it, too: the answers do not accumulate in the bank's memory."""
     with bank.wire() as wire:
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         wire.socket.setblocking(False)
@@ -241,7 +242,7 @@ def test_a_client_that_does_not_read(bank):
 
 @pytest.fixture
 def many_descriptors():
-    """As many open files for the test as the machine allows; the bank, started before, must see to itself."""
+    """Allows the test as many open files as the machine does; the bank, started before, must raise its own limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard != resource.RLIM_INFINITY and hard < 3000:
@@ -251,7 +252,7 @@ def many_descriptors():
 
 
 def test_idle_connections(bank, many_descriptors):
-    """Two thousand connections at rest; everything works beside them, and all of them are still served afterwards."""
+    """Two thousand idle connections: everything works beside them, and all of them are still served afterwards."""
     wires = [bank.wire() for _ in range(scaled(2000))]
     try:
         for wire in wires[::2]:

@@ -1,4 +1,4 @@
-"""How results are read and told: no server needed."""
+"""The benchmarks' results are read and reported correctly: no server is needed."""
 
 import pytest
 
@@ -14,8 +14,8 @@ def strategy(name="x", safe=True, verdicts=None, consistent=True, **more):
 
 
 def test_wrk_s_report():
-    told = wrk.parse('noise\nREPORT {"requests":110,"seconds":2.0,"p50_ms":1.5,"p99_ms":9.25,"refused":10,"broken":3}\n')
-    assert (told.rate, told.p50_ms, told.p99_ms, told.refused, told.broken) == (50.0, 1.5, 9.25, 10, 3)
+    load = wrk.parse('noise\nREPORT {"requests":110,"seconds":2.0,"p50_ms":1.5,"p99_ms":9.25,"refused":10,"broken":3}\n')
+    assert (load.rate, load.p50_ms, load.p99_ms, load.refused, load.broken) == (50.0, 1.5, 9.25, 10, 3)
     with pytest.raises(RuntimeError):
         wrk.parse("unable to connect")
 
@@ -28,8 +28,8 @@ def test_pgbench_s_report():
 
 
 def test_pg_test_fsync_s_report():
-    told = "        open_datasync      100.0 ops/sec\n        fdatasync       5415.762 ops/sec     185 usecs/op\n"
-    assert disk.parse(told) == 5415.762
+    output = "        open_datasync      100.0 ops/sec\n        fdatasync       5415.762 ops/sec     185 usecs/op\n"
+    assert disk.parse(output) == 5415.762
     with pytest.raises(RuntimeError):
         disk.parse("        fdatasync                                    n/a*")
 
