@@ -176,7 +176,7 @@ def test_held_rows_stop_no_other_transfer(bank, background, held):
             for name in names[4:]:
                 assert send(bank, name, "charlie", 1).json()["status"] == "success"
                 assert send(bank, "charlie", name, 1).json()["status"] == "success"
-            assert not any(each.done() for each in sent)
+            assert [each.result() for each in sent if each.done()] == []
             rows.let_go()
             answers = [each.result(HANG_GUARD) for each in sent]
         assert [answer.status for answer in answers] == [200] * 20
