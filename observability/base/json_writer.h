@@ -1,12 +1,12 @@
-// Writes JSON into a text and puts the commas. Any thread; one writer belongs to one thread at a time.
+// Writes JSON into a text and adds the commas. Any thread; one thread at a time uses a writer.
 //
 //     struct json_writer json = {.out = &body};
 //     json_open_object(&json, NULL);
 //     json_add_string(&json, "id", "alice");
 //     json_close_object(&json);                  // {"id":"alice"}
 //
-// Each function that adds a value takes the name of the member; NULL adds an element of an array, or the whole text.
-// Names are written as they are, so they must need no escape.
+// Each function that adds a value takes the name of the member, or NULL for an element of an array and for the
+// outermost value. Names are not escaped, so they must be plain.
 #ifndef OBSERVABILITY_BASE_JSON_WRITER_H
 #define OBSERVABILITY_BASE_JSON_WRITER_H
 
@@ -18,11 +18,11 @@
 
 struct json_writer {
     struct text *out;
-    bool needs_comma; // a value stands before the next one, in the same object or array
+    bool needs_comma; // the current object or array has a value already
 };
 
-// Adds a value that the caller appends to the returned text as JSON.
-// Inline: the compiler knows the lengths of the names, which makes each of these appends a few stores.
+// Begins a value: writes the comma and the name. The caller appends the value to the returned text as JSON.
+// Inline, because the compiler then knows the length of each name and needs no call for it.
 static inline struct text *json_add(struct json_writer *json, const char *name) {
     struct text *out = json->out;
     if (json->needs_comma) {
@@ -69,7 +69,7 @@ static inline void json_add_null(struct json_writer *json, const char *name) {
     text_append_string(json_add(json, name), "null");
 }
 
-// A string, or null for one that is NULL or empty.
+// Adds a string, or null if `value` is NULL or empty.
 static inline void json_add_string_or_null(struct json_writer *json, const char *name, const char *value) {
     if (value == NULL || value[0] == '\0') {
         json_add_null(json, name);

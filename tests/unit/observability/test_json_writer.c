@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "observability/base/base.h"
@@ -74,7 +74,7 @@ static void test_nested(void **state) {
                       "{\"i\":2,\"in\":{\"a\":\"b\"}}],\"count\":3}");
 }
 
-// A writer goes on in a text that holds something already, such as the line of an event.
+// A writer may start in a text that is not empty, such as the line of an event.
 static void test_behind_other_text(void **state) {
     (void)state;
     struct text out = {0};
