@@ -25,16 +25,18 @@ PARTS = ("transfers", "reads", "health")
 
 def options_of(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each measurement; the result is their median (5)")
-    parser.add_argument("--seconds", type=int, default=3, help="length of each run (3)")
+    parser.add_argument("--rounds", type=int, help="rounds of each measurement; the median is reported (5; quick: 1)")
+    parser.add_argument("--seconds", type=int, help="length of each run (3; quick: 1)")
     parser.add_argument("--only", action="append", choices=PARTS, help="run only this part; may be repeated")
-    parser.add_argument("--quick", action="store_true", help="one round of one second: for a first look, not for a result")
+    parser.add_argument("--quick", action="store_true",
+                        help="one round of one second, too short for a result; --rounds and --seconds override it")
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
                         help="where to write bench.json and bench.md (docs/benchmarks; quick: nowhere)")
     options = parser.parse_args(arguments)
-    if options.quick:
-        options.rounds, options.seconds = 1, 1
-    elif options.out is None:
+    for name, usual in (("rounds", 1 if options.quick else 5), ("seconds", 1 if options.quick else 3)):
+        if getattr(options, name) is None:
+            setattr(options, name, usual)
+    if options.out is None and not options.quick:
         options.out = ROOT / "docs" / "benchmarks"
     if options.rounds < 1 or options.seconds < 1:
         parser.error("--rounds and --seconds must be at least 1")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import Figures
+from bench import Figures, options_of
 from comparison import report, rounds
 from harness import disk, pgbench, wrk
 
@@ -84,3 +84,10 @@ def test_promises_are_ratios_of_medians():
     figures.ceiling("near", "theirs", "ours")
     figures.ceiling("not measured", "ours", "nobody")
     assert [(each["what"], each["ratio"]) for each in figures.ceilings] == [("near", 0.1)]
+
+
+@pytest.mark.parametrize("arguments, rounds_and_seconds", [
+    ([], (5, 3)), (["--quick"], (1, 1)), (["--quick", "--rounds", "2"], (2, 1)), (["--quick", "--seconds", "4"], (1, 4))])
+def test_a_number_beside_quick_is_used(tmp_path, arguments, rounds_and_seconds):
+    options = options_of([*arguments, "--out", str(tmp_path)])
+    assert (options.rounds, options.seconds) == rounds_and_seconds

@@ -1,4 +1,4 @@
-# What must hold once `docker compose up -d --wait` has returned. Sourced by run.
+# The checks after `docker compose up -d --wait` has returned. Sourced by run.
 # shellcheck shell=bash disable=SC2154 # the parts share their variables
 
 bank=http://localhost:8000
@@ -19,11 +19,11 @@ check() {
     say "holds: $1"
 }
 
-# check_eventually WHAT COMMAND: for what is scraped or exported a moment later.
+# check_eventually TITLE COMMAND: waits, because metrics are scraped and traces exported a moment later.
 check_eventually() {
     local tries=120
     until "$2"; do
-        ((tries-- > 0)) || fail "did not come about: $1"
+        ((tries-- > 0)) || fail "not within 60 s: $1"
         sleep 0.5
     done
     check "$1"
@@ -99,7 +99,7 @@ prometheus_counts_a_double_spend() {
         --data-urlencode 'query=sum(double_spend_detected_total) > 0' | grep -q '"value":'
 }
 
-# jaeger_traces [TAGS]: what a person finds under service bank-api, operation transfer.
+# jaeger_traces [TAGS]: the traces of service bank-api, operation transfer.
 jaeger_traces() {
     curl --silent --get 'http://localhost:16686/api/traces' --data-urlencode 'service=bank-api' \
         --data-urlencode 'operation=transfer' --data-urlencode "tags=${1:-{\}}"
@@ -107,7 +107,7 @@ jaeger_traces() {
 
 jaeger_has_every_transfer() { (($(jaeger_traces | jq '.data | length') == 4)); }
 
-# Of the four transfers one raced: the tag finds it and no other, and its link opens the racer it ran into.
+# One of the four transfers raced. The tag finds only that one, and its link leads to the other racer.
 check_traces() {
     local racer other
     racer=$(jaeger_traces '{"race_condition.detected":"true"}' | jq -r '.data[].traceID')

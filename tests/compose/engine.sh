@@ -1,7 +1,7 @@
 # A Docker engine for the compose tests: the one that runs, or one of our own for the time of the run. Sourced by run.
 #
 # Our own has its data, its sockets and its pid file in folders of the lab's, so it meets no other engine's; only it
-# may hold stand-ins under official image names. DOCKER_HOST tells every later docker command which engine it is.
+# may hold stand-ins under official image names. Every later docker command finds the engine in DOCKER_HOST.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
 engine_is_ours=false

@@ -18,7 +18,7 @@ PORTS = {"lab21-bank-api": ("8000", 8000), "lab21-postgres": ("5432", 5432), "la
 
 
 def compose(*arguments):
-    """What `docker compose ...` prints at the root; None where there is no Compose."""
+    """The output of `docker compose ...` at the root; None where there is no Compose."""
     if shutil.which("docker") is None:
         return None
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

@@ -80,7 +80,7 @@ def test_clean_beside_a_verb_that_plays(checkout, verb):
 def test_clean_beside_a_build(checkout, slow_tools, command):
     if "--postgres" in command:
         (checkout.state / "postgres-14").mkdir(parents=True)
-        release = re.search(r"^14 (\S+)", (ROOT / "compose/native/postgres.sh").read_text(), re.MULTILINE).group(1)
+        release = re.search(r"^14 (\S+)", (ROOT / "compose/native/lib/postgres.sh").read_text(), re.MULTILINE).group(1)
         (checkout.state / f"postgres-14/release-{release}").touch()
     building = checkout.start(*command, LAB_PROGRAM="")
     until(lambda: (slow_tools / "called").exists() or building.poll() is not None, "it builds")

@@ -71,7 +71,7 @@ def test_sql_with_crlf_is_embedded_as_without(folder, mode, name):
     assert embed(script, mode, folder / file.name) == plain
 
 
-@pytest.mark.parametrize("name", ["lab", "compose/native/help.sh"])
+@pytest.mark.parametrize("name", ["lab", "compose/native/verbs/help.sh", "compose/native/lib/terminal.sh"])
 def test_a_script_with_crlf_is_one_line_that_says_how_to_mend_it(folder, name):
     root = copy_of_the_launcher(folder / "it's here")
     for other in (".ci/run", "tests/compose/run", "tests/compose/stand-ins/x"):

@@ -1,4 +1,4 @@
-"""How long `lab down` waits: as long as the bank was told that it may take, and a little longer."""
+"""How long `lab down` waits: the SHUTDOWN_TIMEOUT_MS that the bank was started with, and a little longer."""
 
 import concurrent.futures
 import json

@@ -56,9 +56,9 @@ def test_it_can_come_later_and_goes_with_the_lab(lab):
         fetch(f"{prometheus}/-/ready")
 
 
-def test_one_that_was_killed_is_told_and_started_anew(lab):
+def test_a_killed_prometheus_is_reported_and_started_again(lab):
     lab.up("--observe")
     pid = int((lab.state / "observe/prometheus.pid").read_text())
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: "stopped, not by ./lab down" in lab.run("status").stdout, "the status tells")
+    eventually(lambda: "stopped, not by ./lab down" in lab.run("status").stdout, "the status reports it")
     address(lab.run("up", "--no-install", "--observe").stdout)

@@ -54,6 +54,18 @@ def test_a_runbook_that_cannot_be_played_is_refused_before_a_server_starts(quiet
     assert not (quiet.state / "initdb.log").exists()
 
 
+@pytest.mark.parametrize("verb", ["bench", "compare"])
+@pytest.mark.parametrize("options, complaint", [
+    (["--bogus"], "no option '--bogus': './lab {} --help' lists them"),
+    (["--quick", "hello"], "no option 'hello': './lab {} --help' lists them"),
+    (["--out"], "--out wants a value: './lab {} --help' describes it"),
+    (["--rounds=many"], "--rounds wants a number of at least 1, not 'many'"),
+    (["--seconds", "0"], "--seconds wants a number of at least 1, not '0'")])
+def test_a_measurement_with_a_bad_option_is_refused_before_the_build(quiet, verb, options, complaint):
+    assert refused(quiet, verb, *options) == f"lab: {verb}: {complaint.format(verb)}\n"
+    assert not list(quiet.state.glob("build-*.log"))
+
+
 def test_a_number_of_lines_that_is_none_is_shown(quiet):
     assert "not '-5'" in refused(quiet, "logs", "-n", "-5")
 

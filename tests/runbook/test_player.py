@@ -1,5 +1,5 @@
-"""How a runbook is read and judged, on small ones. They are played as on the compose lab, which sets no stage, with an
-engine that only notes what it is asked."""
+"""How a runbook is read and judged, on small ones. They are played as on the compose lab, which needs no sandbox,
+with an engine that only records its calls."""
 
 import pytest
 

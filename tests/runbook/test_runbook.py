@@ -1,5 +1,7 @@
 """docs/RUNBOOK.md, played natively: every block the runbook of the seed named, each doing what it says."""
 
+import os
+import pathlib
 import re
 import socket
 
@@ -38,6 +40,11 @@ def test_nothing_is_left_running(lab):
         assert probe.connect_ex(("127.0.0.1", port)) != 0, "something still listens"
 
 
+def shown_name():
+    """The first word of this process's command line."""
+    return pathlib.Path("/proc/self/cmdline").read_bytes().split(b"\0")[0].decode()
+
+
 def test_a_taken_port_is_one_clear_line(lab):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -45,7 +52,7 @@ def test_a_taken_port_is_one_clear_line(lab):
         port = taken.getsockname()[1]
         outcome = lab.run("runbook", "--no-install", "--port", port)
     assert outcome.returncode == 1
-    assert outcome.stdout == (f"lab: port {port} is taken by another program: "
+    assert outcome.stdout == (f"lab: port {port} is taken by {shown_name()} (pid {os.getpid()}): end it, or "
                               f"use './lab runbook --port {port + 1}'\n"), outcome.stdout
 
 

@@ -1,11 +1,11 @@
-# Which paths the lab can live in. Sourced by lab.
+# Checks the paths that the lab uses. Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
-# PostgreSQL keeps paths in buffers of 1,024 bytes; what the lab adds to its folder is shorter than the rest.
+# PostgreSQL keeps paths in buffers of 1,024 bytes. The names that the lab adds to its folder fit into the rest.
 paths_longest=900
 
-# paths_resolve: sets lab_state, and makes LAB_PROGRAM absolute: for tests and second labs, the folder of the state and
-# a built program to run instead of building one. Stops with one line if a path cannot be used.
+# paths_resolve: sets lab_state, and makes LAB_PROGRAM absolute. Tests and second labs name the folder of the state in
+# LAB_STATE, and in LAB_PROGRAM a program to run instead of building one. Stops with one line if a path cannot be used.
 paths_resolve() {
     paths_check "the checkout's folder" "$lab_root"
     paths_check LAB_STATE "${LAB_STATE:-}"
@@ -16,7 +16,7 @@ paths_resolve() {
     paths_check LAB_PROGRAM "${LAB_PROGRAM:-}"
 }
 
-# paths_check_writable PLACE: stops with one line that says whom it belongs to, or that nobody can write it.
+# paths_check_writable PLACE: stops with one line that names the owner, or says that the place is read-only.
 paths_check_writable() {
     local owner
     [[ ! -w $1 ]] || return 0
@@ -33,7 +33,7 @@ paths_make_state() {
     mkdir -p "$lab_state" 2>/dev/null || fail "the folder $lab_state cannot be made: name another one in LAB_STATE"
 }
 
-# Files of the lab hold one path a line. paths_check NAME PATH
+# paths_check NAME PATH: files of the lab have one path a line, so a path must be one line.
 paths_check() {
     local LC_ALL=C
     [[ $2 != *$'\n'* ]] || fail "$1 has a line break in its path, which the lab cannot use: rename that folder"
@@ -44,7 +44,7 @@ paths_check() {
 # Characters that CMake or the assembler's .incbin treats specially, wherever they are in the path of a build.
 paths_refused_by_cmake='[][;#"\\|<>]|\$\{'
 
-# paths_check_build VERB [OPTION...]: stops with one line, before anything is done, if VERB would build where CMake cannot.
+# paths_check_build VERB [OPTION...]: stops with one line if VERB would build in a path that CMake cannot build in.
 paths_check_build() {
     local path
     case $1 in
@@ -55,7 +55,7 @@ paths_check_build() {
     for path in "$lab_root" "$lab_state"; do
         [[ ! $path =~ $paths_refused_by_cmake ]] ||
             fail "CMake cannot build where a path has the character '${BASH_REMATCH[0]}': move $path, or name a built program in LAB_PROGRAM"
-        # Tools of .lab come into PATH, where a colon separates two folders.
+        # Folders of .lab are put into PATH, where a colon separates two folders.
         [[ $1 != @(test|bench) || $path != *:* ]] || fail "$1 cannot use tools in a path with the character ':': move $path"
     done
 }

@@ -15,8 +15,8 @@ build_preset() {
     exec 8>&-
 }
 
-# Configures every time: half a second, and the presets and the packages may have changed. Who only
-# wants to see the lab run need not have, nor wait for, what the tests are made of.
+# Configures every time: it takes half a second, and the presets and the packages may have changed. To build the program
+# alone, the packages of the tests are not needed, and the tests are not built.
 build_run() (
     cd "$lab_root" || exit
     local tests=ON target=()
@@ -28,24 +28,24 @@ build_run() (
         cmake --build --preset "$1" "${target[@]}"
 )
 
-# CMake refuses a build folder that was made for another path: a checkout that was moved or copied.
+# CMake refuses a build folder that was made for another path, as after a checkout was moved or copied.
 build_forget_if_moved() {
     local cache="$lab_root/build/$1/CMakeCache.txt" home
     [[ -e $cache ]] || return 0
     home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$cache")
     [[ $home != "$lab_root" ]] || return 0
-    say "build/$1 was made in $home: building it anew"
+    say "build/$1 was made in $home: it is built again"
     rm -rf "${lab_root:?}/build/$1"
     mkdir -p "$lab_root/build/$1"
 }
 
-# What has to be there before anything can be built. build_prepare_tools INSTALL(true|false) PACKAGE_LIST...
+# build_prepare_tools INSTALL(true|false) PACKAGE_LIST...: the packages and the llhttp that a build needs.
 build_prepare_tools() {
     packages_ensure "$@"
     llhttp_ensure "$1"
 }
 
-# build_prepare INSTALL(true|false): from a bare machine to the built program.
+# build_prepare INSTALL(true|false): installs what is missing, and builds the program.
 build_prepare() {
     if [[ -n ${LAB_PROGRAM:-} ]]; then
         packages_ensure "$1" "$packages_to_run"

@@ -1,33 +1,20 @@
-# What --help prints, for the launcher and for each verb. Sourced by lab.
+# The verb help, and the help texts: help_VERB. Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
-help_print() {
-    case ${1:-} in
-        '')      help_lab ;;
-        demo)    help_demo ;;
-        up)      help_up ;;
-        down)    help_down ;;
-        status)  help_status ;;
-        psql)    help_psql ;;
-        logs)    help_logs ;;
-        runbook) help_runbook ;;
-        load)    help_load ;;
-        compare) help_compare ;;
-        bench)   help_bench ;;
-        test)    help_test ;;
-        clean)   help_clean ;;
-        help | -h | --help) help_lab ;;
-        *)       fail "no verb '$1': './lab help' lists them" ;;
-    esac
+lab_help() {
+    local verb=${1:-help}
+    [[ $verb != -h && $verb != --help ]] || verb=help
+    declare -F "help_$verb" >/dev/null || fail "no verb '$verb': './lab help' lists them"
+    "help_$verb"
 }
 
-help_lab() {
+help_help() {
     cat <<'TEXT'
 Race Conditions Lab: two transfers spend the same money, and the fix that stops them.
 
 Usage: ./lab VERB [options]
 
-  demo      the whole story, from one transfer to the fix, and a verdict; nothing is left running
+  demo      the race in seven steps, from one transfer to the fix, and a verdict; nothing is left running
   up        start PostgreSQL and the bank API, and leave them running
   down      stop them
   status    what runs, and where
@@ -53,9 +40,9 @@ help_demo() {
 Usage: ./lab demo [--no-install]
 
 Installs what is missing, builds, starts a private PostgreSQL and the bank API on free ports, and plays
-the story: a normal transfer, two at once, the delay, the barrier, the metrics, the fix, the transaction log.
+seven steps: a normal transfer, two at once, the delay, the barrier, the metrics, the fix, the transaction log.
 For each pair of transfers it draws what happened when, and what each of them had read. It ends with a
-table of what had to be seen and what was. Runs beside './lab up' without touching it.
+table of what had to be seen and what was seen. Runs beside './lab up' without touching it.
 
   --no-install   stop with the list of missing packages instead of installing them
 
@@ -149,7 +136,7 @@ leaves nothing running. Blocks that talk to the Docker engine are skipped, and t
   --no-install   stop with the list of missing packages instead of installing them
 
 Exit status: 0 if every block played did what it must, 1 if not.
-What each block showed: .lab/runbook/output, or .lab/runbook-compose/output
+The output of each block: .lab/runbook/output, or .lab/runbook-compose/output
 TEXT
 }
 
@@ -181,7 +168,7 @@ that is forced, the books audited after each, then load over 32 connections, spr
 one. Prints a table, and writes compare.json, compare.md and charts to docs/benchmarks/. It takes about a quarter
 of an hour; with --quick about a minute, and writes nothing.
 
-  --quick           few rounds, one short run of each
+  --quick           few rounds, one short run of each; --rounds, --runs and --seconds given with it are used
   --strategy NAME   only this one; may be repeated
   --rounds N        forced rounds of a safe strategy; a wrong one has a fifth of them
   --runs N          load runs of each strategy, interleaved; medians are reported
@@ -203,7 +190,8 @@ Measures the bank beside pgbench with the same SQL, nginx, and two services peop
 interleaved, and prints the medians as ratios, each with its promise. Writes bench.json and bench.md to
 docs/benchmarks/, whose README.md describes the method.
 
-  --quick           one round of one second: a look, not a result; writes nothing
+  --quick           one round of one second, too short for a result; writes nothing. --rounds and --seconds given
+                    with it are used
   --only PART       transfers, reads or health; may be repeated
   --rounds N        of each measurement (5)
   --seconds N       of each run (3)

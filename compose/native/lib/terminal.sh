@@ -1,8 +1,8 @@
-# What the launcher says and how: colour, one-line errors, progress on anything slow.
-# Sourced by lab. Everything goes to standard output but complaints, which go to standard error.
+# The output of the launcher: colour, one-line errors, the progress of slow commands. Warnings and errors go to standard
+# error, everything else to standard output. Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
-# Colour only where a person reads: a terminal that can, and nobody asked for none (no-color.org).
+# Colour is used on a terminal that has it, unless NO_COLOR is set (no-color.org).
 terminal_setup() {
     terminal_bold='' terminal_dim='' terminal_red='' terminal_green='' terminal_yellow='' terminal_cyan='' terminal_plain=''
     terminal_is_tty=false
@@ -21,13 +21,13 @@ say_dim() { printf '%s%s%s\n' "$terminal_dim" "$*" "$terminal_plain"; }
 
 warn() { printf '%slab: %s%s\n' "$terminal_yellow" "$*" "$terminal_plain" >&2; }
 
-# One clear line, and out. Never call it inside $(...): the exit would end only the subshell.
+# Prints one line and exits. Never call it inside $(...): the exit would end only the subshell.
 fail() {
     printf '%slab: %s%s\n' "$terminal_red" "$*" "$terminal_plain" >&2
     exit 1
 }
 
-# Seconds since the epoch with a decimal, without starting a program.
+# Seconds since the epoch with decimals; no program is started for it.
 terminal_now() { printf '%s' "${EPOCHREALTIME/,/.}"; }
 
 terminal_seconds_since() {
@@ -36,7 +36,7 @@ terminal_seconds_since() {
     awk -v a="$1" -v b="$now" 'BEGIN { printf "%.1f", b - a }'
 }
 
-# For a subshell that makes something temporary: COMMAND runs on every way out of it.
+# terminal_on_exit COMMAND: for a subshell that makes temporary files; COMMAND runs on every way out of it.
 terminal_on_exit() {
     # shellcheck disable=SC2064 # expanded now: it names what exists now
     trap "$1" EXIT
@@ -45,9 +45,8 @@ terminal_on_exit() {
     trap 'exit 129' HUP
 }
 
-# progress TITLE LOGFILE COMMAND...
-# Runs COMMAND in the foreground, so that Ctrl-C reaches it, with its output in LOGFILE, while a
-# ticker tells that it is alive. On failure shows the end of the log. Returns COMMAND's status.
+# progress TITLE LOGFILE COMMAND... Runs COMMAND in the foreground, so that Ctrl-C reaches it. Its output goes to
+# LOGFILE, and a ticker shows that it still runs. If it fails, the end of the log is shown. Returns COMMAND's status.
 progress() {
     local title=$1 log=$2 started status=0
     shift 2
@@ -67,8 +66,8 @@ progress() {
     return "$status"
 }
 
-# Runs beside one slow command, until its standard input ends: no signal to time, and if the launcher
-# itself is killed, the ticker ends with it.
+# Runs beside one slow command until its standard input ends. So it needs no signal, and if the launcher is killed, the
+# ticker ends too.
 terminal_ticker() {
     local title=$1 marks="|/-\\" tick=0 seconds status
     while true; do
@@ -76,7 +75,7 @@ terminal_ticker() {
         if $terminal_is_tty; then
             printf '\r\e[K%s %s (%d s)' "${marks:tick%4:1}" "$title" "$seconds"
         elif ((tick > 0 && tick % 50 == 0)); then
-            say "  still at it: $title ($seconds s)"
+            say "  still running: $title ($seconds s)"
         fi
         status=0
         read -r -t 0.2 || status=$?

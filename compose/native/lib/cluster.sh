@@ -1,10 +1,9 @@
 # A private PostgreSQL: a cluster of the lab's own, on a Unix socket and a free loopback port.
 # Sourced by lab. The functions work on the place that cluster_use chose.
 #
-# Who runs it: PostgreSQL refuses to run as root, so root steps down to the user `postgres`.
-# Who may connect: the socket's folder is open to that user (and root) only, so there nobody is
-# asked for a password; on the TCP port everybody on the machine could knock, so there a
-# password is: it lies beside the data, in the file `password`.
+# PostgreSQL refuses to run as root, so root runs it as the user `postgres`. Only that user and root can enter the
+# socket's folder, so a connection by the socket needs no password. Everybody on the machine can reach the TCP port, so
+# a connection by TCP needs the password, which is in the file `password` beside the data.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
 cluster_owner=postgres
@@ -44,9 +43,9 @@ cluster_as_owner() {
     fi
 }
 
-# cluster_use PLACE: a folder below .lab; its cluster lives in PLACE/postgres, except that a
-# checkout below, say, /root cannot be entered by `postgres`: then it lives in /var/lib/race-lab,
-# in a folder named after the place, so that any later run of root finds it again.
+# cluster_use PLACE: a folder below .lab. Its cluster is in PLACE/postgres. The user `postgres` cannot enter a checkout
+# below /root: then the cluster is in /var/lib/race-lab, in a folder named after the place, so that root's next run
+# finds it again.
 cluster_use() {
     cluster_home=$1/postgres
     if ((EUID == 0)) && [[ ! -d $cluster_home ]] && ! cluster_owner_can_enter "$1"; then
@@ -72,7 +71,7 @@ cluster_owner_can_enter() {
         setpriv --reuid="$cluster_owner" --regid="$cluster_owner" --init-groups test -x "$1/."
 }
 
-# The address is what was last written into the cluster's own settings.
+# The address that was last written into the cluster's settings.
 cluster_read_address() {
     cluster_port='' cluster_socket=''
     [[ -r $cluster_home/address ]] || return 0
@@ -85,22 +84,22 @@ cluster_make_home() {
     ((EUID != 0)) || chown "$cluster_owner:" "$cluster_home"
 }
 
-# Made under another name and renamed when whole: an interrupted initdb leaves nothing that
-# looks like a cluster. It need not reach the disk at once (--no-sync): a fresh one is soon made.
+# The cluster is made under another name and renamed when it is complete, so an interrupted initdb leaves nothing that
+# looks like a cluster. --no-sync: after a power failure a new cluster is quickly made.
 cluster_make() {
-    rm -rf "$cluster_home/half-made"
+    rm -rf "$cluster_home/partial"
     head -c 18 /dev/urandom | base64 | tr '+/' '-_' >"$cluster_home/password"
     chmod 600 "$cluster_home/password"
     ((EUID != 0)) || chown "$cluster_owner:" "$cluster_home/password"
-    cluster_as_owner "$cluster_programs/initdb" -D half-made --no-sync --no-instructions -U "$cluster_user" \
+    cluster_as_owner "$cluster_programs/initdb" -D partial --no-sync --no-instructions -U "$cluster_user" \
         -E UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256 --pwfile=password &&
-        cluster_settings | cluster_as_owner tee -a half-made/postgresql.conf >/dev/null &&
+        cluster_settings | cluster_as_owner tee -a partial/postgresql.conf >/dev/null &&
         echo "CREATE DATABASE $cluster_database" |
-        cluster_as_owner "$cluster_programs/postgres" --single -F -D half-made postgres &&
-        mv "$cluster_home/half-made" "$cluster_data"
+        cluster_as_owner "$cluster_programs/postgres" --single -F -D partial postgres &&
+        mv "$cluster_home/partial" "$cluster_data"
 }
 
-# What an address adds is in address.conf, rewritten at every start.
+# The port and the socket are in address.conf, which is rewritten at every start.
 cluster_settings() {
     cat <<-'SETTINGS'
 
@@ -144,7 +143,7 @@ cluster_pid() {
     printf '%s' "$pid"
 }
 
-# A postmaster's first word is the full name of its program; its folder tells whose it is.
+# The first word of a postmaster's command line is the full name of its program, and its folder is the data folder.
 cluster_is_running() {
     local pid
     pid=$(cluster_pid)
@@ -168,26 +167,26 @@ cluster_start() {
     cluster_launch
 }
 
-# What a crash, a kill -9 or an interrupted run may have left.
+# A crash, a kill -9 or an interrupted run may leave a partial cluster, or a stale pid file.
 cluster_clear_leftovers() {
-    if [[ -d $cluster_home/half-made ]]; then
-        say "An interrupted run left a half-made PostgreSQL cluster: making it anew"
-        rm -rf "$cluster_home/half-made"
+    if [[ -d $cluster_home/partial ]]; then
+        say "An interrupted run left a partial PostgreSQL cluster: it is made again"
+        rm -rf "$cluster_home/partial"
     fi
     if [[ -d $cluster_data && ! -e $cluster_data/PG_VERSION ]]; then
-        say "The PostgreSQL cluster in $cluster_data is damaged: making it anew"
+        say "The PostgreSQL cluster in $cluster_data is damaged: it is made again"
         rm -rf "$cluster_data"
     fi
     local pid
     pid=$(cluster_pid)
     [[ -n $pid ]] || return 0
     say "PostgreSQL did not stop in order last time (stale pid $pid): it will recover"
-    # PostgreSQL takes its old pid file for a running server only if the number now belongs to another
-    # process of this user. Otherwise the file stays: it also tells of backends that still live.
+    # PostgreSQL takes its old pid file for a running server only if the number now belongs to another process of this
+    # user. Otherwise the file stays, because PostgreSQL also finds backends that still run by it.
     [[ ! -d /proc/$pid ]] || rm -f "$cluster_data/postmaster.pid"
 }
 
-# Data belong to the major version that made them.
+# Only the major version that made the data can read them.
 cluster_match_version() {
     local made
     made=$(<"$cluster_data/PG_VERSION")

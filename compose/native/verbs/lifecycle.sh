@@ -1,12 +1,5 @@
-# The verbs around the lab that stays up: up, down, status, psql, logs, clean. Sourced by lab.
+# The verbs of the lab that stays up: up, down, status, psql, logs, clean. Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
-
-# One launcher at a time changes what runs in a place. lifecycle_lock PLACE
-lifecycle_lock() {
-    mkdir -p "$1"
-    exec 9>>"$1/lock"
-    locks_take 9 "$1/lock"
-}
 
 lifecycle_use() {
     cluster_use "$lab_state"
@@ -27,7 +20,7 @@ lab_up() {
         shift
     done
     [[ -z $port ]] || port_check up "$port"
-    lifecycle_lock "$lab_state"
+    locks_take_place "$lab_state"
     lifecycle_use
     cluster_check_owner
     if lifecycle_is_up; then
@@ -48,19 +41,19 @@ lifecycle_is_up() {
 lifecycle_start() {
     local port=$1 install=$2
     if ! server_is_running && port_is_busy "$port"; then
-        fail "port $port is taken by another program: use './lab up --port $(port_next_free "$port")'"
+        fail "port $port is taken by $(port_holder "$port"): end it, or use './lab up --port $(port_next_free "$port")'"
     fi
     build_prepare "$install"
-    # The user the cluster belongs to may have come only with the packages.
+    # The packages may have made the user that owns the cluster.
     cluster_use "$lab_state"
     cluster_start
     if server_is_running; then
-        # Only the database was down: the server finds it again by itself.
+        # Only the database was down: the server connects to it again by itself.
         server_wait_healthy || fail "bank-api does not recover: './lab down', then './lab up'"
         return
     fi
     if [[ -e $server_pid_file ]]; then
-        say "bank-api did not stop in order last time (stale pid $(server_pid)): starting it anew"
+        say "bank-api was not stopped by ./lab down last time (stale pid $(server_pid)): it is started again"
     fi
     server_start "$port" ||
         fail "bank-api did not start (whole log: $server_log). PostgreSQL runs: './lab down' stops it"
@@ -86,7 +79,7 @@ TEXT
 lab_down() {
     (($# == 0)) || fail "down: it takes no options: leave '$1' out"
     local status=0 pid
-    lifecycle_lock "$lab_state"
+    locks_take_place "$lab_state"
     lifecycle_use
     cluster_check_owner
     pid=$(server_pid)

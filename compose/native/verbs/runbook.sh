@@ -1,5 +1,5 @@
-# The verb runbook: plays the blocks of docs/RUNBOOK.md, one after another, and checks that each showed what
-# the runbook says one sees (expect.sh). Natively on a stage of its own, or against the compose lab. Sourced by lab.
+# The verb runbook: plays the blocks of docs/RUNBOOK.md one after another, and compares the output of each with what the
+# runbook says (expect.sh). It plays natively in a sandbox, or on the compose lab. Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
 lab_runbook() {
@@ -27,40 +27,40 @@ lab_runbook() {
         runbook_open_native "$install" "$file" "$port"
     fi
     runbook_play
-    stage_plays=false
+    sandbox_unfinished=false
     runbook_print_table
     say ""
     ! $runbook_failed || fail "not every block did what it must (what they showed: $runbook_place/output)"
     say "${terminal_green}Every block played did what it must.${terminal_plain} $(terminal_seconds_since "$started") s."
 }
 
-# The blocks name port 8000; played on another one, they name that. runbook_open_native INSTALL(true|false) FILE [PORT]
+# runbook_open_native INSTALL(true|false) FILE [PORT]: another port than 8000 replaces it in the blocks.
 runbook_open_native() {
     local port=${3:-8000}
     runbook_place=$lab_state/runbook runbook_has_engine=false runbook_seconds=120
-    stage_open "$runbook_place" 'the runbook'
+    sandbox_open "$runbook_place" 'the runbook'
     runbook_unpack "$2"
     packages_ensure "$1" "$packages_to_play"
     if port_is_busy "$port"; then
-        [[ -z $3 ]] || fail "port $port is taken by another program: use './lab runbook --port $(port_next_free "$port")'"
+        [[ -z $3 ]] || fail "port $port is taken by $(port_holder "$port"): end it, or use './lab runbook --port $(port_next_free "$port")'"
         port=$(port_find_free)
-        say "Port 8000 is taken: the runbook is played on port $port, and its blocks with it."
+        say "Port 8000 is taken: the runbook is played on port $port, also in its blocks."
     fi
-    stage_set "$1" "$port"
+    sandbox_start "$1" "$port"
     runbook_port=$port
 }
 
-# Everything is done by the blocks themselves, the start and the end too. Building takes its time.
-# runbook_open_compose INSTALL(true|false) FILE
+# runbook_open_compose INSTALL(true|false) FILE: the blocks start the lab and remove it too. Building takes minutes, so
+# a block may take an hour.
 runbook_open_compose() {
     runbook_place=$lab_state/runbook-compose runbook_has_engine=true runbook_port=8000 runbook_seconds=3600
-    # tests/compose/run has the lock already, and calls this verb.
-    [[ /dev/fd/9 -ef $lab_root/.lab/compose/lock ]] || lifecycle_lock "$lab_root/.lab/compose"
+    # tests/compose/run calls this verb and has the lock already.
+    [[ /dev/fd/9 -ef $lab_root/.lab/compose/lock ]] || locks_take_place "$lab_root/.lab/compose"
     runbook_unpack "$2"
     packages_ensure "$1" "$packages_to_play"
     command -v curl >/dev/null || fail "the blocks need curl"
     docker compose version >/dev/null 2>&1 || fail "no Docker with Compose here: './lab runbook' plays without"
-    stage_plays=false
+    sandbox_unfinished=false
 }
 
 runbook_play() {
@@ -95,7 +95,7 @@ runbook_play_block() {
     fi
 }
 
-# In a shell of its own, as Runme does it, from the root of the checkout.
+# Each block runs in its own shell, from the root of the checkout, as in Runme.
 runbook_run_block() (
     cd "$lab_root" || exit
     export NO_PROXY="localhost,127.0.0.1,${NO_PROXY:-}"
@@ -103,7 +103,7 @@ runbook_run_block() (
         <(sed "s/localhost:8000/localhost:$runbook_port/g" "$runbook_place/blocks/$1")
 )
 
-# Takes the runbook apart: a file a block in blocks/, a file an expectation in expected/, their order in names.
+# Splits the runbook: each block is a file in blocks/, each expectation a file in expected/. names has their order.
 runbook_unpack() {
     rm -rf "${runbook_place:?}"/{blocks,expected,output,names}
     mkdir -p "$runbook_place"/{blocks,expected,output}
@@ -111,7 +111,7 @@ runbook_unpack() {
     [[ -s $runbook_place/names ]] || fail "no named block in $1: docs/RUNBOOK.md shows how one looks"
 }
 
-# A block: ```bash {"name": "NAME"}. What it must show: ```text {"expect": "NAME"}. Each name has one of either.
+# A block is ```bash {"name": "NAME"}, its expectation is ```text {"expect": "NAME"}. Each name has one of both.
 # shellcheck disable=SC2016 # awk's own variables
 runbook_unpack_program='
 BEGIN { place = ENVIRON["runbook_unpack_place"] } # -v would read a backslash as an escape

@@ -1,7 +1,7 @@
 # The locks between launchers: on the checkout, on a place below .lab, on a build and on a download.
 # Sourced by lab and by tests/compose/run.
 #
-# Each is a flock on an open file. The kernel releases it when the last process that has the file open ends, so a
+# A lock is a flock on an open file. The kernel releases it when the last process that has the file open ends, so a
 # killed launcher leaves no stale lock. A server that outlives the launcher is started with these descriptors closed; a
 # Docker engine that outlives tests/compose/run keeps them, because it uses .lab/compose.
 #
@@ -23,7 +23,7 @@ locks_use_checkout() {
             say "Waiting for $(locks_holders "$file") to end"
             flock -s 6
         fi
-        # clean removes the file while it holds the lock: then there is a new one.
+        # clean removes the file while it holds the lock: then another file has taken its place.
         [[ ! /dev/fd/6 -ef $file ]] || return 0
     done
 }
@@ -66,11 +66,18 @@ locks_holders() {
 
 locks_parent() { sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null || true; }
 
-# As it was typed, without the shell that runs it.
+# The command as a person typed it, without the shell that runs it.
 locks_command() {
     local words=()
     { mapfile -d '' words <"/proc/$1/cmdline"; } 2>/dev/null || true
     [[ ${words[0]:-} != *bash ]] || words=("${words[@]:1}")
     [[ ${words[0]:-} != */lab ]] || words[0]=./lab
     printf '%.120s' "${words[*]}"
+}
+
+# locks_take_place PLACE: one launcher at a time changes what runs in a place.
+locks_take_place() {
+    mkdir -p "$1"
+    exec 9>>"$1/lock"
+    locks_take 9 "$1/lock"
 }

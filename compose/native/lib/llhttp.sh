@@ -1,6 +1,6 @@
-# Where llhttp, the HTTP parser, comes from on this machine. Sourced by lab.
+# Finds or fetches llhttp, the HTTP parser. Sourced by lab. It is, in this order:
 #
-#   1. what pkg-config or an earlier run already found;
+#   1. the one that pkg-config finds, or that an earlier run unpacked;
 #   2. the distribution's libllhttp-dev, where there is one (Debian 13 and later);
 #   3. on Debian 12, Debian 13's package, unpacked below .lab/llhttp: it needs only an old libc6;
 #   4. otherwise CMake fetches a release pinned by its hash (CMakeLists.txt).
@@ -12,8 +12,8 @@ llhttp_is_found() { llhttp_is_private || pkg-config --exists libllhttp 2>/dev/nu
 
 llhttp_is_taken_from_debian_13() { [[ $distribution_id == debian && $distribution_version == 12 ]]; }
 
-# Read by packages_missing, before anything is fetched: the packages it takes to have an llhttp, or
-# to let CMake fetch one.
+# packages_missing calls it before anything is fetched: it prints the packages that bring an llhttp, or that CMake needs
+# to fetch one.
 llhttp_missing() {
     ! llhttp_is_found && ! llhttp_is_taken_from_debian_13 || return 0
     if [[ $distribution_id == debian ]] || apt-cache show libllhttp-dev >/dev/null 2>&1; then
@@ -37,7 +37,7 @@ llhttp_ensure() {
         warn "no llhttp from Debian 13: CMake will fetch its source instead"
 }
 
-# The mirror this machine's own apt uses for its release, so that a proxy or a local mirror serves us too.
+# The mirror that this machine's apt uses for its release, so that a proxy or a local mirror is used here too.
 # shellcheck disable=SC2016 # apt expands its format, awk its program
 llhttp_mirror() {
     apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
@@ -45,10 +45,9 @@ llhttp_mirror() {
             $3 == "main" && $1 ~ /^https?:/ && ($2 == codename || $2 ~ /^(old)*stable$/) { print $1; exit }'
 }
 
-# apt with a sources list and a state folder of its own: it checks the signature and the hashes,
-# and neither the system's sources nor its package lists are touched. The folder is short-lived
-# and below /tmp because gpgv, which apt calls, minds spaces in a path, and a checkout may have them.
-# llhttp_fetch FOLDER
+# apt gets a sources list and a state folder of its own: it checks the signature and the hashes, and the system's
+# sources and package lists stay as they are. The folder is below /tmp, because a checkout's path may have spaces, which
+# gpgv, called by apt, does not accept. It is removed at the end. llhttp_fetch FOLDER
 llhttp_fetch() (
     mirror=$(llhttp_mirror)
     [[ -n $mirror ]] || { echo "no Debian mirror found in the apt configuration"; exit 1; }
@@ -61,7 +60,7 @@ llhttp_download() {
     local mirror=$1 work=$2 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     mkdir -p "$work"/lists/partial "$work"/cache/archives/partial "$work"/debs
     echo "deb [signed-by=$keyring] $mirror trixie main" >"$work/sources.list"
-    # A sandbox user could not write here when root runs us in a folder of its own.
+    # When root runs apt, its sandbox user could not write into this folder.
     local options=(
         -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
         -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null

@@ -14,15 +14,15 @@ observe_use() {
 
 observe_pid() { [[ ! -r $observe_pid_file ]] || cat "$observe_pid_file"; }
 
-# Known by the folder it works in: its name it has only a moment after its pid.
+# The pid file is written before exec, so the name of the program comes a moment later. The folder is right at once.
 observe_is_running() {
     local pid
     pid=$(observe_pid)
     [[ $pid =~ ^[0-9]+$ && $(readlink "/proc/$pid/cwd") == "$observe_place" ]]
 }
 
-# observe_start INSTALL(true|false): against the server of server_use. One that runs already is told the
-# address anew: the server may have been started on another port meanwhile.
+# observe_start INSTALL(true|false): scrapes the server of server_use. If Prometheus runs already, its targets are
+# written again, because the server may have another port now.
 observe_start() {
     mkdir -p "$observe_place"
     if ! observe_is_running; then
@@ -36,23 +36,23 @@ observe_start() {
     observe_wait_ready || fail "Prometheus did not start (whole log: $observe_log)"
 }
 
-# The package would also start a service on this machine: so it is unpacked below .lab, not installed.
+# Installing the package would start a service on this machine. So it is unpacked below .lab.
 observe_find_program() {
     local private=$lab_state/prometheus
     observe_assets=/usr/share/prometheus/web
     ! observe_program=$(command -v prometheus) || return 0
     if [[ ! -x $private/usr/bin/prometheus ]]; then
-        $1 || fail "no prometheus here, and --no-install forbids fetching its package"
+        $1 || fail "prometheus is missing, and --no-install forbids fetching its package: install it, or run without --no-install"
         packages_fetch "$private" usr/bin/prometheus "Fetching Prometheus, into .lab/prometheus" "$lab_state/prometheus.log" \
             packages_unpack_privately prometheus ||
-            fail "no Prometheus from the distribution (whole log: $lab_state/prometheus.log)"
+            fail "Prometheus could not be fetched (whole log: $lab_state/prometheus.log): install it, then run again"
     fi
     observe_program=$private/usr/bin/prometheus
     observe_assets=$private/usr/share/prometheus/web
 }
 
-# The same settings and rules as in compose; only where the targets are differs. Paths in them are relative to the
-# folder of the settings, and Prometheus notices by itself when targets/ changes.
+# The settings and rules are those of compose; only the addresses of the targets differ. Paths in the settings are
+# relative to the folder of the settings, and Prometheus watches targets/ for changes.
 observe_write_settings() {
     mkdir -p "$observe_place/targets"
     ln -sfn "$lab_root/observability/prometheus/prometheus.yml" "$observe_place/prometheus.yml"
@@ -61,13 +61,13 @@ observe_write_settings() {
     observe_write_target prometheus "${observe_url#http://}"
 }
 
-# Renamed when whole: it may be read at any moment.
+# Prometheus may read the file at any moment, so a complete file replaces it.
 observe_write_target() {
     printf -- '- targets: ["%s"]\n' "$2" >"$observe_place/targets/$1.new"
     mv "$observe_place/targets/$1.new" "$observe_place/targets/$1.yml"
 }
 
-# On port 9090, where people look for it, or a free one.
+# Port 9090, which is Prometheus' usual port, or a free one.
 observe_choose_port() {
     local port=9090
     if port_is_busy "$port"; then

@@ -1,9 +1,8 @@
-# Which distribution packages the lab stands on, which of them are missing, and installing those.
-# Sourced by lab.
+# The distribution packages that the lab needs: finds the missing ones and installs them. Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
-# A line is "package|kind of evidence|evidence": what counts is that the tool is there, wherever
-# it came from; the package is only how Debian and Ubuntu bring it.
+# A line is "package|kind of evidence|evidence". A tool may come from anywhere; the package is the one that brings it on
+# Debian and Ubuntu.
 packages_to_run='
 cmake|command|cmake
 ninja-build|command|ninja
@@ -35,8 +34,8 @@ shellcheck|command|shellcheck
 pgbouncer|file|/usr/sbin/pgbouncer
 faketime|command|faketime
 '
-# A browser for the live page, its driver, and node for the page's modules. Ubuntu has its Chromium as a snap only,
-# which apt cannot bring: there, the tests that want them are skipped.
+# A browser for the live page, its driver, and node for the page's modules. Ubuntu has Chromium only as a snap, which
+# apt cannot install: there, the tests that need a browser are skipped.
 packages_to_browse='
 chromium|command|chromium
 chromium-driver|command|chromedriver
@@ -44,7 +43,7 @@ python3-selenium|python|selenium
 nodejs|command|node
 '
 
-# pgbench comes with PostgreSQL. The peers of the benchmark bring their own, where there is a go, a venv and a pip.
+# pgbench comes with PostgreSQL. Go, venv and pip fetch what the peers of the benchmark need, where they are installed.
 packages_to_compare='
 wrk|command|wrk
 python3-psycopg2|python|psycopg2
@@ -54,6 +53,12 @@ packages_to_bench='
 wrk|command|wrk
 python3-psycopg2|python|psycopg2
 '
+
+# The packages that the page's tests need, where the distribution has all of them.
+packages_browser() {
+    packages_read_distribution
+    [[ $distribution_id != debian ]] || printf '%s' "$packages_to_browse"
+}
 
 packages_is_installed() {
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
@@ -72,7 +77,7 @@ packages_has() {
         file)          [[ -e $evidence ]] ;;
         library)       packages_is_installed "$package" || pkg-config --exists "$evidence" 2>/dev/null ;;
         postgresql)    cluster_find_programs "$evidence" ;;
-        # The system's own python, which is the one the packages serve: another may come first in PATH.
+        # The packages are for the system's python. Another python may come first in PATH.
         python)        /usr/bin/python3 -c "import $evidence" 2>/dev/null ;;
         clang-runtime) packages_clang_has "$evidence" ;;
     esac
@@ -93,7 +98,7 @@ packages_ensure() {
     local install=$1 missing round
     shift
     packages_read_distribution
-    # The second round is for what apt could not tell of before the first had updated its lists.
+    # The second round installs packages that apt did not know before the first round had updated its lists.
     for round in 1 2 3; do
         missing=$(packages_missing "$*")
         missing=${missing//$'\n'/ }
@@ -121,7 +126,7 @@ packages_read_distribution() {
     done </etc/os-release
 }
 
-# Older releases have a PostgreSQL or a CMake too old for the lab; others name packages otherwise.
+# Older releases have a PostgreSQL or a CMake that is too old for the lab. Other distributions have other package names.
 packages_check_distribution() {
     case $distribution_id in
         debian) [[ -z $distribution_version ]] || ((distribution_version >= 12)) && return 0 ;;
@@ -133,16 +138,16 @@ packages_check_distribution() {
 
 # Runs as root. $1: keep the default cluster from being made (true|false); the rest: packages.
 #
-# Debian's postgresql package makes a cluster "main" and starts it, now and at every boot: a
-# service nobody asked for, on the port a person's own PostgreSQL may want. The package asks
-# createcluster.conf first, which includes createcluster.d: one file there, for the time of the
-# installation only, says no. Nothing is changed where a PostgreSQL server is installed already.
+# Debian's postgresql package makes a cluster "main" and starts it, now and at every boot, on the port that another
+# PostgreSQL of this machine may need. The package reads createcluster.conf first, which includes createcluster.d: a
+# file there prevents the cluster, and is removed after the installation. Nothing is changed where a PostgreSQL server
+# is installed already.
 #
-# The pgbouncer package starts a service likewise. policy-rc.d, which the packages ask before they start one, says no
-# for the time of the installation, and the service is disabled for the next boot. The tests start the program alone.
+# The pgbouncer package starts a service too. Packages ask policy-rc.d before they start a service: it refuses during
+# the installation, and the service is disabled for the next boot. The tests start pgbouncer themselves.
 #
-# NEEDRESTART_SUSPEND keeps Ubuntu from restarting the machine's services on this occasion. The
-# lock timeout waits for the updates a fresh machine starts by itself.
+# NEEDRESTART_SUSPEND keeps Ubuntu from restarting services of the machine. The lock timeout waits for the updates that
+# a new machine starts by itself.
 # shellcheck disable=SC2016 # expanded by the shell that runs it
 packages_root_script='
 set -eu
@@ -166,7 +171,7 @@ if [ "$guard" = true ]; then
     chmod 644 "$drop_in"
 fi
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-# A source of somebody else that cannot be reached is no reason to stop: the installation tells.
+# Another source that cannot be reached is no error: apt-get install fails if a package is missing.
 apt-get -o DPkg::Lock::Timeout=120 update || { sleep 3; apt-get -o DPkg::Lock::Timeout=120 update; } || true
 apt-get -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold \
     install -y --no-install-recommends "$@"
@@ -180,13 +185,13 @@ packages_install() {
     local as_root=() guard=false names
     read -ra names <<<"$1"
     if ((EUID != 0)); then
-        command -v sudo >/dev/null || fail "root is needed once, and there is no sudo: run as root: apt-get install $1"
-        say "Root is needed for apt; sudo may ask for your password."
-        sudo -v || fail "sudo was refused: have an administrator run: apt-get install $1"
+        command -v sudo >/dev/null || fail "apt needs root, and there is no sudo: run as root: apt-get install $1"
+        say "apt needs root; sudo may ask for your password."
+        sudo -v || fail "sudo was refused: ask an administrator to run: apt-get install $1"
         as_root=(sudo)
     fi
     [[ " $1 " != *' postgresql '* ]] || guard=true
-    ! $guard || say_dim "(PostgreSQL comes without its default cluster: no service is started on this machine)"
+    ! $guard || say_dim "(PostgreSQL is installed without its default cluster: no service is started on this machine)"
     packages_lock
     progress "Installing with apt" "$lab_state/apt.log" \
         "${as_root[@]}" sh -c "$packages_root_script" sh "$guard" "${names[@]}" ||
@@ -194,7 +199,7 @@ packages_install() {
     exec 8>&-
 }
 
-# One launcher at a time installs or fetches; the next finds what this one has brought.
+# One launcher at a time installs or fetches. The next one finds everything in place.
 packages_lock() {
     mkdir -p "$lab_state"
     exec 8>>"$lab_state/packages.lock"
@@ -213,8 +218,8 @@ packages_fetch() {
     return "$status"
 }
 
-# The folder that COMMAND fills is renamed when it is whole, so an interrupted fetch is never taken for a finished one. It
-# is beside FOLDER, because a move from /tmp may be a copy, which can be interrupted too.
+# The folder that COMMAND fills is renamed when it is complete, so an interrupted fetch is never taken for a finished
+# one. It is beside FOLDER, because a move from /tmp may be a copy, which can be interrupted too.
 packages_fill() {
     local folder=$1 file=$2 partial=$1.partial
     shift 2
@@ -223,8 +228,8 @@ packages_fill() {
     rm -rf "$folder" && mv -T "$partial" "$folder"
 }
 
-# Unpacks one package of the distribution into a private folder, installing nothing: for a
-# tool whose package would also start a service. $1: package, $2: folder. Status 1 if it cannot.
+# packages_unpack_privately PACKAGE FOLDER: unpacks a package of the distribution and installs nothing. It is for tools
+# whose package would start a service.
 packages_unpack_privately() (
     package=$1 folder=$2
     work=$(mktemp -d /tmp/race-lab-apt.XXXXXX)

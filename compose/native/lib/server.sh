@@ -10,13 +10,13 @@ server_use() {
     server_url_file=$1/bank-api.url
     server_exit_file=$1/bank-api.exit
     server_program_file=$1/bank-api.program
-    server_schema_file=$1/bank-api.schema # of the last start: see cluster_psql
+    server_schema_file=$1/bank-api.schema # written at each start, read by cluster_psql
     server_url=''
     [[ ! -r $server_url_file ]] || server_url=$(<"$server_url_file")
     server_port=${server_url##*:}
 }
 
-# A server that listens everywhere is asked on the loopback.
+# If the server listens on all addresses, its URL has the loopback address.
 server_set_url() {
     local host=${BANK_API_HOST:-127.0.0.1}
     server_port=$1
@@ -31,20 +31,20 @@ server_set_url() {
 
 server_pid() { [[ ! -r $server_pid_file ]] || cat "$server_pid_file"; }
 
-# What was started, whatever would be started now.
+# The program that was started; a start now may use another one.
 server_program_running() { cat "$server_program_file" 2>/dev/null || printf '%s\n' "$server_program"; }
 
 server_is_running() { process_is "$(server_pid)" "$(server_program_running)"; }
 
-# Straight to the loopback, whatever proxy or .curlrc there is.
+# Goes straight to the loopback: a proxy and a .curlrc are ignored.
 server_curl() { curl -q --noproxy '*' -sS "$@"; }
 
 server_is_healthy() {
     [[ $(server_curl --max-time 3 "$server_url/health" 2>/dev/null) == *'"status":"ok"'* ]]
 }
 
-# server_start PORT: starts the program against the database of cluster_use. Status 1, with a
-# line that says why, if it does not get healthy.
+# server_start PORT: starts the program with the database of cluster_use. If it does not become healthy, a line says
+# why, and the status is 1.
 server_start() {
     server_set_url "$1"
     rm -f "$server_pid_file" "$server_exit_file"
@@ -53,8 +53,8 @@ server_start() {
     server_wait_healthy
 }
 
-# In a session of its own, so that Ctrl-C here and a closed terminal do not reach it. A small shell
-# stays above it to record how it ended, for whoever asks later.
+# The server gets a session of its own, so that Ctrl-C and a closed terminal do not reach it. A small shell stays above
+# it and records its exit status.
 # shellcheck disable=SC2016 # expanded by that shell
 server_launch() {
     local database
@@ -78,16 +78,16 @@ server_wait_healthy() {
             return 1
         fi
         if ((SECONDS >= deadline)); then
-            warn "bank-api does not get healthy on $server_url: $(server_last_words)"
+            warn "bank-api does not become healthy on $server_url: $(server_last_words)"
             return 1
         fi
         sleep 0.02
     done
 }
 
-# The seconds that the server may take to stop: its own SHUTDOWN_TIMEOUT_MS, and 20 s in which it gives up on what is
-# left, sends its last spans and ends. `./lab down` has another environment, so the running process is asked.
-# server_stop_seconds PID
+# The seconds that the server may take to stop: its SHUTDOWN_TIMEOUT_MS, and 20 s in which it ends the remaining
+# requests and sends its last spans. `./lab down` has another environment, so the value is read from the running
+# process. server_stop_seconds PID
 server_stop_seconds() {
     local milliseconds
     milliseconds=$(tr '\0' '\n' 2>/dev/null <"/proc/$1/environ" | sed -n 's/^SHUTDOWN_TIMEOUT_MS=//p') || true
@@ -95,12 +95,13 @@ server_stop_seconds() {
     printf '%s' $(((10#$milliseconds + 999) / 1000 + 20))
 }
 
-# server_stop: SIGTERM, lets it drain, and puts its exit status into server_exit_status
-# (empty if it did not run). Status 1 if it had to be killed or ended badly.
+# server_stop: sends SIGTERM, waits until the server has drained, and puts its exit status into server_exit_status
+# (empty if it did not run). Status 1 if it had to be killed, or ended with an error.
 server_stop() {
     local pid program seconds tries=100
     server_exit_status=''
-    # Interrupted between the start and the pid file: the address is there already.
+    # A launcher that was interrupted right after the start has written the address, but the pid file comes a moment
+    # later.
     while [[ -e $server_url_file && ! -e $server_pid_file ]] && ((tries-- > 0)); do sleep 0.02; done
     pid=$(server_pid)
     program=$(server_program_running)

@@ -1,11 +1,10 @@
-# Draws what two transfers did, in time order, a column each, from the steps they recorded.
-# Sourced by lab.
+# Draws the steps of two transfers in time order, a column each. Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
 timeline_cell=42 # two of these, the time and the rules between make 97 columns
 
-# The demo resets the transfer log before each pair, so the pair is all there is. A transfer that
-# changed a balance it had not read (views.sql and the metrics call it a race) tells what it found.
+# The demo resets the transfers table before each pair, so it holds only this pair. If a transfer changed a balance that
+# it had not read (views.sql and the metrics call it a race), its step has the balance that it found.
 timeline_query="
 SELECT round(extract(epoch FROM s.at - min(s.at) OVER ()) * 1000, 1),
        s.transfer_id,
@@ -35,7 +34,7 @@ timeline_draw() {
 timeline_program='
 function pad(text, size) { return sprintf("%-" size "s", text) }
 
-# Breaks a text at spaces into lines of the cell: the first goes to lines[1]. Returns how many.
+# Breaks a text at spaces into lines[1], lines[2] and so on, as wide as the cell. Returns their number.
 function wrap(text, lines,    words, count, number, line, i) {
     count = split(text, words, " ")
     line = words[1]
@@ -56,7 +55,7 @@ function rule(    dashes) {
     print "  ---------+" dashes "+" substr(dashes, 1, width)
 }
 
-# A row is: time, transfer, its title, what it did, and how that is painted.
+# The columns of a row: time, transfer, title of the transfer, description of the step, and its colour.
 BEGIN {
     known = split(colors, pairs, " ")
     for (i = 1; i <= known; i++) color[substr(pairs[i], 1, index(pairs[i], "=") - 1)] = substr(pairs[i], index(pairs[i], "=") + 1)
