@@ -579,13 +579,13 @@ WITH member AS MATERIALIZED (
     SELECT * FROM race_members
 ), asked AS (
     SELECT reset, race, place FROM member WHERE id = $1 ORDER BY reset DESC, seq DESC LIMIT 1
-), told AS (
+), nearest AS (
     SELECT m.* FROM member m JOIN asked USING (reset, race)
     ORDER BY abs(m.place - asked.place), m.place LIMIT $2::integer
 )
 -- insert: record_columns
        , reset, race
-FROM told ORDER BY place;
+FROM nearest ORDER BY place;
 
 -- name: read_race_summary SELECT race_groups
 -- insert: race_columns

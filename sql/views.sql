@@ -353,11 +353,11 @@ WITH racer AS MATERIALIZED ( -- materialized: finding the races reads every step
 )
 SELECT r.race, r.account,
        round(extract(epoch FROM s.at - r.started_at) * 1000, 3) AS ms,
-       CASE WHEN r.racer = 1 THEN told.text END AS racer_1,
-       CASE WHEN r.racer = 2 THEN told.text END AS racer_2,
-       CASE WHEN r.racer = 3 THEN told.text END AS racer_3,
-       CASE WHEN r.racer = 4 THEN told.text END AS racer_4,
-       CASE WHEN r.racer > 4 THEN format('%s: %s', r.racer, told.text) END AS other_racers,
+       CASE WHEN r.racer = 1 THEN entry.text END AS racer_1,
+       CASE WHEN r.racer = 2 THEN entry.text END AS racer_2,
+       CASE WHEN r.racer = 3 THEN entry.text END AS racer_3,
+       CASE WHEN r.racer = 4 THEN entry.text END AS racer_4,
+       CASE WHEN r.racer > 4 THEN format('%s: %s', r.racer, entry.text) END AS other_racers,
        r.transfer_id
 FROM racer r
 JOIN transfer_steps s USING (transfer_id)
@@ -365,7 +365,7 @@ LEFT JOIN missed m ON m.reader = r.transfer_id AND m.account = s.account AND s.s
 LEFT JOIN racer w ON w.race = r.race AND w.account = r.account AND w.transfer_id = m.writer
 CROSS JOIN LATERAL (
     SELECT s.description || CASE WHEN m.why IS NULL THEN ''
-           ELSE format(' (%s %s)', coalesce('racer ' || w.racer, 'transfer ' || m.writer), m.why) END AS text) AS told
+           ELSE format(' (%s %s)', coalesce('racer ' || w.racer, 'transfer ' || m.writer), m.why) END AS text) AS entry
 ORDER BY r.race, r.account, s.at, r.racer, s.position;
 
 -- Which transfer waited for which, as far as the records show: a wait for a lock (lock, mutex, deduct; the read behind
@@ -377,7 +377,7 @@ ORDER BY r.race, r.account, s.at, r.racer, s.position;
 CREATE OR REPLACE VIEW lock_waits AS
 WITH step AS MATERIALIZED (
     SELECT *, step IN ('lock', 'mutex') OR (step = 'read' AND strategy = 'advisory_lock') AS takes_lock FROM race_steps
-), party AS (
+), member AS (
     SELECT reset, race, transfer_id, from_balance_after, bool_or(takes_lock) AS locks,
            min(at_us) FILTER (WHERE takes_lock OR step = 'deduct') AS got_us,
            min(CASE WHEN takes_lock THEN at_us ELSE at_us - took_us END)
@@ -387,13 +387,13 @@ WITH step AS MATERIALIZED (
     GROUP BY reset, race, transfer_id, from_balance_after
 ), holder AS (
     SELECT *, lead(got_us) OVER (PARTITION BY reset, race ORDER BY got_us, from_balance_after DESC) AS next_us
-    FROM party
+    FROM member
     WHERE got_us IS NOT NULL
 )
 SELECT w.reset, w.race, w.transfer_id AS waiter, w.step, h.transfer_id AS holder,
        greatest(w.at_us - w.took_us, h.since_us) AS from_us, least(w.at_us, h.next_us) AS to_us
 FROM step w
-JOIN party own ON own.reset = w.reset AND own.transfer_id = w.transfer_id
+JOIN member own ON own.reset = w.reset AND own.transfer_id = w.transfer_id
 JOIN holder h ON h.reset = w.reset AND h.race = w.race AND h.transfer_id <> w.transfer_id
 WHERE (w.takes_lock OR (w.step = 'deduct' AND NOT own.locks
                         AND (h.locks OR h.from_balance_after > w.from_balance_after

@@ -21,8 +21,9 @@
 // clang-format off
 #define TRANSFER_SLOTS(threads) ((threads) - WORKER_RESERVE(threads))
 // clang-format on
-// There is one batch at a time: two would wait for each other's rows (docs/benchmarks). A batch waits this long for a row
-// that another session holds; then its accounts go on one by one, each on a slot of its own, in half of the slots at most.
+// There is one batch at a time: two would wait for each other's rows (docs/benchmarks). A batch waits this long for a
+// row that another session holds; then its accounts go on one by one, each on a slot of its own, in half of the slots
+// at most.
 #define BATCH_LOCK_TIMEOUT_MS 20
 #define BATCH_ALONE_MAX(slots) ((slots) / 2)
 #define TRANSFER_QUEUE_LIMIT_MIN 1
@@ -75,7 +76,7 @@
 #define RACE_TRANSFERS_MAX 64  // transfers in the details of one race
 
 // Events in the queue from the workers to the loop. Steps that do not fit are published at the end of the transfer.
-#define FEED_EVENTS_MAX 4096
+#define EVENT_QUEUE_MAX 4096
 
 static_assert(TRANSFER_SLOTS(WORKER_THREADS_MIN) >= BARRIER_COUNT_MIN, "the smallest pool must hold the smallest race");
 static_assert(DATABASE_LOCK_TIMEOUT_MS > 2 * DELAY_MS_MAX, "a racer must outlast the delay of the lock's holder");

@@ -1,13 +1,13 @@
-// 503 while it is away, 504 while it is too slow, 500 for what we did not foresee. Loop thread.
+// 503 while it is unavailable, 504 while it is too slow, 500 for what we did not foresee. Loop thread.
 #include "server/api/database_problem.h"
 
 #include "server/api/api.h"
 #include "server/api/exchange.h"
 
 void respond_database_problem(struct conn *conn, enum db_status status) {
-    database_watch_heard(&api_of(conn)->watch, status);
+    database_watch_report(&api_of(conn)->watch, status);
     switch (status) {
-    case DB_AWAY:
+    case DB_CONNECTION_LOST:
     case DB_NOT_SENT:
     case DB_UNAVAILABLE:
     case DB_STALE: conn_respond_problem(conn, 503, "The database is unavailable: try again in a moment"); return;

@@ -74,7 +74,7 @@ void handle_account(struct exchange *exchange) {
 
 // The COMMIT was sent, and it is not certain that the reset stands.
 static void respond_reset_doubt(struct conn *conn, const struct reset_job *reset) {
-    database_watch_heard(&api_of(conn)->watch, reset->job.database);
+    database_watch_report(&api_of(conn)->watch, reset->job.database);
     conn_respond_problem(
         conn, 504, "%s: send POST /reset again",
         reset->doubt == RESET_UNREPLICATED

@@ -21,7 +21,7 @@ static void metrics_finished(struct job *job) {
         respond_database_problem(conn, job->database);
     } else if (conn != NULL) {
         struct bank_api *api = api_of(conn);
-        database_watch_heard(&api->watch, job->database);
+        database_watch_report(&api->watch, job->database);
         bank_metrics_set_available(api->bank_metrics, api->watch.state == DATABASE_READY);
         process_metrics_set(api->process_metrics, &scrape->process);
         bank_metrics_set_balances(api->bank_metrics, &scrape->accounts);

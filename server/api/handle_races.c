@@ -123,7 +123,7 @@ static void add_waits(struct json_writer *json, const struct race_detail *detail
 
 static void add_missed_write(struct json_writer *json, const struct missed_write *missed) {
     json_open_object(json, NULL);
-    json_add_string(json, "reader", missed->reader);
+    json_add_string(json, "reader", missed->stale_reader);
     json_add_signed(json, "read_at_us", missed->read_at_us);
     json_add_money(json, "value_read", missed->value_read);
     json_add_string(json, "writer", missed->writer);

@@ -90,18 +90,20 @@ static void describe_doubt(const struct transfer_job *transfer, struct text *det
 static void describe_standing(const struct transfer_job *transfer, struct text *detail) {
     const struct transfer_request *request = &transfer->request;
     if (transfer->result.standing == STANDING_BOTH_BALANCES) {
-        text_append_format(detail,
-                           "Transfer %s was left half done: the money was moved from \"%s\" to \"%s\", and then its "
-                           "record failed, so GET /transactions lacks it. Do not send it again. Without a "
-                           "transaction nothing undoes a part: use safe mode",
-                           request->id, request->from_account, request->to_account);
+        text_append_format(
+            detail,
+            "Transfer %s was left partially applied: the money was moved from \"%s\" to \"%s\", and then its "
+            "record failed, so GET /transactions lacks it. Do not send it again. Without a "
+            "transaction nothing undoes a part: use safe mode",
+            request->id, request->from_account, request->to_account);
         return;
     }
-    text_append_format(detail,
-                       "Transfer %s was left half done: the money was taken from \"%s\" and has not reached \"%s\", "
-                       "because the next statement failed. Without a transaction nothing undoes a part: use safe "
-                       "mode",
-                       request->id, request->from_account, request->to_account);
+    text_append_format(
+        detail,
+        "Transfer %s was left partially applied: the money was taken from \"%s\" and has not reached \"%s\", "
+        "because the next statement failed. Without a transaction nothing undoes a part: use safe "
+        "mode",
+        request->id, request->from_account, request->to_account);
 }
 
 // Which balance would leave its range. A step without an account is the write that failed; a safe strategy that writes
@@ -138,11 +140,11 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
                            request->to_account);
         return 404;
     case TRANSFER_BALANCE_OUT_OF_RANGE: describe_range(transfer, detail); return 422;
-    case TRANSFER_DATABASE_AWAY:
+    case TRANSFER_DATABASE_UNAVAILABLE:
         text_append_string(detail, "The database is unavailable; nothing was transferred: try again in a moment");
         return 503;
     case TRANSFER_OUTCOME_UNKNOWN: describe_doubt(transfer, detail); return 504;
-    case TRANSFER_HALF_DONE: describe_standing(transfer, detail); return 500;
+    case TRANSFER_PARTIALLY_APPLIED: describe_standing(transfer, detail); return 500;
     case TRANSFER_LOCK_TIMED_OUT:
         text_append_format(detail,
                            "Transfer %s waited too long for a lock, or was cancelled; nothing was transferred: lower "
@@ -164,7 +166,7 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
                            "The database refused transfer %s; nothing was transferred: the server's log has its words",
                            request->id);
         return 500;
-    case TRANSFER_GOES_ON: break;
+    case TRANSFER_CONTINUE: break;
     }
     CHECK(false);
 }
@@ -175,7 +177,7 @@ static bool respond_transfer(struct transfer_job *transfer, int status, struct s
     if (conn == NULL) {
         return false;
     }
-    database_watch_heard(&api_of(conn)->watch, transfer->job.database);
+    database_watch_report(&api_of(conn)->watch, transfer->job.database);
     return status == 200 ? respond_record(conn, transfer)
                          : conn_respond_problem_of(conn, status, detail, &transfer->request.trace);
 }

@@ -69,7 +69,7 @@ void event_ring_append(struct event_ring *ring, const char *name, struct slice d
     }
 }
 
-uint64_t event_ring_threatens(const struct event_ring *ring, struct slice data) {
+uint64_t event_ring_evict_limit(const struct event_ring *ring, struct slice data) {
     uint64_t most = ring->end + data.length + EVENT_ID_LENGTH +
                     EVENT_RING_BYTES / 8; // includes room for the field names
     return most < EVENT_RING_BYTES ? 0 : most - EVENT_RING_BYTES;

@@ -33,7 +33,7 @@ void event_ring_newest_id(const struct event_ring *ring, char out[static EVENT_I
 // Encodes an event and appends it; it overwrites the oldest events. `data` is one line.
 void event_ring_append(struct event_ring *ring, const char *name, struct slice data);
 // Appending an event with this data may overwrite everything below the returned position.
-MUST_CHECK uint64_t event_ring_threatens(const struct event_ring *ring, struct slice data);
+MUST_CHECK uint64_t event_ring_evict_limit(const struct event_ring *ring, struct slice data);
 
 // Returns the position behind the newest event.
 MUST_CHECK uint64_t event_ring_end(const struct event_ring *ring);

@@ -13,7 +13,7 @@
 #include <uv.h>
 
 struct conn;
-struct event_reader;
+struct event_subscriber;
 struct event_stream;
 
 MUST_CHECK struct event_stream *event_stream_new(uv_loop_t *loop, const struct event_ring *ring,
@@ -23,19 +23,19 @@ void event_stream_free(struct event_stream *stream); // no subscriber may be lef
 
 // True while there is a subscriber, and for EVENT_ABSENCE_MS after the last one left, because it may come back and
 // resume.
-MUST_CHECK bool event_stream_is_heard(const struct event_stream *stream);
-// True if there are EVENT_READERS_MAX subscribers.
+MUST_CHECK bool event_stream_has_subscribers(const struct event_stream *stream);
+// True if there are EVENT_SUBSCRIBERS_MAX subscribers.
 MUST_CHECK bool event_stream_is_full(const struct event_stream *stream);
 // Makes the connection a subscriber. It receives the head of an answer, `first`, and every event from `position` on.
 void event_stream_add(struct event_stream *stream, struct conn *conn, struct slice first, uint64_t position);
 // Frees the subscriber. Its connection calls this when it closes or ends the stream.
-void event_stream_remove(struct event_reader *reader);
+void event_stream_remove(struct event_subscriber *subscriber);
 
-// Called before an event is appended that overwrites the ring below the position `threatened`. Writes to all
+// Called before an event is appended that overwrites the ring below the position `evict_limit`. Writes to all
 // subscribers if one is below it, and disconnects those that stay below it.
-void event_stream_make_room(struct event_stream *stream, uint64_t threatened);
+void event_stream_evict_slow_subscribers(struct event_stream *stream, uint64_t evict_limit);
 // Called after an event was appended. Schedules the next write to the subscribers.
-void event_stream_wake(struct event_stream *stream, bool under_load);
+void event_stream_schedule_flush(struct event_stream *stream, bool under_load);
 // Called every SWEEP_INTERVAL_MS. Writes to the subscribers whose sockets were full, and sends heartbeats.
 void event_stream_sweep(struct event_stream *stream);
 // Sends an event "bye" to the subscribers that are up to date, and closes all of their connections.

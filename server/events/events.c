@@ -9,14 +9,14 @@
 
 #include <stdlib.h>
 
-// Token bucket in thousandths: one transfer costs 1000; each millisecond adds FOLLOWED_A_SECOND.
+// Token bucket in thousandths: one transfer costs 1000; each millisecond adds SAMPLED_A_SECOND.
 #define TOKEN 1000
 
 struct events {
     uv_loop_t *loop;
     struct event_ring *ring;
     struct event_stream *stream;
-    struct feed *feed;
+    struct event_queue *event_queue;
     const char *trace_url;
     uint64_t tokens;
     uint64_t tokens_ms; // loop time at which they were counted
@@ -26,26 +26,26 @@ struct events {
     struct text data;    // of the event being written
 };
 
-static void on_feed(void *owner);
+static void on_queued_events(void *owner);
 
 struct events *events_new(uv_loop_t *loop, struct metrics *metrics, const char *trace_url) {
     struct events *events = memory_allocate_zeroed(sizeof *events);
     events->loop = loop;
     events->ring = event_ring_new();
     events->stream = event_stream_new(loop, events->ring, metrics);
-    events->feed = feed_new(loop, on_feed, events);
+    events->event_queue = event_queue_new(loop, on_queued_events, events);
     events->trace_url = trace_url;
-    events->tokens = (uint64_t)FOLLOWED_AT_ONCE * TOKEN;
+    events->tokens = (uint64_t)SAMPLED_AT_ONCE * TOKEN;
     return events;
 }
 
 void events_leave_loop(struct events *events) {
     event_stream_leave_loop(events->stream);
-    feed_leave_loop(events->feed);
+    event_queue_leave_loop(events->event_queue);
 }
 
 void events_free(struct events *events) {
-    feed_free(events->feed);
+    event_queue_free(events->event_queue);
     event_stream_free(events->stream);
     event_ring_free(events->ring);
     text_free(&events->data);
@@ -57,48 +57,48 @@ static struct text *begin(struct events *events) {
     return &events->data;
 }
 
-static void tell(struct events *events, const char *name) {
+static void publish(struct events *events, const char *name) {
     struct slice data = text_slice(&events->data);
     bool under_load = events->skipped_ms != 0 && uv_now(events->loop) - events->skipped_ms < EVENT_LOAD_MEMORY_MS;
-    event_stream_make_room(events->stream, event_ring_threatens(events->ring, data));
+    event_stream_evict_slow_subscribers(events->stream, event_ring_evict_limit(events->ring, data));
     event_ring_append(events->ring, name, data);
-    event_stream_wake(events->stream, under_load);
+    event_stream_schedule_flush(events->stream, under_load);
 }
 
-// --- What the workers posted ---
+// --- What the workers published ---
 
-static void tell_posted(struct events *events, const struct feed_event *event) {
+static void publish_queued(struct events *events, const struct queued_event *event) {
     struct text *out = begin(events);
     switch (event->kind) {
-    case FEED_STEP:
+    case QUEUED_STEP:
         json_write_step_event(out, event);
-        tell(events, "step");
+        publish(events, "step");
         return;
-    case FEED_BARRIER_ARRIVAL:
+    case QUEUED_BARRIER_ARRIVAL:
         json_write_barrier_arrival(out, event);
-        tell(events, "barrier_arrival");
+        publish(events, "barrier_arrival");
         return;
-    case FEED_BARRIER_RELEASE:
+    case QUEUED_BARRIER_RELEASE:
         json_write_barrier_release(out, event);
-        tell(events, "barrier_release");
+        publish(events, "barrier_release");
         return;
     }
     CHECK(false);
 }
 
-// In the order in which it was posted, and before anything that came later.
+// In the order in which it was published, and before anything that came later.
 static void drain(struct events *events) {
-    struct feed_list list = STAILQ_HEAD_INITIALIZER(list);
-    struct feed_event *event;
-    feed_take(events->feed, &list);
+    struct queued_event_list list = STAILQ_HEAD_INITIALIZER(list);
+    struct queued_event *event;
+    event_queue_take(events->event_queue, &list);
     while ((event = STAILQ_FIRST(&list)) != NULL) {
         STAILQ_REMOVE_HEAD(&list, link);
-        tell_posted(events, event);
+        publish_queued(events, event);
         free(event);
     }
 }
 
-static void on_feed(void *owner) {
+static void on_queued_events(void *owner) {
     drain(owner);
 }
 
@@ -106,8 +106,8 @@ static void on_feed(void *owner) {
 
 static bool take_token(struct events *events) {
     uint64_t now = uv_now(events->loop);
-    uint64_t most = (uint64_t)FOLLOWED_AT_ONCE * TOKEN;
-    events->tokens += (now - events->tokens_ms) * FOLLOWED_A_SECOND;
+    uint64_t most = (uint64_t)SAMPLED_AT_ONCE * TOKEN;
+    events->tokens += (now - events->tokens_ms) * SAMPLED_A_SECOND;
     events->tokens = events->tokens < most ? events->tokens : most;
     events->tokens_ms = now;
     if (events->tokens < TOKEN) {
@@ -119,37 +119,37 @@ static bool take_token(struct events *events) {
 
 void events_admit(struct events *events, struct transfer_job *transfer) {
     transfer->events = events;
-    if (event_stream_is_heard(events->stream) && take_token(events)) {
-        transfer->request.feed = events->feed;
+    if (event_stream_has_subscribers(events->stream) && take_token(events)) {
+        transfer->request.event_queue = events->event_queue;
         drain(events);
         json_write_admitted(begin(events), &transfer->request);
-        tell(events, "admitted");
+        publish(events, "admitted");
     }
 }
 
 void events_transfer_ended(struct transfer_job *transfer, int status, struct slice detail) {
     struct events *events = transfer->events;
-    if (transfer->request.feed == NULL) {
+    if (transfer->request.event_queue == NULL) {
         events->skipped_transfers++;
         events->skipped_races += transfer->result.race_detected;
         events->skipped_ms = uv_now(events->loop);
         return;
     }
-    transfer_tell_steps(&transfer->request, &transfer->result); // those of a batch, and what found no room
+    transfer_publish_steps(&transfer->request, &transfer->result); // those of a batch, and what found no room
     drain(events);
     json_write_transfer_event(begin(events), transfer, status, detail, events->trace_url);
-    tell(events, "transfer");
+    publish(events, "transfer");
 }
 
-static void tell_skipped(struct events *events) {
-    if (events->skipped_transfers > 0 && event_stream_is_heard(events->stream)) {
+static void publish_skipped(struct events *events) {
+    if (events->skipped_transfers > 0 && event_stream_has_subscribers(events->stream)) {
         struct json_writer json = {.out = begin(events)};
         json_open_object(&json, NULL);
         json_add_unsigned(&json, "transfers", events->skipped_transfers);
         json_add_unsigned(&json, "races", events->skipped_races);
         json_close_object(&json);
         events->skipped_transfers = events->skipped_races = 0;
-        tell(events, "skipped");
+        publish(events, "skipped");
     }
 }
 
@@ -159,7 +159,7 @@ void events_settings_changed(struct events *events, const struct settings *setti
     drain(events);
     struct json_writer json = {.out = begin(events)};
     json_add_settings(&json, NULL, settings);
-    tell(events, "settings");
+    publish(events, "settings");
 }
 
 void events_reset(struct events *events, const struct account_list *accounts) {
@@ -170,28 +170,28 @@ void events_reset(struct events *events, const struct account_list *accounts) {
     json_open_object(&json, NULL);
     json_add_accounts(&json, "accounts", &first);
     json_close_object(&json);
-    tell(events, "reset");
+    publish(events, "reset");
 }
 
 void events_sweep(struct events *events) {
-    tell_skipped(events);
+    publish_skipped(events);
     event_stream_sweep(events->stream);
 }
 
 void events_end(struct events *events) {
     drain(events);
-    tell_skipped(events);
+    publish_skipped(events);
     event_stream_end(events->stream);
 }
 
-// --- Readers ---
+// --- Subscribers ---
 
 bool events_are_full(const struct events *events) {
     return event_stream_is_full(events->stream);
 }
 
-// The first event of a stream. `id` is the position from which the stream continues: a subscriber that reads nothing else
-// can resume from there.
+// The first event of a stream. `id` is the position from which the stream continues: a subscriber that reads nothing
+// else can resume from there.
 static void write_hello(struct text *out, const struct events *events, struct slice id, bool resumed,
                         const struct settings *settings) {
     text_append_string(out, "retry: 1000\n\nid: ");
@@ -229,8 +229,9 @@ void events_subscribe(struct events *events, struct conn *conn, struct slice las
         resume = event_ring_find(events->ring, last_id, &position);
     }
     bool resumes = resume == EVENT_RESUMES;
-    if (!resumes && !event_stream_is_heard(events->stream)) {
-        events->skipped_transfers = events->skipped_races = 0; // while nobody listened: who comes back is told of them
+    if (!resumes && !event_stream_has_subscribers(events->stream)) {
+        // while nobody listened: a subscriber that comes back learns of them
+        events->skipped_transfers = events->skipped_races = 0;
     }
     write_hello(&first, events, resumes ? last_id : slice_of(newest), resumes, settings);
     if (last_id.length > 0 && !resumes) {

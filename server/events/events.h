@@ -1,8 +1,8 @@
-// What GET /events tells: encoded once, kept in the ring, written to every reader. Loop thread.
+// What GET /events publishes: encoded once, kept in the ring, written to every subscriber. Loop thread.
 //
-// Transfers are followed while somebody listens, and for a minute after the last reader has left, so that a page that was
-// away for a moment finds what it missed; with nobody there they cost nothing. Few of them are: 64 at once and then 16 a
-// second, so that a load drowns nobody; the others are counted.
+// Transfers are sampled while there is a subscriber, and for a minute after the last subscriber has left, so that a
+// page that was gone for a moment finds what it missed; with nobody there they cost nothing. Few of them are: 64 at
+// once and then 16 a second, so that a load drowns nobody; the others are counted.
 #ifndef SERVER_EVENTS_EVENTS_H
 #define SERVER_EVENTS_EVENTS_H
 
@@ -17,21 +17,21 @@ struct events;
 
 // `trace_url` is a template with {trace_id} in it, or NULL.
 MUST_CHECK struct events *events_new(uv_loop_t *loop, struct metrics *metrics, const char *trace_url);
-// The program stops: says goodbye to the readers.
+// The program stops: says goodbye to the subscribers.
 void events_end(struct events *events);
 void events_leave_loop(struct events *events); // once, when no worker is at work any more
 void events_free(struct events *events);       // after the loop has ended
 void events_sweep(struct events *events);      // every now and then
 
-// A transfer is about to be submitted: decides whether it is followed.
+// A transfer is about to be submitted: decides whether it is sampled.
 void events_admit(struct events *events, struct transfer_job *transfer);
 // It has ended, and this is the answer: 200 for one with a record, else a problem with `detail`.
 void events_transfer_ended(struct transfer_job *transfer, int status, struct slice detail);
 void events_settings_changed(struct events *events, const struct settings *settings);
 void events_reset(struct events *events, const struct account_list *accounts);
 
-MUST_CHECK bool events_are_full(const struct events *events); // no reader more
-// Makes the connection a reader. `last_id` is what it had last, or empty.
+MUST_CHECK bool events_are_full(const struct events *events); // no more subscribers
+// Makes the connection a subscriber. `last_id` is what it had last, or empty.
 void events_subscribe(struct events *events, struct conn *conn, struct slice last_id, const struct settings *settings);
 
 #endif

@@ -34,7 +34,7 @@
 
 // The events. A tick is the time between two writes to a subscriber: short while people can follow the events, and
 // longer under load.
-#define EVENT_READERS_MAX 256
+#define EVENT_SUBSCRIBERS_MAX 256
 #define EVENT_TICK_MS 25
 #define EVENT_TICK_LOADED_MS 250
 #define EVENT_LOAD_MEMORY_MS 1000 // the "under load" flag stays set this long after the last rate-limited transfer
@@ -44,8 +44,8 @@
 #define EVENT_LAG_MAX (768 * 1024)      // bytes that a subscriber may be behind; a slower one is disconnected
 #define EVENT_SOCKET_BUFFER (64 * 1024) // send buffer of a subscriber in bytes; the kernel doubles the number
 // A token bucket limits the transfers whose steps become events: a burst of so many, and so many per second after it.
-#define FOLLOWED_AT_ONCE 64
-#define FOLLOWED_A_SECOND 16
+#define SAMPLED_AT_ONCE 64
+#define SAMPLED_A_SECOND 16
 
 // The shutdown. A request may be on its way on an idle connection, so idle connections are read for the grace time.
 #define SHUTDOWN_GRACE_MS 100

@@ -21,7 +21,7 @@ void json_write_admitted(struct text *out, const struct transfer_request *reques
     json_close_object(&json);
 }
 
-void json_write_step_event(struct text *out, const struct feed_event *event) {
+void json_write_step_event(struct text *out, const struct queued_event *event) {
     struct json_writer json = {.out = out};
     json_open_object(&json, NULL);
     json_add_string(&json, "id", event->id);
@@ -29,7 +29,7 @@ void json_write_step_event(struct text *out, const struct feed_event *event) {
     json_close_object(&json);
 }
 
-void json_write_barrier_arrival(struct text *out, const struct feed_event *event) {
+void json_write_barrier_arrival(struct text *out, const struct queued_event *event) {
     struct json_writer json = {.out = out};
     json_open_object(&json, NULL);
     json_add_string(&json, "id", event->id);
@@ -39,21 +39,21 @@ void json_write_barrier_arrival(struct text *out, const struct feed_event *event
     json_close_object(&json);
 }
 
-void json_write_barrier_release(struct text *out, const struct feed_event *event) {
+void json_write_barrier_release(struct text *out, const struct queued_event *event) {
     struct json_writer json = {.out = out};
     json_open_object(&json, NULL);
     json_add_string(&json, "outcome", event->outcome);
     json_add_unsigned(&json, "parties", event->parties);
     json_open_array(&json, "transfer_ids");
-    for (uint32_t i = 0; i < event->roll.count; i++) {
-        json_add_string(&json, NULL, event->roll.names[i]);
+    for (uint32_t i = 0; i < event->released.count; i++) {
+        json_add_string(&json, NULL, event->released.names[i]);
     }
     json_close_array(&json);
     json_add_signed(&json, "at_us", event->at_us);
     json_close_object(&json);
 }
 
-static void add_step(struct json_writer *json, const struct told_step *step) {
+static void add_step(struct json_writer *json, const struct step_view *step) {
     json_open_object(json, NULL);
     json_add_step_members(json, step);
     json_close_object(json);
@@ -63,7 +63,7 @@ static void add_step(struct json_writer *json, const struct told_step *step) {
 static void add_commit(struct json_writer *json, const struct transfer_job *transfer, int64_t last_us) {
     const struct transfer_request *request = &transfer->request;
     bool is_one_commit = strcmp(request->settings.strategy->isolation, STRATEGY_NO_TRANSACTION) != 0;
-    struct told_step step = {
+    struct step_view step = {
         .name = "commit",
         .at_us = request->received_us + (int64_t)(transfer->result.duration_ns / NANOSECONDS_PER_MICROSECOND),
     };
@@ -78,8 +78,8 @@ static void add_steps(struct json_writer *json, const struct transfer_job *trans
     int64_t last_us = request->received_us;
     json_open_array(json, "steps");
     for (size_t i = 0; i < list->count; i++) {
-        struct told_step step;
-        step_tell(&list->steps[i], request->received_us, request->received_ns, &step);
+        struct step_view step;
+        step_view_fill(&list->steps[i], request->received_us, request->received_ns, &step);
         last_us = step.at_us;
         add_step(json, &step);
     }

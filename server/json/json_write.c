@@ -72,7 +72,7 @@ void json_add_trace_url(struct json_writer *json, const char *template, const ch
     text_free(&url);
 }
 
-void json_add_step_members(struct json_writer *json, const struct told_step *step) {
+void json_add_step_members(struct json_writer *json, const struct step_view *step) {
     json_add_string(json, "step", step->name);
     if (step->account[0] != '\0') {
         json_add_string(json, "account", step->account);

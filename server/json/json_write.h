@@ -1,5 +1,5 @@
-// JSON out: the parts that more than one answer or event has. An answer's own part is written by its handler. Loop thread.
-// Money goes from cents to text with no floating point in between.
+// JSON out: the parts that more than one answer or event has. An answer's own part is written by its handler. Loop
+// thread. Money goes from cents to text with no floating point in between.
 #ifndef SERVER_JSON_JSON_WRITE_H
 #define SERVER_JSON_JSON_WRITE_H
 
@@ -18,6 +18,6 @@ void json_add_trace_url(struct json_writer *json, const char *template, const ch
 
 // These add members to an object that is open already, so that others may stand beside them.
 void json_add_record_members(struct json_writer *json, const struct transfer_record *record);
-void json_add_step_members(struct json_writer *json, const struct told_step *step);
+void json_add_step_members(struct json_writer *json, const struct step_view *step);
 
 #endif

@@ -1,5 +1,5 @@
 // The start of the page: connects the server's answers and events with the parts of the page, and decides which race
-// stands on the stage.
+// stands in the panels.
 
 import { api, whenTokenIsWanted } from "./api.js";
 import { settled, turns } from "./asking.js";
@@ -12,7 +12,7 @@ import { findTraces, raceLink, showHistory, showTotals } from "./history.js";
 import { LiveRaces } from "./live_races.js";
 import { attempt, clearNoAnswer, startProblems } from "./problem.js";
 import { raceModel } from "./race_model.js";
-import { SLOTS, beganUs, serverTime, showRace, shownRace, startStage } from "./stage.js";
+import { SLOTS, beganUs, serverTime, showRace, shownRace, startRacePanels } from "./race_panels.js";
 import { createState } from "./state.js";
 import { startThemeSwitch } from "./theme_switch.js";
 import { askForToken, startToken } from "./token.js";
@@ -148,7 +148,7 @@ function setPinned(now) {
   find("#newer").hidden = true;
 }
 
-// Fills the stage with the result of `read`. The result, or the problem, counts only until the next question.
+// Fills the panels with the result of `read`. The result, or the problem, counts only until the next question.
 async function fillStage(read) {
   const isWanted = nextQuestion();
   await attempt(async () => {
@@ -174,7 +174,7 @@ async function showAddressed() {
 function openRaces(ids) {
   history.pushState(null, "", raceLink(ids));
   showAddressed();
-  find("#stage").scrollIntoView({ block: "start" });
+  find("#timelines").scrollIntoView({ block: "start" });
 }
 
 // A race that is started here must be shown: a pending answer about the address is ignored.
@@ -342,7 +342,7 @@ function start() {
   state.on(["totals"], ({ totals }) => showTotals(totals));
   startControls(state, { onSay: say, onRace: unpin });
   state.on(["settings", "strategies"], showHint);
-  startStage(refreshTour);
+  startRacePanels(refreshTour);
   startTour(state);
   find("#show-newest").addEventListener("click", () => {
     unpin();

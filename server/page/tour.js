@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { busy, changeSettings } from "./controls.js";
 import { find, make, unbroken } from "./dom.js";
 import { race } from "./races.js";
-import { replay, shownRace } from "./stage.js";
+import { replay, shownRace } from "./race_panels.js";
 import { afterBarrier, afterFix, afterOne, afterTwo, readingOf } from "./tour_words.js";
 
 let state = null;
@@ -34,21 +34,21 @@ const STEPS = [
     "A transfer reads the balance, checks that it is enough, deducts, and adds the money to the other account. " +
       "With one transfer alone nothing can go wrong."],
     button: "Send $100 from alice to bob",
-    act: () => play({ delay: false, barrier: false }, one, afterOne),
+    run: () => play({ delay: false, barrier: false }, one, afterOne),
   },
   {
     title: "Two at once",
     text: ["Now two transfers send $800 each at the same moment, and alice has $1000. One of them must be refused.",
       "The result depends on microseconds, so try it a few times. Such faults stay unnoticed for years because they are rare."],
     button: "Race two transfers",
-    act: () => play({ delay: false, barrier: false }, () => two("vulnerable"), afterTwo),
+    run: () => play({ delay: false, barrier: false }, () => two("vulnerable"), afterTwo),
   },
   {
     title: "The barrier",
     text: ["With the barrier no transfer continues to the check before both have read. The barrier does not cause the " +
       "fault: it only makes the unlucky moment certain. A delay of 200 ms widens the window, so that you can see it."],
     button: "Race with the barrier",
-    act: () => play({ delay: true, barrier: true }, () => two("vulnerable"), afterBarrier),
+    run: () => play({ delay: true, barrier: true }, () => two("vulnerable"), afterBarrier),
   },
   {
     title: "Read the picture",
@@ -62,7 +62,7 @@ const STEPS = [
     text: ["The same two, barrier and delay still on, but each locks the row before it reads it (SELECT ... FOR UPDATE " +
       "in one transaction). The second has to wait until the first has committed: the hatched band."],
     button: "Race them under the fix",
-    act: () => play({ delay: true, barrier: true }, () => two("for_update"), async (records, balance, changed) =>
+    run: () => play({ delay: true, barrier: true }, () => two("for_update"), async (records, balance, changed) =>
       afterFix(records, balance, changed, await api.strategies())),
   },
 ];
@@ -78,13 +78,13 @@ export function refreshTour() {
   if (texts.join("\n") !== shown.join("\n")) {
     find("#tour-text").replaceChildren(...texts.map((text) => make("p", {}, text)));
   }
-  find("#tour-act").disabled = step.act ? state.get("racing") : !shownRace("race")?.finished;
+  find("#tour-run").disabled = step.run ? state.get("racing") : !shownRace("race")?.finished;
 }
 
 function show(focus) {
   const step = STEPS[at];
   find("#tour-title").textContent = `${at + 1} of ${STEPS.length}: ${step.title}`;
-  find("#tour-act").textContent = step.button;
+  find("#tour-run").textContent = step.button;
   find("#tour-outcome").textContent = "";
   find("#tour-back").disabled = at === 0;
   find("#tour-next").textContent = at + 1 === STEPS.length ? "Finish" : "Next";
@@ -112,15 +112,15 @@ function open() {
 // The message stands in the tour itself, because the page's own message is out of sight there.
 async function outcomeOf(step) {
   try {
-    return await step.act();
+    return await step.run();
   } catch (problem) {
     return `This step has failed. ${problem.detail || problem.message}`;
   }
 }
 
-async function act() {
+async function run() {
   const step = STEPS[at];
-  if (!step.act) {
+  if (!step.run) {
     replay("race");
     return;
   }
@@ -137,7 +137,7 @@ export function startTour(theState) {
   find("#tour-dots").replaceChildren(...STEPS.map(() => make("li")));
   find("#tour-open").addEventListener("click", () => find("#tour").hidden ? open() : close());
   find("#tour-close").addEventListener("click", close);
-  find("#tour-act").addEventListener("click", act);
+  find("#tour-run").addEventListener("click", run);
   find("#tour-back").addEventListener("click", () => {
     at -= 1;
     show(true);

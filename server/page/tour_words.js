@@ -1,7 +1,7 @@
 // The sentences of the guided tour about its own transfers, made from their records and alice's balance afterwards. The
 // expected sentence of a step is shown only if the records prove it: other people may use the same server. Pure.
 
-import { missedStory, money } from "./words.js";
+import { missedExplanation, money } from "./words.js";
 
 const START = 1000; // alice's balance after a reset
 const SPENT = 1600; // two transfers of $800 together
@@ -64,5 +64,5 @@ export function readingOf(race) {
   if (!miss) {
     return "There is no stale read to look at now. Go back one step and make one with the barrier.";
   }
-  return missedStory(miss);
+  return missedExplanation(miss);
 }

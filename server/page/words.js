@@ -95,13 +95,13 @@ export function missedLabel(miss) {
 }
 
 // The same for the guided tour.
-export function missedStory(miss) {
-  const story = miss.uncommitted
+export function missedExplanation(miss) {
+  const explanation = miss.uncommitted
     ? `Here ${miss.writer} had already written ${money(miss.valueWritten)}, but not committed it. So ${miss.reader} ` +
       `could not see it and read ${money(miss.valueRead)}. It did not look again: it continued with the number it remembered.`
     : `Here ${miss.reader} read ${money(miss.valueRead)}. ${milliseconds(miss.writtenUs - miss.readUs)} later ${miss.writer} ` +
       `had written ${money(miss.valueWritten)}, and ${miss.reader} did not look again: it continued with the number it remembered.`;
-  return `${story} That is the red line, from the read to the write it missed.`;
+  return `${explanation} That is the red line, from the read to the write it missed.`;
 }
 
 // The text at the beginning of a wait.

@@ -43,7 +43,7 @@ def batches(bank):
             if step["step"] == "batch"]
 
 
-def gather(bank, background, count, transfer):
+def collect(bank, background, count, transfer):
     """The first transfer waits for the row; the others arrive one by one and wait for the next batch."""
     sent = [background(transfer, 0)]
     bank.until_in_progress(1)
@@ -60,7 +60,7 @@ def test_a_lone_transfer_is_a_batch_of_one(bank):
 
 def test_queued_transfers_are_posted_together_in_the_order_of_arrival(bank, background, held):
     with held("alice") as row:
-        sent = gather(bank, background, 12, lambda number: send(bank, "alice", "bob", number + 1))
+        sent = collect(bank, background, 12, lambda number: send(bank, "alice", "bob", number + 1))
         row.let_go()
         records = [each.result(HANG_GUARD).json() for each in sent]
     assert [each["status"] for each in records] == ["success"] * 12
@@ -84,7 +84,7 @@ def test_each_is_judged_on_its_own(bank, background, held):
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('full', 9999999999999.99, 9999999999999.99)")
     wishes = [("bob", 1), ("bob", 600), ("bob", 600), ("nobody", 1), ("full", 1), ("bob", 399), ("charlie", 0.01)]
     with held("alice") as row:
-        sent = gather(bank, background, len(wishes), lambda number: send(bank, "alice", *wishes[number]))
+        sent = collect(bank, background, len(wishes), lambda number: send(bank, "alice", *wishes[number]))
         row.let_go()
         answers = [each.result(HANG_GUARD) for each in sent]
     bank.rows("DELETE FROM accounts WHERE id = 'full'")
@@ -102,7 +102,7 @@ def test_each_is_judged_on_its_own(bank, background, held):
 def test_no_account_starves_another(bank, background, held):
     """Alice's row is held and hundreds of her transfers queue up; Bob's transfers pass."""
     with held("alice") as row:
-        sent = gather(bank, background, 1, lambda _: send(bank, "alice", "charlie", 0.01))
+        sent = collect(bank, background, 1, lambda _: send(bank, "alice", "charlie", 0.01))
         sent += [background(send, bank, "alice", "charlie", 0.01) for _ in range(50)]
         bank.until_queued(50)
         for _ in range(5):
@@ -193,7 +193,7 @@ def test_held_rows_stop_no_other_transfer(bank, background, held):
 def test_no_client_is_answered_before_the_commit(bank, cluster, background, held):
     """PostgreSQL dies while a batch waits for the row: no client gets a success, and nothing was written."""
     with held("alice"):
-        sent = gather(bank, background, 6, lambda _: send(bank, "alice", "bob", 1))
+        sent = collect(bank, background, 6, lambda _: send(bank, "alice", "bob", 1))
         cluster.stop("immediate")
         answers = [each.result(HANG_GUARD) for each in sent]
     assert {answer.status for answer in answers} <= {503, 504}
@@ -264,7 +264,7 @@ def test_shutdown_in_the_middle(start_bank, background):
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
         session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
-        sent = gather(bank, background, 8, lambda _: send(bank, "alice", "bob", 1))
+        sent = collect(bank, background, 8, lambda _: send(bank, "alice", "bob", 1))
         bank.signal()
         assert [each.result(HANG_GUARD).status for each in sent[1:]] == [503] * 7
         session.rollback()

@@ -110,7 +110,7 @@ def test_resets_made_together_are_one_event(bank, stream, background):
 
 
 @pytest.mark.race
-def test_the_story_of_a_race(bank, stream):
+def test_the_events_of_a_race(bank, stream):
     subscriber = stream()
     bank.set(barrier_enabled=True)
     records = race(bank)

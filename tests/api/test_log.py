@@ -11,7 +11,7 @@ from pace import eventually
 LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARN|ERROR) \[bank-api\] (?:\[([0-9a-f]{8})\] )?(\S.*)")
 
 
-def story(bank, written):
+def log_lines(bank, written):
     """(level, transfer id or None, message) of every line since; every line must match the format."""
     lines = bank.log_since(written).splitlines()
     matches = [LINE.fullmatch(line) for line in lines]
@@ -33,7 +33,7 @@ def test_a_transfer_step_by_step(bank):
     written = len(bank.log())
     record = bank.transfer("alice", "bob", "100").json()
     eventually(lambda: "STEP 4" in bank.log_since(written), "the last step's line")
-    lines = messages_of(story(bank, written), record)
+    lines = messages_of(log_lines(bank, written), record)
     assert [line for line in lines if line.startswith("STEP")] == [
         "STEP 1: Read balance for alice = $1000.00", "STEP 2: Check if $1000.00 >= $100.00",
         "STEP 3: Deducting $100.00 from alice", "STEP 4: Adding $100.00 to bob"]
@@ -42,19 +42,19 @@ def test_a_transfer_step_by_step(bank):
 def test_a_refused_transfer_stops_at_its_check(bank):
     written = len(bank.log())
     record = bank.transfer("charlie", "bob", "800").json()
-    lines = messages_of(story(bank, written), record)
+    lines = messages_of(log_lines(bank, written), record)
     assert [line for line in lines if line.startswith("STEP")] == [
         "STEP 1: Read balance for charlie = $200.00", "STEP 2: Check if $200.00 >= $800.00"]
 
 
 @pytest.mark.race
-def test_the_race_as_a_story(bank):
+def test_the_steps_of_a_race(bank):
     """Both read, both wait, the barrier is released, both deduct, and the transfer that overdrew logs it."""
     bank.set(barrier_enabled=True)
     written = len(bank.log())
     records = race(bank)
     eventually(lambda: "RACE CONDITION" in bank.log_since(written), "the race is logged")
-    lines = story(bank, written)
+    lines = log_lines(bank, written)
     logged = [message for _, _, message in lines]
 
     def places(beginning):
@@ -80,12 +80,12 @@ def test_the_race_as_a_story(bank):
 
 
 @pytest.mark.race
-def test_the_fix_as_a_story(bank):
+def test_the_steps_of_the_fix(bank):
     """The second transfer reads the result of the first."""
     bank.set(barrier_enabled=True, use_transactions=True)
     written = len(bank.log())
     race(bank)
-    logged = [message for _, _, message in story(bank, written)]
+    logged = [message for _, _, message in log_lines(bank, written)]
     reads = [message for message in logged if message.startswith("STEP 1")]
     assert reads[0].startswith("STEP 1: Read balance for alice = $1000.00")
     assert reads[1].startswith("STEP 1: Read balance for alice = $200.00")
@@ -103,7 +103,7 @@ def test_names_cannot_forge_lines(bank):
     try:
         assert bank.transfer(forged, "bob", "1").status == 200
         eventually(lambda: "STEP 4" in bank.log_since(written), "the transfer is logged")
-        assert [line for line in story(bank, written) if line[2] == "forged"] == []
+        assert [line for line in log_lines(bank, written) if line[2] == "forged"] == []
         assert "\x1b" not in bank.log_since(written)
     finally:
         bank.rows("DELETE FROM accounts WHERE initial_balance = 7")
@@ -114,7 +114,7 @@ def test_every_line_from_start_to_end(start_bank):
     bank = start_bank()
     bank.transfer("alice", "bob", "1")
     bank.stop()
-    lines = story(bank, 0)
+    lines = log_lines(bank, 0)
     assert any(f"http://127.0.0.1:{bank.port}" in message for _, _, message in lines)
     assert any("SIGTERM" in message for _, _, message in lines)
     assert [level for level, _, _ in lines if level in ("WARN", "ERROR")] == []

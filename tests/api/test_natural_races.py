@@ -10,7 +10,7 @@ CLIENTS = 8
 WRONG = ["vulnerable", "absolute_update", "subselect_predicate", "cte_snapshot"]
 
 
-def stories(bank):
+def all_details(bank):
     """Every race among the newest."""
     listed = bank.get("/races?limit=100").json()["races"]
     return [bank.get(f"/races/{race['id']}").json() for race in listed]
@@ -30,9 +30,9 @@ def test_the_report_of_a_missed_write_matches_the_order(bank, strategy, delay_ms
     bank.set(strategy=strategy, delay_enabled=delay_ms > 0, delay_ms=max(1, delay_ms))
     together(*[lambda number=number: transfers_at_will(bank, number) for number in range(CLIENTS)])
     current = {record["id"]: record for record in bank.transactions(1000)}
-    for story in stories(bank):
-        records = {transfer["id"]: transfer for transfer in story["transfers"]}
-        for missed in story["missed_writes"]:
+    for details in all_details(bank):
+        records = {transfer["id"]: transfer for transfer in details["transfers"]}
+        for missed in details["missed_writes"]:
             if missed["reader"] in current:
                 check_missed(missed, records)
     for row in bank.rows("SELECT * FROM missed_writes"):
@@ -91,8 +91,8 @@ def test_a_write_that_was_made_but_not_committed(bank, background, held_commits,
     bank.until_waiting_for_locks(1)
     held_commits(False)
     writer, reader = [each.result(HANG_GUARD).json() for each in (writer, reader)]
-    story = bank.get(f"/races/{reader['id']}").json()
-    missed, = story["missed_writes"]
+    details = bank.get(f"/races/{reader['id']}").json()
+    missed, = details["missed_writes"]
     assert (missed["reader"], missed["writer"], missed["account"]) == (reader["id"], writer["id"], "alice")
     assert (missed["value_read"], missed["value_written"]) == (1000, 200)
     assert missed["written_at_us"] < missed["read_at_us"] < missed["committed_by_us"]

@@ -80,8 +80,8 @@ def collect_a_race(bank, collected, strategy):
     records = together(*[lambda target=target: collected.add("POST", "/transfer", bank.transfer("alice", target))
                          for target in ("bob", "charlie")])
     for record in records:
-        story = collected.add("GET", "/races/{transfer_id}", bank.get(f"/races/{record.json()['id']}"))
-        assert story.json()["race"]["transfer_count"] == 2, strategy
+        detail = collected.add("GET", "/races/{transfer_id}", bank.get(f"/races/{record.json()['id']}"))
+        assert detail.json()["race"]["transfer_count"] == 2, strategy
     for path in ("/races", "/transactions", "/audit", "/accounts"):
         collected.add("GET", path, bank.get(path))
 

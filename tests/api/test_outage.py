@@ -78,7 +78,7 @@ def test_under_load(bank, cluster, blow, strategy):
         if answer.status != 200:
             assert_problem(answer, 503, 504, *([] if strategy in SAFE else [500]))
         if answer.status == 500:
-            assert "left half done" in answer.json()["detail"]
+            assert "left partially applied" in answer.json()["detail"]
         if answer.status == 503:
             assert int(answer.headers["Retry-After"]) >= 1
     assert crowd.unanswered() == []

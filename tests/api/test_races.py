@@ -49,10 +49,10 @@ def test_a_double_spend(bank):
     assert listed["id"] == listed["transfer_ids"][0]
     assert sorted(listed["transfer_ids"]) == sorted(record["id"] for record in records)
     for record in records:
-        story = detail(bank, record["id"])
-        assert story["race"] == listed
-        assert [each["id"] for each in story["transfers"]] == listed["transfer_ids"]
-        transfer, = (each for each in story["transfers"] if each["id"] == record["id"])
+        details = detail(bank, record["id"])
+        assert details["race"] == listed
+        assert [each["id"] for each in details["transfers"]] == listed["transfer_ids"]
+        transfer, = (each for each in details["transfers"] if each["id"] == record["id"])
         assert transfer.pop("trace_url") == f"http://localhost:16686/trace/{record['trace_id']}"
         assert set(transfer) - set(record) == {"steps", "blocked_by"}
         assert {key: transfer[key] for key in record} == record
@@ -80,14 +80,14 @@ def test_the_steps(bank):
 def test_the_write_that_was_missed(bank, strategy, verdict):
     """The reader acted on 1000, which the writer had changed to 200."""
     first, second = race(bank, strategy)
-    story = detail(bank, first["id"])
-    assert story["race"]["verdict"] == verdict
+    details = detail(bank, first["id"])
+    assert details["race"]["verdict"] == verdict
     reader, = (record for record in (first, second) if record["race_detected"])
     writer, = (record for record in (first, second) if not record["race_detected"])
-    missed, = story["missed_writes"]
+    missed, = details["missed_writes"]
     assert (missed["reader"], missed["writer"]) == (reader["id"], writer["id"])
     assert (missed["value_read"], missed["value_written"]) == (1000, 200)
-    steps = {transfer["id"]: {step["step"]: step for step in transfer["steps"]} for transfer in story["transfers"]}
+    steps = {transfer["id"]: {step["step"]: step for step in transfer["steps"]} for transfer in details["transfers"]}
     assert missed["written_at_us"] == steps[writer["id"]]["deduct"]["at_us"]
     if "read" in steps[reader["id"]]:
         assert missed["read_at_us"] == steps[reader["id"]]["read"]["at_us"]
@@ -100,10 +100,10 @@ def test_who_waited_for_whom(bank, strategy, step):
     bank.set(delay_enabled=True, delay_ms=100)
     first, second = race(bank, strategy)
     assert (first["status"], second["status"]) == ("success", "failed_insufficient_funds")
-    story = detail(bank, second["id"])
-    assert story["race"]["verdict"] == "clean" and story["missed_writes"] == []
-    assert (story["race"]["succeeded"], story["race"]["refused"]) == (1, 1)
-    waits = {transfer["id"]: transfer["blocked_by"] for transfer in story["transfers"]}
+    details = detail(bank, second["id"])
+    assert details["race"]["verdict"] == "clean" and details["missed_writes"] == []
+    assert (details["race"]["succeeded"], details["race"]["refused"]) == (1, 1)
+    waits = {transfer["id"]: transfer["blocked_by"] for transfer in details["transfers"]}
     assert waits[first["id"]] == []
     wait, = waits[second["id"]]
     assert (wait["step"], wait["transfer_id"]) == (step, first["id"])
@@ -114,11 +114,11 @@ def test_the_last_of_the_writes_that_were_missed(bank):
     """Three set the same balance, each over the previous one: each that overwrote missed the last write before its
     own."""
     records = race(bank, "absolute_update", ("800", "800", "800"))
-    story = detail(bank, records[0]["id"])
-    written = {transfer["id"]: step["at_us"] for transfer in story["transfers"] for step in transfer["steps"]
+    details = detail(bank, records[0]["id"])
+    written = {transfer["id"]: step["at_us"] for transfer in details["transfers"] for step in transfer["steps"]
                if step["step"] == "deduct"}
-    assert len(story["missed_writes"]) == sum(record["race_detected"] for record in records) == 2
-    for missed in story["missed_writes"]:
+    assert len(details["missed_writes"]) == sum(record["race_detected"] for record in records) == 2
+    for missed in details["missed_writes"]:
         earlier = [transfer for transfer in written if written[transfer] < written[missed["reader"]]]
         if earlier:  # they wrote within a millisecond, and each took the time by itself
             assert written[missed["writer"]] == max(written[transfer] for transfer in earlier)
@@ -148,9 +148,9 @@ def test_a_transfer_without_an_overlap(bank):
     record = bank.transfer("alice", "bob", "1").json()
     bank.transfer("alice", "bob", "1")
     assert races(bank)["races"] == before
-    story = detail(bank, record["id"])
-    assert (story["race"]["id"], story["race"]["transfer_count"]) == (record["id"], 1)
-    assert [each["id"] for each in story["transfers"]] == [record["id"]]
+    details = detail(bank, record["id"])
+    assert (details["race"]["id"], details["race"]["transfer_count"]) == (record["id"], 1)
+    assert [each["id"] for each in details["transfers"]] == [record["id"]]
 
 
 def test_transfers_of_different_accounts_are_no_race(bank):
@@ -163,16 +163,16 @@ def test_transfers_of_different_accounts_are_no_race(bank):
 def test_it_outlives_a_reset_and_a_restart(start_bank):
     before = start_bank(**ENVIRONMENT)
     record = race(before, "vulnerable")[0]
-    story, listed = detail(before, record["id"]), races(before)
+    details, listed = detail(before, record["id"]), races(before)
     assert listed["totals"] == {**NOTHING, "transfers": 2, "races": 1, "raced_transfers": 1, "double_spends": 1}
     before.post("/reset")
-    assert (detail(before, record["id"]), races(before)) == (story, listed)
+    assert (detail(before, record["id"]), races(before)) == (details, listed)
     before.stop()
     after = start_bank(database=before.database, **ENVIRONMENT)
     race(after, "absolute_update")
     after.post("/reset")
     race(after, "for_update")
-    assert detail(after, record["id"]) == story
+    assert detail(after, record["id"]) == details
     assert [each["verdict"] for each in races(after)["races"]] == ["clean", "lost_update", "double_spend"]
     assert races(after)["totals"] == {"transfers": 6, "races": 2, "raced_transfers": 2, "double_spends": 1,
                                       "lost_updates": 1, "money_drift": 800}
@@ -222,13 +222,13 @@ def test_a_large_race(bank):
     records = race(bank, "vulnerable", ("100",) * 20)
     listed = races(bank)["races"][0]
     assert (listed["transfer_count"], len(listed["transfer_ids"])) == (20, 12)
-    story = detail(bank, records[7]["id"])
-    assert story["race"] == listed
-    assert len(story["transfers"]) == 20
+    details = detail(bank, records[7]["id"])
+    assert details["race"] == listed
+    assert len(details["transfers"]) == 20
     readers = {record["id"] for record in records if record["race_detected"]}
-    assert {missed["reader"] for missed in story["missed_writes"]} == readers
+    assert {missed["reader"] for missed in details["missed_writes"]} == readers
     after = {record["id"]: record["from_balance_after"] for record in records}
-    for missed in story["missed_writes"]:
+    for missed in details["missed_writes"]:
         assert missed["value_written"] == after[missed["writer"]] == after[missed["reader"]] + 100
 
 
@@ -252,7 +252,7 @@ def test_the_newest_thousand_are_looked_at(bank):
     assert races(bank)["totals"]["transfers"] == before + 3000
 
 
-def test_a_story_is_of_one_moment(bank, background):
+def test_a_race_detail_is_of_one_moment(bank, background):
     """The transfers of the race are found. Before the rest is read, so many others are recorded that they leave the
     newest 1,000."""
     record = race(bank, "vulnerable")[0]
@@ -260,15 +260,15 @@ def test_a_story_is_of_one_moment(bank, background):
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
         session.cursor().execute("DROP VIEW race_groups")  # until the rollback every query of it waits
-        story = background(detail, bank, record["id"])
-        eventually(lambda: bank.waiting_for_locks() == 1, "the story waits for the view")
+        details = background(detail, bank, record["id"])
+        eventually(lambda: bank.waiting_for_locks() == 1, "the detail waits for the view")
         insert_records(bank, 1, 3000)
         session.rollback()
-    assert story.result(HANG_GUARD) == before
+    assert details.result(HANG_GUARD) == before
     assert_problem(bank.get(f"/races/{record['id']}"), 404)
 
 
-def test_a_story_asked_for_while_a_reset_empties_the_log(bank, background):
+def test_a_race_detail_read_while_a_reset_empties_the_table(bank, background):
     """The answer shows the state before or after the reset: never an empty transfers table without the kept records."""
     insert_records(bank, 1, 5000)  # enough for a TRUNCATE of the table
     with bank.cluster.session(bank.database) as session:
@@ -276,11 +276,11 @@ def test_a_story_asked_for_while_a_reset_empties_the_log(bank, background):
         session.cursor().execute("SELECT FROM lab_totals FOR UPDATE")
         reset = background(bank.post, "/reset")
         eventually(lambda: bank.waiting_for_locks() == 1, "the reset waits for the totals")
-        story = background(detail, bank, "f0004500")
-        eventually(lambda: story.done() or bank.waiting_for_locks() == 2, "the story waits for the reset")
+        details = background(detail, bank, "f0004500")
+        eventually(lambda: details.done() or bank.waiting_for_locks() == 2, "the detail waits for the reset")
         session.rollback()
     assert reset.result(HANG_GUARD).status == 200
-    assert story.result(HANG_GUARD)["race"]["id"] == "f0004500"
+    assert details.result(HANG_GUARD)["race"]["id"] == "f0004500"
 
 
 @pytest.mark.parametrize("transfer_id", ["00000000", "nothing", "a" * 300, "alice'--"])

@@ -101,7 +101,7 @@ def test_a_balance_that_would_not_fit(bank, more_accounts, name):
     bank.set(strategy=name)
     answer = send(bank, to_account="full")
     if name in ("vulnerable", "process_mutex", "absolute_update"):
-        expect_problem(answer, 500, "half done")  # without a transaction the first write remains
+        expect_problem(answer, 500, "partially applied")  # without a transaction the first write remains
     else:
         expect_problem(answer, 422, "full")
         assert bank.balance("alice") == 1000

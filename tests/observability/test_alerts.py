@@ -53,7 +53,7 @@ def test_barrier_stuck(bank, prometheus, background):
     prometheus.until_quiet("BarrierStuck")
 
 
-def test_database_away(bank, cluster, prometheus):
+def test_database_unavailable(bank, cluster, prometheus):
     cluster.stop()
     try:
         prometheus.until_firing("DatabaseAway")

@@ -21,7 +21,7 @@ def two_of_800(bank):
 
 
 @pytest.fixture(scope="module")
-def story(bank, prometheus):
+def scenario(bank, prometheus):
     """Runs one transfer, the certain race, and the fix; returns the time of the start. Prometheus has scraped each
     step."""
     start = time.time()
@@ -48,17 +48,17 @@ def as_grafana_asks(expression):
 
 
 @pytest.mark.parametrize("expression", [pytest.param(asked, id=where) for where, asked in expressions()])
-def test_every_prometheus_query_gives_data(prometheus, story, expression):
+def test_every_prometheus_query_gives_data(prometheus, scenario, expression):
     assert "$" not in as_grafana_asks(expression), "a variable this test does not know"
-    assert prometheus.series_since(story, as_grafana_asks(expression))
+    assert prometheus.series_since(scenario, as_grafana_asks(expression))
 
 
 @pytest.mark.parametrize("expression", [pytest.param(target["expr"], id=where)
                                         for where, target in targets("prometheus") if target.get("exemplar")])
-def test_exemplars_name_the_traces_of_transfers(bank, prometheus, story, expression):
+def test_exemplars_name_the_traces_of_transfers(bank, prometheus, scenario, expression):
     """Asks for exemplars as Grafana does beside a panel's query."""
     traces = {record["trace_id"] for record in bank.transactions()}
-    found = {labels["trace_id"] for labels in prometheus.exemplars_since(story, as_grafana_asks(expression))}
+    found = {labels["trace_id"] for labels in prometheus.exemplars_since(scenario, as_grafana_asks(expression))}
     assert found & traces
 
 
@@ -82,11 +82,11 @@ def rows_of(reader, query):
 
 @pytest.mark.parametrize("query", [pytest.param(target["rawSql"], id=where)
                                    for where, target in targets("grafana-postgresql-datasource")])
-def test_every_sql_query_gives_rows(story, reader, query):
+def test_every_sql_query_gives_rows(scenario, reader, query):
     assert rows_of(reader, query)
 
 
-def test_a_double_spend_links_to_its_trace(bank, story, reader):
+def test_a_double_spend_links_to_its_trace(bank, scenario, reader):
     """The row of the table has the trace id of the racing transfer, and the link contains it."""
     panel = next(panel for panel in PANELS if panel["title"].startswith("Double spends,"))
     (row,) = rows_of(reader, panel["targets"][0]["rawSql"])
@@ -99,7 +99,7 @@ def test_a_double_spend_links_to_its_trace(bank, story, reader):
     assert [link["url"] for link in links] == ["${jaeger}/trace/${__value.raw}"]
 
 
-def test_grafanas_role_writes_nothing(reader, story):
+def test_grafanas_role_writes_nothing(reader, scenario):
     for attempt in ("UPDATE accounts SET balance = 0",
                     "SET default_transaction_read_only = off; UPDATE accounts SET balance = 0"):
         with pytest.raises((psycopg2.errors.ReadOnlySqlTransaction, psycopg2.errors.InsufficientPrivilege)):

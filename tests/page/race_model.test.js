@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { LiveRaces } from "../../server/page/live_races.js";
 import { LANES_MAX, microseconds, raceModel } from "../../server/page/race_model.js";
-import { missedLabel, missedSentence, missedStory, money, shortMoney, verdictSentence } from "../../server/page/words.js";
+import { missedLabel, missedSentence, missedExplanation, money, shortMoney, verdictSentence } from "../../server/page/words.js";
 import { START_US, doubleSpend, step, uncommittedWrite, underTheFix } from "./unit_race.js";
 
 test("money has its sign before the currency, and cents only where there are any", () => {
@@ -56,22 +56,22 @@ test("the words say every moment, in order, and why the last deduct is wrong", (
 });
 
 const said = (race) => race.missed.map((miss) => [
-  missedSentence(miss, (us) => `${((us - START_US) / 1000).toFixed(1)} ms`), missedLabel(miss), missedStory(miss),
+  missedSentence(miss, (us) => `${((us - START_US) / 1000).toFixed(1)} ms`), missedLabel(miss), missedExplanation(miss),
 ]);
 
 test("a write after the read is said to come after it", () => {
-  const [[sentence, label, story]] = said(raceModel(doubleSpend()));
+  const [[sentence, label, explanation]] = said(raceModel(doubleSpend()));
   assert.equal(sentence, "B read $1000.00 at 0.5 ms. It never saw that A wrote $200.00 at 202.9 ms.");
   assert.equal(label, "stale: A wrote $200 since");
-  assert.match(story, /^Here B read \$1000\.00\. 202 ms later A had written \$200\.00, /);
+  assert.match(explanation, /^Here B read \$1000\.00\. 202 ms later A had written \$200\.00, /);
 });
 
 test("a write before the read was not committed, and nothing is said to be later", () => {
-  const [[sentence, label, story]] = said(raceModel(uncommittedWrite()));
+  const [[sentence, label, explanation]] = said(raceModel(uncommittedWrite()));
   assert.equal(sentence, "A had written $200.00 at 1.0 ms but not committed it when B read $1000.00 at 1.7 ms: B could not see it.");
   assert.equal(label, "stale: A had written $200, not committed");
-  assert.match(story, /^Here A had already written \$200\.00, but not committed it\. So B could not see it and read /);
-  for (const text of [sentence, label, story]) {
+  assert.match(explanation, /^Here A had already written \$200\.00, but not committed it\. So B could not see it and read /);
+  for (const text of [sentence, label, explanation]) {
     assert.doesNotMatch(text, /later|since|never saw|-\d/);
   }
 });

@@ -23,7 +23,7 @@ def two_races(bank, background):
 
 
 def shown(page, slot="race"):
-    """The ids of the transfers of the race on the stage."""
+    """The ids of the transfers of the race in the panels."""
     address = page.address_of(slot)
     return set(ids_of(address)) if address else set()
 

@@ -22,7 +22,7 @@ def test_it_races_two_whatever_the_barrier_was_before(bank, proxy, open_browser)
     page.until("#race", "Race four transfers")
     go_to(page, 2)
     proxy.hold_events()  # the tour must work with the answers alone
-    page.click("#tour-act")
+    page.click("#tour-run")
     eventually(lambda: page.text("#tour-outcome"), "said")
     assert len(bank.transactions()) == 2
     proxy.release_events()
@@ -33,7 +33,7 @@ def test_it_begins_at_the_initial_balances_whatever_the_box_says(bank, page):
     page.click("#reset-first")
     bank.transfer("alice", "bob", "500")
     go_to(page, 3)
-    page.click("#tour-act")
+    page.click("#tour-run")
     page.until("#tour-outcome", "Both succeeded and alice is at −$600.00. $1600 were spent out of $1000, every time.")
     assert bank.balance("alice") == -600
     assert page.texts("#tour-outcome .amount-in-text") == ["−$600.00."], "not broken behind its sign"
@@ -43,7 +43,7 @@ def test_it_races_under_its_own_strategy(bank, page):
     page.choose("#strategy", "serializable")
     eventually(lambda: bank.settings()["strategy"] == "serializable", "chosen")
     go_to(page, 3)
-    page.click("#tour-act")
+    page.click("#tour-run")
     page.until("#tour-outcome", "alice is at −$600.00")
     assert {each["strategy"] for each in bank.transactions()} == {"vulnerable"}
     eventually(lambda: page.one("#strategy").get_property("value") == "vulnerable", "the switch says so")
@@ -56,7 +56,7 @@ def before_the_race(bank, proxy, open_browser):
         page = open_browser(proxy)
         go_to(page, step)
         hold = proxy.hold_answer("POST", "/reset")
-        page.click("#tour-act")
+        page.click("#tour-run")
         hold.until_reached()
         return page, hold
     return start
@@ -86,26 +86,26 @@ def test_a_token_that_is_not_given(start_bank, open_browser):
     page = open_browser(bank)
     page.expected_errors = ("401",)
     go_to(page, 1)
-    page.click("#tour-act")
+    page.click("#tour-run")
     eventually(lambda: page.shown("#token"), "the token is asked for")
     page.click("#token-cancel")
     page.until("#tour-outcome", "This step has failed.")
     assert "ADMIN_TOKEN" in page.text("#tour-outcome")
-    page.click("#tour-act")
+    page.click("#tour-run")
     eventually(lambda: page.shown("#token-input"), "asked again")
     page.one("#token-input").send_keys("s3cret-token\n")
     page.until("#tour-outcome", "alice had $1000.00 and is at $900.00 now")
 
 
-def test_a_server_that_goes_away_meanwhile(start_bank, open_browser):
+def test_a_server_that_stops_meanwhile(start_bank, open_browser):
     bank = start_bank()
     page = open_browser(bank)
     page.expected_errors = ("ERR_",)
     go_to(page, 1)
-    page.click("#tour-act")
+    page.click("#tour-run")
     page.until("#tour-outcome", "$900.00")
     bank.stop()
-    page.click("#tour-act")
+    page.click("#tour-run")
     page.until("#tour-outcome", "This step has failed. The server did not answer.")
 
 
@@ -118,7 +118,7 @@ def test_its_words_are_about_the_picture_that_is_there(bank, page):
     page.race()
     page.until("#tour-text", "read $1000.00")
     page.until("#tour-text", "had written $200.00")
-    eventually(lambda: page.one("#tour-act").is_enabled(), "it can be played")
+    eventually(lambda: page.one("#tour-run").is_enabled(), "it can be played")
     page.switch("barrier", False)
     eventually(lambda: not bank.settings()["barrier_enabled"], "off")
     before = page.address_of("race")
@@ -131,7 +131,7 @@ def test_it_counts_the_strategies_that_there_are(bank, page):
     strategies = bank.get("/strategies").json()["strategies"]
     safe = sum(each["safe"] for each in strategies)
     go_to(page, 5)
-    page.click("#tour-act")
+    page.click("#tour-run")
     page.until("#tour-outcome", f"{safe - 1} more are safe, and {len(strategies) - safe - 1} only look safe.")
     assert "read $200.00 and was refused: alice is at $200.00" in page.text("#tour-outcome")
 
@@ -140,6 +140,6 @@ def test_its_button_waits_while_something_runs(bank, page):
     go_to(page, 2)
     page.enter("#rounds", 10000)
     page.click("#run")
-    eventually(lambda: page.shown("#stop") and not page.one("#tour-act").is_enabled(), "one thing at a time")
+    eventually(lambda: page.shown("#stop") and not page.one("#tour-run").is_enabled(), "one thing at a time")
     page.click("#stop")
-    eventually(lambda: page.one("#tour-act").is_enabled(), "free again")
+    eventually(lambda: page.one("#tour-run").is_enabled(), "free again")

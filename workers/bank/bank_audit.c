@@ -65,9 +65,9 @@ enum db_status bank_read_audit(struct db_session *session, struct audit *out) {
         out->transfers = count_of(&rows, AUDIT_TRANSFERS);
         out->violations_total = count_of(&rows, AUDIT_TOTAL);
     }
-    size_t rows_told = good && !db_rows_is_null(&rows, 0, AUDIT_KIND) ? (size_t)db_rows_count(&rows) : 0;
-    out->violations = memory_allocate_zeroed((rows_told + 1) * sizeof *out->violations);
-    while (good && out->violation_count < rows_told) {
+    size_t rows_listed = good && !db_rows_is_null(&rows, 0, AUDIT_KIND) ? (size_t)db_rows_count(&rows) : 0;
+    out->violations = memory_allocate_zeroed((rows_listed + 1) * sizeof *out->violations);
+    while (good && out->violation_count < rows_listed) {
         size_t row = out->violation_count++;
         good = take_violation(&rows, (int)row, &out->violations[row]);
     }

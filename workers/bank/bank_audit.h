@@ -1,4 +1,4 @@
-// The audit: what the views find wrong with the bank's books. Worker threads; the list is owned by the caller.
+// The audit: what the views find wrong with the bank's ledger. Worker threads; the list is owned by the caller.
 #ifndef WORKERS_BANK_BANK_AUDIT_H
 #define WORKERS_BANK_BANK_AUDIT_H
 
@@ -21,7 +21,7 @@ struct audit {
     int64_t money_expected, money_actual; // cents
     uint64_t accounts, transfers;         // that were looked at
     uint64_t violations_total;
-    size_t violation_count; // that are told: the first AUDIT_VIOLATIONS_MAX
+    size_t violation_count; // that are listed: the first AUDIT_VIOLATIONS_MAX
     struct audit_violation *violations;
 };
 

@@ -78,7 +78,7 @@ static void add_barrier_families(struct bank_metrics *bank, struct metrics *metr
     bank->barrier_waiting = metric_without_labels(
         add(metrics, METRIC_GAUGE, "barrier_waiting_count", "Transfers standing at the barrier now.", NULL, NULL));
     bank->barrier_releases = metric_without_labels(add(metrics, METRIC_COUNTER, "barrier_releases_total",
-                                                       "Times a barrier had all its parties and let them go.", NULL,
+                                                       "Times a barrier had all its transfers and released them.", NULL,
                                                        NULL));
     bank->barrier_timeouts = metric_without_labels(add(metrics, METRIC_COUNTER, "barrier_timeouts_total",
                                                        "Transfers that gave up waiting at a barrier.", NULL, NULL));
@@ -86,7 +86,7 @@ static void add_barrier_families(struct bank_metrics *bank, struct metrics *metr
         metrics_add_family(metrics, &(struct metric_definition){
                                         .kind = METRIC_HISTOGRAM,
                                         .name = "barrier_release_skew_seconds",
-                                        .help = "From the first to the last party past a released barrier.",
+                                        .help = "From the first to the last transfer past a released barrier.",
                                         .bounds = skew_bounds,
                                         .bound_count = sizeof skew_bounds / sizeof skew_bounds[0],
                                     }));
@@ -143,7 +143,7 @@ static double seconds(uint64_t nanoseconds) {
 }
 
 static void publish_barrier(struct bank_metrics *bank, const struct barrier_pass *pass) {
-    if (pass->measured_skew) { // one party of each released round
+    if (pass->measured_skew) { // one waiter of each released round
         metric_add(bank->barrier_releases, 1);
         metric_observe(bank->barrier_skew, seconds(pass->skew_ns));
     }
@@ -200,9 +200,9 @@ void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct trans
     }
 }
 
-void bank_metrics_publish_statements(struct bank_metrics *bank, struct statement_log *log) {
-    while (log->published < log->count) {
-        const struct statement_run *run = &log->runs[log->published++];
+void bank_metrics_publish_statements(struct bank_metrics *bank, struct statement_trace *trace) {
+    while (trace->published < trace->count) {
+        const struct statement_run *run = &trace->runs[trace->published++];
         metric_observe(bank->statement_durations[run->statement], seconds(run->ended_ns - run->started_ns));
     }
 }

@@ -25,14 +25,14 @@ void bank_metrics_free(struct bank_metrics *bank);
 void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct transfer_request *request,
                                    const struct transfer_result *result);
 // Each run once, however often it is called.
-void bank_metrics_publish_statements(struct bank_metrics *bank, struct statement_log *log);
+void bank_metrics_publish_statements(struct bank_metrics *bank, struct statement_trace *trace);
 
 // At a scrape.
 void bank_metrics_set_gauges(struct bank_metrics *bank, const struct bank_gauges *gauges);
 // Whether /health says "ok" of the database.
 void bank_metrics_set_available(struct bank_metrics *bank, bool available);
 void bank_metrics_set_balances(struct bank_metrics *bank, const struct account_list *accounts);
-// `known` is false while the database is away: then there is no such series.
+// `known` is false while the database is unavailable: then there is no such series.
 void bank_metrics_set_money_drift(struct bank_metrics *bank, bool known, int64_t cents);
 void bank_metrics_set_settings(struct bank_metrics *bank, const struct settings *settings);
 

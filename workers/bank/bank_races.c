@@ -99,9 +99,9 @@ static bool take_steps(const struct db_rows *rows, struct race_detail *out) {
     out->step_count = (size_t)db_rows_count(rows);
     out->steps = memory_allocate_zeroed((out->step_count + 1) * sizeof *out->steps);
     for (int row = 0; row < (int)out->step_count; row++) {
-        struct race_step *told = &out->steps[row];
-        struct told_step *step = &told->step;
-        copy(told->transfer_id, sizeof told->transfer_id, rows, row, 0);
+        struct race_step *race_step = &out->steps[row];
+        struct step_view *step = &race_step->step;
+        copy(race_step->transfer_id, sizeof race_step->transfer_id, rows, row, 0);
         copy(step->name, sizeof step->name, rows, row, 1);
         copy(step->account, sizeof step->account, rows, row, 2);
         step->has_value = !db_rows_is_null(rows, row, 3);
@@ -123,7 +123,7 @@ static bool take_missed(const struct db_rows *rows, struct race_detail *out) {
     bool good = true;
     for (int row = 0; row < (int)out->missed_count && good; row++) {
         struct missed_write *missed = &out->missed[row];
-        copy(missed->reader, sizeof missed->reader, rows, row, 0);
+        copy(missed->stale_reader, sizeof missed->stale_reader, rows, row, 0);
         missed->read_at_us = integer_of(rows, row, 1);
         copy(missed->writer, sizeof missed->writer, rows, row, 3);
         missed->written_at_us = integer_of(rows, row, 4);
@@ -149,14 +149,14 @@ static void take_waits(const struct db_rows *rows, struct race_detail *out) {
     }
 }
 
-// The records of the race. Begins the transaction: what is read next is of the same moment, for a race that grows old in
-// between has members that the others no longer know.
+// The records of the race. Begins the transaction: what is read next is of the same moment, for a race that grows old
+// in between has members that the others no longer know.
 static enum db_status begin_with_members(struct db_session *session, const char *transfer_id, struct db_rows *members) {
     char most[16];
     (void)snprintf(most, sizeof most, "%d", RACE_TRANSFERS_MAX);
     const char *values[] = {transfer_id, most};
-    // The lock of the log may take DATABASE_LOCK_TIMEOUT_MS; the two reads behind it share the rest. The limit stands behind
-    // the lock, because a SELECT before it would take the snapshot too early (see keep_log).
+    // The lock of the log may take DATABASE_LOCK_TIMEOUT_MS; the two reads behind it share the rest. The limit stands
+    // behind the lock, because a SELECT before it would take the snapshot too early (see keep_log).
     char milliseconds[16];
     (void)snprintf(milliseconds, sizeof milliseconds, "%d",
                    (DATABASE_ANSWER_TIMEOUT_MS - DATABASE_LOCK_TIMEOUT_MS) / 2);
@@ -173,7 +173,7 @@ static enum db_status begin_with_members(struct db_session *session, const char 
 }
 
 // What there is to say of the members, in one round trip.
-static enum db_status read_story(struct db_session *session, const struct db_rows *members, struct race_detail *out) {
+static enum db_status read_detail(struct db_session *session, const struct db_rows *members, struct race_detail *out) {
     const char *reset = db_rows_value(members, 0, MEMBER_RESET);
     const char *of_race[] = {reset, db_rows_value(members, 0, MEMBER_RACE)};
     struct sql_array ids = {0};
@@ -206,7 +206,7 @@ static enum db_status take_race_of(struct db_session *session, const struct db_r
     if (!bank_take_records(members, &out->transfers)) {
         return DB_FAILED;
     }
-    return out->transfers.count == 0 ? DB_OK : read_story(session, members, out);
+    return out->transfers.count == 0 ? DB_OK : read_detail(session, members, out);
 }
 
 enum db_status bank_read_race(struct db_session *session, const char *transfer_id, struct race_detail *out) {

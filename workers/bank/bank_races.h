@@ -33,11 +33,11 @@ struct race_list {
 
 struct race_step {
     char transfer_id[TRANSFER_ID_LENGTH + 1];
-    struct told_step step;
+    struct step_view step;
 };
 
 struct missed_write {
-    char reader[TRANSFER_ID_LENGTH + 1], writer[TRANSFER_ID_LENGTH + 1];
+    char stale_reader[TRANSFER_ID_LENGTH + 1], writer[TRANSFER_ID_LENGTH + 1];
     int64_t read_at_us, written_at_us; // since 1970
     int64_t value_read, value_written; // cents
     char account[ACCOUNT_ID_MAX + 1];

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-// Those that book in one wrong statement take the rows in whatever order: PostgreSQL may end the circle here.
+// Those that post in one wrong statement take the rows in whatever order: PostgreSQL may end the circle here.
 #define RESET_ATTEMPTS_MAX 5
 #define RESET_PAUSE_US 5000 // for those it gave way to
 
@@ -38,15 +38,15 @@ static enum db_status read_and_commit(struct db_session *session, struct account
         if (status == DB_OK) {
             *doubt = db_session_is_unreplicated(session) ? RESET_UNREPLICATED : RESET_CERTAIN;
         } else {
-            *doubt = status == DB_AWAY ? RESET_BROKE : *doubt;
+            *doubt = status == DB_CONNECTION_LOST ? RESET_BROKE : *doubt;
             account_list_free(out);
         }
     }
     return status;
 }
 
-// Several steps may wait for locks. Together they have the time of the job: a reset that the program itself gave up would
-// look like an outage.
+// Several steps may wait for locks. Together they have the time of the job: a reset that the program itself gave up
+// would look like an outage.
 static enum db_status run_step(struct db_session *session, enum statement step) {
     if (step == STATEMENT_BEGIN) {
         return db_execute(session, step, NULL, 0, NULL);

@@ -29,7 +29,7 @@ static void batch_list_accounts(struct batch *batch) {
     }
 }
 
-// Of an attempt that will be made again only its retry is told.
+// Of an attempt that will be made again only its retry is recorded.
 static void batch_begin_attempt(struct batch *batch) {
     batch->in_transaction = false;
     batch->doubt = DOUBT_NONE;
@@ -56,7 +56,7 @@ static enum transfer_outcome batch_attempt(struct batch *batch, bool *was_open) 
     batch_begin_attempt(batch);
     batch->database = db_session_open(batch->session, was_open);
     if (batch->database != DB_OK) {
-        return TRANSFER_DATABASE_AWAY;
+        return TRANSFER_DATABASE_UNAVAILABLE;
     }
     enum transfer_outcome outcome = batch->transfers[0]->request.settings.strategy->attempt_batch(batch);
     batch->deadlocked = strcmp(db_session_sqlstate(batch->session), "40P01") == 0;
@@ -79,7 +79,7 @@ static enum transfer_outcome batch_try_until_decided(struct batch *batch) {
     bool was_open = false;
     for (unsigned attempts = 1;; attempts++) {
         enum transfer_outcome outcome = batch_attempt(batch, &was_open);
-        if (outcome == TRANSFER_DATABASE_AWAY && was_open) {
+        if (outcome == TRANSFER_DATABASE_UNAVAILABLE && was_open) {
             continue; // as in transfer.c: a session that has aged costs a new one
         }
         if (outcome != TRANSFER_CONFLICT || attempts >= TRANSFER_ATTEMPTS_MAX) {
@@ -172,7 +172,7 @@ static void end_transfers(const struct batch *batch, size_t all, enum transfer_o
     }
 }
 
-static void statement_log_append(struct statement_log *log, const struct statement_log *more) {
+static void statement_log_append(struct statement_trace *log, const struct statement_trace *more) {
     memcpy(log->database, more->database, sizeof log->database);
     for (size_t i = 0; i < more->count; i++) {
         if (log->count < JOB_STATEMENTS_MAX) {
@@ -244,7 +244,7 @@ void batch_run_alone(struct job *job, struct worker *worker) {
 struct batch *batch_new(void) {
     struct batch *batch = memory_allocate_zeroed(sizeof *batch);
     job_init(&batch->job, JOB_TRANSFER, batch_run);
-    batch->job.is_long = true;
+    batch->job.may_block_at_gate = true;
     return batch;
 }
 

@@ -1,7 +1,7 @@
 // A batch: transfers that one worker posts in one transaction, in the order of their arrival, each judged on its own.
 //
-// The pool's scheduler fills a batch on the loop and starts it; there is one at a time. The run gives every transfer its
-// outcome, or gives up on a row that another session holds. Worker threads, but for batch_new(), batch_start() and
+// The pool's scheduler fills a batch on the loop and starts it; there is one at a time. The run gives every transfer
+// its outcome, or gives up on a row that another session holds. Worker threads, but for batch_new(), batch_start() and
 // batch_free().
 #ifndef WORKERS_BATCH_BATCH_H
 #define WORKERS_BATCH_BATCH_H
@@ -59,14 +59,14 @@ void batch_free(struct batch *batch);
 // transfer alone.
 void batch_run_alone(struct job *job, struct worker *worker);
 
-// --- The steps of the strategy. Each answers TRANSFER_GOES_ON, or what ends the attempt: SUCCESS when every transfer
+// --- The steps of the strategy. Each answers TRANSFER_CONTINUE, or what ends the attempt: SUCCESS when every transfer
 // has an outcome of its own, else the outcome of all of them. ---
 
 // Whether a transfer came with a debug delay, which must be waited for with the locks held.
 MUST_CHECK bool batch_wants_delay(const struct batch *batch);
 // Posts all transfers in one statement, on the condition that every one is covered when its turn comes: one round trip.
-// GOES_ON: the condition failed, nothing is written.
-MUST_CHECK enum transfer_outcome batch_book_if_all_covered(struct batch *batch);
+// CONTINUE: the condition failed, nothing is written.
+MUST_CHECK enum transfer_outcome batch_post_if_all_covered(struct batch *batch);
 
 // Begins, locks every account of the batch in the order of their ids, and reads the balances: one round trip.
 MUST_CHECK enum transfer_outcome batch_lock_and_read(struct batch *batch);
@@ -75,6 +75,6 @@ void batch_delay(struct batch *batch);
 // Judges each transfer against what those before it left.
 void batch_judge(struct batch *batch);
 // Writes every balance once, every record, and commits: one round trip. SUCCESS, or what went wrong.
-MUST_CHECK enum transfer_outcome batch_book_and_commit(struct batch *batch);
+MUST_CHECK enum transfer_outcome batch_post_and_commit(struct batch *batch);
 
 #endif

@@ -11,11 +11,11 @@ MUST_CHECK struct batch_account *batch_account_of(struct batch *batch, const cha
 MUST_CHECK const char *batch_lock_timeout(const struct batch *batch);
 // What the failure of a statement means for all of the batch.
 MUST_CHECK enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status status);
-// The steps of all transfers as JSON, with a @ for the moment of posting. They differ only in that moment, and in accounts
-// and balances, which are in the record (views.sql puts them together).
+// The steps of all transfers as JSON, with a @ for the moment of posting. They differ only in that moment, and in
+// accounts and balances, which are in the record (views.sql puts them together).
 struct batch_moment {
     uint64_t now_ns;
-    char steps_booked[256];
+    char steps_posted[256];
     char steps_refused[128];
 };
 void batch_moment_take(struct batch_moment *moment, const struct batch *batch);

@@ -1,9 +1,9 @@
 // The optimistic batch: posts a batch in one statement, on the condition that every transfer in it is covered. Worker
 // threads.
 //
-// The program knows without a read what each account must hold for that: the amounts before each transfer, in the order of
-// arrival, say how far the balances will have moved when its turn comes. PostgreSQL locks the rows, compares the balances,
-// and writes all or nothing. When the condition fails it has cost one round trip.
+// The program knows without a read what each account must hold for that: the amounts before each transfer, in the order
+// of arrival, say how far the balances will have moved when its turn comes. PostgreSQL locks the rows, compares the
+// balances, and writes all or nothing. When the condition fails it has cost one round trip.
 #include "observability/base/base.h"
 #include "workers/bank/bank.h"
 #include "workers/batch/batch_internal.h"
@@ -68,12 +68,12 @@ static void add_accounts(const struct batch *batch, struct sql_array columns[sta
     }
 }
 
-// The rows are the balances that each transfer found: from's, to's. All of them are committed. False: the answer cannot be
-// read, so the balances are unknown.
-static bool take_bookings(struct batch *batch, const struct db_rows *rows) {
+// The rows are the balances that each transfer found: from's, to's. All of them are committed. False: the answer cannot
+// be read, so the balances are unknown.
+static bool take_postings(struct batch *batch, const struct db_rows *rows) {
     uint64_t now_ns = clock_monotonic_ns();
     if ((size_t)db_rows_count(rows) != batch->count) {
-        log_write(LOG_LEVEL_ERROR, NULL, "Database answers %d bookings for a batch of %zu", db_rows_count(rows),
+        log_write(LOG_LEVEL_ERROR, NULL, "Database answers %d postings for a batch of %zu", db_rows_count(rows),
                   batch->count);
         return false;
     }
@@ -100,7 +100,7 @@ static void forget_offsets(struct batch *batch) {
     }
 }
 
-enum transfer_outcome batch_book_if_all_covered(struct batch *batch) {
+enum transfer_outcome batch_post_if_all_covered(struct batch *batch) {
     struct sql_array columns[OPTIMISTIC_COLUMN_COUNT] = {0};
     struct batch_moment moment;
     batch_moment_take(&moment, batch);
@@ -115,7 +115,7 @@ enum transfer_outcome batch_book_if_all_covered(struct batch *batch) {
         values[count] = sql_array_end(&columns[count]);
         count++;
     }
-    values[count++] = moment.steps_booked;
+    values[count++] = moment.steps_posted;
     values[count++] = batch->thread_id;
     values[count++] = batch->transfers[0]->request.settings.strategy->name;
     values[count++] = batch_lock_timeout(batch);
@@ -125,14 +125,14 @@ enum transfer_outcome batch_book_if_all_covered(struct batch *batch) {
         text_free(&columns[i].text);
     }
     forget_offsets(batch);
-    batch->doubt = status == DB_AWAY ? DOUBT_WHOLE : DOUBT_NONE; // it commits by itself
+    batch->doubt = status == DB_CONNECTION_LOST ? DOUBT_WHOLE : DOUBT_NONE; // it commits by itself
     if (status == DB_CONDITION_FAILED || status == DB_OUT_OF_RANGE) {
-        return TRANSFER_GOES_ON;
+        return TRANSFER_CONTINUE;
     }
     if (status != DB_OK) {
         return batch_outcome_of(batch, status);
     }
-    bool good = take_bookings(batch, &rows);
+    bool good = take_postings(batch, &rows);
     db_rows_free(&rows);
     batch->doubt = good ? DOUBT_NONE : DOUBT_BALANCES;
     return good ? TRANSFER_SUCCESS : batch_outcome_of(batch, DB_FAILED);

@@ -31,11 +31,11 @@ enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status statu
         return TRANSFER_OUTCOME_UNKNOWN;
     }
     switch (status) {
-    case DB_OK: return TRANSFER_GOES_ON;
-    case DB_AWAY:
+    case DB_OK: return TRANSFER_CONTINUE;
+    case DB_CONNECTION_LOST:
     case DB_NOT_SENT:
     case DB_UNAVAILABLE:
-    case DB_STALE: return TRANSFER_DATABASE_AWAY;
+    case DB_STALE: return TRANSFER_DATABASE_UNAVAILABLE;
     case DB_CONFLICT: return TRANSFER_CONFLICT;
     case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
     case DB_CONDITION_FAILED:
@@ -56,7 +56,7 @@ void batch_moment_take(struct batch_moment *moment, const struct batch *batch) {
     (void)snprintf(moment->steps_refused, sizeof moment->steps_refused,
                    "[{\"step\":\"batch\",\"parties\":%zu,\"at_us\":@},{\"step\":\"check\",\"at_us\":@,\"took_us\":0}]",
                    batch->count);
-    (void)snprintf(moment->steps_booked, sizeof moment->steps_booked,
+    (void)snprintf(moment->steps_posted, sizeof moment->steps_posted,
                    "%.*s,{\"step\":\"deduct\",\"at_us\":@,\"took_us\":0},"
                    "{\"step\":\"credit\",\"at_us\":@,\"took_us\":0}]",
                    (int)strlen(moment->steps_refused) - 1, moment->steps_refused);

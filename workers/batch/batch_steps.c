@@ -34,7 +34,7 @@ enum transfer_outcome batch_lock_and_read(struct batch *batch) {
         }
     }
     db_rows_free(&calls[1].rows);
-    return good ? TRANSFER_GOES_ON : TRANSFER_FAILED;
+    return good ? TRANSFER_CONTINUE : TRANSFER_FAILED;
 }
 
 // The settings with the longest delay, or NULL.

@@ -12,14 +12,15 @@
 #include "workers/database/database_clock.h"
 #include "workers/database/money_column.h"
 #include "workers/database/sql_array.h"
-#include "workers/database/statement_log.h"
+#include "workers/database/statement_trace.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum db_status {
     DB_OK,
-    DB_AWAY,              // no session can be opened, or it broke: it is not known whether the statement had an effect
+    // no session can be opened, or it broke: it is not known whether the statement had an effect
+    DB_CONNECTION_LOST,
     DB_NOT_SENT,          // the session was closed, or broke before the statement was sent: no effect
     DB_UNAVAILABLE,       // the server cannot do this now (read-only, disk full): no effect, the session was closed
     DB_STALE,             // a prepared statement no longer fits the tables: no effect, the session was closed
@@ -61,7 +62,7 @@ void db_free(struct db *db); // closes all sessions; no job may be running
 // `schema` is BANK_API_SCHEMA, or NULL to use the search_path. It is borrowed. Call it before the workers start.
 void db_use_schema(struct db *db, const char *schema);
 
-// Ends all waits for PostgreSQL, now and later: running statements end with DB_AWAY. Any thread.
+// Ends all waits for PostgreSQL, now and later: running statements end with DB_CONNECTION_LOST. Any thread.
 void db_abort(struct db *db);
 // Any thread.
 MUST_CHECK struct db_counts db_count_sessions(struct db *db);
@@ -81,7 +82,7 @@ void db_session_give(struct db_session *session);
 
 // Begins and ends the work of one job. The statements in between are recorded in `log`. The answer to each may take
 // `answer_ms`, and all of them together `job_ms`.
-void db_session_begin_job(struct db_session *session, struct statement_log *log, unsigned answer_ms, unsigned job_ms);
+void db_session_begin_job(struct db_session *session, struct statement_trace *log, unsigned answer_ms, unsigned job_ms);
 void db_session_end_job(struct db_session *session);
 
 // Opens the session unless it is open. If PostgreSQL refuses it because of a connection limit, the call waits for a

@@ -20,7 +20,7 @@ enum session_state { SESSION_CLOSED, SESSION_IDLE, SESSION_IN_USE };
 struct db_session {
     struct db *db;
     PGconn *connection;               // NULL: closed
-    struct statement_log *log;        // statement trace of the running job, or NULL
+    struct statement_trace *trace;    // statement trace of the running job, or NULL
     uint64_t timeout_ns;              // for one answer
     uint64_t job_deadline_ns;         // monotonic; for all answers of the job
     _Atomic enum session_state state; // written by its worker, read by the loop for a metric

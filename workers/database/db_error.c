@@ -43,7 +43,7 @@ static enum db_status status_of(const char *sqlstate) {
 }
 
 bool db_status_wants_new_session(enum db_status status) {
-    return status == DB_AWAY || status == DB_NOT_SENT || status == DB_UNAVAILABLE || status == DB_STALE;
+    return status == DB_CONNECTION_LOST || status == DB_NOT_SENT || status == DB_UNAVAILABLE || status == DB_STALE;
 }
 
 static void session_remember(struct db_session *session, const char *sqlstate) {
@@ -59,8 +59,8 @@ static void session_keep_words(struct db_session *session, const char *words, co
 }
 
 static bool is_passing(enum db_status status) {
-    return status == DB_AWAY || status == DB_NOT_SENT || status == DB_UNAVAILABLE || status == DB_TIMED_OUT ||
-           status == DB_CONFLICT;
+    return status == DB_CONNECTION_LOST || status == DB_NOT_SENT || status == DB_UNAVAILABLE ||
+           status == DB_TIMED_OUT || status == DB_CONFLICT;
 }
 
 void db_session_keep_words(struct db_session *session, bool keep) {
@@ -116,7 +116,7 @@ enum db_status db_classify(struct db_session *session, const PGresult *result, c
     if (result == NULL) {
         session_remember(session, "08006"); // connection_failure: there is no result with a SQLSTATE
         log_write(LOG_LEVEL_WARN, NULL, "Database connection lost during %s", statement_name);
-        return DB_AWAY;
+        return DB_CONNECTION_LOST;
     }
     if (PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK) {
         session_remember(session, "");
@@ -125,7 +125,7 @@ enum db_status db_classify(struct db_session *session, const PGresult *result, c
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     session_remember(session, sqlstate == NULL ? "08006" : sqlstate);
-    enum db_status status = ends_session(result) ? DB_AWAY : status_of(session->sqlstate);
+    enum db_status status = ends_session(result) ? DB_CONNECTION_LOST : status_of(session->sqlstate);
     if (is_refused_by_standby(session, status)) {
         status = DB_UNAVAILABLE;
     }

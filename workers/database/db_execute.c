@@ -59,15 +59,15 @@ PGresult *db_collect(struct db_session *session, uint64_t deadline_ns) {
 }
 
 static void log_run(struct db_session *session, enum statement statement, uint64_t started_ns) {
-    struct statement_log *log = session->log;
-    if (log == NULL) {
+    struct statement_trace *trace = session->trace;
+    if (trace == NULL) {
         return;
     }
-    if (log->count == JOB_STATEMENTS_MAX) {
-        log->dropped++;
+    if (trace->count == JOB_STATEMENTS_MAX) {
+        trace->dropped++;
         return;
     }
-    struct statement_run *run = &log->runs[log->count++];
+    struct statement_run *run = &trace->runs[trace->count++];
     run->statement = statement;
     run->started_ns = started_ns;
     run->ended_ns = clock_monotonic_ns();
@@ -186,7 +186,7 @@ static enum db_status session_run(struct db_session *session, struct db_call *ca
         log_run(session, calls[0].statement, started_ns);
     }
     if (session->connection == NULL) {
-        return DB_AWAY; // after an error, too: the answer to a COMMIT that was sent has not arrived
+        return DB_CONNECTION_LOST; // after an error, too: the answer to a COMMIT that was sent has not arrived
     }
     bool vanished = strcmp(session->sqlstate, "26000") == 0;
     // A statement that was prepared just now is not stale: the error is real, and preparing it again would not help.
@@ -282,7 +282,7 @@ enum db_status db_execute_script(struct db_session *session, const char *script)
     enum db_status status = db_classify(session, result, "script");
     PQclear(result);
     if (session->connection == NULL) {
-        status = DB_AWAY;
+        status = DB_CONNECTION_LOST;
     }
     if (status == DB_STALE) { // a script is not prepared
         status = DB_FAILED;

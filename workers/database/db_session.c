@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-void db_session_begin_job(struct db_session *session, struct statement_log *log, unsigned answer_ms, unsigned job_ms) {
-    session->log = log;
+void db_session_begin_job(struct db_session *session, struct statement_trace *trace, unsigned answer_ms,
+                          unsigned job_ms) {
+    session->trace = trace;
     session->timeout_ns = answer_ms * NANOSECONDS_PER_MILLISECOND;
     session->job_deadline_ns = clock_monotonic_ns() + job_ms * NANOSECONDS_PER_MILLISECOND;
     session->sqlstate[0] = '\0';
@@ -25,12 +26,12 @@ static bool session_is_at_rest(const struct db_session *session) {
 
 void db_session_end_job(struct db_session *session) {
     if (session->connection != NULL) {
-        (void)snprintf(session->log->database, sizeof session->log->database, "%s", PQdb(session->connection));
+        (void)snprintf(session->trace->database, sizeof session->trace->database, "%s", PQdb(session->connection));
         if (!session_is_at_rest(session)) {
             db_session_close(session);
         }
     }
-    session->log = NULL;
+    session->trace = NULL;
     db_session_set_state(session, session->connection == NULL ? SESSION_CLOSED : SESSION_IDLE);
 }
 
@@ -111,14 +112,14 @@ static enum db_status session_reopen(struct db_session *session, bool *was_open)
         db_session_close(session);
         // After an abort no connection is opened: each of the remaining jobs would open one and end at once.
         if (db_is_aborted(session->db)) {
-            return DB_AWAY;
+            return DB_CONNECTION_LOST;
         }
         if (may_connect && session_connect(session, deadline_ns)) {
             return session_begin(session);
         }
         bool is_limited = !may_connect || strcmp(session->sqlstate, SQLSTATE_CONNECTION_LIMIT) == 0;
         if (!is_limited || !db_session_take_over(session, deadline_ns)) {
-            return DB_AWAY;
+            return DB_CONNECTION_LOST;
         }
         *was_open = session_is_alive(session);
         if (*was_open) {

@@ -22,7 +22,7 @@ static enum db_status find_backend(struct db_session *session) {
     }
     db_set_problem(session->db, "a connection pooler such as PgBouncer stands between this program and PostgreSQL: "
                                 "name PostgreSQL's own host and port in DATABASE_URL (or PGHOST and PGPORT)");
-    return DB_AWAY;
+    return DB_CONNECTION_LOST;
 }
 
 // Reports the last error as the problem of the database if every session will get it.

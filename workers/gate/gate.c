@@ -12,7 +12,7 @@
 #include <uv.h>
 
 struct round_place {
-    struct barrier_party party;
+    struct barrier_waiter waiter;
     uint32_t number; // the number of its ticket
     bool gone;       // left before the round was complete
     bool ended;      // gate_barrier_end() was called
@@ -27,7 +27,7 @@ struct barrier_round {
     bool complete;    // all waiters have arrived: none times out any more
     bool open;        // the waiters may leave; `release` says why
     enum gate_release release;
-    bool told; // after an early opening: one waiter already has the released list
+    bool list_is_taken; // after an early opening: one waiter already has the released list
     uint64_t first_past_ns;
     uint32_t arrivals; // all, also of waiters that left early; the next ticket's number
     uint32_t place_count;
@@ -109,18 +109,18 @@ static void round_free(struct barrier_round *round) {
     free(round);
 }
 
-static void roll_add(struct barrier_roll *roll, const struct barrier_party *party) {
-    if (roll->count <= BARRIER_PEERS_MAX) {
-        memcpy(roll->names[roll->count++], party->name, sizeof party->name);
+static void released_list_add(struct released_list *released, const struct barrier_waiter *waiter) {
+    if (released->count <= BARRIER_PEERS_MAX) {
+        memcpy(released->names[released->count++], waiter->name, sizeof waiter->name);
     }
-    roll->watcher = party->watcher != NULL ? party->watcher : roll->watcher;
+    released->user_data = waiter->user_data != NULL ? waiter->user_data : released->user_data;
 }
 
 // Lists all waiters that are at the barrier now.
-static void round_call_roll(const struct barrier_round *round, struct barrier_roll *roll) {
+static void round_list_released(const struct barrier_round *round, struct released_list *released) {
     for (uint32_t i = 0; i < round->place_count; i++) {
         if (!round->places[i].gone) {
-            roll_add(roll, &round->places[i].party);
+            released_list_add(released, &round->places[i].waiter);
         }
     }
 }
@@ -140,7 +140,8 @@ static void round_forget(struct barrier_round *round, struct round_place *place)
     memmove(place, place + 1, behind * sizeof *place);
 }
 
-static void round_enter(struct barrier_round *round, const struct barrier_party *party, struct barrier_ticket *ticket) {
+static void round_enter(struct barrier_round *round, const struct barrier_waiter *waiter,
+                        struct barrier_ticket *ticket) {
     round->tickets++;
     round->present++;
     ticket->round = round;
@@ -151,14 +152,14 @@ static void round_enter(struct barrier_round *round, const struct barrier_party 
         round->place_room = round->place_room == 0 ? round->parties : 2 * round->place_room;
         round->places = memory_resize(round->places, round->place_room * sizeof *round->places);
     }
-    round->places[round->place_count++] = (struct round_place){.party = *party, .number = ticket->number};
+    round->places[round->place_count++] = (struct round_place){.waiter = *waiter, .number = ticket->number};
     round->complete = round->present == round->parties;
     if (round->complete) {
-        round_call_roll(round, &ticket->roll);
+        round_list_released(round, &ticket->released);
     }
 }
 
-void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct barrier_party *party,
+void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct barrier_waiter *waiter,
                          struct barrier_ticket *ticket) {
     *ticket = (struct barrier_ticket){.round = NULL, .parties = parties};
     uv_mutex_lock(&gate->mutex);
@@ -166,7 +167,7 @@ void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, 
         if (gate->round == NULL) {
             gate->round = round_new(parties);
         }
-        round_enter(gate->round, party, ticket);
+        round_enter(gate->round, waiter, ticket);
         gate->waiting++;
         if (ticket->round->complete) {
             gate->round = NULL;
@@ -191,11 +192,11 @@ static void round_wait(struct gate *gate, struct barrier_round *round, uint32_t 
     }
 }
 
-static void round_tell_peers(const struct barrier_round *round, uint32_t own_number, struct barrier_pass *pass) {
+static void round_list_peers(const struct barrier_round *round, uint32_t own_number, struct barrier_pass *pass) {
     for (uint32_t i = 0; i < round->place_count && pass->peer_count < BARRIER_PEERS_MAX; i++) {
         const struct round_place *place = &round->places[i];
         if (place->number != own_number && !place->gone) {
-            pass->peers[pass->peer_count++] = place->party.span;
+            pass->peers[pass->peer_count++] = place->waiter.span;
         }
     }
 }
@@ -213,14 +214,14 @@ static void round_leave(struct gate *gate, struct barrier_round *round, struct b
         }
         pass->measured_skew = round->past == round->parties;
         pass->skew_ns = now - round->first_past_ns;
-        round_tell_peers(round, place->number, pass);
+        round_list_peers(round, place->number, pass);
     } else {
         if (!round->open) {
-            roll_add(&ticket->roll, &place->party); // it timed out, so it leaves alone
-        } else if (!round->told) {
-            round_call_roll(round, &ticket->roll);
+            released_list_add(&ticket->released, &place->waiter); // it timed out, so it leaves alone
+        } else if (!round->list_is_taken) {
+            round_list_released(round, &ticket->released);
         }
-        round->told = round->open;
+        round->list_is_taken = round->open;
         place->gone = true;
     }
     gate->waiting--;
@@ -264,7 +265,8 @@ void gate_barrier_end(struct gate *gate, struct barrier_ticket *ticket) {
     }
 }
 
-uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket, int marks[], uint32_t most) {
+uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket, int backend_pids[],
+                             uint32_t most) {
     const struct barrier_round *round = ticket->round;
     if (round == NULL) {
         return 0;
@@ -274,9 +276,9 @@ uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *tic
     const struct round_place *own = round_place_of(round, ticket->number);
     for (uint32_t i = 0; round->complete && i < round->place_count; i++) {
         const struct round_place *place = &round->places[i];
-        if (place != own && !place->gone && !place->ended && strcmp(place->party.subject, own->party.subject) == 0) {
+        if (place != own && !place->gone && !place->ended && strcmp(place->waiter.account, own->waiter.account) == 0) {
             if (rivals < most) {
-                marks[rivals] = place->party.mark;
+                backend_pids[rivals] = place->waiter.backend_pid;
             }
             rivals++;
         }

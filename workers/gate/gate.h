@@ -23,21 +23,21 @@ enum gate_release {
 
 // One waiter: its span, its account, the PID of its PostgreSQL backend, and its name (the transfer's id). Waiters with
 // the same account are rivals.
-#define BARRIER_SUBJECT_MAX 64
+#define BARRIER_ACCOUNT_MAX 64
 #define BARRIER_NAME_MAX 8
-struct barrier_party {
+struct barrier_waiter {
     struct trace_context span;
-    char subject[BARRIER_SUBJECT_MAX + 1]; // the account
-    int mark;                              // the backend's PID, or 0
+    char account[BARRIER_ACCOUNT_MAX + 1]; // the account
+    int backend_pid;                       // the backend's PID, or 0
     char name[BARRIER_NAME_MAX + 1];
-    void *watcher; // user data, or NULL: the gate only copies it into the released list
+    void *user_data; // user data, or NULL: the gate only copies it into the released list
 };
 
 // The released list: the first waiters that are released together. One waiter of a round gets it, and publishes it.
-struct barrier_roll {
+struct released_list {
     uint32_t count; // 0: another waiter has the list
     char names[BARRIER_PEERS_MAX + 1][BARRIER_NAME_MAX + 1];
-    void *watcher; // the user data of one waiter that has some, or NULL
+    void *user_data; // the user data of one waiter that has some, or NULL
 };
 
 struct gate;
@@ -45,11 +45,11 @@ struct barrier_round; // the waiters that are released together
 
 // The place of a waiter in a round. The waiter owns the ticket.
 struct barrier_ticket {
-    struct barrier_round *round; // NULL: the barrier did not let it in, or the ticket was ended
-    uint32_t position;           // waiters in the round at its arrival, this one included
-    uint32_t number;             // its arrival in this round, from 0; waiters that left early count, too
-    uint32_t parties;            // waiters that complete the round
-    struct barrier_roll roll;    // set when it arrives as the last one, or leaves early
+    struct barrier_round *round;   // NULL: the barrier did not let it in, or the ticket was ended
+    uint32_t position;             // waiters in the round at its arrival, this one included
+    uint32_t number;               // its arrival in this round, from 0; waiters that left early count, too
+    uint32_t parties;              // waiters that complete the round
+    struct released_list released; // set when it arrives as the last one, or leaves early
 };
 
 struct barrier_pass {
@@ -75,7 +75,7 @@ MUST_CHECK uint32_t gate_barrier_waiting(struct gate *gate);
 // A waiter calls three functions. After arrive() it can publish its position before await() blocks; until end() its
 // rivals can find it. A ticket with a round must be awaited, and ended when the work that rivals look for is done.
 // The waiter that completes the round (position == parties) does not wait: its gate_barrier_await() releases the round.
-void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct barrier_party *party,
+void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct barrier_waiter *waiter,
                          struct barrier_ticket *ticket);
 void gate_barrier_await(struct gate *gate, struct barrier_ticket *ticket, uint32_t timeout_ms,
                         struct barrier_pass *pass);
@@ -83,7 +83,7 @@ void gate_barrier_end(struct gate *gate, struct barrier_ticket *ticket);
 
 // Counts the rivals that were released with this waiter and have not ended, and writes the backend PIDs of the first
 // `most` of them. Call it between await and end.
-MUST_CHECK uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket, int marks[],
+MUST_CHECK uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket, int backend_pids[],
                                         uint32_t most);
 
 // Sleeps this long, or until the settings change or the shutdown begins.

@@ -57,9 +57,10 @@ struct job {
     void *owner;             // loop only: the connection that waits for the answer; NULL if none waits any more
     enum db_status database; // of its last database call
     unsigned timeout_ms;     // for all of its database work; for a transfer: for each statement
-    bool is_long;            // may block at a gate between two statements
-    struct statement_log statements;
-    // Of a kind that is run once for all jobs that wait (pool_jobs.c): copies the outputs of the job that was run. Loop.
+    bool may_block_at_gate;  // may block at a gate between two statements
+    struct statement_trace statements;
+    // Of a kind that is run once for all jobs that wait (pool_jobs.c): copies the outputs of the job that was run.
+    // Loop.
     void (*answer_like)(struct job *job, struct job *done);
     bool ran_in_another; // the outputs are such a copy
 };

@@ -17,7 +17,7 @@ static void transfer_gate_run(struct job *job, struct worker *worker) {
 struct transfer_job *transfer_job_new(void) {
     struct transfer_job *transfer = memory_allocate_zeroed(sizeof *transfer);
     job_init(&transfer->job, JOB_TRANSFER, transfer_job_run);
-    transfer->job.is_long = true;
+    transfer->job.may_block_at_gate = true;
     return transfer;
 }
 

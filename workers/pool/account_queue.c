@@ -84,7 +84,7 @@ static enum account_queue_state state_of(const struct account_queue *queue) {
     if (queue->strategy->attempt_batch != NULL) {
         return ACCOUNT_QUEUE_BATCHABLE;
     }
-    return queue->in_flight < queue->strategy->few_at_a_time ? ACCOUNT_QUEUE_RUNNABLE : ACCOUNT_QUEUE_BUSY;
+    return queue->in_flight < queue->strategy->max_in_flight_per_account ? ACCOUNT_QUEUE_RUNNABLE : ACCOUNT_QUEUE_BUSY;
 }
 
 void account_queue_update(struct account_queues *queues, struct account_queue *queue) {

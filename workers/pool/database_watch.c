@@ -11,7 +11,7 @@ static void watch_set(struct database_watch *watch, enum database_state state) {
         [DATABASE_UNAVAILABLE] = "unavailable: it cannot serve transfers now",
         [DATABASE_READY] = "ready",
     };
-    watch->must_check_schema |= state != DATABASE_READY; // a database that was away may come back empty
+    watch->must_check_schema |= state != DATABASE_READY; // a database that was unavailable may come back empty
     if (state != watch->state) {
         watch->state = state;
         log_write(state == DATABASE_READY ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, NULL, "Database is %s", names[state]);
@@ -22,11 +22,11 @@ static enum database_state state_of(enum db_status status) {
     if (status == DB_OK) {
         return DATABASE_READY;
     }
-    return status == DB_AWAY || status == DB_NOT_SENT ? DATABASE_UNREACHABLE : DATABASE_UNAVAILABLE;
+    return status == DB_CONNECTION_LOST || status == DB_NOT_SENT ? DATABASE_UNREACHABLE : DATABASE_UNAVAILABLE;
 }
 
 // A problem at the first answer stops the program, whoever started it is there to read why. One that appears later, or
-// behind a database that was away at first, is logged.
+// behind a database that was unavailable at first, is logged.
 static void watch_judge_problem(struct database_watch *watch, struct text *problem) {
     if (problem->length == 0 || slice_equals((struct slice){problem->data, problem->length},
                                              (struct slice){watch->problem.data, watch->problem.length})) {
@@ -51,7 +51,7 @@ static void watch_look_for_problem(struct database_watch *watch) {
 // A question that got no session has no answer of its own. PostgreSQL answers all the same if it refuses sessions for a
 // limit while others work: each of those has found the lab's tables when it was opened. It proves no room on the disk.
 static bool is_proven_by_others(const struct database_watch *watch, const struct job *job) {
-    return job->database == DB_AWAY && pool_is_at_connection_limit(watch->pool) &&
+    return job->database == DB_CONNECTION_LOST && pool_is_at_connection_limit(watch->pool) &&
            watch->question != WATCH_SCHEMA_AND_ROOM && watch->has_had_schema;
 }
 
@@ -113,12 +113,12 @@ void database_watch_start(struct database_watch *watch) {
     watch_ask(watch);
 }
 
-void database_watch_heard(struct database_watch *watch, enum db_status status) {
+void database_watch_report(struct database_watch *watch, enum db_status status) {
     // A job may have waited in vain for one of the few sessions that there are.
-    if (status == DB_AWAY && pool_is_at_connection_limit(watch->pool)) {
+    if (status == DB_CONNECTION_LOST && pool_is_at_connection_limit(watch->pool)) {
         return;
     }
-    if (status == DB_AWAY || status == DB_NOT_SENT || status == DB_UNAVAILABLE) {
+    if (status == DB_CONNECTION_LOST || status == DB_NOT_SENT || status == DB_UNAVAILABLE) {
         watch->contradicted = true;
         watch_set(watch, state_of(status));
     }

@@ -40,9 +40,9 @@ void database_watch_on_unusable(struct database_watch *watch, void (*callback)(v
                                 void *owner);
 void database_watch_start(struct database_watch *watch);
 // Another job met the database, or missed it.
-void database_watch_heard(struct database_watch *watch, enum db_status status);
-// No new questions; `on_closed` is called once the timer is closed. A job under way ends by itself. Every watch that was
-// initialised must be stopped, also one that was never started.
+void database_watch_report(struct database_watch *watch, enum db_status status);
+// No new questions; `on_closed` is called once the timer is closed. A job under way ends by itself. Every watch that
+// was initialised must be stopped, also one that was never started.
 void database_watch_stop(struct database_watch *watch, void (*on_closed)(void *owner), void *owner);
 void database_watch_free(struct database_watch *watch); // when no job of it is under way
 

@@ -26,7 +26,7 @@ static struct worker *worker_of_this_thread(struct pool *pool) {
 static void pool_work(uv_work_t *work) {
     struct job *job = CONTAINER_OF(work, struct job, work);
     struct worker *worker = worker_of_this_thread(job->pool);
-    unsigned job_ms = job->is_long ? TRANSFER_TIMEOUT_MS : job->timeout_ms;
+    unsigned job_ms = job->may_block_at_gate ? TRANSFER_TIMEOUT_MS : job->timeout_ms;
     worker->session = db_session_take(job->pool->db);
     db_session_begin_job(worker->session, &job->statements, job->timeout_ms, job_ms);
     job->run(job, worker);

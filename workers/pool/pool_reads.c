@@ -64,7 +64,7 @@ static enum db_status read_all(struct db_session *session, struct job *first, si
     return status;
 }
 
-// Reads for `count` readers. An id that the database's encoding cannot write, or a balance that is no money, fails the
+// Reads for `count` requests. An id that the database's encoding cannot write, or a balance that is no money, fails the
 // statement for all of them: then each half is read on its own, until only the one reader has no answer.
 static enum db_status read_for(struct db_session *session, struct job *first, size_t count) {
     struct account_list found;

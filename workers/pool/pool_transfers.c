@@ -22,9 +22,9 @@ void pool_leave_loop(struct pool *pool) {
 
 // --- Arrival ---
 
-// The micro-batch window: a batch that could start at once waits to the end of this turn of the loop, so that it has all
-// transfers whose requests were received in the turn. An idle handle is called at the start of the next turn, which does
-// not sleep while the handle is active.
+// The micro-batch window: a batch that could start at once waits to the end of this turn of the loop, so that it has
+// all transfers whose requests were received in the turn. An idle handle is called at the start of the next turn, which
+// does not sleep while the handle is active.
 static void open_window(struct pool *pool) {
     if (pool->batch == NULL) {
         CHECK(uv_idle_start(&pool->window, end_window) == 0);
@@ -51,7 +51,7 @@ void pool_place(struct pool *pool, struct transfer_job *transfer) {
     if (strategy->attempt_batch != NULL && to_barrier) {
         transfer_job_pass_gate(transfer);
     }
-    if (strategy->few_at_a_time == 0 || to_barrier) {
+    if (strategy->max_in_flight_per_account == 0 || to_barrier) {
         STAILQ_INSERT_TAIL(&pool->line, transfer, waiting);
         return;
     }

@@ -12,7 +12,7 @@ static enum transfer_outcome advisory_lock_attempt(struct transfer *transfer) {
     transfer_lock_advisory(transfer, ascending ? request->from_account : request->to_account);
     transfer_lock_advisory(transfer, ascending ? request->to_account : request->from_account);
     enum transfer_outcome outcome = transfer_read(transfer); // a new statement, so its snapshot is newer than the locks
-    if (outcome != TRANSFER_GOES_ON) {
+    if (outcome != TRANSFER_CONTINUE) {
         return outcome;
     }
     transfer_delay(transfer);
@@ -20,7 +20,7 @@ static enum transfer_outcome advisory_lock_attempt(struct transfer *transfer) {
         return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
     }
     transfer_lock_in_order(transfer); // against transactions without the advisory lock
-    return transfer_book_and_commit(transfer, STATEMENT_BOOK);
+    return transfer_post_and_commit(transfer, STATEMENT_BOOK);
 }
 
 static const enum statement advisory_lock_statements[] = {
@@ -37,6 +37,6 @@ const struct strategy strategy_advisory_lock = {
     .statements = advisory_lock_statements,
     .safe = true,
     .uses_locks = true,
-    .few_at_a_time = STRATEGY_FEW_AT_A_TIME,
+    .max_in_flight_per_account = STRATEGY_MAX_IN_FLIGHT,
     .attempt = advisory_lock_attempt,
 };

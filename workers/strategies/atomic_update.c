@@ -6,8 +6,8 @@ static enum transfer_outcome atomic_update_attempt(struct transfer *transfer) {
     transfer_wait_at_barrier(transfer); // nothing was read yet: the transfers only start together
     transfer_delay(transfer);
     transfer_lock_in_order(transfer);
-    enum transfer_outcome outcome = transfer_book(transfer, STATEMENT_BOOK_IF_COVERED);
-    return outcome == TRANSFER_GOES_ON ? transfer_refuse(transfer) : outcome;
+    enum transfer_outcome outcome = transfer_post(transfer, STATEMENT_BOOK_IF_COVERED);
+    return outcome == TRANSFER_CONTINUE ? transfer_refuse(transfer) : outcome;
 }
 
 static const enum statement atomic_update_statements[] = {STATEMENT_LOCK_FIRST, STATEMENT_BOOK_IF_COVERED,
@@ -23,6 +23,6 @@ const struct strategy strategy_atomic_update = {
     .statements = atomic_update_statements,
     .safe = true,
     .uses_locks = true,
-    .few_at_a_time = STRATEGY_FEW_AT_A_TIME,
+    .max_in_flight_per_account = STRATEGY_MAX_IN_FLIGHT,
     .attempt = atomic_update_attempt,
 };

@@ -6,8 +6,8 @@ static enum transfer_outcome cte_snapshot_attempt(struct transfer *transfer) {
     transfer_wait_at_barrier(transfer);
     transfer_delay(transfer);
     transfer_begin(transfer, STATEMENT_BEGIN);
-    enum transfer_outcome outcome = transfer_book(transfer, STATEMENT_BOOK_FROM_SNAPSHOT);
-    if (outcome == TRANSFER_GOES_ON) {
+    enum transfer_outcome outcome = transfer_post(transfer, STATEMENT_BOOK_FROM_SNAPSHOT);
+    if (outcome == TRANSFER_CONTINUE) {
         return transfer_refuse(transfer);
     }
     if (outcome != TRANSFER_SUCCESS) {

@@ -7,7 +7,7 @@ static enum transfer_outcome for_update_attempt(struct transfer *transfer) {
     transfer_wait_at_barrier(transfer);
     transfer_begin(transfer, STATEMENT_BEGIN);
     enum transfer_outcome outcome = transfer_lock_and_read(transfer);
-    if (outcome != TRANSFER_GOES_ON) {
+    if (outcome != TRANSFER_CONTINUE) {
         return outcome;
     }
     // The delay is as long as in vulnerable, but the rows are locked: a second transfer waits before it reads.
@@ -15,7 +15,7 @@ static enum transfer_outcome for_update_attempt(struct transfer *transfer) {
     if (!transfer_check(transfer)) {
         return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
     }
-    return transfer_book_and_commit(transfer, STATEMENT_BOOK);
+    return transfer_post_and_commit(transfer, STATEMENT_BOOK);
 }
 
 static const enum statement for_update_statements[] = {STATEMENT_BEGIN, STATEMENT_LOCK_BALANCES, STATEMENT_BOOK,
@@ -31,6 +31,6 @@ const struct strategy strategy_for_update = {
     .statements = for_update_statements,
     .safe = true,
     .uses_locks = true,
-    .few_at_a_time = STRATEGY_FEW_AT_A_TIME,
+    .max_in_flight_per_account = STRATEGY_MAX_IN_FLIGHT,
     .attempt = for_update_attempt,
 };

@@ -4,7 +4,7 @@
 
 static enum transfer_outcome optimistic_attempt(struct transfer *transfer) {
     enum transfer_outcome outcome = transfer_read(transfer);
-    if (outcome != TRANSFER_GOES_ON) {
+    if (outcome != TRANSFER_CONTINUE) {
         return outcome;
     }
     // No lock is held here, so all waiters have read before any of them writes: one succeeds, the others must retry.
@@ -14,8 +14,8 @@ static enum transfer_outcome optimistic_attempt(struct transfer *transfer) {
         return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
     }
     transfer_lock_in_order(transfer);
-    outcome = transfer_book(transfer, STATEMENT_BOOK_IF_UNCHANGED);
-    return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome;
+    outcome = transfer_post(transfer, STATEMENT_BOOK_IF_UNCHANGED);
+    return outcome == TRANSFER_CONTINUE ? TRANSFER_CONFLICT : outcome;
 }
 
 static const enum statement optimistic_statements[] = {STATEMENT_READ_BALANCES, STATEMENT_LOCK_FIRST,

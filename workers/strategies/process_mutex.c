@@ -9,7 +9,7 @@ static pthread_mutex_t only_one = PTHREAD_MUTEX_INITIALIZER;
 
 static enum transfer_outcome read_check_and_write(struct transfer *transfer) {
     enum transfer_outcome outcome = transfer_read(transfer);
-    if (outcome != TRANSFER_GOES_ON) {
+    if (outcome != TRANSFER_CONTINUE) {
         return outcome;
     }
     transfer_delay(transfer);
@@ -17,11 +17,11 @@ static enum transfer_outcome read_check_and_write(struct transfer *transfer) {
         return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
     }
     outcome = transfer_deduct(transfer);
-    if (outcome != TRANSFER_GOES_ON) {
+    if (outcome != TRANSFER_CONTINUE) {
         return outcome;
     }
     outcome = transfer_credit(transfer);
-    if (outcome != TRANSFER_GOES_ON) {
+    if (outcome != TRANSFER_CONTINUE) {
         return outcome;
     }
     return transfer_record(transfer, TRANSFER_SUCCESS);

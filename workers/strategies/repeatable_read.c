@@ -5,7 +5,7 @@
 static enum transfer_outcome repeatable_read_attempt(struct transfer *transfer) {
     transfer_begin(transfer, STATEMENT_BEGIN_REPEATABLE_READ);
     enum transfer_outcome outcome = transfer_read(transfer);
-    if (outcome != TRANSFER_GOES_ON) {
+    if (outcome != TRANSFER_CONTINUE) {
         return outcome;
     }
     // The snapshot was taken and no row is locked, so all waiters have read before any of them writes.
@@ -15,7 +15,7 @@ static enum transfer_outcome repeatable_read_attempt(struct transfer *transfer) 
         return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
     }
     transfer_lock_in_order(transfer);
-    return transfer_book_and_commit(transfer, STATEMENT_BOOK);
+    return transfer_post_and_commit(transfer, STATEMENT_BOOK);
 }
 
 static const enum statement repeatable_read_statements[] = {STATEMENT_BEGIN_REPEATABLE_READ,

@@ -6,8 +6,8 @@ static enum transfer_outcome subselect_predicate_attempt(struct transfer *transf
     transfer_wait_at_barrier(transfer);
     transfer_delay(transfer);
     transfer_begin(transfer, STATEMENT_BEGIN);
-    enum transfer_outcome outcome = transfer_book(transfer, STATEMENT_BOOK_IF_SUBSELECT);
-    if (outcome == TRANSFER_GOES_ON) {
+    enum transfer_outcome outcome = transfer_post(transfer, STATEMENT_BOOK_IF_SUBSELECT);
+    if (outcome == TRANSFER_CONTINUE) {
         return transfer_refuse(transfer);
     }
     if (outcome != TRANSFER_SUCCESS) {

@@ -4,7 +4,7 @@
 
 static enum transfer_outcome vulnerable_attempt(struct transfer *transfer) {
     enum transfer_outcome outcome = transfer_read(transfer);
-    if (outcome != TRANSFER_GOES_ON) {
+    if (outcome != TRANSFER_CONTINUE) {
         return outcome;
     }
     // The barrier is here so that all waiters have read before any of them writes. This makes the double spend certain.
@@ -14,11 +14,11 @@ static enum transfer_outcome vulnerable_attempt(struct transfer *transfer) {
         return transfer_record(transfer, TRANSFER_INSUFFICIENT_FUNDS);
     }
     outcome = transfer_deduct(transfer);
-    if (outcome != TRANSFER_GOES_ON) {
+    if (outcome != TRANSFER_CONTINUE) {
         return outcome;
     }
     outcome = transfer_credit(transfer);
-    if (outcome != TRANSFER_GOES_ON) {
+    if (outcome != TRANSFER_CONTINUE) {
         return outcome;
     }
     return transfer_record(transfer, TRANSFER_SUCCESS);

@@ -38,8 +38,8 @@ static int64_t realtime_us(uint64_t monotonic_ns, int64_t moment_us, uint64_t mo
     return moment_us + (int64_t)(monotonic_ns - moment_ns) / (int64_t)NANOSECONDS_PER_MICROSECOND;
 }
 
-void step_tell(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct told_step *out) {
-    *out = (struct told_step){
+void step_view_fill(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct step_view *out) {
+    *out = (struct step_view){
         .has_value = step->account != NULL,
         .value = step->account != NULL ? step->value : 0,
         .at_us = realtime_us(step->ended_ns, moment_us, moment_ns),

@@ -5,7 +5,7 @@
 
 #include "observability/base/base.h"
 #include "workers/limits.h"
-#include "workers/transfer/told_step.h"
+#include "workers/transfer/step_view.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -37,8 +37,8 @@ struct step {
 
 struct step_list {
     size_t count;
-    size_t dropped; // steps beyond TRANSFER_STEPS_MAX
-    size_t told;    // this many steps, from the first on, were published
+    size_t dropped;   // steps beyond TRANSFER_STEPS_MAX
+    size_t published; // this many steps, from the first on, were published
     struct step steps[TRANSFER_STEPS_MAX];
 };
 
@@ -47,7 +47,7 @@ struct step_list {
 MUST_CHECK struct step *step_add(struct step_list *list, enum step_kind kind, uint64_t started_ns);
 
 // Converts a step to a view of it. `moment_us` and `moment_ns` are as below.
-void step_tell(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct told_step *out);
+void step_view_fill(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct step_view *out);
 
 // Appends the list as the JSON array of transfers.steps (sql/views.sql explains its keys). `moment_us` (since 1970) and
 // `moment_ns` (monotonic) are the same moment on the two clocks.

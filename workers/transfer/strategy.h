@@ -16,7 +16,7 @@ struct strategy {
     bool uses_locks;
     // At most this many transfers of one source account run at once; 0 means no limit. More would only lengthen
     // PostgreSQL's lock queue, where each waiter slows the others. The limit is off while the barrier is on.
-    unsigned few_at_a_time;
+    unsigned max_in_flight_per_account;
     // One attempt, on a worker thread; TRANSFER_CONFLICT asks for another one. Exactly one of the two is set: an
     // attempt for one transfer, or for a batch of transfers.
     enum transfer_outcome (*attempt)(struct transfer *transfer);
@@ -27,6 +27,6 @@ struct strategy {
 
 // The best number was measured (docs/benchmarks): with 2, the next transfer already waits for the row when the first
 // releases it.
-#define STRATEGY_FEW_AT_A_TIME 2
+#define STRATEGY_MAX_IN_FLIGHT 2
 
 #endif

@@ -8,8 +8,8 @@
 #include "observability/log/log.h"
 #include "workers/database/database.h"
 #include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer_events.h"
 #include "workers/transfer/transfer_internal.h"
-#include "workers/transfer/transfer_tell.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -83,7 +83,7 @@ static void transfer_note_retry(struct transfer *transfer) {
     result->retries_serialization += !deadlock && !stale;
     transfer_log(transfer, LOG_LEVEL_INFO, "Lost against another transaction (%s), attempt %u of %d", step->outcome,
                  transfer->result->attempts, TRANSFER_ATTEMPTS_MAX);
-    transfer_tell_steps(transfer->request, result);
+    transfer_publish_steps(transfer->request, result);
 }
 
 // Ends the transaction of an attempt that failed. The outcome does not depend on the rollback: if it fails, the session
@@ -126,7 +126,7 @@ static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
     result->race_detected = result->double_spend = result->lost_update = false;
     result->database = db_session_open(transfer->session, &transfer->session_was_open);
     if (result->database != DB_OK) {
-        return TRANSFER_DATABASE_AWAY;
+        return TRANSFER_DATABASE_UNAVAILABLE;
     }
     enum transfer_outcome outcome = transfer->request->settings.strategy->attempt(transfer);
     (void)snprintf(transfer->conflict, sizeof transfer->conflict, "%s", db_session_sqlstate(transfer->session));
@@ -140,7 +140,7 @@ static enum transfer_outcome transfer_try_until_decided(struct transfer *transfe
         enum transfer_outcome outcome = transfer_attempt(transfer);
         // The connection broke while the session was idle, or its server has changed: retry on a new connection. Only
         // an old connection is retried in this way, which bounds the loop.
-        if (outcome == TRANSFER_DATABASE_AWAY && transfer->session_was_open) {
+        if (outcome == TRANSFER_DATABASE_UNAVAILABLE && transfer->session_was_open) {
             continue;
         }
         if (outcome != TRANSFER_CONFLICT || transfer->result->attempts >= TRANSFER_ATTEMPTS_MAX) {

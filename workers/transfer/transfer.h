@@ -5,16 +5,16 @@
 #define WORKERS_TRANSFER_TRANSFER_H
 
 #include "observability/log/log.h"
-#include "workers/transfer/feed.h"
+#include "workers/transfer/event_queue.h"
 #include "workers/transfer/settings.h"
 #include "workers/transfer/step.h"
+#include "workers/transfer/step_view.h"
 #include "workers/transfer/strategy.h"
-#include "workers/transfer/told_step.h"
+#include "workers/transfer/transfer_events.h"
 #include "workers/transfer/transfer_record.h"
 #include "workers/transfer/transfer_request.h"
 #include "workers/transfer/transfer_spans.h"
 #include "workers/transfer/transfer_steps.h"
-#include "workers/transfer/transfer_tell.h"
 
 // Writes a log line about a transfer. The arguments are evaluated only if the level is enabled.
 #define request_log(request, level, ...)                                                                               \

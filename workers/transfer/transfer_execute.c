@@ -20,14 +20,14 @@ enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_sta
         return TRANSFER_OUTCOME_UNKNOWN;
     }
     if (result->standing != STANDING_NOTHING) {
-        return TRANSFER_HALF_DONE;
+        return TRANSFER_PARTIALLY_APPLIED;
     }
     switch (status) {
-    case DB_OK: return TRANSFER_GOES_ON;
-    case DB_AWAY:
+    case DB_OK: return TRANSFER_CONTINUE;
+    case DB_CONNECTION_LOST:
     case DB_NOT_SENT:
     case DB_UNAVAILABLE:
-    case DB_STALE: return TRANSFER_DATABASE_AWAY;
+    case DB_STALE: return TRANSFER_DATABASE_UNAVAILABLE;
     case DB_NULL_REFUSED: return outcome_of_null(transfer);
     case DB_CONFLICT: return TRANSFER_CONFLICT;
     case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
@@ -101,7 +101,7 @@ enum db_status transfer_execute_and_commit(struct transfer *transfer, enum state
     bool commit = transfer->in_transaction;
     enum db_status status = execute(transfer, call, commit, rows);
     // COMMIT, or a write that commits by itself, was sent: without an answer it may have taken effect.
-    if (status == DB_AWAY) {
+    if (status == DB_CONNECTION_LOST) {
         transfer->result->doubt = doubt;
     }
     if (commit && status == DB_OK) {

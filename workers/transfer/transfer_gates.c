@@ -2,8 +2,8 @@
 // Worker threads.
 #include "observability/base/base.h"
 #include "workers/database/database.h"
+#include "workers/transfer/transfer_events.h"
 #include "workers/transfer/transfer_internal.h"
-#include "workers/transfer/transfer_tell.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,23 +27,23 @@ void transfer_wait_at_barrier(struct transfer *transfer) {
     transfer->passed_barrier = true;
     struct barrier_ticket *ticket = &transfer->barrier;
     uint64_t started_ns = clock_monotonic_ns();
-    struct barrier_party party = {.span = transfer->request->span};
-    party.mark = transfer->session == NULL ? 0 : db_session_backend(transfer->session);
-    party.watcher = transfer->request->feed;
-    (void)snprintf(party.name, sizeof party.name, "%s", transfer->request->id);
-    (void)snprintf(party.subject, sizeof party.subject, "%s", transfer->request->from_account);
-    gate_barrier_arrive(transfer->gate, settings->gate_version, settings->barrier_count, &party, ticket);
+    struct barrier_waiter waiter = {.span = transfer->request->span};
+    waiter.backend_pid = transfer->session == NULL ? 0 : db_session_backend(transfer->session);
+    waiter.user_data = transfer->request->event_queue;
+    (void)snprintf(waiter.name, sizeof waiter.name, "%s", transfer->request->id);
+    (void)snprintf(waiter.account, sizeof waiter.account, "%s", transfer->request->from_account);
+    gate_barrier_arrive(transfer->gate, settings->gate_version, settings->barrier_count, &waiter, ticket);
     if (ticket->round == NULL) {
         return;
     }
     transfer_log(transfer, LOG_LEVEL_INFO, "Waiting at barrier (%" PRIu32 "/%" PRIu32 ")", ticket->position,
                  ticket->parties);
-    transfer_tell_arrival(transfer->request, ticket);
+    transfer_publish_arrival(transfer->request, ticket);
     if (ticket->position == ticket->parties) {
         // Log before the release, so that this line comes before the lines of the released transfers.
         transfer_log(transfer, LOG_LEVEL_INFO, "BARRIER RELEASED: all %" PRIu32 " transfers proceed now",
                      ticket->parties);
-        transfer_tell_release(transfer->request, ticket, GATE_RELEASED);
+        transfer_publish_release(transfer->request, ticket, GATE_RELEASED);
     }
     struct barrier_pass *pass = &transfer->result->barrier;
     gate_barrier_await(transfer->gate, ticket, settings->barrier_timeout_ms, pass);
@@ -53,8 +53,8 @@ void transfer_wait_at_barrier(struct transfer *transfer) {
     step->outcome = gate_release_name(pass->release);
     step->parties = ticket->parties;
     log_barrier_pass(transfer, ticket);
-    transfer_tell_release(transfer->request, ticket, pass->release);
-    transfer_tell_steps(transfer->request, transfer->result);
+    transfer_publish_release(transfer->request, ticket, pass->release);
+    transfer_publish_steps(transfer->request, transfer->result);
 }
 
 void transfer_pass_barrier(const struct transfer_request *request, struct gate *gate, struct transfer_result *result) {
@@ -73,7 +73,7 @@ void transfer_delay(struct transfer *transfer) {
     transfer_log(transfer, LOG_LEVEL_INFO, "Debug delay: %" PRIu32 " ms", settings->delay_ms);
     step->outcome = gate_release_name(gate_delay(transfer->gate, settings->gate_version, settings->delay_ms));
     step->ended_ns = clock_monotonic_ns();
-    transfer_tell_steps(transfer->request, transfer->result);
+    transfer_publish_steps(transfer->request, transfer->result);
 }
 
 // Counts the backends of the list that wait for a lock of this session. False: the statement failed, and so will the
@@ -131,7 +131,7 @@ void transfer_hold_row(struct transfer *transfer) {
     enum gate_release release = await_rivals(transfer);
     step->outcome = gate_release_name(release);
     step->ended_ns = clock_monotonic_ns();
-    transfer_tell_steps(transfer->request, transfer->result);
+    transfer_publish_steps(transfer->request, transfer->result);
     if (release == GATE_TIMED_OUT) {
         transfer_log(transfer, LOG_LEVEL_WARN, "Barrier timed out after %" PRIu32 " ms at the row of %s",
                      transfer->request->settings.barrier_timeout_ms, transfer->request->from_account);

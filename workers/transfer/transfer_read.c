@@ -2,8 +2,8 @@
 // the transfer continues. Worker threads.
 #include "observability/base/base.h"
 #include "workers/database/database.h"
+#include "workers/transfer/transfer_events.h"
 #include "workers/transfer/transfer_internal.h"
-#include "workers/transfer/transfer_tell.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static enum transfer_outcome take_balances(struct transfer *transfer, const stru
     if (!found_from) {
         return TRANSFER_UNKNOWN_FROM_ACCOUNT;
     }
-    return found_to ? TRANSFER_GOES_ON : TRANSFER_UNKNOWN_TO_ACCOUNT;
+    return found_to ? TRANSFER_CONTINUE : TRANSFER_UNKNOWN_TO_ACCOUNT;
 }
 
 static enum transfer_outcome read_balances(struct transfer *transfer, enum statement statement, enum step_kind kind) {
@@ -49,19 +49,19 @@ static enum transfer_outcome read_balances(struct transfer *transfer, enum state
     enum transfer_outcome outcome = take_balances(transfer, &rows);
     // A read ends at the database's time just after its snapshot, so that it can be compared with writes. A lock ends
     // with the answer, because the wait for the lock is over then.
-    if (kind == STEP_READ && outcome == TRANSFER_GOES_ON) {
+    if (kind == STEP_READ && outcome == TRANSFER_CONTINUE) {
         step->ended_ns = transfer_moment_ns(transfer, db_rows_value(&rows, 0, 3), step);
     }
     db_rows_free(&rows);
-    if (outcome != TRANSFER_GOES_ON) {
+    if (outcome != TRANSFER_CONTINUE) {
         return outcome;
     }
     step->account = request->from_account;
     step->value = transfer->result->from_balance_before;
-    transfer_tell_steps(request, transfer->result);
+    transfer_publish_steps(request, transfer->result);
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 1: Read balance for %s = $%s%s", request->from_account,
                  money_text_of(step->value).text, kind == STEP_LOCK ? " (row locked)" : "");
-    return TRANSFER_GOES_ON;
+    return TRANSFER_CONTINUE;
 }
 
 enum transfer_outcome transfer_read(struct transfer *transfer) {
@@ -78,7 +78,7 @@ bool transfer_check(struct transfer *transfer) {
     struct step *step = step_add(&transfer->result->steps, STEP_CHECK, clock_monotonic_ns());
     step->account = request->from_account;
     step->value = balance;
-    transfer_tell_steps(request, transfer->result);
+    transfer_publish_steps(request, transfer->result);
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 2: Check if $%s >= $%s", money_text_of(balance).text,
                  money_text_of(request->amount).text);
     return balance >= request->amount;

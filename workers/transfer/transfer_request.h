@@ -15,15 +15,16 @@
 #include <stdint.h>
 
 enum transfer_outcome {
-    TRANSFER_GOES_ON, // not an outcome: a step succeeded, and the attempt continues
+    TRANSFER_CONTINUE, // not an outcome: a step succeeded, and the attempt continues
     TRANSFER_SUCCESS,
     TRANSFER_INSUFFICIENT_FUNDS,
     TRANSFER_UNKNOWN_FROM_ACCOUNT,
     TRANSFER_UNKNOWN_TO_ACCOUNT,
     TRANSFER_BALANCE_OUT_OF_RANGE, // a new balance would not fit its column; nothing has happened
-    TRANSFER_DATABASE_AWAY,        // nothing has happened
+    TRANSFER_DATABASE_UNAVAILABLE, // nothing has happened
     TRANSFER_OUTCOME_UNKNOWN,      // `doubt` says why
-    TRANSFER_HALF_DONE, // partially applied: without a transaction, a statement failed after others; see `standing`
+    // partially applied: without a transaction, a statement failed after others; see `standing`
+    TRANSFER_PARTIALLY_APPLIED,
     TRANSFER_LOCK_TIMED_OUT, // nothing has happened
     TRANSFER_CONFLICT,       // lost against other transactions in the last attempt, too; nothing has happened
     TRANSFER_QUEUE_FULL,     // too many transfers were waiting; nothing has happened
@@ -50,20 +51,20 @@ enum transfer_doubt {
     DOUBT_BALANCES,    // committed, but the balances in the answer could not be read
 };
 
-struct feed;
+struct event_queue;
 
 struct transfer_request {
     char id[TRANSFER_ID_LENGTH + 1];
     char from_account[ACCOUNT_ID_MAX + 1];
     char to_account[ACCOUNT_ID_MAX + 1];
-    int64_t amount;             // cents, > 0
-    struct settings settings;   // a copy from the time of its admission
-    struct trace_context trace; // the SERVER span of the HTTP request
-    struct trace_context span;  // the span of the transfer, a child of `trace`; others link to it
-    bool traced;                // there is an exporter: races are exported even if trace.sampled is false
-    int64_t received_us;        // since 1970; its arrival
-    uint64_t received_ns;       // monotonic; the same moment
-    struct feed *feed;          // the event queue for its steps; NULL: they are not published
+    int64_t amount;                  // cents, > 0
+    struct settings settings;        // a copy from the time of its admission
+    struct trace_context trace;      // the SERVER span of the HTTP request
+    struct trace_context span;       // the span of the transfer, a child of `trace`; others link to it
+    bool traced;                     // there is an exporter: races are exported even if trace.sampled is false
+    int64_t received_us;             // since 1970; its arrival
+    uint64_t received_ns;            // monotonic; the same moment
+    struct event_queue *event_queue; // the event queue for its steps; NULL: they are not published
 };
 
 #define SQLSTATE_RETRIED_KINDS 2

@@ -10,7 +10,7 @@
 struct traced_transfer {
     const struct transfer_request *request;
     const struct transfer_result *result;
-    const struct statement_log *statements;
+    const struct statement_trace *statements;
 };
 
 // Returns the number of spans that transfer_spans_write() writes.

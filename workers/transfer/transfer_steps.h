@@ -25,7 +25,7 @@ struct transfer {
     const char *pending_values[TRANSFER_PENDING_MAX][TRANSFER_PENDING_VALUES_MAX];
 };
 
-// --- The steps. Each returns TRANSFER_GOES_ON, or the outcome that ends this attempt. ---
+// --- The steps. Each returns TRANSFER_CONTINUE, or the outcome that ends this attempt. ---
 
 // Begin a transaction with one of the STATEMENT_BEGINs, and take an advisory lock on an account until the transaction
 // ends. Both only queue their statement: it is sent with the next one whose answer is needed, in one round trip.
@@ -61,11 +61,11 @@ MUST_CHECK enum transfer_outcome transfer_set_to_balance(struct transfer *transf
 // TRANSFER_INSUFFICIENT_FUNDS.
 MUST_CHECK enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_outcome outcome);
 
-// Deducts, credits and records in one statement, one of the STATEMENT_BOOKs. Returns TRANSFER_SUCCESS, or
-// TRANSFER_GOES_ON if the statement wrote nothing because its condition did not hold.
-MUST_CHECK enum transfer_outcome transfer_book(struct transfer *transfer, enum statement book);
+// Deducts, credits and records in one statement, one of the STATEMENT_BOOK_*. Returns TRANSFER_SUCCESS, or
+// TRANSFER_CONTINUE if the statement wrote nothing because its condition did not hold.
+MUST_CHECK enum transfer_outcome transfer_post(struct transfer *transfer, enum statement statement);
 // The same, and commits in the same round trip.
-MUST_CHECK enum transfer_outcome transfer_book_and_commit(struct transfer *transfer, enum statement book);
+MUST_CHECK enum transfer_outcome transfer_post_and_commit(struct transfer *transfer, enum statement statement);
 // For a transfer that has not read the balances: records the refusal if the account does not cover the amount now, and
 // commits if in a transaction. TRANSFER_CONFLICT: the account covers the amount now, so another attempt may succeed.
 MUST_CHECK enum transfer_outcome transfer_refuse(struct transfer *transfer);

@@ -5,8 +5,8 @@
 #include "observability/base/base.h"
 #include "workers/database/database.h"
 #include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer_events.h"
 #include "workers/transfer/transfer_internal.h"
-#include "workers/transfer/transfer_tell.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static void note_standing(struct transfer *transfer, enum step_kind kind, enum d
     if (transfer->in_transaction) {
         return;
     }
-    if (status == DB_AWAY) {
+    if (status == DB_CONNECTION_LOST) {
         transfer->result->doubt = is_deduct ? DOUBT_DEDUCT : DOUBT_CREDIT;
     } else if (status == DB_OK && found) {
         transfer->result->standing = is_deduct ? STANDING_DEDUCT : STANDING_BOTH_BALANCES;
@@ -67,8 +67,8 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
     }
     step->account = change->account;
     step->value = *change->after;
-    transfer_tell_steps(transfer->request, transfer->result);
-    return TRANSFER_GOES_ON;
+    transfer_publish_steps(transfer->request, transfer->result);
+    return TRANSFER_CONTINUE;
 }
 
 void transfer_log_race(const struct transfer_request *request, const struct transfer_result *result) {
@@ -99,7 +99,7 @@ enum transfer_outcome transfer_deduct(struct transfer *transfer) {
         STATEMENT_DEDUCT,   STEP_DEDUCT, request->from_account, request->amount, &result->from_balance_after,
         CHANGE_IS_RELATIVE, false};
     enum transfer_outcome outcome = change_balance(transfer, &change);
-    if (outcome == TRANSFER_GOES_ON) {
+    if (outcome == TRANSFER_CONTINUE) {
         // This is exact: the UPDATE returned the balance that it changed.
         result->race_detected = result->from_balance_after + request->amount != result->from_balance_before;
         result->double_spend = result->race_detected && result->from_balance_after < 0;
@@ -121,7 +121,7 @@ enum transfer_outcome transfer_credit(struct transfer *transfer) {
 static enum transfer_outcome set_balance(struct transfer *transfer, struct change *change) {
     struct transfer_result *result = transfer->result;
     enum transfer_outcome outcome = change_balance(transfer, change);
-    if (outcome == TRANSFER_GOES_ON && change->overwrote && !result->lost_update) {
+    if (outcome == TRANSFER_CONTINUE && change->overwrote && !result->lost_update) {
         result->race_detected = true;
         result->lost_update = true;
         transfer_log_race(transfer->request, result);

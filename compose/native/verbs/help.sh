@@ -39,14 +39,14 @@ help_demo() {
     cat <<'TEXT'
 Usage: ./lab demo [--no-install]
 
-Installs what is missing, builds, starts a private PostgreSQL and the bank API on free ports, and plays
+Installs what is missing, builds, starts a private PostgreSQL and the bank API on free ports, and runs
 seven steps: a normal transfer, two at once, the delay, the barrier, the metrics, the fix, the transaction log.
 For each pair of transfers it draws what happened when, and what each of them had read. It ends with a
 table of what had to be seen and what was seen. Runs beside './lab up' without touching it.
 
   --no-install   stop with the list of missing packages instead of installing them
 
-Exit status: 0 if every act showed what it had to, 1 if not. Nothing is left running either way.
+Exit status: 0 if every step showed what it had to, 1 if not. Nothing is left running either way.
 Logs of the last demo: .lab/demo/bank-api.log and .lab/demo/postgres.log
 TEXT
 }

@@ -74,7 +74,7 @@ static void test_two_starts_have_two_names(void **state) {
     event_ring_free(other);
 }
 
-static void test_where_a_reader_goes_on(void **state) {
+static void test_where_a_subscriber_continues(void **state) {
     struct event_ring *ring = *state;
     uint64_t position = 77;
     assert_int_equal(find(ring, 0, &position), EVENT_RESUMES);
@@ -173,18 +173,18 @@ static void test_boundaries(void **state) {
 }
 
 // A subscriber that has read up to the returned position loses nothing when the next event is appended.
-static void test_what_is_threatened(void **state) {
+static void test_the_evict_limit(void **state) {
     struct event_ring *ring = *state;
     char *large = memory_allocate(EVENT_BYTES_MAX);
     memset(large, 'x', EVENT_BYTES_MAX);
     struct slice data = {large, EVENT_BYTES_MAX};
-    assert_int_equal(event_ring_threatens(ring, data), 0);
+    assert_int_equal(event_ring_evict_limit(ring, data), 0);
     for (int i = 0; i < 100; i++) {
-        uint64_t safe = event_ring_threatens(ring, data);
+        uint64_t safe = event_ring_evict_limit(ring, data);
         event_ring_append(ring, "barrier_release", data);
         assert_true(event_ring_end(ring) - safe <= EVENT_RING_BYTES || safe == 0);
     }
-    assert_true(event_ring_threatens(ring, data) > 0);
+    assert_true(event_ring_evict_limit(ring, data) > 0);
     free(large);
 }
 
@@ -192,12 +192,12 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_one_event, make_ring, free_ring),
         cmocka_unit_test_setup_teardown(test_two_starts_have_two_names, make_ring, free_ring),
-        cmocka_unit_test_setup_teardown(test_where_a_reader_goes_on, make_ring, free_ring),
+        cmocka_unit_test_setup_teardown(test_where_a_subscriber_continues, make_ring, free_ring),
         cmocka_unit_test_setup_teardown(test_ids_of_another_start, make_ring, free_ring),
         cmocka_unit_test_setup_teardown(test_round_and_round, make_ring, free_ring),
         cmocka_unit_test_setup_teardown(test_the_smallest_events, make_ring, free_ring),
         cmocka_unit_test_setup_teardown(test_boundaries, make_ring, free_ring),
-        cmocka_unit_test_setup_teardown(test_what_is_threatened, make_ring, free_ring),
+        cmocka_unit_test_setup_teardown(test_the_evict_limit, make_ring, free_ring),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

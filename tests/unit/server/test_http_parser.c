@@ -273,7 +273,7 @@ static enum http_parse_result feed(struct http_parser *parser, const char *bytes
     return http_parser_feed(parser, bytes, strlen(bytes), &used);
 }
 
-static void test_expectation_is_told_once(void **state) {
+static void test_expectation_is_reported_once(void **state) {
     (void)state;
     static const char *const heads[] = {
         "POST / HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n",
@@ -374,7 +374,7 @@ int main(void) {
         cmocka_unit_test(test_chunked_body_limit),
         cmocka_unit_test(test_padding_limit),
         cmocka_unit_test(test_the_longest_framing_of_the_longest_body_fits),
-        cmocka_unit_test(test_expectation_is_told_once),
+        cmocka_unit_test(test_expectation_is_reported_once),
         cmocka_unit_test(test_no_continue_where_nobody_waits),
         cmocka_unit_test(test_inside_request_from_first_byte_to_last),
         cmocka_unit_test(test_used_stops_behind_the_request),

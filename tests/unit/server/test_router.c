@@ -68,7 +68,7 @@ static void test_head_is_answered_by_get(void **state) {
     }
 }
 
-static void test_other_methods_are_told_which(void **state) {
+static void test_other_methods_are_answered_with_the_allowed_ones(void **state) {
     (void)state;
     static const struct {
         enum http_method method;
@@ -167,9 +167,12 @@ static void test_index_is_unique_and_small(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_route_of_the_contract),   cmocka_unit_test(test_head_is_answered_by_get),
-        cmocka_unit_test(test_other_methods_are_told_which),  cmocka_unit_test(test_paths_that_are_none),
-        cmocka_unit_test(test_parameter_is_what_stood_there), cmocka_unit_test(test_parameter_in_the_middle),
+        cmocka_unit_test(test_every_route_of_the_contract),
+        cmocka_unit_test(test_head_is_answered_by_get),
+        cmocka_unit_test(test_other_methods_are_answered_with_the_allowed_ones),
+        cmocka_unit_test(test_paths_that_are_none),
+        cmocka_unit_test(test_parameter_is_what_stood_there),
+        cmocka_unit_test(test_parameter_in_the_middle),
         cmocka_unit_test(test_index_is_unique_and_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,12 +51,12 @@ static void test_the_limit_of_a_strategy(void **state) {
     struct account_queues queues;
     account_queues_init(&queues);
     struct account_queue *queue = account_queue_of(&queues, &strategy_for_update, "alice");
-    struct transfer_job *jobs[STRATEGY_FEW_AT_A_TIME + 1];
-    for (size_t i = 0; i <= STRATEGY_FEW_AT_A_TIME; i++) {
+    struct transfer_job *jobs[STRATEGY_MAX_IN_FLIGHT + 1];
+    for (size_t i = 0; i <= STRATEGY_MAX_IN_FLIGHT; i++) {
         jobs[i] = transfer_job_new();
         account_queue_put(&queues, queue, jobs[i]);
     }
-    for (size_t i = 0; i < STRATEGY_FEW_AT_A_TIME; i++) {
+    for (size_t i = 0; i < STRATEGY_MAX_IN_FLIGHT; i++) {
         assert_int_equal(queue->state, ACCOUNT_QUEUE_RUNNABLE);
         assert_ptr_equal(account_queue_take(queue), jobs[i]);
         account_queue_update(&queues, queue);
@@ -64,12 +64,12 @@ static void test_the_limit_of_a_strategy(void **state) {
     assert_int_equal(queue->state, ACCOUNT_QUEUE_BUSY); // one waits, but as many as may are in flight
     account_queue_leave(&queues, jobs[0]);
     assert_int_equal(queue->state, ACCOUNT_QUEUE_RUNNABLE);
-    assert_ptr_equal(account_queue_take(queue), jobs[STRATEGY_FEW_AT_A_TIME]);
+    assert_ptr_equal(account_queue_take(queue), jobs[STRATEGY_MAX_IN_FLIGHT]);
     account_queue_update(&queues, queue);
-    for (size_t i = 1; i <= STRATEGY_FEW_AT_A_TIME; i++) {
+    for (size_t i = 1; i <= STRATEGY_MAX_IN_FLIGHT; i++) {
         account_queue_leave(&queues, jobs[i]);
     }
-    for (size_t i = 0; i <= STRATEGY_FEW_AT_A_TIME; i++) {
+    for (size_t i = 0; i <= STRATEGY_MAX_IN_FLIGHT; i++) {
         transfer_job_free(jobs[i]);
     }
     account_queues_free_idle(&queues);

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "workers/database/database.h"
-#include "workers/database/statement_log.h"
+#include "workers/database/statement_trace.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,9 +42,9 @@ static bool was_connected_to(const struct silent_server *server) {
 }
 
 static enum db_status open_session(struct db *db) {
-    struct statement_log log = {0};
+    struct statement_trace trace = {0};
     struct db_session *session = db_session_take(db);
-    db_session_begin_job(session, &log, 50, 50);
+    db_session_begin_job(session, &trace, 50, 50);
     bool was_open = true;
     enum db_status status = db_session_open(session, &was_open);
     assert_false(was_open);
@@ -53,12 +53,12 @@ static enum db_status open_session(struct db *db) {
     return status;
 }
 
-static void test_a_silent_database_is_away(void **state) {
+static void test_a_silent_database_is_unavailable(void **state) {
     (void)state;
     struct silent_server server;
     silent_server_start(&server);
     struct db *db = db_new(server.url, 1);
-    assert_int_equal(open_session(db), DB_AWAY);
+    assert_int_equal(open_session(db), DB_CONNECTION_LOST);
     assert_true(was_connected_to(&server));
     db_free(db);
     (void)close(server.descriptor);
@@ -70,7 +70,7 @@ static void test_nobody_connects_after_an_abort(void **state) {
     silent_server_start(&server);
     struct db *db = db_new(server.url, 1);
     db_abort(db);
-    assert_int_equal(open_session(db), DB_AWAY);
+    assert_int_equal(open_session(db), DB_CONNECTION_LOST);
     assert_false(was_connected_to(&server));
     db_free(db);
     (void)close(server.descriptor);
@@ -78,7 +78,7 @@ static void test_nobody_connects_after_an_abort(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_silent_database_is_away),
+        cmocka_unit_test(test_a_silent_database_is_unavailable),
         cmocka_unit_test(test_nobody_connects_after_an_abort),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

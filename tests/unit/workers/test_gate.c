@@ -14,16 +14,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PARTIES_MAX 16
+#define WAITERS_MAX 16
 #define VERSION 1                             // the version of the settings of a new gate
 #define LONG 60000                            // milliseconds: no waiter may wait this long here
 #define SOON_NS (20 * NANOSECONDS_PER_SECOND) // much longer than on a loaded machine, much shorter than LONG
 
 static void arrive(struct gate *gate, uint64_t version, uint32_t parties, struct barrier_ticket *ticket) {
-    gate_barrier_arrive(gate, version, parties, &(struct barrier_party){.span.sampled = true}, ticket);
+    gate_barrier_arrive(gate, version, parties, &(struct barrier_waiter){.span.sampled = true}, ticket);
 }
 
-struct party {
+struct waiter {
     pthread_t thread;
     struct gate *gate;
     uint64_t version;
@@ -39,38 +39,38 @@ struct party {
     uint64_t left_ns;
 };
 
-static void *run_party(void *argument) {
-    struct party *party = argument;
-    for (uint32_t round = 0; round < party->rounds; round++) {
-        party->arrived_ns = clock_monotonic_ns();
-        struct barrier_party who = {.span = party->context};
-        gate_barrier_arrive(party->gate, party->version, party->parties, &who, &party->ticket);
-        if (party->ticket.round == NULL) {
+static void *run_waiter(void *argument) {
+    struct waiter *waiter = argument;
+    for (uint32_t round = 0; round < waiter->rounds; round++) {
+        waiter->arrived_ns = clock_monotonic_ns();
+        struct barrier_waiter who = {.span = waiter->context};
+        gate_barrier_arrive(waiter->gate, waiter->version, waiter->parties, &who, &waiter->ticket);
+        if (waiter->ticket.round == NULL) {
             return NULL;
         }
-        gate_barrier_await(party->gate, &party->ticket, party->timeout_ms, &party->pass);
-        party->left_ns = clock_monotonic_ns();
-        party->skews += party->pass.measured_skew;
-        party->releases += party->pass.release == GATE_RELEASED;
-        gate_barrier_end(party->gate, &party->ticket);
+        gate_barrier_await(waiter->gate, &waiter->ticket, waiter->timeout_ms, &waiter->pass);
+        waiter->left_ns = clock_monotonic_ns();
+        waiter->skews += waiter->pass.measured_skew;
+        waiter->releases += waiter->pass.release == GATE_RELEASED;
+        gate_barrier_end(waiter->gate, &waiter->ticket);
     }
     return NULL;
 }
 
-static void start_as(struct party *party, uint8_t name, struct gate *gate, uint32_t parties, uint32_t timeout_ms,
+static void start_as(struct waiter *waiter, uint8_t name, struct gate *gate, uint32_t parties, uint32_t timeout_ms,
                      uint32_t rounds) {
-    *party = (struct party){
+    *waiter = (struct waiter){
         .gate = gate, .version = VERSION, .parties = parties, .timeout_ms = timeout_ms, .rounds = rounds};
-    party->context.span_id[0] = name;
-    assert_int_equal(pthread_create(&party->thread, NULL, run_party, party), 0);
+    waiter->context.span_id[0] = name;
+    assert_int_equal(pthread_create(&waiter->thread, NULL, run_waiter, waiter), 0);
 }
 
-static void start(struct party *party, struct gate *gate, uint32_t parties, uint32_t timeout_ms, uint32_t rounds) {
-    start_as(party, 0, gate, parties, timeout_ms, rounds);
+static void start(struct waiter *waiter, struct gate *gate, uint32_t parties, uint32_t timeout_ms, uint32_t rounds) {
+    start_as(waiter, 0, gate, parties, timeout_ms, rounds);
 }
 
-static void join(struct party *party) {
-    assert_int_equal(pthread_join(party->thread, NULL), 0);
+static void join(struct waiter *waiter) {
+    assert_int_equal(pthread_join(waiter->thread, NULL), 0);
 }
 
 static void wait_until_waiting(struct gate *gate, uint32_t count) {
@@ -87,8 +87,8 @@ static void end(struct gate *gate) {
 }
 
 // Checks that the peers are the others of the released round, each once.
-static void assert_peers(const struct party *parties, uint32_t count, uint32_t self) {
-    const struct barrier_pass *pass = &parties[self].pass;
+static void assert_peers(const struct waiter *waiters, uint32_t count, uint32_t self) {
+    const struct barrier_pass *pass = &waiters[self].pass;
     assert_int_equal(pass->peer_count, count - 1);
     uint32_t found = 0; // a bit for each peer
     for (uint32_t i = 0; i < pass->peer_count; i++) {
@@ -98,29 +98,29 @@ static void assert_peers(const struct party *parties, uint32_t count, uint32_t s
 }
 
 // No waiter leaves before all have arrived; all leave with GATE_RELEASED; the skew is measured once.
-static void test_all_parties(void **state) {
+static void test_all_waiters(void **state) {
     (void)state;
-    for (uint32_t count = 2; count <= PARTIES_MAX; count++) {
+    for (uint32_t count = 2; count <= WAITERS_MAX; count++) {
         struct gate *gate = gate_new();
-        struct party parties[PARTIES_MAX];
+        struct waiter waiters[WAITERS_MAX];
         for (uint32_t i = 0; i + 1 < count; i++) {
-            start_as(&parties[i], (uint8_t)i, gate, count, LONG, 1);
+            start_as(&waiters[i], (uint8_t)i, gate, count, LONG, 1);
         }
         wait_until_waiting(gate, count - 1);
         uint64_t before_last_ns = clock_monotonic_ns();
-        start_as(&parties[count - 1], (uint8_t)(count - 1), gate, count, LONG, 1);
+        start_as(&waiters[count - 1], (uint8_t)(count - 1), gate, count, LONG, 1);
         uint32_t skews = 0;
         uint32_t positions = 0; // a bit for each position
         for (uint32_t i = 0; i < count; i++) {
-            join(&parties[i]);
-            assert_int_equal(parties[i].pass.release, GATE_RELEASED);
-            assert_int_equal(parties[i].pass.present, count);
-            assert_int_equal(parties[i].ticket.parties, count);
-            assert_peers(parties, count, i);
-            assert_true(parties[i].left_ns >= before_last_ns);
-            assert_true(parties[i].pass.skew_ns < SOON_NS);
-            skews += parties[i].skews;
-            positions |= UINT32_C(1) << parties[i].ticket.position;
+            join(&waiters[i]);
+            assert_int_equal(waiters[i].pass.release, GATE_RELEASED);
+            assert_int_equal(waiters[i].pass.present, count);
+            assert_int_equal(waiters[i].ticket.parties, count);
+            assert_peers(waiters, count, i);
+            assert_true(waiters[i].left_ns >= before_last_ns);
+            assert_true(waiters[i].pass.skew_ns < SOON_NS);
+            skews += waiters[i].skews;
+            positions |= UINT32_C(1) << waiters[i].ticket.position;
         }
         assert_int_equal(skews, 1);
         assert_int_equal(positions, ((UINT32_C(1) << count) - 1) << 1); // 1..count, each once
@@ -135,15 +135,15 @@ static void test_rounds_back_to_back(void **state) {
     enum { rounds = 300 };
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
         struct gate *gate = gate_new();
-        struct party parties[PARTIES_MAX];
+        struct waiter waiters[WAITERS_MAX];
         for (uint32_t i = 0; i < counts[c]; i++) {
-            start(&parties[i], gate, counts[c], LONG, rounds);
+            start(&waiters[i], gate, counts[c], LONG, rounds);
         }
         uint32_t skews = 0;
         for (uint32_t i = 0; i < counts[c]; i++) {
-            join(&parties[i]);
-            assert_int_equal(parties[i].releases, rounds);
-            skews += parties[i].skews;
+            join(&waiters[i]);
+            assert_int_equal(waiters[i].releases, rounds);
+            skews += waiters[i].skews;
         }
         assert_int_equal(skews, rounds);
         end(gate);
@@ -151,37 +151,37 @@ static void test_rounds_back_to_back(void **state) {
 }
 
 // Four times as many threads as a round needs complete four rounds, in any order.
-static void test_more_threads_than_parties(void **state) {
+static void test_more_threads_than_waiters(void **state) {
     (void)state;
     struct gate *gate = gate_new();
     for (int wave = 0; wave < 50; wave++) {
-        struct party parties[PARTIES_MAX];
-        for (uint32_t i = 0; i < PARTIES_MAX; i++) {
-            start(&parties[i], gate, PARTIES_MAX / 4, LONG, 1);
+        struct waiter waiters[WAITERS_MAX];
+        for (uint32_t i = 0; i < WAITERS_MAX; i++) {
+            start(&waiters[i], gate, WAITERS_MAX / 4, LONG, 1);
         }
         uint32_t skews = 0;
-        for (uint32_t i = 0; i < PARTIES_MAX; i++) {
-            join(&parties[i]);
-            assert_int_equal(parties[i].releases, 1);
-            skews += parties[i].skews;
+        for (uint32_t i = 0; i < WAITERS_MAX; i++) {
+            join(&waiters[i]);
+            assert_int_equal(waiters[i].releases, 1);
+            skews += waiters[i].skews;
         }
         assert_int_equal(skews, 4);
     }
     end(gate);
 }
 
-static void test_a_lone_party_times_out(void **state) {
+static void test_a_lone_waiter_times_out(void **state) {
     (void)state;
     struct gate *gate = gate_new();
-    struct party party;
-    start(&party, gate, 3, 60, 1);
-    join(&party);
-    assert_int_equal(party.pass.release, GATE_TIMED_OUT);
-    assert_int_equal(party.pass.present, 1);
-    assert_int_equal(party.pass.peer_count, 0);
-    assert_false(party.pass.measured_skew);
-    assert_int_equal(party.ticket.position, 1);
-    uint64_t took_ns = party.left_ns - party.arrived_ns;
+    struct waiter waiter;
+    start(&waiter, gate, 3, 60, 1);
+    join(&waiter);
+    assert_int_equal(waiter.pass.release, GATE_TIMED_OUT);
+    assert_int_equal(waiter.pass.present, 1);
+    assert_int_equal(waiter.pass.peer_count, 0);
+    assert_false(waiter.pass.measured_skew);
+    assert_int_equal(waiter.ticket.position, 1);
+    uint64_t took_ns = waiter.left_ns - waiter.arrived_ns;
     assert_true(took_ns >= 60 * NANOSECONDS_PER_MILLISECOND && took_ns < SOON_NS);
     end(gate);
 }
@@ -190,23 +190,23 @@ static void test_a_lone_party_times_out(void **state) {
 static void test_a_round_outlives_one_that_timed_out(void **state) {
     (void)state;
     struct gate *gate = gate_new();
-    struct party impatient;
-    struct party patient[3];
-    start_as(&patient[0], 0, gate, 3, LONG, 1);
+    struct waiter short_waiter;
+    struct waiter long_waiter[3];
+    start_as(&long_waiter[0], 0, gate, 3, LONG, 1);
     wait_until_waiting(gate, 1);
-    start_as(&impatient, 9, gate, 3, 30, 1);
-    join(&impatient);
-    assert_int_equal(impatient.pass.release, GATE_TIMED_OUT);
-    assert_int_equal(impatient.pass.present, 2);
+    start_as(&short_waiter, 9, gate, 3, 30, 1);
+    join(&short_waiter);
+    assert_int_equal(short_waiter.pass.release, GATE_TIMED_OUT);
+    assert_int_equal(short_waiter.pass.present, 2);
     assert_int_equal(gate_barrier_waiting(gate), 1);
-    start_as(&patient[1], 1, gate, 3, LONG, 1);
+    start_as(&long_waiter[1], 1, gate, 3, LONG, 1);
     wait_until_waiting(gate, 2); // not three: the waiter that left does not count
-    start_as(&patient[2], 2, gate, 3, LONG, 1);
+    start_as(&long_waiter[2], 2, gate, 3, LONG, 1);
     for (uint32_t i = 0; i < 3; i++) {
-        join(&patient[i]);
-        assert_peers(patient, 3, i); // the waiter that left is no peer of the others
-        assert_int_equal(patient[i].pass.release, GATE_RELEASED);
-        assert_int_equal(patient[i].pass.present, 3);
+        join(&long_waiter[i]);
+        assert_peers(long_waiter, 3, i); // the waiter that left is no peer of the others
+        assert_int_equal(long_waiter[i].pass.release, GATE_RELEASED);
+        assert_int_equal(long_waiter[i].pass.present, 3);
     }
     end(gate);
 }
@@ -215,8 +215,8 @@ static void test_a_round_outlives_one_that_timed_out(void **state) {
 static void test_a_new_round_after_a_timeout(void **state) {
     (void)state;
     struct gate *gate = gate_new();
-    struct party first;
-    struct party second;
+    struct waiter first;
+    struct waiter second;
     start(&first, gate, 2, 10, 1);
     join(&first);
     start(&second, gate, 2, 10, 1);
@@ -227,12 +227,12 @@ static void test_a_new_round_after_a_timeout(void **state) {
 }
 
 // The deadline of the first waiter and the arrival of the last one are close: both are released, or both time out.
-static void test_timeout_against_the_last_party(void **state) {
+static void test_timeout_against_the_last_waiter(void **state) {
     (void)state;
     for (int i = 0; i < 60; i++) {
         struct gate *gate = gate_new();
-        struct party first;
-        struct party second;
+        struct waiter first;
+        struct waiter second;
         start(&first, gate, 2, 2, 1);
         (void)usleep(1500 + (useconds_t)(i * 20));
         start(&second, gate, 2, 2, 1);
@@ -248,9 +248,9 @@ static void test_timeout_against_the_last_party(void **state) {
 static void test_a_change_of_settings_frees_the_waiters(void **state) {
     (void)state;
     struct gate *gate = gate_new();
-    struct party parties[5];
+    struct waiter waiters[5];
     for (size_t i = 0; i < 5; i++) {
-        start(&parties[i], gate, 6, LONG, 1);
+        start(&waiters[i], gate, 6, LONG, 1);
     }
     wait_until_waiting(gate, 5);
     gate_change_settings(gate, VERSION); // no change
@@ -258,9 +258,9 @@ static void test_a_change_of_settings_frees_the_waiters(void **state) {
     assert_int_equal(gate_barrier_waiting(gate), 5);
     gate_change_settings(gate, VERSION + 1);
     for (size_t i = 0; i < 5; i++) {
-        join(&parties[i]);
-        assert_int_equal(parties[i].pass.release, GATE_SETTINGS_CHANGED);
-        assert_int_equal(parties[i].skews, 0);
+        join(&waiters[i]);
+        assert_int_equal(waiters[i].pass.release, GATE_SETTINGS_CHANGED);
+        assert_int_equal(waiters[i].skews, 0);
     }
     end(gate);
 }
@@ -299,7 +299,7 @@ static void test_a_change_before_the_wait(void **state) {
 static void test_a_complete_round_is_released_whatever_changes(void **state) {
     (void)state;
     struct gate *gate = gate_new();
-    struct party first;
+    struct waiter first;
     start(&first, gate, 2, 10, 1);
     wait_until_waiting(gate, 1);
     struct barrier_ticket ticket;
@@ -326,21 +326,21 @@ static void test_a_complete_round_is_released_whatever_changes(void **state) {
 // This thread plays all four waiters of a round: the last to arrive calls await first, and opens the round.
 static void test_rivals(void **state) {
     (void)state;
-    static const char *const subjects[] = {"alice", "alice", "bob", "alice"};
+    static const char *const accounts[] = {"alice", "alice", "bob", "alice"};
     struct gate *gate = gate_new();
     struct barrier_ticket tickets[4];
     struct barrier_pass pass;
     for (size_t i = 0; i < 4; i++) {
-        struct barrier_party party = {.span.sampled = true, .mark = (int)i + 100};
-        (void)snprintf(party.subject, sizeof party.subject, "%s", subjects[i]);
-        gate_barrier_arrive(gate, VERSION, 4, &party, &tickets[i]);
+        struct barrier_waiter waiter = {.span.sampled = true, .backend_pid = (int)i + 100};
+        (void)snprintf(waiter.account, sizeof waiter.account, "%s", accounts[i]);
+        gate_barrier_arrive(gate, VERSION, 4, &waiter, &tickets[i]);
     }
-    int marks[2] = {0};
-    assert_int_equal(gate_barrier_rivals(gate, &tickets[3], marks, 1), 2);
-    assert_int_equal(marks[0], 100);
-    assert_int_equal(marks[1], 0); // the array has room for one
-    assert_int_equal(gate_barrier_rivals(gate, &tickets[3], marks, 2), 2);
-    assert_int_equal(marks[1], 101);
+    int backend_pids[2] = {0};
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[3], backend_pids, 1), 2);
+    assert_int_equal(backend_pids[0], 100);
+    assert_int_equal(backend_pids[1], 0); // the array has room for one
+    assert_int_equal(gate_barrier_rivals(gate, &tickets[3], backend_pids, 2), 2);
+    assert_int_equal(backend_pids[1], 101);
     for (size_t i = 4; i > 0; i--) {
         gate_barrier_await(gate, &tickets[i - 1], LONG, &pass);
         assert_int_equal(pass.release, GATE_RELEASED);
@@ -364,9 +364,9 @@ static void test_rivals_of_a_round_that_timed_out(void **state) {
     struct gate *gate = gate_new();
     struct barrier_ticket tickets[2];
     struct barrier_pass pass;
-    struct barrier_party party = {.subject = "alice"};
-    gate_barrier_arrive(gate, VERSION, 3, &party, &tickets[0]);
-    gate_barrier_arrive(gate, VERSION, 3, &party, &tickets[1]);
+    struct barrier_waiter waiter = {.account = "alice"};
+    gate_barrier_arrive(gate, VERSION, 3, &waiter, &tickets[0]);
+    gate_barrier_arrive(gate, VERSION, 3, &waiter, &tickets[1]);
     gate_barrier_await(gate, &tickets[0], 1, &pass);
     assert_int_equal(pass.release, GATE_TIMED_OUT);
     assert_int_equal(gate_barrier_rivals(gate, &tickets[1], NULL, 0), 0);
@@ -379,15 +379,15 @@ static void test_rivals_of_a_round_that_timed_out(void **state) {
 static void test_shutdown_frees_everybody_for_good(void **state) {
     (void)state;
     struct gate *gate = gate_new();
-    struct party parties[3];
+    struct waiter waiters[3];
     for (size_t i = 0; i < 3; i++) {
-        start(&parties[i], gate, 4, LONG, 1);
+        start(&waiters[i], gate, 4, LONG, 1);
     }
     wait_until_waiting(gate, 3);
     gate_open_for_shutdown(gate);
     for (size_t i = 0; i < 3; i++) {
-        join(&parties[i]);
-        assert_int_equal(parties[i].pass.release, GATE_SHUTDOWN);
+        join(&waiters[i]);
+        assert_int_equal(waiters[i].pass.release, GATE_SHUTDOWN);
     }
     struct barrier_ticket ticket;
     arrive(gate, VERSION, 2, &ticket);
@@ -434,11 +434,11 @@ static void test_delay(void **state) {
     assert_woken(sleep_at(gate, 40), GATE_RELEASED, 40 * NANOSECONDS_PER_MILLISECOND);
     // The release of a barrier does not end a delay.
     struct sleeper *asleep = sleep_at(gate, 200);
-    struct party parties[2];
-    start(&parties[0], gate, 2, LONG, 1);
-    start(&parties[1], gate, 2, LONG, 1);
-    join(&parties[0]);
-    join(&parties[1]);
+    struct waiter waiters[2];
+    start(&waiters[0], gate, 2, LONG, 1);
+    start(&waiters[1], gate, 2, LONG, 1);
+    join(&waiters[0]);
+    join(&waiters[1]);
     assert_woken(asleep, GATE_RELEASED, 200 * NANOSECONDS_PER_MILLISECOND);
     end(gate);
 }
@@ -470,13 +470,13 @@ static void test_release_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_parties),
+        cmocka_unit_test(test_all_waiters),
         cmocka_unit_test(test_rounds_back_to_back),
-        cmocka_unit_test(test_more_threads_than_parties),
-        cmocka_unit_test(test_a_lone_party_times_out),
+        cmocka_unit_test(test_more_threads_than_waiters),
+        cmocka_unit_test(test_a_lone_waiter_times_out),
         cmocka_unit_test(test_a_round_outlives_one_that_timed_out),
         cmocka_unit_test(test_a_new_round_after_a_timeout),
-        cmocka_unit_test(test_timeout_against_the_last_party),
+        cmocka_unit_test(test_timeout_against_the_last_waiter),
         cmocka_unit_test(test_a_change_of_settings_frees_the_waiters),
         cmocka_unit_test(test_an_old_version_is_not_let_in),
         cmocka_unit_test(test_a_change_before_the_wait),

@@ -13,28 +13,28 @@
 #define VERSION 1  // the version of the settings of a new gate
 #define LONG 60000 // milliseconds: no waiter may wait this long here
 
-struct party {
-    int mark;
+struct waiter {
+    int backend_pid;
     struct barrier_ticket ticket;
 };
 
-static void arrive(struct party *party, struct gate *gate, int mark, uint32_t parties) {
-    struct barrier_party who = {.subject = "alice", .mark = mark};
-    who.span.span_id[0] = (uint8_t)mark;
-    who.name[0] = (char)('a' + mark % 26);
-    party->mark = mark;
-    gate_barrier_arrive(gate, VERSION, parties, &who, &party->ticket);
+static void arrive(struct waiter *waiter, struct gate *gate, int backend_pid, uint32_t parties) {
+    struct barrier_waiter who = {.account = "alice", .backend_pid = backend_pid};
+    who.span.span_id[0] = (uint8_t)backend_pid;
+    who.name[0] = (char)('a' + backend_pid % 26);
+    waiter->backend_pid = backend_pid;
+    gate_barrier_arrive(gate, VERSION, parties, &who, &waiter->ticket);
 }
 
-static void time_out(struct party *party, struct gate *gate) {
+static void time_out(struct waiter *waiter, struct gate *gate) {
     struct barrier_pass pass;
-    gate_barrier_await(gate, &party->ticket, 0, &pass);
+    gate_barrier_await(gate, &waiter->ticket, 0, &pass);
     assert_int_equal(pass.release, GATE_TIMED_OUT);
 }
 
-static void give_up(struct party *party, struct gate *gate) {
-    time_out(party, gate);
-    gate_barrier_end(gate, &party->ticket);
+static void give_up(struct waiter *waiter, struct gate *gate) {
+    time_out(waiter, gate);
+    gate_barrier_end(gate, &waiter->ticket);
 }
 
 static size_t allocated(void) {
@@ -46,9 +46,9 @@ static size_t allocated(void) {
 static void test_a_round_does_not_grow(void **state) {
     (void)state;
     struct gate *gate = gate_new();
-    struct party patient;
-    struct party others[3]; // they arrive in turn, so that two are always at the barrier
-    arrive(&patient, gate, 0, 28);
+    struct waiter long_waiter;
+    struct waiter others[3]; // they arrive in turn, so that two are always at the barrier
+    arrive(&long_waiter, gate, 0, 28);
     size_t before = allocated();
     for (int i = 0; i < 20000; i++) {
         arrive(&others[i % 3], gate, 1, 28);
@@ -60,20 +60,20 @@ static void test_a_round_does_not_grow(void **state) {
     assert_true(allocated() < before + 100000);
     give_up(&others[19998 % 3], gate);
     give_up(&others[19999 % 3], gate);
-    give_up(&patient, gate);
+    give_up(&long_waiter, gate);
     gate_free(gate);
 }
 
 // Checks that a waiter gets the others as peers and as rivals, in the order of their arrival.
-static void assert_knows_the_others(struct gate *gate, const struct party parties[4], int self,
+static void assert_knows_the_others(struct gate *gate, const struct waiter waiters[4], int self,
                                     const struct barrier_pass *pass) {
-    int marks[3] = {0};
-    assert_int_equal(gate_barrier_rivals(gate, &parties[self].ticket, marks, 3), 3);
+    int backend_pids[3] = {0};
+    assert_int_equal(gate_barrier_rivals(gate, &waiters[self].ticket, backend_pids, 3), 3);
     assert_int_equal(pass->peer_count, 3);
     for (int i = 0; i < 3; i++) {
-        int mark = parties[i < self ? i : i + 1].mark;
-        assert_int_equal(marks[i], mark);
-        assert_int_equal(pass->peers[i].span_id[0], mark);
+        int backend_pid = waiters[i < self ? i : i + 1].backend_pid;
+        assert_int_equal(backend_pids[i], backend_pid);
+        assert_int_equal(pass->peers[i].span_id[0], backend_pid);
     }
 }
 
@@ -81,8 +81,8 @@ static void assert_knows_the_others(struct gate *gate, const struct party partie
 // once, or after the release.
 static void run_round(unsigned give_ups, bool end_late) {
     struct gate *gate = gate_new();
-    struct party first[3];
-    struct party parties[4]; // the waiters that are released
+    struct waiter first[3];
+    struct waiter waiters[4]; // the waiters that are released
     int count = 0;
     for (int i = 0; i < 3; i++) {
         arrive(&first[i], gate, i, 4);
@@ -94,28 +94,28 @@ static void run_round(unsigned give_ups, bool end_late) {
                 gate_barrier_end(gate, &first[i].ticket);
             }
         } else {
-            parties[count++] = first[i];
+            waiters[count++] = first[i];
             first[i].ticket.round = NULL; // the copy is its ticket now
         }
     }
-    for (int mark = 3; count < 4; mark++) {
-        arrive(&parties[count++], gate, mark, 4);
+    for (int backend_pid = 3; count < 4; backend_pid++) {
+        arrive(&waiters[count++], gate, backend_pid, 4);
     }
-    const struct barrier_roll *roll = &parties[3].ticket.roll;
-    assert_int_equal(roll->count, 4);
+    const struct released_list *released = &waiters[3].ticket.released;
+    assert_int_equal(released->count, 4);
     struct barrier_pass passes[4];
     for (int i = 3; i >= 0; i--) { // the last to arrive opens the round
-        assert_int_equal(roll->names[i][0], 'a' + parties[i].mark);
-        gate_barrier_await(gate, &parties[i].ticket, LONG, &passes[i]);
+        assert_int_equal(released->names[i][0], 'a' + waiters[i].backend_pid);
+        gate_barrier_await(gate, &waiters[i].ticket, LONG, &passes[i]);
     }
     for (int i = 0; i < 3; i++) {
         gate_barrier_end(gate, &first[i].ticket);
     }
     for (int i = 0; i < 4; i++) {
-        assert_knows_the_others(gate, parties, i, &passes[i]);
+        assert_knows_the_others(gate, waiters, i, &passes[i]);
     }
     for (int i = 0; i < 4; i++) {
-        gate_barrier_end(gate, &parties[i].ticket);
+        gate_barrier_end(gate, &waiters[i].ticket);
     }
     gate_free(gate);
 }

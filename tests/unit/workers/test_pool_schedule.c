@@ -90,7 +90,7 @@ static void test_a_limit_holds_for_each_account(void **state) {
     submit("a", "a2");
     submit("a", "a3");
     submit("b", "b0");
-    assert_int_equal(fake.started_count, STRATEGY_FEW_AT_A_TIME + 1);
+    assert_int_equal(fake.started_count, STRATEGY_MAX_IN_FLIGHT + 1);
     assert_string_equal(started_id(2), "b0");
     fake_end(1, false);
     assert_string_equal(started_id(2), "a2");

@@ -73,15 +73,15 @@ static void test_what_the_strategies_rest_on(void **state) {
 }
 
 // All statements that post write the same record, and differ only in how they deduct.
-static void test_the_bookings_share_their_end(void **state) {
+static void test_the_postings_share_their_end(void **state) {
     (void)state;
-    static const enum statement bookings[] = {STATEMENT_BOOK_IF_UNCHANGED, STATEMENT_BOOK_IF_COVERED,
+    static const enum statement postings[] = {STATEMENT_BOOK_IF_UNCHANGED, STATEMENT_BOOK_IF_COVERED,
                                               STATEMENT_BOOK_IF_SUBSELECT, STATEMENT_BOOK_FROM_SNAPSHOT};
     const char *end = strstr(statement_texts[STATEMENT_BOOK].sql, "credited AS (");
     assert_non_null(end);
     assert_non_null(strstr(end, "INSERT INTO transfers"));
-    for (size_t i = 0; i < sizeof bookings / sizeof bookings[0]; i++) {
-        const char *other = strstr(statement_texts[bookings[i]].sql, "credited AS (");
+    for (size_t i = 0; i < sizeof postings / sizeof postings[0]; i++) {
+        const char *other = strstr(statement_texts[postings[i]].sql, "credited AS (");
         assert_non_null(other);
         assert_string_equal(other, end);
     }
@@ -104,7 +104,7 @@ int main(void) {
         cmocka_unit_test(test_each_is_one_statement),
         cmocka_unit_test(test_parameters_are_numbered_without_a_gap),
         cmocka_unit_test(test_what_the_strategies_rest_on),
-        cmocka_unit_test(test_the_bookings_share_their_end),
+        cmocka_unit_test(test_the_postings_share_their_end),
         cmocka_unit_test(test_scripts_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,34 +46,34 @@ static void test_a_whole_race(void **state) {
                        "\"took_us\":0}]");
 }
 
-static void test_what_is_told(void **state) {
+static void test_the_view_of_a_step(void **state) {
     (void)state;
-    struct told_step told;
+    struct step_view view;
     struct step step = {.kind = STEP_DEDUCT,
                         .account = "alice",
                         .value = -60000,
                         .started_ns = MOMENT_NS + 1000000,
                         .ended_ns = MOMENT_NS + 2500000};
-    step_tell(&step, MOMENT_US, MOMENT_NS, &told);
-    assert_string_equal(told.name, "deduct");
-    assert_string_equal(told.account, "alice");
-    assert_true(told.has_value);
-    assert_int_equal(told.value, -60000);
-    assert_int_equal(told.at_us, MOMENT_US + 2500);
-    assert_int_equal(told.took_us, 1500);
-    assert_int_equal(told.parties, 0);
-    assert_string_equal(told.outcome, "");
+    step_view_fill(&step, MOMENT_US, MOMENT_NS, &view);
+    assert_string_equal(view.name, "deduct");
+    assert_string_equal(view.account, "alice");
+    assert_true(view.has_value);
+    assert_int_equal(view.value, -60000);
+    assert_int_equal(view.at_us, MOMENT_US + 2500);
+    assert_int_equal(view.took_us, 1500);
+    assert_int_equal(view.parties, 0);
+    assert_string_equal(view.outcome, "");
     step = (struct step){.kind = STEP_BARRIER,
                          .value = 7,
                          .outcome = "settings changed",
                          .parties = 3,
                          .started_ns = MOMENT_NS,
                          .ended_ns = MOMENT_NS};
-    step_tell(&step, MOMENT_US, MOMENT_NS, &told);
-    assert_string_equal(told.account, "");
-    assert_false(told.has_value);
-    assert_int_equal(told.parties, 3);
-    assert_string_equal(told.outcome, "settings changed");
+    step_view_fill(&step, MOMENT_US, MOMENT_NS, &view);
+    assert_string_equal(view.account, "");
+    assert_false(view.has_value);
+    assert_int_equal(view.parties, 3);
+    assert_string_equal(view.outcome, "settings changed");
 }
 
 static void test_every_kind_has_its_name(void **state) {
@@ -122,7 +122,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_a_whole_race),
-        cmocka_unit_test(test_what_is_told),
+        cmocka_unit_test(test_the_view_of_a_step),
         cmocka_unit_test(test_every_kind_has_its_name),
         cmocka_unit_test(test_a_step_before_the_moment),
         cmocka_unit_test(test_the_end_of_the_list),

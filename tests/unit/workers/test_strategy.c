@@ -27,7 +27,7 @@ static void test_each_is_complete_and_found_by_its_name(void **state) {
     assert_int_equal(count, 12);
 }
 
-static void test_the_two_of_the_story(void **state) {
+static void test_vulnerable_and_for_update(void **state) {
     (void)state;
     assert_string_equal(strategy_vulnerable.name, "vulnerable");
     assert_false(strategy_vulnerable.safe);
@@ -59,7 +59,7 @@ static void test_names_in_words(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_is_complete_and_found_by_its_name),
-        cmocka_unit_test(test_the_two_of_the_story),
+        cmocka_unit_test(test_vulnerable_and_for_update),
         cmocka_unit_test(test_names_that_are_none),
         cmocka_unit_test(test_names_in_words),
     };

@@ -59,18 +59,18 @@ static void add_record(const struct batch_moment *moment, const struct transfer_
     sql_array_add(&columns[COLUMN_TRACE], trace_id);
 }
 
-static void note_steps(const struct batch *batch, uint64_t booked_ns) {
+static void note_steps(const struct batch *batch, uint64_t posted_ns) {
     for (size_t i = 0; i < batch->count; i++) {
         struct transfer_job *transfer = batch->transfers[i];
         if (transfer->result.outcome == TRANSFER_SUCCESS) {
-            batch_note_success(batch, transfer, booked_ns);
+            batch_note_success(batch, transfer, posted_ns);
         } else if (transfer->result.outcome == TRANSFER_INSUFFICIENT_FUNDS) {
-            batch_note_read(batch, transfer, booked_ns);
+            batch_note_read(batch, transfer, posted_ns);
         }
     }
 }
 
-enum transfer_outcome batch_book_and_commit(struct batch *batch) {
+enum transfer_outcome batch_post_and_commit(struct batch *batch) {
     struct sql_array columns[COLUMN_COUNT] = {0};
     struct batch_moment moment;
     batch_moment_take(&moment, batch);
@@ -87,7 +87,7 @@ enum transfer_outcome batch_book_and_commit(struct batch *batch) {
         values[count] = sql_array_end(&columns[count]);
         count++;
     }
-    values[count++] = moment.steps_booked;
+    values[count++] = moment.steps_posted;
     values[count++] = moment.steps_refused;
     values[count++] = batch->thread_id;
     values[count++] = batch->transfers[0]->request.settings.strategy->name;
@@ -99,7 +99,7 @@ enum transfer_outcome batch_book_and_commit(struct batch *batch) {
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
         text_free(&columns[i].text);
     }
-    batch->doubt = status == DB_AWAY ? DOUBT_WHOLE : DOUBT_NONE;
+    batch->doubt = status == DB_CONNECTION_LOST ? DOUBT_WHOLE : DOUBT_NONE;
     batch->in_transaction = status != DB_OK;
     if (status != DB_OK) {
         return batch_outcome_of(batch, status);

@@ -1,7 +1,7 @@
 // A view of a step: a step of a record in the transfers table, or one that a running transfer has just finished.
 // Plain data; any thread.
-#ifndef WORKERS_TRANSFER_TOLD_STEP_H
-#define WORKERS_TRANSFER_TOLD_STEP_H
+#ifndef WORKERS_TRANSFER_STEP_VIEW_H
+#define WORKERS_TRANSFER_STEP_VIEW_H
 
 #include "workers/limits.h"
 
@@ -11,7 +11,7 @@
 #define STEP_NAME_LENGTH 12    // with its NUL
 #define STEP_OUTCOME_LENGTH 24 // with its NUL
 
-struct told_step {
+struct step_view {
     char name[STEP_NAME_LENGTH];      // "read", "lock", ...; the last step of a transfer may be "commit"
     char account[ACCOUNT_ID_MAX + 1]; // "": none
     bool has_value;

@@ -2,8 +2,8 @@
 #include "observability/base/base.h"
 #include "workers/database/database.h"
 #include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer_events.h"
 #include "workers/transfer/transfer_internal.h"
-#include "workers/transfer/transfer_tell.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,11 +22,11 @@ static uint64_t recorded_ns(const struct transfer_request *request, const char *
 
 // Reads the answer of the posting. Its columns are from_balance_before, from_balance_after, to_balance_after, anomaly,
 // and the time of the deduct in the record.
-static enum transfer_outcome take_booking(struct transfer *transfer, const struct db_rows *rows, uint64_t started_ns) {
+static enum transfer_outcome take_posting(struct transfer *transfer, const struct db_rows *rows, uint64_t started_ns) {
     const struct transfer_request *request = transfer->request;
     struct transfer_result *result = transfer->result;
     if (db_rows_count(rows) == 0) {
-        return TRANSFER_GOES_ON;
+        return TRANSFER_CONTINUE;
     }
     if (!money_column_read(rows, 0, 0, &result->from_balance_before) ||
         !money_column_read(rows, 0, 1, &result->from_balance_after) ||
@@ -49,7 +49,7 @@ static enum transfer_outcome take_booking(struct transfer *transfer, const struc
     credit->committed_ns = deduct->committed_ns;
     credit->account = request->to_account;
     credit->value = result->to_balance_after;
-    transfer_tell_steps(request, result);
+    transfer_publish_steps(request, result);
     return TRANSFER_SUCCESS;
 }
 
@@ -63,7 +63,7 @@ static void announce_writes(struct record_values *record) {
     record->values[RECORD_VALUES - 1] = text_terminated(&record->steps);
 }
 
-static enum transfer_outcome book(struct transfer *transfer, enum statement statement, bool commit) {
+static enum transfer_outcome post(struct transfer *transfer, enum statement statement, bool commit) {
     const struct transfer_request *request = transfer->request;
     transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", money_text_of(request->amount).text,
                  request->from_account);
@@ -94,26 +94,26 @@ static enum transfer_outcome book(struct transfer *transfer, enum statement stat
     if (status != DB_OK) {
         return transfer_outcome_of(transfer, status);
     }
-    enum transfer_outcome outcome = take_booking(transfer, &rows, started_ns);
+    enum transfer_outcome outcome = take_posting(transfer, &rows, started_ns);
     db_rows_free(&rows);
     transfer_log_race(request, transfer->result);
     return outcome;
 }
 
-enum transfer_outcome transfer_book(struct transfer *transfer, enum statement statement) {
-    return book(transfer, statement, false);
+enum transfer_outcome transfer_post(struct transfer *transfer, enum statement statement) {
+    return post(transfer, statement, false);
 }
 
-enum transfer_outcome transfer_book_and_commit(struct transfer *transfer, enum statement statement) {
-    enum transfer_outcome outcome = book(transfer, statement, true);
+enum transfer_outcome transfer_post_and_commit(struct transfer *transfer, enum statement statement) {
+    enum transfer_outcome outcome = post(transfer, statement, true);
     // The posting wrote nothing because the source account was deleted since it was read: the next attempt finds out.
-    return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome;
+    return outcome == TRANSFER_CONTINUE ? TRANSFER_CONFLICT : outcome;
 }
 
 // Finds out why the statement recorded no refusal: an account does not exist, or the balance covers the amount now.
 static enum transfer_outcome why_not_refused(struct transfer *transfer) {
     enum transfer_outcome outcome = transfer_read(transfer);
-    return outcome == TRANSFER_GOES_ON ? TRANSFER_CONFLICT : outcome;
+    return outcome == TRANSFER_CONTINUE ? TRANSFER_CONFLICT : outcome;
 }
 
 enum transfer_outcome transfer_refuse(struct transfer *transfer) {
@@ -157,7 +157,7 @@ enum transfer_outcome transfer_commit(struct transfer *transfer, enum transfer_o
     if (status == DB_OK) {
         note_commit(&transfer->result->steps);
     }
-    if (status == DB_AWAY) { // COMMIT was sent: without an answer it may have taken effect
+    if (status == DB_CONNECTION_LOST) { // COMMIT was sent: without an answer it may have taken effect
         transfer->result->doubt = DOUBT_WHOLE;
     }
     return status == DB_OK ? outcome : transfer_outcome_of(transfer, status);

@@ -1,4 +1,4 @@
-// The stage: the last race that went wrong, and the same race under a fix, both on one scale. It draws the given races,
+// The race panels: the last race that went wrong, and the same race under a fix, both on one scale. It draws the given races,
 // draws them again when the room changes or time goes on, and replays them.
 
 import { find, make, unbroken } from "./dom.js";
@@ -219,7 +219,7 @@ export function replay(slot) {
 }
 
 // onChange() is called when another race, or none, is shown.
-export function startStage(onChange) {
+export function startRacePanels(onChange) {
   onShown = onChange;
   for (const slot of SLOTS) {
     find(`#panel-${slot} .replay`).addEventListener("click", () => replay(slot));
@@ -230,6 +230,6 @@ export function startStage(onChange) {
       width = contentRect.width;
       redraw();
     }
-  }).observe(find("#stage"));
+  }).observe(find("#timelines"));
   document.fonts?.ready.then(redraw);
 }

@@ -35,11 +35,11 @@ def read_on(port, count):
     poll = select.epoll()
     sockets = {}
     for _ in range(count):
-        reader = socket.create_connection(("127.0.0.1", port))
-        reader.sendall(REQUEST)
-        reader.setblocking(False)
-        sockets[reader.fileno()] = reader
-        poll.register(reader, select.EPOLLIN)
+        subscriber = socket.create_connection(("127.0.0.1", port))
+        subscriber.sendall(REQUEST)
+        subscriber.setblocking(False)
+        sockets[subscriber.fileno()] = subscriber
+        poll.register(subscriber, select.EPOLLIN)
     poll.register(sys.stdin, select.EPOLLIN)
     received = ended = 0
     buffer = bytearray(1 << 18)
@@ -60,7 +60,7 @@ class Subscribers:
 
     def __init__(self, bank, count):
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--attach", str(bank.port), "--readers", str(count)], stdin=subprocess.PIPE,
+            [sys.executable, __file__, "--attach", str(bank.port), "--subscribers", str(count)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE)
         eventually(lambda: bank.metric("event_readers") == count, f"{count} subscribers are connected")
 
@@ -75,16 +75,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--readers", type=int, default=100)
+    parser.add_argument("--subscribers", type=int, default=100)
     parser.add_argument("--strategy", default="for_update")
     parser.add_argument("--attach", type=int, metavar="PORT", help="only subscribe to the server on this port")
     options = parser.parse_args()
     if options.attach:
-        return read_on(options.attach, options.readers)
+        return read_on(options.attach, options.subscribers)
     if shutil.which("wrk") is None:
-        raise SystemExit("event_readers.py: install wrk first (Debian: wrk)")
+        raise SystemExit("event_subscribers.py: install wrk first (Debian: wrk)")
 
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="lab-readers-"))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="lab-subscribers-"))
     cluster = Cluster()
     bank = None
     try:
@@ -100,7 +100,7 @@ def main():
         ratios, attached_mebibytes, received, ended = [], 0, 0, 0
         before = transfers_per_second(bank, script, options.seconds)
         for number in range(options.rounds):
-            subscribers = Subscribers(bank, options.readers)
+            subscribers = Subscribers(bank, options.subscribers)
             rate = transfers_per_second(bank, script, options.seconds)
             attached_mebibytes = max(attached_mebibytes, resident_mebibytes(bank))
             totals = subscribers.leave()
@@ -108,12 +108,12 @@ def main():
             after = transfers_per_second(bank, script, options.seconds)
             ratios.append(rate / ((before + after) / 2))
             received, ended = received + totals["received"], ended + totals["ended"]
-            say(f"  round {number + 1}: {rate:.0f}/s with {options.readers} subscribers ({ratios[-1]:.3f}), "
+            say(f"  round {number + 1}: {rate:.0f}/s with {options.subscribers} subscribers ({ratios[-1]:.3f}), "
                 f"{before:.0f}/s before, {after:.0f}/s after; {totals['received'] / 1e6:.1f} MB read")
             before = after
         ratio = statistics.median(ratios)
         held = ratio >= PROMISE and ended == 0
-        print(f"{options.readers} subscribers, {options.strategy}: {ratio:.3f} x of none   promise >= {PROMISE}  "
+        print(f"{options.subscribers} subscribers, {options.strategy}: {ratio:.3f} x of none   promise >= {PROMISE}  "
               f"{'held' if held else 'MISSED'}   {received / 1e6:.0f} MB read, {ended} let go, "
               f"{alone_mebibytes:.1f} MiB resident without subscribers, at most {attached_mebibytes:.1f} with them")
         return 0 if held else 1

@@ -1,7 +1,7 @@
 // The statement trace of a job: name, time and SQLSTATE of each statement it ran.
 // The worker that runs the job writes it; the loop reads it when the job has finished.
-#ifndef WORKERS_DATABASE_STATEMENT_LOG_H
-#define WORKERS_DATABASE_STATEMENT_LOG_H
+#ifndef WORKERS_DATABASE_STATEMENT_TRACE_H
+#define WORKERS_DATABASE_STATEMENT_TRACE_H
 
 #include "sql/statements.h"
 #include "workers/limits.h"
@@ -20,7 +20,7 @@ struct statement_run {
 
 #define DATABASE_NAME_LENGTH 64 // PostgreSQL's NAMEDATALEN, with the NUL
 
-struct statement_log {
+struct statement_trace {
     char database[DATABASE_NAME_LENGTH]; // the database's name; "": the session was closed
     size_t count;
     size_t published; // this many runs, from the first on, are already in the metrics
