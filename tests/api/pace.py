@@ -4,7 +4,7 @@ import os
 import time
 
 SANITIZER = os.environ.get("LAB_SANITIZER", "").strip().lower()
-ROUNDS = int(os.environ.get("LAB_ROUNDS", "1000"))
+ROUNDS = int(os.environ.get("LAB_ROUNDS") or {"asan": 200, "tsan": 100}.get(SANITIZER, 1000))
 
 # The time after which a test gives up on a hanging program. It is no measurement: no test passes by being faster.
 HANG_GUARD = {"asan": 40, "tsan": 60}.get(SANITIZER, 20)

@@ -204,13 +204,16 @@ TEXT
 
 help_test() {
     cat <<'TEXT'
-Usage: ./lab test [--preset NAME] [-R REGEX] [--no-install]
+Usage: ./lab test --fast [--no-install]
+       ./lab test [--preset NAME] [-R REGEX] [--no-install]
        ./lab test --postgres VERSION|all [-R REGEX] [--no-install]
        ./lab test --compose [--no-install]
 
 Builds and runs every test: all of them on the release build and on the AddressSanitizer build, the race and
 shutdown tests on the ThreadSanitizer build too.
 
+  --fast         after an edit: only the release build, its unit tests, the style without clang-tidy, and a few API
+                 tests with 20 rounds; under a minute when it is built
   --preset NAME  only this preset: release, asan, tsan or debug
   -R REGEX       only the tests whose names match; a build that has none of them is left out
   --postgres VERSION

@@ -1,11 +1,16 @@
 # The verb test: builds the presets and runs their tests with CTest. Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
+# The tests of `./lab test --fast`: unit tests, style without clang-tidy, the page's modules, and the API tests of the race,
+# the fix and the main endpoints, with fewer rounds.
+tests_fast=(-R '^(unit\.|tidy\.|page\.units$|api\.(accounts|race|races|strategies|transfer)$)' -E '^tidy\.(lint|selftest)$')
+
 lab_test() {
-    local install=true compose=false postgres='' presets=() regex=() preset
+    local install=true fast=false compose=false postgres='' presets=() regex=() preset
     while (($#)); do
         case $1 in
             --no-install) install=false ;;
+            --fast)       fast=true ;;
             --preset)     lab_needs_value "$@"; presets=("$2"); shift ;;
             --preset=*)   lab_needs_value --preset "${1#*=}"; presets=("${1#*=}") ;;
             --compose)    compose=true ;;
@@ -24,6 +29,15 @@ lab_test() {
     [[ -z $postgres || ${#presets[@]} == 0 ]] || fail "test: --postgres is for the release build: leave --preset out"
     ! $compose || [[ -z $postgres && ${#presets[@]} == 0 && ${#regex[@]} == 0 ]] ||
         fail "test: --compose runs all of its tests: leave --preset, --postgres and -R out"
+    ! $fast || [[ $compose == false && -z $postgres && ${#presets[@]} == 0 && ${#regex[@]} == 0 ]] ||
+        fail "test: --fast chooses its tests: leave --compose, --preset, --postgres and -R out"
+    if $fast; then
+        presets=(release) regex=("${tests_fast[@]}")
+        export LAB_ROUNDS=20
+        build_prepare_tools "$install" "$packages_to_run" "$packages_to_test"
+        tests_run_all
+        return
+    fi
     if $compose; then
         tests_run_compose "$install"
         return
