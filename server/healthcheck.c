@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define HEALTHCHECK_TIMEOUT_MS 3000L
-#define BODY_KEPT 1000 // bytes
+#define BODY_KEPT 1000 // bytes of the answer that the error text may quote
 
 // A server that listens on all addresses is reached on the loopback address.
 static const char *reachable(const char *host) {
@@ -21,7 +21,7 @@ static size_t take_body(char *data, size_t size, size_t count, void *user_data) 
     return length;
 }
 
-// Sends the request to the server's own address; in the Host header it is localhost, a name that every server accepts.
+// Connects to the configured address, but sends "Host: localhost", which every server accepts.
 static CURLcode get_health(const char *host, uint16_t port, long *status, struct text *body) {
     char url[64];
     struct text address = {0};
@@ -34,7 +34,7 @@ static CURLcode get_health(const char *host, uint16_t port, long *status, struct
     CHECK(curl != NULL && connect_to != NULL);
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to);
-    (void)curl_easy_setopt(curl, CURLOPT_PROXY, ""); // none, whatever the environment says
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, ""); // no proxy, even if the environment names one
     (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, HEALTHCHECK_TIMEOUT_MS);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
