@@ -1,4 +1,4 @@
-// What a client is answered when the database is the trouble. Loop thread.
+// The answers for requests that failed because of the database. Loop thread.
 #ifndef SERVER_API_DATABASE_PROBLEM_H
 #define SERVER_API_DATABASE_PROBLEM_H
 

@@ -198,7 +198,7 @@ static void transfer_finished(struct job *job) {
     transfer_end_and_free(CONTAINER_OF(job, struct transfer_job, job));
 }
 
-// Who this transfer is, and what it was admitted with.
+// Gives the transfer its id, its trace, the time and the current settings.
 static void begin_transfer(const struct exchange *exchange, struct transfer_job *transfer) {
     struct transfer_request *request = &transfer->request;
     transfer_new_id(request->id);

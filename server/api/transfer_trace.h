@@ -12,8 +12,8 @@ struct transfer_trace;
 // At the request's arrival: decides whether the trace is sampled, and gives the transfer its place in it.
 void transfer_trace_begin(const struct exchange *exchange, struct transfer_job *transfer);
 
-// At the end of the transfer. `status` is the status of the answer, 0 if no answer was delivered. True: the trace is to be
-// exported, and the exporter frees the job when it has written it. False: the job is still the caller's.
+// Called at the end of the transfer. `status` is the status of the answer, 0 if no answer was delivered. True: the
+// trace is exported, and the exporter frees the job when it has written it. False: the job is still the caller's.
 MUST_CHECK bool transfer_trace_end(struct transfer_job *transfer, int status);
 
 #endif

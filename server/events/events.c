@@ -23,7 +23,7 @@ struct events {
     uint64_t skipped_transfers;
     uint64_t skipped_races;
     uint64_t skipped_ms; // loop time of the last that was skipped
-    struct text data;    // of the event being written
+    struct text data;    // the event that is being written
 };
 
 static void on_queued_events(void *owner);
@@ -65,7 +65,7 @@ static void publish(struct events *events, const char *name) {
     event_stream_schedule_flush(events->stream, under_load);
 }
 
-// --- What the workers published ---
+// --- Events that the workers published ---
 
 static void publish_queued(struct events *events, const struct queued_event *event) {
     struct text *out = begin(events);
@@ -135,7 +135,7 @@ void events_transfer_ended(struct transfer_job *transfer, int status, struct sli
         events->skipped_ms = uv_now(events->loop);
         return;
     }
-    transfer_publish_steps(&transfer->request, &transfer->result); // those of a batch, and what found no room
+    transfer_publish_steps(&transfer->request, &transfer->result); // the steps that a batch recorded at its end
     drain(events);
     json_write_transfer_event(begin(events), transfer, status, detail, events->trace_url);
     publish(events, "transfer");

@@ -1,4 +1,4 @@
-// What GET /events publishes: encoded once, kept in the ring, written to every subscriber. Loop thread.
+// The events of GET /events: each is encoded once, kept in the ring, and written to every subscriber. Loop thread.
 //
 // Transfers are sampled while there is a subscriber, and for a minute after the last subscriber has left, so that a
 // page that was gone for a moment finds what it missed; with nobody there they cost nothing. Few of them are: 64 at

@@ -1,5 +1,5 @@
-// The race panels: the last race that went wrong, and the same race under a fix, both on one scale. It draws the given races,
-// draws them again when the room changes or time goes on, and replays them.
+// The race panels: the last race that went wrong, and the same race under a fix, both on one scale. This module draws
+// the given races, draws them again when the window or the time changes, and replays them.
 
 import { find, make, unbroken } from "./dom.js";
 import { clockTime, raceLink } from "./history.js";

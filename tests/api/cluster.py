@@ -17,7 +17,7 @@ import tempfile
 import psycopg2
 import psycopg2.extras
 
-# CTest names a folder in its build: the first cluster of each PostgreSQL release is kept there as initdb made it, and the
+# CTest names a folder in its build: the first cluster of each PostgreSQL release is kept there as initdb made it. The
 # next ones are copies, which take a third of the processor time of initdb.
 TEMPLATES = pathlib.Path(os.environ["LAB_CLUSTER_TEMPLATES"]) if "LAB_CLUSTER_TEMPLATES" in os.environ else None
 USER = "postgres"

@@ -57,7 +57,8 @@ def as_recorded(steps):
 
 @pytest.fixture
 def record(bank):
-    steps = re.sub(r'("value": -?\d+\.\d)\b', r"\g<1>0", json.dumps(list(as_recorded(STEPS)))) # two decimals, as the program
+    # Two decimals, as the program writes them.
+    steps = re.sub(r'("value": -?\d+\.\d)\b', r"\g<1>0", json.dumps(list(as_recorded(STEPS))))
     bank.rows("INSERT INTO transfers (id, timestamp, from_account, to_account, amount, from_balance_before,"
               " from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy,"
               " race_detected, steps) VALUES (%s, to_timestamp(%s), 'alice', 'bob', 800, 1000, 200, 500, 1300, 'success',"

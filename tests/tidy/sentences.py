@@ -1,7 +1,7 @@
 """Comments and documentation are plain sentences: none opens with a relative clause, no comment is too wide.
 
-A question may open with What or Who. Headings, and cells of tables in lower case, are no sentences. "Of course" at the
-beginning is refused as well. words.py refuses "told", in prose as in names."""
+A question may open with What or Who. Headings, and cells of tables in lower case, are no sentences. A sentence that
+opens with "Of course" is refused as well. words.py refuses "told", in prose as in names."""
 import re
 
 import prose

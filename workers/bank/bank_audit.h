@@ -13,7 +13,7 @@ struct audit_violation {
     char account[ACCOUNT_ID_MAX + 1]; // "": it is about no single one
     int64_t amount;                   // cents: by how much
     char *detail;                     // in words
-    size_t transfer_count;            // those involved
+    size_t transfer_count;            // the transfers that are involved
     char (*transfers)[TRANSFER_ID_LENGTH + 1];
 };
 

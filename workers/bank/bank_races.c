@@ -172,7 +172,7 @@ static enum db_status begin_with_members(struct db_session *session, const char 
     return status;
 }
 
-// What there is to say of the members, in one round trip.
+// Reads the steps, missed writes and lock waits of the members in one round trip.
 static enum db_status read_detail(struct db_session *session, const struct db_rows *members, struct race_detail *out) {
     const char *reset = db_rows_value(members, 0, MEMBER_RESET);
     const char *of_race[] = {reset, db_rows_value(members, 0, MEMBER_RACE)};

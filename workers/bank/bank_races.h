@@ -7,8 +7,8 @@
 #include "workers/transfer/transfer.h"
 
 struct race {
-    char id[TRANSFER_ID_LENGTH + 1]; // of its first transfer
-    size_t id_count;                 // of its first transfers, at most RACE_IDS_MAX
+    char id[TRANSFER_ID_LENGTH + 1]; // the id of its first transfer
+    size_t id_count;                 // the number of `ids`: its first transfers, at most RACE_IDS_MAX
     char ids[RACE_IDS_MAX][TRANSFER_ID_LENGTH + 1];
     uint64_t transfer_count;
     char account[ACCOUNT_ID_MAX + 1];

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-// Those that post in one wrong statement take the rows in whatever order: PostgreSQL may end the circle here.
+// Transfers under a wrong strategy lock rows in any order, so PostgreSQL may end a deadlock by failing the reset.
 #define RESET_ATTEMPTS_MAX 5
-#define RESET_PAUSE_US 5000 // for those it gave way to
+#define RESET_PAUSE_US 5000 // for the transfers of that deadlock
 
 static const enum statement reset_deleting[] = {
     STATEMENT_BEGIN,     STATEMENT_RESET_LOCK_TABLES, STATEMENT_RESET_LOCK_ADVISORY, STATEMENT_RESET_LOCK,

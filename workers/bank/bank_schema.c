@@ -197,8 +197,8 @@ static enum db_status ensure(struct schema *schema) {
     return status == DB_OK ? db_execute_script(schema->session, sql_seed) : status;
 }
 
-// A statement failed. Whether it would fail again: for want of a privilege, for other objects in the way, for data that do
-// not fit. Otherwise it is only logged.
+// A statement failed. If it will fail again (a privilege is missing, other objects are in the way, data do not fit),
+// the reason becomes the database's problem. Otherwise it is only logged.
 static enum db_status explain_failure(struct schema *schema, enum db_status status) {
     // Not supported, data, constraints, dependent objects, schema names, privileges and definitions.
     static const char *const lasting[] = {"0A", "22", "23", "2B", "3F", "42"};

@@ -29,7 +29,7 @@ static void batch_list_accounts(struct batch *batch) {
     }
 }
 
-// Of an attempt that will be made again only its retry is recorded.
+// An attempt that will be repeated leaves only its retry in the record.
 static void batch_begin_attempt(struct batch *batch) {
     batch->in_transaction = false;
     batch->doubt = DOUBT_NONE;
@@ -96,8 +96,8 @@ static enum db_status find_if_not_ascii(struct batch *batch, const char *id, boo
     return string_is_ascii(id) ? DB_OK : transfer_account_exists(batch->session, id, found);
 }
 
-// The database's encoding cannot write an id of the batch, so the statement failed for all of its transfers. Those that
-// name an account that is not there go to the end of the list, and out of the batch; the others keep their order.
+// The database's encoding cannot write an id of the batch, so the statement failed for all of its transfers. The
+// transfers that name an unknown account go to the end of the list and leave the batch. The others keep their order.
 static enum db_status set_aside_unknown(struct batch *batch) {
     struct transfer_job *aside[BATCH_TRANSFERS_MAX];
     size_t aside_count = 0;

@@ -23,7 +23,7 @@ enum batch_state {
 struct batch_account {
     const char *id;
     int64_t balance; // cents; as it stands after the transfers judged so far
-    int64_t change;  // of those transfers together
+    int64_t change;  // the sum of the changes by those transfers
     int64_t least;   // in an optimistic batch: the balance it must hold for all of them to be covered
     uint32_t writes; // how many of them moved it
     bool found;      // there is such an account
@@ -46,7 +46,7 @@ struct batch {
     bool in_transaction;
     enum transfer_doubt doubt; // about the transfers that were posted
     bool judged;               // each transfer has an outcome of its own, which stands if the COMMIT does
-    enum db_status database;   // of the last statement that failed, else DB_OK
+    enum db_status database;   // the status of the last statement that failed, else DB_OK
     bool deadlocked;           // how the last attempt lost, if it did
     bool passed_delay;
 };

@@ -1,4 +1,4 @@
-// What the files of a running batch share (batch_record.c). Private to this folder.
+// Functions that the files of a running batch share (batch_record.c). Private to this folder.
 #ifndef WORKERS_BATCH_BATCH_INTERNAL_H
 #define WORKERS_BATCH_BATCH_INTERNAL_H
 
@@ -9,7 +9,7 @@
 MUST_CHECK struct batch_account *batch_account_of(struct batch *batch, const char *id);
 // How long the batch waits for a row, in milliseconds: the value of PostgreSQL's lock_timeout.
 MUST_CHECK const char *batch_lock_timeout(const struct batch *batch);
-// What the failure of a statement means for all of the batch.
+// The outcome of all transfers of the batch after a statement failed.
 MUST_CHECK enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status status);
 // The steps of all transfers as JSON, with a @ for the moment of posting. They differ only in that moment, and in
 // accounts and balances, which are in the record (views.sql puts them together).

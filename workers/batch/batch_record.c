@@ -1,5 +1,5 @@
-// What the steps of a batch share: its accounts, what a failed statement means for all of it, and the parts of the
-// records that are alike. Worker threads.
+// The parts that the steps of a batch share: its accounts, the outcome of a failed statement, and the values that all
+// of its records have in common. Worker threads.
 #include "observability/base/base.h"
 #include "workers/batch/batch_internal.h"
 #include "workers/money/money.h"

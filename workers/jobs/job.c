@@ -1,4 +1,4 @@
-// What all kinds of jobs have in common.
+// The functions that all kinds of jobs use.
 #include "workers/jobs/job.h"
 
 #include "workers/limits.h"

@@ -27,8 +27,8 @@ struct worker {
     struct gate *gate;
 };
 
-// What a job does. The pool has a queue and a worker thread of its own for each kind but the last (pool_jobs.c). A new
-// GET may share the kind of another that reads the same tables.
+// The kinds of jobs. The pool has a queue and a worker thread of its own for each kind but the last (pool_jobs.c). A
+// new GET may share the kind of another that reads the same tables.
 enum job_kind {
     JOB_WATCH,        // is the database there?
     JOB_ACCOUNT,      // GET /accounts/{id}
@@ -50,17 +50,17 @@ struct job {
     uv_work_t work;
     struct pool *pool;
     enum job_kind kind;
-    STAILQ_ENTRY(job) next; // of the pool: in a queue, or among the jobs that are answered together
-    uint64_t submitted_ms;  // of the pool: loop time
+    STAILQ_ENTRY(job) next; // used by the pool: in a queue, or among the jobs that are answered together
+    uint64_t submitted_ms;  // used by the pool: loop time
     void (*run)(struct job *job, struct worker *worker); // on a worker; NULL: the pool runs jobs of this kind together
     void (*finished)(struct job *job);                   // on the loop; frees the job
     void *owner;             // loop only: the connection that waits for the answer; NULL if none waits any more
-    enum db_status database; // of its last database call
+    enum db_status database; // the status of its last database call
     unsigned timeout_ms;     // for all of its database work; for a transfer: for each statement
     bool may_block_at_gate;  // may block at a gate between two statements
     struct statement_trace statements;
-    // Of a kind that is run once for all jobs that wait (pool_jobs.c): copies the outputs of the job that was run.
-    // Loop.
+    // Set for a kind that is run once for all jobs that wait (pool_jobs.c). On the loop: copies the outputs of the job
+    // that was run.
     void (*answer_like)(struct job *job, struct job *done);
     bool ran_in_another; // the outputs are such a copy
 };

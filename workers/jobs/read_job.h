@@ -1,5 +1,5 @@
-// The job of a GET that answers with something from the database. A table says how it is read, so a GET needs no kind of
-// job of its own: its handler has the table (server/api/database_get.h).
+// The job of a GET that answers with data from the database. A table says how the data is read, so a GET needs no kind
+// of job of its own. Its handler has the table (server/api/database_get.h).
 #ifndef WORKERS_JOBS_READ_JOB_H
 #define WORKERS_JOBS_READ_JOB_H
 
@@ -10,7 +10,7 @@
 // The parameters that the GETs have. A read ignores those that it does not need.
 struct read_parameters {
     unsigned limit;
-    char *id; // of an account or a transfer, of any length; or NULL
+    char *id; // the id of an account or a transfer, with any length; or NULL
 };
 
 struct read {

@@ -19,7 +19,7 @@ static enum db_status begin_with_little_time(struct db_session *session) {
 
 static enum db_status query_gauges(struct job *job, struct db_session *session) {
     struct scrape_job *scrape = CONTAINER_OF(job, struct scrape_job, job);
-    account_list_free(&scrape->accounts); // of a first attempt, whose connection had died
+    account_list_free(&scrape->accounts); // left by a first attempt, whose connection had died
     enum db_status status = begin_with_little_time(session);
     if (status == DB_OK) {
         status = bank_read_first_accounts(session, ACCOUNT_GAUGES_MAX, &scrape->accounts);

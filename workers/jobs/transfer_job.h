@@ -11,14 +11,14 @@ struct account_queue;
 
 struct transfer_job {
     struct job job;
-    STAILQ_ENTRY(transfer_job) waiting; // of the pool: in the line for a slot or in an account queue
-    struct account_queue *queue;        // of the pool: the account queue that it came through, or NULL
-    bool at_gate;                       // of the pool: it passes the barrier only, and is posted in a batch afterwards
-    bool passed_gate;                   // of the pool: it has passed the barrier
-    struct transfer_trace *trace;       // the server's, or NULL
-    struct events *events;              // the server's: its end is published there
-    struct transfer_request request;    // in
-    struct transfer_result result;      // out
+    STAILQ_ENTRY(transfer_job) waiting; // used by the pool: in the line for a slot or in an account queue
+    struct account_queue *queue;        // used by the pool: the account queue that it came through, or NULL
+    bool at_gate;                 // used by the pool: it passes the barrier only, and is posted in a batch afterwards
+    bool passed_gate;             // used by the pool: it has passed the barrier
+    struct transfer_trace *trace; // the server's, or NULL
+    struct events *events;        // the server's: its end is published there
+    struct transfer_request request; // in
+    struct transfer_result result;   // out
 };
 
 MUST_CHECK struct transfer_job *transfer_job_new(void);

@@ -44,7 +44,7 @@ struct account_queue {
     enum account_queue_state state;
     STAILQ_HEAD(, transfer_job) waiting;
     unsigned in_flight;                // transfers that were taken out and have not left yet
-    TAILQ_ENTRY(account_queue) others; // of the same state
+    TAILQ_ENTRY(account_queue) others; // the list of queues in the same state
 };
 
 TAILQ_HEAD(account_queue_list, account_queue);

@@ -21,13 +21,13 @@ struct database_watch {
     struct pool *pool;
     struct job *asking; // the job under way, or NULL
     enum database_state state;
-    enum watch_question question; // of `asking`
+    enum watch_question question; // the question of `asking`
     bool has_had_schema;          // the schema was found or made once
     bool must_check_schema;       // not checked since `state` was last another than DATABASE_READY
     bool contradicted;   // another job missed the database after `asking` had begun: a good answer is out of date
     uint64_t asked_ms;   // loop time
     bool was_answered;   // a first job has ended
-    struct text problem; // of the last answer, see db_problem()
+    struct text problem; // after the last answer; see db_problem()
     void (*on_unusable)(void *owner, const char *problem);
     void *unusable_owner;
     void (*on_closed)(void *owner);

@@ -1,9 +1,9 @@
 // The pool: worker threads, the database sessions and gates they use, and the queue of transfers before it.
 //
-// Loop thread only. Transfers run on at most pool_transfer_slots() threads at once; the others wait, bounded in number. A
-// strategy may limit how many transfers of one source account run at once, or post those that wait together in a batch.
-// Every other kind of job (job.h) has a bounded queue and one thread of its own, and shares the reserve with the other
-// kinds. pool_schedule.c has the rules.
+// Loop thread only. Transfers run on at most pool_transfer_slots() threads at once; the others wait, bounded in number.
+// A strategy may limit how many transfers of one source account run at once, or post those that wait together in a
+// batch. Every other kind of job (job.h) has a bounded queue and one thread of its own, and shares the reserve with the
+// other kinds. pool_schedule.c has the rules.
 #ifndef WORKERS_POOL_POOL_H
 #define WORKERS_POOL_POOL_H
 
@@ -39,21 +39,21 @@ MUST_CHECK unsigned pool_threads(const struct pool *pool); // as in the options
 MUST_CHECK unsigned pool_sessions(const struct pool *pool);
 MUST_CHECK struct gate *pool_gate(struct pool *pool);
 
-// What the database layer knows of the database, see db.h.
+// The same as db_problem() and db_is_at_connection_limit() of workers/database.
 void pool_database_problem(struct pool *pool, struct text *out);
 MUST_CHECK bool pool_is_at_connection_limit(struct pool *pool);
 
-// Any job but a transfer. `finished` is called exactly once, at once with DB_NOT_ASKED if the job's queue is full or the
-// program is stopping. Reads of one account that come while others are read are read together; so are resets
-// and scrapes made.
+// Submits any job but a transfer. `finished` is called exactly once: immediately with DB_NOT_ASKED if the job's queue
+// is full or the program is stopping. Reads of single accounts that arrive while another one runs are made together,
+// and so are resets and scrapes.
 void pool_submit(struct pool *pool, struct job *job);
 MUST_CHECK enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job *job);
 
 // Sets the gauges that are read, not counted: queue, transfers in progress, barrier, sessions.
 void pool_refresh_gauges(struct pool *pool);
 
-// Takes no more transfers, finishes the queued ones as cancelled, opens the gates. Nothing waits in a queue any more: other
-// jobs are still taken if a thread is free for them at once.
+// Accepts no more transfers, finishes the queued ones as cancelled, and opens the gates. Other jobs are still accepted
+// if a thread is free for them immediately, but none waits in a queue.
 void pool_close(struct pool *pool);
 // Lets nobody wait for the database any longer: running jobs end with an error.
 void pool_abort(struct pool *pool);

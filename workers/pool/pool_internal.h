@@ -1,4 +1,4 @@
-// What the pool's files share. Private to this folder.
+// The pool's state, and the functions that its files share. Private to this folder.
 //
 // pool.c           the threads: hands a job to a thread; submit, close, abort
 // pool_schedule.c  the scheduler: decides which work gets a thread
@@ -35,7 +35,7 @@ struct job_queue {
     unsigned threads; // that work on the kind: the first is its own, the others are of the reserve
 };
 
-// What a slot can be given to. The scheduler asks the three in turn, so that none waits for another for ever.
+// The users of a slot. The scheduler asks the three in turn, so that none of them waits for ever.
 enum slot_user { SLOT_FOR_LINE, SLOT_FOR_BATCH, SLOT_FOR_ALONE, SLOT_USERS };
 
 STAILQ_HEAD(transfer_list, transfer_job);

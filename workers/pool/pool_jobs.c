@@ -1,9 +1,9 @@
-// Jobs that are no transfers: reads, resets, scrapes, looks at the database. Each kind has a queue and a thread of its own,
-// and all kinds share the reserve: a kind that waits for a table that somebody has locked holds its own thread and at most
-// the reserve, and never the threads of another kind. Loop thread only.
+// Jobs other than transfers: reads, resets, scrapes, and the watch of the database. Each kind has a queue and one
+// thread of its own, and all kinds share the reserve. So a kind that waits for a locked table holds its own thread and
+// at most the reserve, but never the thread of another kind. Loop thread only.
 //
-// Resets and scrapes run one at a time, each run for all that wait: two resets would wait for each other's rows, and all
-// scrapes read the same. Reads of single accounts are made together too (pool_reads.c).
+// Resets and scrapes run one at a time, and one run answers all jobs that wait: two resets would wait for each other's
+// rows, and all scrapes read the same values. Reads of single accounts are made together too (pool_reads.c).
 #include "workers/limits.h"
 #include "workers/pool/pool_internal.h"
 

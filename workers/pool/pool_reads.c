@@ -35,7 +35,7 @@ static int compare_id(const void *id, const void *account) {
 static void answer(struct job *reader, enum db_status status, const struct account_list *found) {
     struct accounts_job *request = request_of(reader);
     reader->database = status;
-    account_list_free(&request->accounts); // of a first try on a connection that had died
+    account_list_free(&request->accounts); // left by a first attempt, whose connection had died
     const struct account *account = found->count == 0 ? NULL
                                                       : bsearch(request->id, found->accounts, found->count,
                                                                 sizeof *found->accounts, compare_id);

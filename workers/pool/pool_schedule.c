@@ -2,7 +2,7 @@
 //
 // The rules:
 // - A transfer needs a slot. Transfers of one source account get it in the order of arrival.
-// - Of a strategy with a limit, at most so many transfers of one account are in the line or on a worker.
+// - A strategy may limit how many transfers of one account are in the line or on a worker.
 // - One batch runs at a time. It takes whole account queues, in the order in which they became BATCHABLE.
 // - Transfers that wait alone for a held row take at most BATCH_ALONE_MAX of the slots, one for each account.
 // - When the line, a batch and a transfer alone want a slot, they get one in turn.

@@ -1,5 +1,5 @@
-// Transfers and batches in the pool: how they arrive, where they wait, how they end. What starts, and when, is decided
-// in pool_schedule.c. Loop thread only.
+// Transfers and batches in the pool: how they arrive, where they wait, how they end. The scheduler
+// (pool_schedule.c) decides what starts, and when. Loop thread only.
 //
 //   submit > pool_place > line                   > pool_start_transfer > transfer_done > the client
 //                       > account queue > line   > ...

@@ -1,8 +1,8 @@
 # The verb test: builds the presets and runs their tests with CTest. Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
-# The tests of `./lab test --fast`: unit tests, style without clang-tidy, the page's modules, and the API tests of the race,
-# the fix and the main endpoints, with fewer rounds.
+# The tests of `./lab test --fast`: unit tests, style without clang-tidy, the page's modules, and the API tests of the
+# race, the fix and the main endpoints, with fewer rounds.
 tests_fast=(-R '^(unit\.|tidy\.|page\.units$|api\.(accounts|race|races|strategies|transfer)$)' -E '^tidy\.(lint|selftest)$')
 
 lab_test() {

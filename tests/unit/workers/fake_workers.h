@@ -22,7 +22,7 @@ static struct fake {
     struct metrics *metrics;
     struct bank_metrics *bank_metrics;
     struct pool *pool;
-    struct settings settings;            // of the transfers to come
+    struct settings settings;            // for the transfers to come
     struct started started[STARTED_MAX]; // in the order of their start
     size_t started_count;
     unsigned start_count;                            // since the beginning

@@ -1,6 +1,6 @@
 // pool_schedule as a property: random arrivals, ends, held rows, changes of settings and a shutdown, many times over.
-// Whatever happens, the transfers of one account start in the order of arrival, none waits without bound, every job
-// ends exactly once, and the counts are zero at the end. No thread runs here (fake_workers.h).
+// The transfers of one account always start in the order of arrival, none waits without bound, every job ends exactly
+// once, and the counts are zero at the end. No thread runs here (fake_workers.h).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,8 +16,8 @@
 #define TRANSFERS_MAX STEPS
 // A job that has run for so many steps is the next to end: every transaction ends some time.
 #define AGE_MAX 30
-// A transfer may wait while so many jobs start, and while so many more do for each transfer of its own account that waited
-// when it arrived.
+// A transfer may wait while this many jobs start, and while as many more start for each transfer of its own account
+// that waited when it arrived.
 #define STARTS_MAX 350
 #define STARTS_FOR_EACH_AHEAD 30
 
