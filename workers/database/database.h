@@ -80,9 +80,10 @@ MUST_CHECK bool db_is_at_connection_limit(struct db *db);
 MUST_CHECK struct db_session *db_session_take(struct db *db);
 void db_session_give(struct db_session *session);
 
-// Begins and ends the work of one job. The statements in between are recorded in `log`. The answer to each may take
+// Begins and ends the work of one job. The statements in between are recorded in `trace`. The answer to each may take
 // `answer_ms`, and all of them together `job_ms`.
-void db_session_begin_job(struct db_session *session, struct statement_trace *log, unsigned answer_ms, unsigned job_ms);
+void db_session_begin_job(struct db_session *session, struct statement_trace *trace, unsigned answer_ms,
+                          unsigned job_ms);
 void db_session_end_job(struct db_session *session);
 
 // Opens the session unless it is open. If PostgreSQL refuses it because of a connection limit, the call waits for a
