@@ -557,6 +557,15 @@ SELECT id, to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z
 FROM (SELECT * FROM transfers ORDER BY seq DESC LIMIT $1::integer) AS newest
 ORDER BY seq;
 
+-- Walks the primary key from the newest record to the one with the id $1. The id has no index, because every transfer
+-- would have to write to it. Ids are random, so two servers may give the same one: the newest record is read. OFFSET 0
+-- keeps the condition out of the walk, so that PostgreSQL does not sort the table instead.
+-- name: read_transfer SELECT transfers
+-- insert: record_columns
+FROM (SELECT * FROM transfers ORDER BY seq DESC OFFSET 0) AS newest
+WHERE id = $1
+LIMIT 1;
+
 -- ---- The races, from the views ----
 
 -- part: race_columns

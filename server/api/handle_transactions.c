@@ -1,8 +1,13 @@
-// GET /transactions: the newest records. Loop thread, but for query_records, which runs on a worker.
+// GET /transactions and GET /transfers/{transfer_id}: the newest records, and one record. Loop thread, but for the
+// query_* functions, which run on a worker.
 #include "server/api/exchange.h"
 #include "server/api/parameters.h"
 #include "server/api/routes.h"
 #include "server/json/json.h"
+
+#include <string.h>
+
+// --- GET /transactions ---
 
 static enum db_status query_records(struct db_session *session, const struct read_parameters *parameters,
                                     void *records) {
@@ -36,4 +41,52 @@ void handle_transactions(struct exchange *exchange) {
     if (parameters_take_limit(exchange, TRANSACTIONS_LIMIT_MAX, &limit)) {
         exchange_read(exchange, &get, limit, NULL);
     }
+}
+
+// --- GET /transfers/{transfer_id} ---
+
+static enum db_status query_record(struct db_session *session, const struct read_parameters *parameters,
+                                   void *records) {
+    return bank_read_transfer(session, parameters->id, records);
+}
+
+// A write without a transaction may stand without its record, so the answer does not say that nothing was transferred.
+static void respond_record(struct conn *conn, const struct read_job *job) {
+    const struct transfer_record_list *list = job->result;
+    if (list->count == 0) {
+        conn_respond_problem(conn, 404,
+                             "There is no record of transfer \"%s\" since the last reset: GET /transactions lists the "
+                             "newest records, and GET /audit finds money that moved without a record",
+                             job->parameters.id);
+        return;
+    }
+    struct text body = {0};
+    struct json_writer json = {.out = &body};
+    json_add_record(&json, NULL, &list->records[0]);
+    respond_json(conn, &body);
+}
+
+static bool is_transfer_id(const char *id) {
+    return strlen(id) == TRANSFER_ID_LENGTH && strspn(id, "0123456789abcdef") == TRANSFER_ID_LENGTH;
+}
+
+void handle_transfer_record(struct exchange *exchange) {
+    static const struct database_get get = {
+        .read = {JOB_TRANSACTIONS, sizeof(struct transfer_record_list), query_record, free_records},
+        .respond = respond_record,
+    };
+    struct text id = {0};
+    if (!parameters_are_absent(exchange)) {
+        return;
+    }
+    if (parameters_take_path(exchange, "transfer id", &id)) {
+        if (is_transfer_id(text_terminated(&id))) {
+            exchange_read(exchange, &get, 0, text_terminated(&id));
+        } else {
+            conn_respond_problem(exchange->conn, 404,
+                                 "There is no such transfer: a transfer id has eight hexadecimal digits in lower case, "
+                                 "such as 0123abcd");
+        }
+    }
+    text_free(&id);
 }

@@ -37,9 +37,9 @@ static void describe_doubt(const struct transfer_job *transfer, struct text *det
     switch (transfer->result.doubt) {
     case DOUBT_WHOLE:
         text_append_format(detail,
-                           "%s %s was being written, so it may or may not have happened: look for it in GET "
-                           "/transactions before you send it again",
-                           broke, id);
+                           "%s %s was being written, so it may or may not have happened: ask GET /transfers/%s "
+                           "before you send it again",
+                           broke, id, id);
         return;
     case DOUBT_DEDUCT:
         text_append_format(detail,
@@ -71,9 +71,8 @@ static void describe_doubt(const struct transfer_job *transfer, struct text *det
     case DOUBT_REPLICATION:
         text_append_format(detail,
                            "Transfer %s is committed on this database server, but its wait for the synchronous standby "
-                           "was cancelled, so a failover may lose it: look for it in GET /transactions before you send "
-                           "it again",
-                           id);
+                           "was cancelled, so a failover may lose it: ask GET /transfers/%s before you send it again",
+                           id, id);
         return;
     case DOUBT_BALANCES:
         text_append_format(detail,

@@ -17,6 +17,7 @@
     ROUTE(GET, "/accounts", handle_accounts, false)                                                                    \
     ROUTE(GET, "/accounts/{id}", handle_account, false)                                                                \
     ROUTE(GET, "/transactions", handle_transactions, false)                                                            \
+    ROUTE(GET, "/transfers/{transfer_id}", handle_transfer_record, false)                                              \
     ROUTE(GET, "/strategies", handle_strategies, false)                                                                \
     ROUTE(GET, "/audit", handle_audit, false)                                                                          \
     ROUTE(GET, "/races", handle_races, false)                                                                          \

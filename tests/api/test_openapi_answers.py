@@ -30,11 +30,12 @@ document = Document()
 OPERATIONS = [(method, path) for method, path, _ in document.operations()]
 # The values for the parameters of paths, and a valid body for each operation with a body.
 TARGETS = {"/accounts/{id}": "/accounts/alice", "/races/{transfer_id}": "/races/00000000",
+           "/transfers/{transfer_id}": "/transfers/00000000",
            "/page/{name}": "/page/docs.css", "/admin/strategy": "/admin/strategy?name=vulnerable"}
 BODIES = {"/transfer": b'{"from_account": "alice", "to_account": "bob", "amount": 1}', "/admin/settings": b"{}"}
 # A job that asks the database answers these.
 DATABASE = ["/accounts", "/accounts/{id}", "/transactions", "/audit", "/reset", "/races", "/races/{transfer_id}",
-            "/transfer"]
+            "/transfer", "/transfers/{transfer_id}"]
 
 
 class Collected:
@@ -82,6 +83,7 @@ def collect_a_race(bank, collected, strategy):
     for record in records:
         detail = collected.add("GET", "/races/{transfer_id}", bank.get(f"/races/{record.json()['id']}"))
         assert detail.json()["race"]["transfer_count"] == 2, strategy
+        collected.add("GET", "/transfers/{transfer_id}", bank.get(f"/transfers/{record.json()['id']}"))
     for path in ("/races", "/transactions", "/audit", "/accounts"):
         collected.add("GET", path, bank.get(path))
 

@@ -181,6 +181,15 @@ def test_a_fatal_end_while_a_commit_waits(bank, background, nobody_replicates, s
     truth.holds_for(answer)
 
 
+def test_an_unknown_outcome_is_found_by_its_id(bank, background, nobody_replicates):
+    """The detail of the 504 names the request that returns the outcome."""
+    answer = end_backends_until(bank, background(bank.transfer, "alice", "bob", "1", "for_update"),
+                                "wait_event = 'SyncRep'")
+    path, = re.findall(r"GET (/transfers/[0-9a-f]{8}) ", assert_problem(answer, 504)["detail"])
+    record = eventually(lambda: (found := bank.get(path)).status == 200 and found.json(), "the record is visible")
+    assert (record["from_account"], record["to_account"], record["status"]) == ("alice", "bob", "success")
+
+
 @pytest.mark.parametrize("strategy", ["cte_snapshot", "subselect_predicate"])
 def test_a_session_that_ends_before_its_commit(bank, background, strategy):
     """The transfer has written and waits until its rival waits for the row. This never happens, because the rival waits

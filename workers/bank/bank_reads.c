@@ -142,6 +142,11 @@ enum db_status bank_read_transfers(struct db_session *session, unsigned limit, s
     return bank_read_records(session, STATEMENT_READ_TRANSFERS, values, 1, out);
 }
 
+enum db_status bank_read_transfer(struct db_session *session, const char *id, struct transfer_record_list *out) {
+    const char *values[] = {id};
+    return bank_read_records(session, STATEMENT_READ_TRANSFER, values, 1, out);
+}
+
 void account_list_copy(struct account_list *out, const struct account_list *list) {
     *out = (struct account_list){.count = list->count};
     if (list->count > 0) {

@@ -37,6 +37,9 @@ MUST_CHECK enum db_status bank_read_first_accounts(struct db_session *session, u
 MUST_CHECK enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents);
 MUST_CHECK enum db_status bank_read_transfers(struct db_session *session, unsigned limit,
                                               struct transfer_record_list *out);
+// Reads the record of one transfer; the list is empty if there is none.
+MUST_CHECK enum db_status bank_read_transfer(struct db_session *session, const char *id,
+                                             struct transfer_record_list *out);
 // Reads records with a statement whose columns begin with those of read_transfers.
 MUST_CHECK enum db_status bank_read_records(struct db_session *session, enum statement statement,
                                             const char *const *values, int value_count,

@@ -33,7 +33,7 @@ enum job_kind {
     JOB_WATCH,        // is the database there?
     JOB_ACCOUNT,      // GET /accounts/{id}
     JOB_ACCOUNTS,     // GET /accounts
-    JOB_TRANSACTIONS, // GET /transactions
+    JOB_TRANSACTIONS, // GET /transactions, GET /transfers/{transfer_id}
     JOB_RACES,        // GET /races
     JOB_RACE,         // GET /races/{transfer_id}
     JOB_AUDIT,        // GET /audit

@@ -31,6 +31,7 @@ static const struct {
     {HTTP_METHOD_GET, "/accounts/alice", "/accounts/{id}", handle_account, false},
     {HTTP_METHOD_POST, "/transfer", "/transfer", handle_transfer, false},
     {HTTP_METHOD_GET, "/transactions", "/transactions", handle_transactions, false},
+    {HTTP_METHOD_GET, "/transfers/0123abcd", "/transfers/{transfer_id}", handle_transfer_record, false},
     {HTTP_METHOD_POST, "/reset", "/reset", handle_reset, true},
     {HTTP_METHOD_GET, "/metrics", "/metrics", handle_metrics, false},
     {HTTP_METHOD_GET, "/admin/settings", "/admin/settings", handle_settings, true},
