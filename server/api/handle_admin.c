@@ -74,10 +74,9 @@ void handle_settings_change(struct exchange *exchange) {
 
 static bool take_delay(struct query *query, struct settings_change *change, struct text *name) {
     (void)name;
-    change->has_delay_enabled = change->delay_enabled = change->has_delay_ms = true;
-    change->delay_ms = DELAY_MS_DEFAULT;
+    change->has_delay_enabled = change->delay_enabled = true;
     query_take_boolean(query, "enabled", &change->delay_enabled);
-    query_take_integer(query, "ms", &change->delay_ms);
+    change->has_delay_ms = query_take_integer(query, "ms", &change->delay_ms);
     return true;
 }
 

@@ -102,7 +102,7 @@ RANGES = [(method, path, parameter["name"]) for method, path, _ in document.oper
 @pytest.mark.parametrize("method, path, name", RANGES)
 def test_ranges_of_parameters_are_the_servers(bank, method, path, name):
     schema = next(each["schema"] for each in document.parameters(method, path) if each["name"] == name)
-    for value in (schema["minimum"], schema["maximum"], schema["default"]):
+    for value in (schema["minimum"], schema["maximum"], schema.get("default", schema["minimum"])):
         assert bank.request(method, f"{path}?{name}={value}").status == 200, value
     for value in (schema["minimum"] - 1, schema["maximum"] + 1):
         assert_problem(bank.request(method, f"{path}?{name}={value}"), 422)
@@ -114,8 +114,8 @@ def test_defaults_of_parameters_are_the_servers(bank):
     defaults = {(path, parameter["name"]): parameter["schema"]["default"] for method, path, _ in document.operations()
                 for parameter in document.parameters(method, path) if "default" in parameter["schema"]}
     assert defaults == {("/transactions", "limit"): 20, ("/races", "limit"): 20, ("/admin/delay", "enabled"): True,
-                        ("/admin/delay", "ms"): 100, ("/admin/barrier", "enabled"): True,
-                        ("/admin/barrier", "count"): 2, ("/admin/transactions", "enabled"): True}
+                        ("/admin/barrier", "enabled"): True, ("/admin/barrier", "count"): 2,
+                        ("/admin/transactions", "enabled"): True}
 
 
 SETTINGS = document.components["schemas"]["SettingsChange"]["properties"]

@@ -70,6 +70,13 @@ def test_the_query_endpoints(bank, path, document):
     assert {key: settings[key] for key in document} == document
 
 
+def test_the_delay_is_kept_when_no_ms_is_sent(bank):
+    """The delay can be switched off and on again without a repetition of its length."""
+    assert bank.post("/admin/delay?ms=250").json() == {"delay_enabled": True, "delay_ms": 250}
+    assert bank.post("/admin/delay?enabled=false").json() == {"delay_enabled": False, "delay_ms": 250}
+    assert bank.post("/admin/delay").json() == {"delay_enabled": True, "delay_ms": 250}
+
+
 @pytest.mark.parametrize("written, meant", [(word, True) for word in TRUE] + [(word, False) for word in FALSE])
 @pytest.mark.parametrize("switch, key", [("delay", "delay_enabled"), ("barrier", "barrier_enabled"),
                                          ("transactions", "use_transactions")])
