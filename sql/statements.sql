@@ -541,8 +541,8 @@ SELECT drift FROM money_supply;
 WITH found AS MATERIALIZED (
     SELECT * FROM audit_violations
 )
-SELECT s.expected, s.actual, (SELECT count(*) FROM accounts), (SELECT count(*) FROM transfers),
-       (SELECT count(*) FROM found), v.kind, v.account, v.amount, v.detail, array_to_string(v.transfers, ' ')
+SELECT s.expected, s.actual, s.drift, (SELECT count(*) FROM accounts), (SELECT count(*) FROM transfers),
+       (SELECT count(*) FROM found), v.kind, v.account, v.amount, v.detail, array_to_json(v.transfers)
 FROM money_supply s
 LEFT JOIN (SELECT * FROM found ORDER BY rank, account, seq LIMIT $1::integer) AS v ON true
 ORDER BY v.rank, v.account, v.seq;
@@ -569,8 +569,8 @@ LIMIT 1;
 -- ---- The races, from the views ----
 
 -- part: race_columns
-SELECT g.id, array_to_string(g.transfer_ids, ' '), g.transfer_count, g.account,
-       to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), array_to_string(g.strategies, ' '),
+SELECT g.id, array_to_json(g.transfer_ids), g.transfer_count, g.account,
+       to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), array_to_json(g.strategies),
        g.verdict, g.lowest_balance, g.succeeded, g.refused
 
 -- The newest $1 races, with the totals in every row. There is at least one row.

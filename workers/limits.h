@@ -71,9 +71,7 @@
 #define AUDIT_VIOLATIONS_MAX 100
 #define RACES_LIMIT_MAX 100
 #define RACES_LIMIT_DEFAULT 20
-#define RACE_IDS_MAX 12        // transfer ids in the summary of one race
-#define RACE_STRATEGIES_MAX 12 // strategies in the summary of one race
-#define RACE_TRANSFERS_MAX 64  // transfers in the details of one race
+#define RACE_TRANSFERS_MAX 64 // transfers in the details of one race
 
 // Events in the queue from the workers to the loop. Steps that do not fit are published at the end of the transfer.
 #define EVENT_QUEUE_MAX 4096

@@ -21,12 +21,8 @@ static void add_violation(struct json_writer *json, const struct audit_violation
         json_add_string(json, "account", violation->account);
     }
     json_add_string(json, "detail", violation->detail);
-    json_add_money(json, "amount", violation->amount);
-    json_open_array(json, "transfers");
-    for (size_t i = 0; i < violation->transfer_count; i++) {
-        json_add_string(json, NULL, violation->transfers[i]);
-    }
-    json_close_array(json);
+    json_add_sum(json, "amount", violation->amount);
+    text_append_string(json_add(json, "transfers"), violation->transfers);
     json_close_object(json);
 }
 
@@ -37,9 +33,9 @@ static void respond_audit(struct conn *conn, const struct read_job *job) {
     json_open_object(&json, NULL);
     json_add_boolean(&json, "consistent", audit->violations_total == 0);
     json_open_object(&json, "money");
-    json_add_money(&json, "expected", audit->money_expected);
-    json_add_money(&json, "actual", audit->money_actual);
-    json_add_money(&json, "drift", audit->money_actual - audit->money_expected);
+    json_add_sum(&json, "expected", audit->money_expected);
+    json_add_sum(&json, "actual", audit->money_actual);
+    json_add_sum(&json, "drift", audit->money_drift);
     json_close_object(&json);
     json_add_unsigned(&json, "accounts", audit->accounts);
     json_add_unsigned(&json, "transfers", audit->transfers);

@@ -8,23 +8,14 @@
 
 #include <string.h>
 
-// A list of `count` texts of `size` bytes each.
-static void add_strings(struct json_writer *json, const char *name, const char *texts, size_t size, size_t count) {
-    json_open_array(json, name);
-    for (size_t i = 0; i < count; i++) {
-        json_add_string(json, NULL, texts + i * size);
-    }
-    json_close_array(json);
-}
-
 static void add_race(struct json_writer *json, const char *name, const struct race *race) {
     json_open_object(json, name);
     json_add_string(json, "id", race->id);
-    add_strings(json, "transfer_ids", race->ids[0], sizeof race->ids[0], race->id_count);
+    text_append_string(json_add(json, "transfer_ids"), race->ids);
     json_add_unsigned(json, "transfer_count", race->transfer_count);
     json_add_string(json, "account", race->account);
     json_add_string(json, "at", race->at);
-    add_strings(json, "strategies", race->strategies[0], sizeof race->strategies[0], race->strategy_count);
+    text_append_string(json_add(json, "strategies"), race->strategies);
     json_add_string(json, "verdict", race->verdict);
     json_add_money(json, "lowest_balance", race->lowest_balance);
     json_add_unsigned(json, "succeeded", race->succeeded);
@@ -59,7 +50,7 @@ static void respond_races(struct conn *conn, const struct read_job *job) {
     json_add_unsigned(&json, "raced_transfers", totals->raced_transfers);
     json_add_unsigned(&json, "double_spends", totals->double_spends);
     json_add_unsigned(&json, "lost_updates", totals->lost_updates);
-    json_add_money(&json, "money_drift", totals->money_drift);
+    json_add_sum(&json, "money_drift", totals->money_drift);
     json_close_object(&json);
     json_close_object(&json);
     respond_json(conn, &body);

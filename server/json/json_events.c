@@ -6,7 +6,6 @@
 #include "workers/money/money.h"
 #include "workers/transfer/transfer.h"
 
-#include <stdio.h>
 #include <string.h>
 
 void json_write_admitted(struct text *out, const struct transfer_request *request) {
@@ -65,10 +64,11 @@ static void add_commit(struct json_writer *json, const struct transfer_job *tran
     bool is_one_commit = strcmp(request->settings.strategy->isolation, STRATEGY_NO_TRANSACTION) != 0;
     struct step_view step = {
         .name = "commit",
+        .account = "",
+        .outcome = is_one_commit ? "committed" : "recorded",
         .at_us = request->received_us + (int64_t)(transfer->result.duration_ns / NANOSECONDS_PER_MICROSECOND),
     };
     step.took_us = step.at_us > last_us ? step.at_us - last_us : 0;
-    (void)snprintf(step.outcome, sizeof step.outcome, "%s", is_one_commit ? "committed" : "recorded");
     add_step(json, &step);
 }
 

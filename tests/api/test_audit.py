@@ -131,6 +131,29 @@ def test_sums_that_no_account_could_hold(start_bank):
         bank.post("/reset")
 
 
+def test_sums_beyond_64_bits_of_cents(start_bank):
+    """The audit and the metrics have the sum of the accounts; the totals of the races keep it over resets."""
+    bank = start_bank()
+    full, count = Decimal("9999999999999.99"), 10000
+    bank.rows("""INSERT INTO accounts (id, balance, initial_balance)
+                 SELECT 'rich' || i, %s, %s FROM generate_series(1, %s) i""", full, 0, count)
+    made = count * full
+    answer = bank.get("/audit")
+    assert answer.status == 200, answer
+    body = answer.json()
+    assert body["money"] == {"expected": 1700, "actual": 1700 + made, "drift": made}
+    assert body["violations"][0]["amount"] == made
+    assert float(bank.metric("money_drift")) == float(made)
+    for _ in range(2):
+        answer = bank.get("/races")
+        assert answer.status == 200, answer
+        assert answer.json()["totals"]["money_drift"] == made
+        bank.post("/reset")
+    bank.rows("UPDATE accounts SET balance = 0, initial_balance = %s WHERE id LIKE 'rich%%'", full)
+    assert audit(bank)["money"]["drift"] == -made
+    assert float(bank.metric("money_drift")) == -float(made)
+
+
 def test_account_ids_of_every_kind(bank):
     bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES (%s, -1, 0)", 'o"dd \\ ünï')
     assert ("overdrawn", 'o"dd \\ ünï') in kinds(audit(bank))

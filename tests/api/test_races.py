@@ -179,6 +179,42 @@ def test_it_outlives_a_reset_and_a_restart(start_bank):
     assert [each["verdict"] for each in races(after, limit=1)["races"]] == ["clean"]
 
 
+@pytest.mark.parametrize("drift", ["50000000000000000", "-123456789012345678901234567890.12", "1e60"])
+def test_a_drift_of_any_size(start_bank, drift):
+    """lab_totals adds up over all resets. The gauge and the audit are of the accounts as they are."""
+    bank = start_bank()
+    bank.rows("UPDATE lab_totals SET money_drift = %s", Decimal(drift))
+    for _ in range(2):
+        assert races(bank)["totals"] == {**NOTHING, "money_drift": Decimal(drift)}
+        assert bank.get("/audit").json()["money"]["drift"] == bank.metric("money_drift") == 0
+        bank.post("/reset")
+
+
+def test_texts_of_any_length(start_bank):
+    """The columns of the log are texts; what somebody has put there is answered whole."""
+    bank = start_bank()
+    record = race(bank, "vulnerable")[0]
+    long = {"thread_id": "thread " * 20, "strategy": "my own strategy " * 10, "status": "success" * 10,
+            "from_account": "x" * 300, "to_account": "y" * 300}
+    bank.rows("UPDATE transfers SET steps = jsonb_set(jsonb_set(steps, '{0,outcome}', to_jsonb(repeat('seen ', 20))), "
+              "'{0,step}', to_jsonb(repeat('read ', 20))), " + ", ".join(f"{name} = %s" for name in long), *long.values())
+    changed = bank.transactions()[0]
+    assert {name: changed[name] for name in long} == long
+    listed, = races(bank)["races"]
+    assert (listed["account"], listed["strategies"]) == (long["from_account"], [long["strategy"]])
+    story = detail(bank, record["id"])
+    assert story["race"] == listed
+    for transfer in story["transfers"]:
+        assert {name: transfer[name] for name in long} == long
+        first, *_, check, deduct, credit, _ = transfer["steps"]
+        assert (first["step"], first["outcome"]) == ("read " * 20, "seen " * 20)
+    bank.rows("UPDATE transfers SET id = repeat('a', 40) WHERE id = %s", record["id"])
+    assert "a" * 40 in races(bank)["races"][0]["transfer_ids"]
+    assert "a" * 40 in {record["id"] for record in bank.transactions()}
+    assert all(each["account"] in long.values() for each in bank.get("/audit").json()["violations"]
+               if each["kind"] == "record_arithmetic")
+
+
 def test_a_database_from_before_there_were_races(start_bank):
     """The tables are made beside the existing transfers, and the API shows those transfers."""
     before = start_bank()

@@ -9,20 +9,20 @@
 #include <stdint.h>
 
 struct audit_violation {
-    char kind[24];                    // money_drift, overdrawn, account_drift, record_arithmetic
-    char account[ACCOUNT_ID_MAX + 1]; // "": it is about no single one
-    int64_t amount;                   // cents: by how much
-    char *detail;                     // in words
-    size_t transfer_count;            // the transfers that are involved
-    char (*transfers)[TRANSFER_ID_LENGTH + 1];
+    const char *kind;      // money_drift, overdrawn, account_drift, record_arithmetic
+    const char *account;   // "": it is about no single one
+    const char *amount;    // by how much: a sum (money.h)
+    const char *detail;    // in words
+    const char *transfers; // the ids of the transfers that are involved: a JSON array
 };
 
 struct audit {
-    int64_t money_expected, money_actual; // cents
-    uint64_t accounts, transfers;         // that were looked at
+    const char *money_expected, *money_actual, *money_drift; // sums (money.h)
+    uint64_t accounts, transfers;                            // that were looked at
     uint64_t violations_total;
     size_t violation_count; // that are listed: the first AUDIT_VIOLATIONS_MAX
     struct audit_violation *violations;
+    struct db_rows rows; // owns all texts
 };
 
 // All of it from one moment: one statement.

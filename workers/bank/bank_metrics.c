@@ -59,7 +59,9 @@ static void add_transfer_families(struct bank_metrics *bank, struct metrics *met
                          "Balance in the database at the time of the scrape, for the first 100 accounts.", "account_id",
                          NULL);
     bank->money_drift = add(metrics, METRIC_GAUGE, "money_drift",
-                            "All balances less all initial balances: zero unless money was made or lost.", NULL, NULL);
+                            "All balances less all initial balances: zero unless money was made or lost since the last "
+                            "reset.",
+                            NULL, NULL);
     bank->settings = add(metrics, METRIC_GAUGE, "lab_setting", "The settings as they are now; true is 1.", "setting",
                          NULL);
     bank->strategy = add(metrics, METRIC_GAUGE, "lab_strategy", "1 for the strategy of the settings, 0 for the others.",
@@ -227,10 +229,10 @@ void bank_metrics_set_balances(struct bank_metrics *bank, const struct account_l
     }
 }
 
-void bank_metrics_set_money_drift(struct bank_metrics *bank, bool known, int64_t cents) {
+void bank_metrics_set_money_drift(struct bank_metrics *bank, bool known, double drift) {
     metric_family_clear(bank->money_drift);
     if (known) {
-        metric_set(metric_without_labels(bank->money_drift), (double)cents / 100.0);
+        metric_set(metric_without_labels(bank->money_drift), drift);
     }
 }
 

@@ -32,8 +32,8 @@ void bank_metrics_set_gauges(struct bank_metrics *bank, const struct bank_gauges
 // Whether /health says "ok" of the database.
 void bank_metrics_set_available(struct bank_metrics *bank, bool available);
 void bank_metrics_set_balances(struct bank_metrics *bank, const struct account_list *accounts);
-// `known` is false while the database is unavailable: then there is no such series.
-void bank_metrics_set_money_drift(struct bank_metrics *bank, bool known, int64_t cents);
+// `drift` is in the major unit. `known` is false if it could not be read: then there is no such series.
+void bank_metrics_set_money_drift(struct bank_metrics *bank, bool known, double drift);
 void bank_metrics_set_settings(struct bank_metrics *bank, const struct settings *settings);
 
 #endif

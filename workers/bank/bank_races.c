@@ -27,10 +27,6 @@ enum race_column {
 // Behind the columns of a record: which race it belongs to.
 enum { MEMBER_RESET = 16, MEMBER_RACE };
 
-static void copy(char *out, size_t size, const struct db_rows *rows, int row, int column) {
-    (void)snprintf(out, size, "%s", db_rows_value(rows, row, column));
-}
-
 static int64_t integer_of(const struct db_rows *rows, int row, int column) {
     return strtoll(db_rows_value(rows, row, column), NULL, 10);
 }
@@ -39,26 +35,14 @@ static uint64_t count_of(const struct db_rows *rows, int row, enum race_column c
     return strtoull(db_rows_value(rows, row, (int)column), NULL, 10);
 }
 
-// Words parted by spaces into an array of texts of `size` bytes each; how many it took.
-static size_t take_words(const char *words, char *out, size_t size, size_t most) {
-    size_t count = 0;
-    while (*words != '\0' && count < most) {
-        size_t length = strcspn(words, " ");
-        (void)snprintf(out + count++ * size, size, "%.*s", (int)length, words);
-        words += length + (words[length] == ' ');
-    }
-    return count;
-}
-
 static bool take_race(const struct db_rows *rows, int row, struct race *out) {
-    copy(out->id, sizeof out->id, rows, row, RACE_ID);
-    out->id_count = take_words(db_rows_value(rows, row, RACE_IDS), out->ids[0], sizeof out->ids[0], RACE_IDS_MAX);
+    out->id = db_rows_value(rows, row, RACE_ID);
+    out->ids = db_rows_value(rows, row, RACE_IDS);
     out->transfer_count = count_of(rows, row, RACE_TRANSFERS);
-    copy(out->account, sizeof out->account, rows, row, RACE_ACCOUNT);
-    copy(out->at, sizeof out->at, rows, row, RACE_AT);
-    out->strategy_count = take_words(db_rows_value(rows, row, RACE_STRATEGIES), out->strategies[0],
-                                     sizeof out->strategies[0], RACE_STRATEGIES_MAX);
-    copy(out->verdict, sizeof out->verdict, rows, row, RACE_VERDICT);
+    out->account = db_rows_value(rows, row, RACE_ACCOUNT);
+    out->at = db_rows_value(rows, row, RACE_AT);
+    out->strategies = db_rows_value(rows, row, RACE_STRATEGIES);
+    out->verdict = db_rows_value(rows, row, RACE_VERDICT);
     out->succeeded = count_of(rows, row, RACE_SUCCEEDED);
     out->refused = count_of(rows, row, RACE_REFUSED);
     return money_column_read(rows, row, RACE_LOWEST, &out->lowest_balance);
@@ -69,24 +53,27 @@ enum db_status bank_read_races(struct db_session *session, unsigned limit, struc
     char limit_text[16];
     (void)snprintf(limit_text, sizeof limit_text, "%u", limit);
     const char *values[] = {limit_text};
-    struct db_rows rows;
-    enum db_status status = db_execute(session, STATEMENT_READ_RACES, values, 1, &rows);
+    enum db_status status = db_execute(session, STATEMENT_READ_RACES, values, 1, &out->rows);
     if (status != DB_OK) {
         return status;
     }
-    bool good = db_rows_count(&rows) > 0 && money_column_read_sum(&rows, 0, TOTAL_DRIFT, &out->totals.money_drift);
+    const struct db_rows *rows = &out->rows;
+    bool good = db_rows_count(rows) > 0;
     if (good) {
-        out->totals.transfers = count_of(&rows, 0, TOTAL_TRANSFERS);
-        out->totals.raced_transfers = count_of(&rows, 0, TOTAL_RACED_TRANSFERS);
-        out->totals.double_spends = count_of(&rows, 0, TOTAL_DOUBLE_SPENDS);
-        out->totals.lost_updates = count_of(&rows, 0, TOTAL_LOST_UPDATES);
-        out->count = db_rows_is_null(&rows, 0, RACE_ID) ? 0 : (size_t)db_rows_count(&rows);
+        out->totals.money_drift = money_column_sum(rows, 0, TOTAL_DRIFT);
+        good = out->totals.money_drift != NULL;
+    }
+    if (good) {
+        out->totals.transfers = count_of(rows, 0, TOTAL_TRANSFERS);
+        out->totals.raced_transfers = count_of(rows, 0, TOTAL_RACED_TRANSFERS);
+        out->totals.double_spends = count_of(rows, 0, TOTAL_DOUBLE_SPENDS);
+        out->totals.lost_updates = count_of(rows, 0, TOTAL_LOST_UPDATES);
+        out->count = db_rows_is_null(rows, 0, RACE_ID) ? 0 : (size_t)db_rows_count(rows);
     }
     out->races = memory_allocate_zeroed((out->count + 1) * sizeof *out->races);
     for (size_t i = 0; i < out->count && good; i++) {
-        good = take_race(&rows, (int)i, &out->races[i]);
+        good = take_race(rows, (int)i, &out->races[i]);
     }
-    db_rows_free(&rows);
     if (!good) {
         race_list_free(out);
     }
@@ -101,14 +88,14 @@ static bool take_steps(const struct db_rows *rows, struct race_detail *out) {
     for (int row = 0; row < (int)out->step_count; row++) {
         struct race_step *race_step = &out->steps[row];
         struct step_view *step = &race_step->step;
-        copy(race_step->transfer_id, sizeof race_step->transfer_id, rows, row, 0);
-        copy(step->name, sizeof step->name, rows, row, 1);
-        copy(step->account, sizeof step->account, rows, row, 2);
+        race_step->transfer_id = db_rows_value(rows, row, 0);
+        step->name = db_rows_value(rows, row, 1);
+        step->account = db_rows_value(rows, row, 2);
         step->has_value = !db_rows_is_null(rows, row, 3);
         step->at_us = integer_of(rows, row, 4);
         step->took_us = integer_of(rows, row, 5);
         step->parties = (uint32_t)integer_of(rows, row, 6);
-        copy(step->outcome, sizeof step->outcome, rows, row, 7);
+        step->outcome = db_rows_value(rows, row, 7);
         step->committed_at_us = integer_of(rows, row, 8); // SQL's NULL reads as 0
         if (step->has_value && !money_column_read(rows, row, 3, &step->value)) {
             return false;
@@ -123,11 +110,11 @@ static bool take_missed(const struct db_rows *rows, struct race_detail *out) {
     bool good = true;
     for (int row = 0; row < (int)out->missed_count && good; row++) {
         struct missed_write *missed = &out->missed[row];
-        copy(missed->stale_reader, sizeof missed->stale_reader, rows, row, 0);
+        missed->stale_reader = db_rows_value(rows, row, 0);
         missed->read_at_us = integer_of(rows, row, 1);
-        copy(missed->writer, sizeof missed->writer, rows, row, 3);
+        missed->writer = db_rows_value(rows, row, 3);
         missed->written_at_us = integer_of(rows, row, 4);
-        copy(missed->account, sizeof missed->account, rows, row, 6);
+        missed->account = db_rows_value(rows, row, 6);
         missed->committed_by_us = integer_of(rows, row, 7);
         missed->uncommitted_at_read = db_rows_value(rows, row, 8)[0] == 't';
         good = money_column_read(rows, row, 2, &missed->value_read) &&
@@ -141,9 +128,9 @@ static void take_waits(const struct db_rows *rows, struct race_detail *out) {
     out->waits = memory_allocate_zeroed((out->wait_count + 1) * sizeof *out->waits);
     for (int row = 0; row < (int)out->wait_count; row++) {
         struct lock_wait *wait = &out->waits[row];
-        copy(wait->waiter, sizeof wait->waiter, rows, row, 0);
-        copy(wait->step, sizeof wait->step, rows, row, 1);
-        copy(wait->holder, sizeof wait->holder, rows, row, 2);
+        wait->waiter = db_rows_value(rows, row, 0);
+        wait->step = db_rows_value(rows, row, 1);
+        wait->holder = db_rows_value(rows, row, 2);
         wait->from_us = integer_of(rows, row, 3);
         wait->to_us = integer_of(rows, row, 4);
     }
@@ -187,36 +174,34 @@ static enum db_status read_detail(struct db_session *session, const struct db_ro
         {.statement = STATEMENT_READ_MISSED_WRITES, .values = of_members, .value_count = 2, .keep_rows = true},
         {.statement = STATEMENT_READ_LOCK_WAITS, .values = of_members, .value_count = 2, .keep_rows = true},
     };
-    size_t count = sizeof calls / sizeof calls[0];
-    enum db_status status = db_execute_all(session, calls, count);
+    enum db_status status = db_execute_all(session, calls, sizeof calls / sizeof calls[0]);
     text_free(&ids.text);
     if (status != DB_OK) {
         return status;
     }
-    bool good = db_rows_count(&calls[0].rows) == 1 && take_race(&calls[0].rows, 0, &out->race) &&
-                take_steps(&calls[1].rows, out) && take_missed(&calls[2].rows, out);
-    take_waits(&calls[3].rows, out);
-    for (size_t i = 0; i < count; i++) {
-        db_rows_free(&calls[i].rows);
-    }
+    out->race_rows = calls[0].rows;
+    out->step_rows = calls[1].rows;
+    out->missed_rows = calls[2].rows;
+    out->wait_rows = calls[3].rows;
+    bool good = db_rows_count(&out->race_rows) == 1 && take_race(&out->race_rows, 0, &out->race) &&
+                take_steps(&out->step_rows, out) && take_missed(&out->missed_rows, out);
+    take_waits(&out->wait_rows, out);
     return good ? DB_OK : DB_FAILED;
 }
 
-static enum db_status take_race_of(struct db_session *session, const struct db_rows *members, struct race_detail *out) {
-    if (!bank_take_records(members, &out->transfers)) {
+static enum db_status take_race_of(struct db_session *session, struct race_detail *out) {
+    if (!bank_take_records(&out->transfers)) {
         return DB_FAILED;
     }
-    return out->transfers.count == 0 ? DB_OK : read_detail(session, members, out);
+    return out->transfers.count == 0 ? DB_OK : read_detail(session, &out->transfers.rows, out);
 }
 
 enum db_status bank_read_race(struct db_session *session, const char *transfer_id, struct race_detail *out) {
     *out = (struct race_detail){0};
-    struct db_rows members;
-    enum db_status status = begin_with_members(session, transfer_id, &members);
+    enum db_status status = begin_with_members(session, transfer_id, &out->transfers.rows);
     if (status == DB_OK) {
-        status = take_race_of(session, &members, out);
+        status = take_race_of(session, out);
     }
-    db_rows_free(&members);
     if (db_execute(session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) { // it has only read: nothing to commit
         db_session_close(session);
     }
@@ -228,6 +213,7 @@ enum db_status bank_read_race(struct db_session *session, const char *transfer_i
 
 void race_list_free(struct race_list *list) {
     free(list->races);
+    db_rows_free(&list->rows);
     *list = (struct race_list){0};
 }
 
@@ -236,5 +222,9 @@ void race_detail_free(struct race_detail *detail) {
     free(detail->steps);
     free(detail->missed);
     free(detail->waits);
+    db_rows_free(&detail->race_rows);
+    db_rows_free(&detail->step_rows);
+    db_rows_free(&detail->missed_rows);
+    db_rows_free(&detail->wait_rows);
     *detail = (struct race_detail){0};
 }

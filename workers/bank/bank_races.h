@@ -1,5 +1,6 @@
 // The races, typed: which transfers ran into each other, what each did, which write a stale read missed, and who waited
-// for whom. All of it derived from the records, by sql/views.sql. Worker threads; lists are owned by the caller.
+// for whom. All of it derived from the records, by sql/views.sql. Worker threads; lists are owned by the caller. A
+// list keeps the rows of the database's answer, which own its texts.
 #ifndef WORKERS_BANK_BANK_RACES_H
 #define WORKERS_BANK_BANK_RACES_H
 
@@ -7,47 +8,46 @@
 #include "workers/transfer/transfer.h"
 
 struct race {
-    char id[TRANSFER_ID_LENGTH + 1]; // the id of its first transfer
-    size_t id_count;                 // the number of `ids`: its first transfers, at most RACE_IDS_MAX
-    char ids[RACE_IDS_MAX][TRANSFER_ID_LENGTH + 1];
+    const char *id;  // the id of its first transfer
+    const char *ids; // the ids of its first transfers (views.sql limits their number): a JSON array
     uint64_t transfer_count;
-    char account[ACCOUNT_ID_MAX + 1];
-    char at[CLOCK_TIMESTAMP_LENGTH];
-    size_t strategy_count;
-    char strategies[RACE_STRATEGIES_MAX][STRATEGY_NAME_LENGTH];
-    char verdict[24];       // double_spend, lost_update, stale_read, clean
+    const char *account;
+    const char *at;
+    const char *strategies; // a JSON array
+    const char *verdict;    // double_spend, lost_update, stale_read, clean
     int64_t lowest_balance; // cents
     uint64_t succeeded, refused;
 };
 
 struct race_totals { // since the database was made
     uint64_t transfers, raced_transfers, double_spends, lost_updates;
-    int64_t money_drift; // cents
+    const char *money_drift; // a sum (money.h)
 };
 
 struct race_list {
     struct race_totals totals;
     size_t count;
     struct race *races; // newest first
+    struct db_rows rows;
 };
 
 struct race_step {
-    char transfer_id[TRANSFER_ID_LENGTH + 1];
+    const char *transfer_id;
     struct step_view step;
 };
 
 struct missed_write {
-    char stale_reader[TRANSFER_ID_LENGTH + 1], writer[TRANSFER_ID_LENGTH + 1];
+    const char *stale_reader, *writer;
     int64_t read_at_us, written_at_us; // since 1970
     int64_t value_read, value_written; // cents
-    char account[ACCOUNT_ID_MAX + 1];
+    const char *account;
     int64_t committed_by_us;  // the earliest moment by which the write certainly was committed
     bool uncommitted_at_read; // made before the read, and not yet committed
 };
 
 struct lock_wait {
-    char waiter[TRANSFER_ID_LENGTH + 1], holder[TRANSFER_ID_LENGTH + 1];
-    char step[STEP_NAME_LENGTH];
+    const char *waiter, *holder;
+    const char *step;
     int64_t from_us, to_us; // since 1970
 };
 
@@ -58,6 +58,7 @@ struct race_detail {
     struct race_step *steps; // by transfer, in their order
     struct missed_write *missed;
     struct lock_wait *waits;
+    struct db_rows race_rows, step_rows, missed_rows, wait_rows;
 };
 
 MUST_CHECK enum db_status bank_read_races(struct db_session *session, unsigned limit, struct race_list *out);

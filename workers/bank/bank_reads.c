@@ -10,8 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void copy_text(char *out, size_t size, const char *text) {
-    (void)snprintf(out, size, "%s", text);
+// Copies the texts that the ids point to.
+static void own_ids(struct account_list *list) {
+    size_t size = 1;
+    for (size_t i = 0; i < list->count; i++) {
+        size += strlen(list->accounts[i].id) + 1;
+    }
+    list->ids = memory_allocate(size);
+    char *place = list->ids;
+    for (size_t i = 0; i < list->count; i++) {
+        size_t length = strlen(list->accounts[i].id) + 1;
+        memcpy(place, list->accounts[i].id, length);
+        list->accounts[i].id = place;
+        place += length;
+    }
 }
 
 static enum db_status read_account_list(struct db_session *session, enum statement statement, const char *const *values,
@@ -26,13 +38,15 @@ static enum db_status read_account_list(struct db_session *session, enum stateme
     out->accounts = memory_allocate_zeroed((out->count + 1) * sizeof *out->accounts);
     for (size_t i = 0; i < out->count && status == DB_OK; i++) {
         struct account *account = &out->accounts[i];
-        copy_text(account->id, sizeof account->id, db_rows_value(&rows, (int)i, 0));
+        account->id = db_rows_value(&rows, (int)i, 0);
         status = money_column_read(&rows, (int)i, 1, &account->balance) ? DB_OK : DB_FAILED;
     }
-    db_rows_free(&rows);
-    if (status != DB_OK) {
+    if (status == DB_OK) {
+        own_ids(out);
+    } else {
         account_list_free(out);
     }
+    db_rows_free(&rows);
     return status;
 }
 
@@ -52,13 +66,14 @@ enum db_status bank_read_first_accounts(struct db_session *session, unsigned mos
     return read_account_list(session, STATEMENT_READ_GAUGES, values, 1, out);
 }
 
-enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents) {
+enum db_status bank_read_money_drift(struct db_session *session, double *drift) {
     struct db_rows rows;
     enum db_status status = db_execute(session, STATEMENT_READ_MONEY_DRIFT, NULL, 0, &rows);
     if (status == DB_OK) {
-        bool good = db_rows_count(&rows) == 1 && money_column_read_sum(&rows, 0, 0, cents);
+        const char *sum = db_rows_count(&rows) == 1 ? money_column_sum(&rows, 0, 0) : NULL;
+        *drift = sum == NULL ? 0 : strtod(sum, NULL); // the program keeps the locale "C"
+        status = sum == NULL ? DB_FAILED : DB_OK;
         db_rows_free(&rows);
-        status = good ? DB_OK : DB_FAILED;
     }
     return status;
 }
@@ -75,35 +90,23 @@ static uint64_t microseconds_of(const char *milliseconds) {
     return whole * 1000 + fraction;
 }
 
-static const char *status_of(const char *text) {
-    enum transfer_outcome outcome = strcmp(text, transfer_outcome_status(TRANSFER_SUCCESS)) == 0
-                                        ? TRANSFER_SUCCESS
-                                        : TRANSFER_INSUFFICIENT_FUNDS;
-    return transfer_outcome_status(outcome);
-}
-
-static const char *anomaly_of(const char *text) {
-    static const char *const anomalies[] = {"double_spend", "lost_update", "stale_read"};
-    for (size_t i = 0; i < sizeof anomalies / sizeof anomalies[0]; i++) {
-        if (strcmp(text, anomalies[i]) == 0) {
-            return anomalies[i];
-        }
-    }
-    return NULL;
-}
-
 static bool take_record(const struct db_rows *rows, int row, struct transfer_record *out) {
-    copy_text(out->id, sizeof out->id, db_rows_value(rows, row, 0));
-    copy_text(out->timestamp, sizeof out->timestamp, db_rows_value(rows, row, 1));
-    copy_text(out->from_account, sizeof out->from_account, db_rows_value(rows, row, 2));
-    copy_text(out->to_account, sizeof out->to_account, db_rows_value(rows, row, 3));
-    out->status = status_of(db_rows_value(rows, row, 9));
-    copy_text(out->thread_id, sizeof out->thread_id, db_rows_value(rows, row, 10));
-    out->duration_us = microseconds_of(db_rows_value(rows, row, 11));
-    copy_text(out->strategy, sizeof out->strategy, db_rows_value(rows, row, 12));
-    out->race_detected = db_rows_value(rows, row, 13)[0] == 't';
-    out->anomaly = anomaly_of(db_rows_value(rows, row, 14)); // SQL's NULL reads as ""
-    copy_text(out->trace_id, sizeof out->trace_id, db_rows_value(rows, row, 15));
+    const char *trace_id = db_rows_value(rows, row, 15); // SQL's NULL reads as ""
+    *out = (struct transfer_record){
+        .id = db_rows_value(rows, row, 0),
+        .from_account = db_rows_value(rows, row, 2),
+        .to_account = db_rows_value(rows, row, 3),
+        .status = db_rows_value(rows, row, 9),
+        .thread_id = db_rows_value(rows, row, 10),
+        .duration_us = microseconds_of(db_rows_value(rows, row, 11)),
+        .strategy = db_rows_value(rows, row, 12),
+        .race_detected = db_rows_value(rows, row, 13)[0] == 't',
+        .anomaly = db_rows_is_null(rows, row, 14) ? NULL : db_rows_value(rows, row, 14),
+    };
+    (void)snprintf(out->timestamp, sizeof out->timestamp, "%s", db_rows_value(rows, row, 1));
+    if (strlen(trace_id) < sizeof out->trace_id) { // a longer text is not a trace id
+        (void)snprintf(out->trace_id, sizeof out->trace_id, "%s", trace_id);
+    }
     return money_column_read(rows, row, 4, &out->amount) &&
            money_column_read(rows, row, 5, &out->from_balance_before) &&
            money_column_read(rows, row, 6, &out->from_balance_after) &&
@@ -111,12 +114,12 @@ static bool take_record(const struct db_rows *rows, int row, struct transfer_rec
            money_column_read(rows, row, 8, &out->to_balance_after);
 }
 
-bool bank_take_records(const struct db_rows *rows, struct transfer_record_list *out) {
-    *out = (struct transfer_record_list){.count = (size_t)db_rows_count(rows)};
-    out->records = memory_allocate_zeroed((out->count + 1) * sizeof *out->records);
-    for (size_t i = 0; i < out->count; i++) {
-        if (!take_record(rows, (int)i, &out->records[i])) {
-            transfer_record_list_free(out);
+bool bank_take_records(struct transfer_record_list *list) {
+    list->count = (size_t)db_rows_count(&list->rows);
+    list->records = memory_allocate_zeroed((list->count + 1) * sizeof *list->records);
+    for (size_t i = 0; i < list->count; i++) {
+        if (!take_record(&list->rows, (int)i, &list->records[i])) {
+            transfer_record_list_free(list);
             return false;
         }
     }
@@ -126,11 +129,9 @@ bool bank_take_records(const struct db_rows *rows, struct transfer_record_list *
 enum db_status bank_read_records(struct db_session *session, enum statement statement, const char *const *values,
                                  int value_count, struct transfer_record_list *out) {
     *out = (struct transfer_record_list){0};
-    struct db_rows rows;
-    enum db_status status = db_execute(session, statement, values, value_count, &rows);
-    if (status == DB_OK) {
-        status = bank_take_records(&rows, out) ? DB_OK : DB_FAILED;
-        db_rows_free(&rows);
+    enum db_status status = db_execute(session, statement, values, value_count, &out->rows);
+    if (status == DB_OK && !bank_take_records(out)) {
+        status = DB_FAILED;
     }
     return status;
 }
@@ -149,19 +150,21 @@ enum db_status bank_read_transfer(struct db_session *session, const char *id, st
 
 void account_list_copy(struct account_list *out, const struct account_list *list) {
     *out = (struct account_list){.count = list->count};
-    if (list->count > 0) {
-        size_t size = list->count * sizeof *list->accounts;
-        out->accounts = memory_allocate(size);
-        memcpy(out->accounts, list->accounts, size);
+    out->accounts = memory_allocate_zeroed((list->count + 1) * sizeof *out->accounts);
+    for (size_t i = 0; i < list->count; i++) {
+        out->accounts[i] = list->accounts[i];
     }
+    own_ids(out);
 }
 
 void account_list_free(struct account_list *list) {
     free(list->accounts);
+    free(list->ids);
     *list = (struct account_list){0};
 }
 
 void transfer_record_list_free(struct transfer_record_list *list) {
     free(list->records);
+    db_rows_free(&list->rows);
     *list = (struct transfer_record_list){0};
 }

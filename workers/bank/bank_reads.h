@@ -14,18 +14,20 @@
 #include <stdint.h>
 
 struct account {
-    char id[ACCOUNT_ID_MAX + 1];
+    const char *id;
     int64_t balance; // cents
 };
 
 struct account_list {
     size_t count;
     struct account *accounts; // ordered by id
+    char *ids;                // the memory of the ids
 };
 
 struct transfer_record_list {
     size_t count;
     struct transfer_record *records; // oldest first
+    struct db_rows rows;             // owns the texts of the records
 };
 
 MUST_CHECK enum db_status bank_read_accounts(struct db_session *session, struct account_list *out);
@@ -33,8 +35,8 @@ MUST_CHECK enum db_status bank_read_accounts(struct db_session *session, struct 
 MUST_CHECK enum db_status bank_read_accounts_of(struct db_session *session, struct sql_array *ids,
                                                 struct account_list *out);
 MUST_CHECK enum db_status bank_read_first_accounts(struct db_session *session, unsigned most, struct account_list *out);
-// How much more money there is than there was at the start, in cents.
-MUST_CHECK enum db_status bank_read_money_drift(struct db_session *session, int64_t *cents);
+// How much more money there is than there was at the start, in the major unit, with the precision of a double.
+MUST_CHECK enum db_status bank_read_money_drift(struct db_session *session, double *drift);
 MUST_CHECK enum db_status bank_read_transfers(struct db_session *session, unsigned limit,
                                               struct transfer_record_list *out);
 // Reads the record of one transfer; the list is empty if there is none.
@@ -44,8 +46,9 @@ MUST_CHECK enum db_status bank_read_transfer(struct db_session *session, const c
 MUST_CHECK enum db_status bank_read_records(struct db_session *session, enum statement statement,
                                             const char *const *values, int value_count,
                                             struct transfer_record_list *out);
-// Takes records from the rows of such a statement. False: as money_column_read(); then the list is empty.
-MUST_CHECK bool bank_take_records(const struct db_rows *rows, struct transfer_record_list *out);
+// Takes the records from `list->rows`, the rows of such a statement. False: as money_column_read(); then the list is
+// empty.
+MUST_CHECK bool bank_take_records(struct transfer_record_list *list);
 
 // Why it is not certain that a reset stands.
 enum reset_doubt {
@@ -57,6 +60,7 @@ enum reset_doubt {
 // RESET_CERTAIN before the first attempt, and keeps what an earlier attempt has left in doubt.
 MUST_CHECK enum db_status bank_reset(struct db_session *session, struct account_list *out, enum reset_doubt *doubt);
 
+// The copy has its own accounts and ids.
 void account_list_copy(struct account_list *out, const struct account_list *list);
 void account_list_free(struct account_list *list);
 void transfer_record_list_free(struct transfer_record_list *list);

@@ -5,19 +5,19 @@
 #include "workers/database/database.h"
 #include "workers/money/money.h"
 
-static bool is_money(enum money_parse_result result, const char *value) {
-    if (result != MONEY_PARSED) {
+static bool is_money(bool good, const char *value) {
+    if (!good) {
         log_write(LOG_LEVEL_ERROR, NULL, "Database returned \"%s\", which is not an amount of money", value);
     }
-    return result == MONEY_PARSED;
+    return good;
 }
 
 bool money_column_read(const struct db_rows *rows, int row, int column, int64_t *cents) {
     const char *value = db_rows_value(rows, row, column);
-    return is_money(money_parse(slice_of(value), cents), value);
+    return is_money(money_parse(slice_of(value), cents) == MONEY_PARSED, value);
 }
 
-bool money_column_read_sum(const struct db_rows *rows, int row, int column, int64_t *cents) {
+const char *money_column_sum(const struct db_rows *rows, int row, int column) {
     const char *value = db_rows_value(rows, row, column);
-    return is_money(money_parse_sum(slice_of(value), cents), value);
+    return is_money(money_sum_is_valid(slice_of(value)), value) ? value : NULL;
 }

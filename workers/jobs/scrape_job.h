@@ -10,7 +10,7 @@
 struct scrape_job {
     struct job job;
     struct account_list accounts;  // out
-    int64_t money_drift;           // out, cents
+    double money_drift;            // out, in the major unit
     struct process_sample process; // out
 };
 

@@ -2,7 +2,6 @@
 #include "workers/money/money.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 
 // No number that fits in a request is in range with a larger exponent. The limit keeps the additions from overflowing.
@@ -75,16 +74,16 @@ static bool decimal_scan(struct slice text, struct decimal *out) {
     return true;
 }
 
-// Appends a digit. False: the value would be larger than `most`.
-static bool add_digit(int64_t *value, int digit, int64_t most) {
-    if (*value > (most - digit) / 10) {
+// Appends a digit. False: the value would be larger than MONEY_MAX_CENTS.
+static bool add_digit(int64_t *value, int digit) {
+    if (*value > (MONEY_MAX_CENTS - digit) / 10) {
         return false;
     }
     *value = *value * 10 + digit;
     return true;
 }
 
-static enum money_parse_result parse(struct slice text, int64_t most, int64_t *cents) {
+enum money_parse_result money_parse(struct slice text, int64_t *cents) {
     struct decimal decimal;
     if (!decimal_scan(text, &decimal)) {
         return MONEY_MALFORMED;
@@ -100,14 +99,14 @@ static enum money_parse_result parse(struct slice text, int64_t most, int64_t *c
             continue;
         }
         if (place >= 0) {
-            in_range = in_range && add_digit(&value, digit - '0', most);
+            in_range = in_range && add_digit(&value, digit - '0');
         } else if (digit != '0') {
             too_precise = true;
         }
         place--;
     }
     for (; place >= 0 && value != 0 && in_range; place--) {
-        in_range = add_digit(&value, 0, most);
+        in_range = add_digit(&value, 0);
     }
     if (!in_range) {
         return MONEY_OUT_OF_RANGE;
@@ -119,12 +118,36 @@ static enum money_parse_result parse(struct slice text, int64_t most, int64_t *c
     return MONEY_PARSED;
 }
 
-enum money_parse_result money_parse(struct slice text, int64_t *cents) {
-    return parse(text, MONEY_MAX_CENTS, cents);
+// The parts of a sum such as "-600.00". It may have no decimals. Leading zeros are refused: JSON forbids them, and
+// PostgreSQL prints none.
+struct sum_parts {
+    bool negative;
+    struct slice whole, decimals;
+};
+
+static bool sum_scan(struct slice text, struct sum_parts *out) {
+    out->negative = text.length > 0 && text.data[0] == '-';
+    size_t start = out->negative ? 1 : 0;
+    size_t whole = count_digits(text, start);
+    size_t end = start + whole;
+    size_t decimals = 0;
+    if (end < text.length && text.data[end] == '.') {
+        decimals = count_digits(text, end + 1);
+        end += decimals == 0 ? 0 : 1 + decimals;
+    }
+    out->whole = (struct slice){text.data + start, whole};
+    out->decimals = (struct slice){text.data + end - decimals, decimals};
+    bool leads_with_zero = whole > 1 && text.data[start] == '0';
+    return whole > 0 && !leads_with_zero && end == text.length;
 }
 
-enum money_parse_result money_parse_sum(struct slice text, int64_t *cents) {
-    return parse(text, MONEY_SUM_MAX_CENTS, cents);
+bool money_sum_is_valid(struct slice sum) {
+    struct sum_parts parts;
+    bool good = sum_scan(sum, &parts);
+    for (size_t i = 2; good && i < parts.decimals.length; i++) {
+        good = parts.decimals.data[i] == '0';
+    }
+    return good;
 }
 
 static uint64_t magnitude(int64_t cents) {
@@ -143,6 +166,18 @@ void money_append_json(struct text *text, int64_t cents) {
     }
     text_append_unsigned(text, size / 100);
     char fraction[3] = {'.', (char)('0' + size % 100 / 10), (char)('0' + size % 10)};
+    text_append(text, fraction, fraction[2] == '0' ? 2 : 3);
+}
+
+void money_sum_append_json(struct text *text, struct slice sum) {
+    struct sum_parts parts;
+    CHECK(sum_scan(sum, &parts));
+    if (parts.negative) {
+        text_append(text, "-", 1);
+    }
+    text_append_slice(text, parts.whole);
+    char fraction[3] = {'.', parts.decimals.length > 0 ? parts.decimals.data[0] : '0',
+                        parts.decimals.length > 1 ? parts.decimals.data[1] : '0'};
     text_append(text, fraction, fraction[2] == '0' ? 2 : 3);
 }
 

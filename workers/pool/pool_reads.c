@@ -41,7 +41,7 @@ static void answer(struct job *reader, enum db_status status, const struct accou
                                                                 sizeof *found->accounts, compare_id);
     if (account != NULL) {
         request->accounts.accounts = memory_allocate_zeroed(sizeof *request->accounts.accounts);
-        request->accounts.accounts[0] = *account;
+        request->accounts.accounts[0] = (struct account){.id = request->id, .balance = account->balance};
         request->accounts.count = 1;
     }
 }

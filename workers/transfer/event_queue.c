@@ -4,6 +4,7 @@
 #include "observability/base/base.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct event_queue {
     uv_async_t wake;
@@ -46,8 +47,12 @@ void event_queue_free(struct event_queue *queue) {
 }
 
 void event_queue_publish(struct event_queue *queue, const struct queued_event *event) {
-    struct queued_event *copy = memory_allocate(sizeof *copy);
+    const char *account = event->kind == QUEUED_STEP ? event->step.account : "";
+    size_t size = strlen(account) + 1;
+    struct queued_event *copy = memory_allocate(sizeof *copy + size);
     *copy = *event;
+    memcpy(copy->account, account, size);
+    copy->step.account = copy->account;
     uv_mutex_lock(&queue->mutex);
     bool was_empty = queue->count == 0;
     bool fits = queue->count < EVENT_QUEUE_MAX;

@@ -30,6 +30,7 @@ struct queued_event {
     struct released_list released;   // release: the transfers
     struct step_view step;           // step: the step
     STAILQ_ENTRY(queued_event) link;
+    char account[]; // the copy of the step's account that event_queue_publish() makes: the transfer may end before
 };
 
 STAILQ_HEAD(queued_event_list, queued_event);

@@ -4,8 +4,6 @@
 #include "observability/base/base.h"
 #include "workers/money/money.h"
 
-#include <stdio.h>
-
 static const char *step_name(enum step_kind kind) {
     switch (kind) {
     case STEP_READ: return "read";
@@ -40,16 +38,16 @@ static int64_t realtime_us(uint64_t monotonic_ns, int64_t moment_us, uint64_t mo
 
 void step_view_fill(const struct step *step, int64_t moment_us, uint64_t moment_ns, struct step_view *out) {
     *out = (struct step_view){
+        .name = step_name(step->kind),
+        .account = step->account == NULL ? "" : step->account,
         .has_value = step->account != NULL,
         .value = step->account != NULL ? step->value : 0,
         .at_us = realtime_us(step->ended_ns, moment_us, moment_ns),
         .took_us = (int64_t)((step->ended_ns - step->started_ns) / NANOSECONDS_PER_MICROSECOND),
         .parties = step->parties,
+        .outcome = step->outcome == NULL ? "" : step->outcome,
         .committed_at_us = step->committed_ns == 0 ? 0 : realtime_us(step->committed_ns, moment_us, moment_ns),
     };
-    (void)snprintf(out->name, sizeof out->name, "%s", step_name(step->kind));
-    (void)snprintf(out->account, sizeof out->account, "%s", step->account == NULL ? "" : step->account);
-    (void)snprintf(out->outcome, sizeof out->outcome, "%s", step->outcome == NULL ? "" : step->outcome);
 }
 
 static void add_step(struct json_writer *json, const struct step *step, int64_t moment_us, uint64_t moment_ns) {

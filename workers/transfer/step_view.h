@@ -1,26 +1,21 @@
 // A view of a step: a step of a record in the transfers table, or one that a running transfer has just finished.
-// Plain data; any thread.
+// Plain data; any thread. The rows of the database's answer, the transfer or the queued event own the texts.
 #ifndef WORKERS_TRANSFER_STEP_VIEW_H
 #define WORKERS_TRANSFER_STEP_VIEW_H
-
-#include "workers/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STEP_NAME_LENGTH 12    // with its NUL
-#define STEP_OUTCOME_LENGTH 24 // with its NUL
-
 struct step_view {
-    char name[STEP_NAME_LENGTH];      // "read", "lock", ...; the last step of a transfer may be "commit"
-    char account[ACCOUNT_ID_MAX + 1]; // "": none
+    const char *name;    // "read", "lock", ...; the last step of a transfer may be "commit"
+    const char *account; // "": none
     bool has_value;
-    int64_t value;                     // cents
-    int64_t at_us;                     // its end, since 1970
-    int64_t took_us;                   // its duration
-    uint32_t parties;                  // 0: none
-    char outcome[STEP_OUTCOME_LENGTH]; // "": none
-    int64_t committed_at_us;           // a write: when the answer to its commit arrived; 0: not known
+    int64_t value;           // cents
+    int64_t at_us;           // its end, since 1970
+    int64_t took_us;         // its duration
+    uint32_t parties;        // 0: none
+    const char *outcome;     // "": none
+    int64_t committed_at_us; // a write: when the answer to its commit arrived; 0: not known
 };
 
 #endif

@@ -5,22 +5,25 @@
 #include "observability/base/base.h"
 #include "workers/transfer/transfer_request.h"
 
-#define THREAD_ID_LENGTH 24     // with its NUL
-#define STRATEGY_NAME_LENGTH 32 // with its NUL
+#define THREAD_ID_LENGTH 24                                  // the name of a worker, with its NUL
+#define STRATEGY_NAME_LENGTH 32                              // the name of a strategy, with its NUL
+#define RECORD_TIMESTAMP_LENGTH (CLOCK_TIMESTAMP_LENGTH + 2) // a timestamptz has years of up to six digits
 
+// The table may hold texts of any length, so a record does not copy them. The rows of the database's answer own them,
+// or the request and the worker.
 struct transfer_record {
-    char id[TRANSFER_ID_LENGTH + 1];
-    char timestamp[CLOCK_TIMESTAMP_LENGTH];
-    char from_account[ACCOUNT_ID_MAX + 1];
-    char to_account[ACCOUNT_ID_MAX + 1];
+    const char *id;
+    char timestamp[RECORD_TIMESTAMP_LENGTH];
+    const char *from_account;
+    const char *to_account;
     int64_t amount; // cents, as all balances below
     int64_t from_balance_before, from_balance_after, to_balance_before, to_balance_after;
-    const char *status; // a static string
-    char thread_id[THREAD_ID_LENGTH];
+    const char *status;
+    const char *thread_id;
     uint64_t duration_us;
-    char strategy[STRATEGY_NAME_LENGTH];
+    const char *strategy;
     bool race_detected;
-    const char *anomaly;         // see transfer_anomaly(); a static string or NULL
+    const char *anomaly;         // see transfer_anomaly(); NULL: none
     char trace_id[TRACE_ID_HEX]; // "": none
 };
 

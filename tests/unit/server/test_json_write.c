@@ -25,11 +25,11 @@ static void test_accounts(void **state) {
     json_add_account(&json, NULL, &accounts[0]);
     assert_text(&out, "{\"id\":\"alice\",\"balance\":1000.0}");
     json = (struct json_writer){.out = &out};
-    json_add_accounts(&json, NULL, &(struct account_list){3, accounts});
+    json_add_accounts(&json, NULL, &(struct account_list){.count = 3, .accounts = accounts});
     assert_text(&out, "[{\"id\":\"alice\",\"balance\":1000.0},{\"id\":\"bob\",\"balance\":-600.0},"
                       "{\"id\":\"ch\\\"arlie\",\"balance\":12.34}]");
     json = (struct json_writer){.out = &out};
-    json_add_accounts(&json, NULL, &(struct account_list){0, NULL});
+    json_add_accounts(&json, NULL, &(struct account_list){.count = 0});
     assert_text(&out, "[]");
 }
 
