@@ -4,8 +4,13 @@
 
 #include <assert.h>
 
-// Bytes of UTF-8, not counting the NUL. The accounts table has the same bound.
-#define ACCOUNT_ID_MAX 64
+// A database holds an account id in its own encoding, in at most 64 bytes (schema.sql), and sends it to the lab in
+// UTF-8. No server encoding of PostgreSQL has more than one character in one byte, and UTF-8 needs at most 4 bytes for
+// a character (RFC 3629), so the longest id has 64 characters and fits in 256 bytes, without the NUL. pg_wchar.h has
+// the same factor: MAX_CONVERSION_GROWTH.
+#define UTF8_CHARACTER_MAX 4
+#define ACCOUNT_ID_CHARACTERS 64
+#define ACCOUNT_ID_MAX (ACCOUNT_ID_CHARACTERS * UTF8_CHARACTER_MAX) // bytes
 
 // The largest amount of one transfer: 1e12 in the major unit. A balance (numeric(15,2)) holds almost ten times as much.
 #define TRANSFER_AMOUNT_MAX_CENTS INT64_C(100000000000000)

@@ -181,6 +181,14 @@ bool slice_is_utf8(struct slice text) {
     return true;
 }
 
+size_t utf8_character_count(struct slice text) {
+    size_t count = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        count += ((unsigned char)text.data[i] & 0xC0) != 0x80; // skips continuation bytes
+    }
+    return count;
+}
+
 static bool json_needs_no_escape(unsigned char byte) {
     return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 }

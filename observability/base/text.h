@@ -74,6 +74,7 @@ void text_free(struct text *text);  // empties the text and frees its memory; th
 // or does not start with a valid character.
 MUST_CHECK size_t utf8_character_length(struct slice text);
 MUST_CHECK bool slice_is_utf8(struct slice text);
+MUST_CHECK size_t utf8_character_count(struct slice text); // the text must be valid UTF-8
 
 // Appends a JSON string with its quotes, escaped (RFC 8259 section 7). A byte that is not part of valid UTF-8 becomes
 // U+FFFD, so an error text can quote any bytes of a client and the answer is still JSON.

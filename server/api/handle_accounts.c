@@ -60,9 +60,9 @@ void handle_account(struct exchange *exchange) {
         return;
     }
     if (parameters_take_path(exchange, "account id", &id)) {
-        if (id.length > ACCOUNT_ID_MAX) {
-            conn_respond_problem(exchange->conn, 404, "There is no account with an id longer than %d bytes",
-                                 ACCOUNT_ID_MAX);
+        if (utf8_character_count(text_slice(&id)) > ACCOUNT_ID_CHARACTERS) {
+            conn_respond_problem(exchange->conn, 404, "There is no account with an id longer than %d characters",
+                                 ACCOUNT_ID_CHARACTERS);
         } else {
             exchange_submit(exchange, &accounts_job_new(text_terminated(&id))->job, account_finished);
         }

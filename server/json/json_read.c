@@ -162,8 +162,9 @@ static int read_account_id(json_t *object, const char *field, char out[static AC
         return refuse_field(problem, field, " must be a string");
     }
     size_t length = json_string_length(value);
-    if (length == 0 || length > ACCOUNT_ID_MAX) {
-        return refuse_field(problem, field, " must be 1 to 64 bytes long");
+    struct slice id = {json_string_value(value), length};
+    if (length == 0 || utf8_character_count(id) > ACCOUNT_ID_CHARACTERS) {
+        return refuse_field(problem, field, " must be 1 to 64 characters long");
     }
     if (strlen(json_string_value(value)) != length) {
         return refuse_field(problem, field, " must not hold a NUL character");

@@ -7,7 +7,7 @@ import urllib.parse
 import pytest
 
 from bank import Bank
-from client import transfer_body
+from client import together, transfer_body
 from pace import eventually
 from problem import assert_problem
 from strategies import SAFE, WRONG
@@ -24,33 +24,58 @@ ENCODINGS = {
     "EUC_JP": (JAPANESE, [EMOJI, NONCHARACTER]),
     "SQL_ASCII": (JAPANESE, []),
 }
+# Names of 64 bytes in each encoding that have the most bytes in UTF-8.
+LONGEST = {
+    "UTF8": "\u00e9" * 32,
+    "LATIN1": "\u00e9" * 64,
+    "WIN1252": EURO * 64,
+    "EUC_JP": "\uff71" * 32,
+    "EUC_JIS_2004": "\u304b\u309a" * 32,
+    "SQL_ASCII": JAPANESE * 10 + "\u00e9" * 2,
+}
 FOREIGN = [JAPANESE, EURO, EMOJI, NONCHARACTER, "\ufdd0", "x" * 60 + EMOJI]
+
+
+@contextlib.contextmanager
+def bank_of_encoding(cluster, encoding, log, *statements):
+    """A bank on a database of that encoding, where the statements are run before it starts."""
+    name = cluster.unused_database_name()
+    cluster.rows("postgres", f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 "
+                             "LC_COLLATE 'C' LC_CTYPE 'C'")
+    run_in_utf8(cluster, name, *statements)
+    bank = Bank(cluster, name, log, {})
+    try:
+        yield bank.until_healthy()
+    finally:
+        bank.stop()
+
+
+def run_in_utf8(cluster, database, *statements):
+    with cluster.session(database) as session:
+        cursor = session.cursor()
+        cursor.execute("SET client_encoding = 'UTF8'")
+        for statement in statements:
+            cursor.execute(statement.encode())
+
+
+def add_account(bank, name, balance=100):
+    run_in_utf8(bank.cluster, bank.database,
+                f"INSERT INTO accounts (id, balance, initial_balance) VALUES ('{name}', {balance}, 100)")
 
 
 @pytest.fixture(scope="module", params=ENCODINGS)
 def encoded(request, cluster, tmp_path_factory):
     """A bank on a database of that encoding, with an account whose name is not ASCII."""
-    name = cluster.unused_database_name()
-    cluster.rows("postgres", f"CREATE DATABASE {name} ENCODING '{request.param}' TEMPLATE template0 "
-                             "LC_COLLATE 'C' LC_CTYPE 'C'")
-    bank = Bank(cluster, name, tmp_path_factory.mktemp("encoded") / "log", {})
-    try:
-        bank.until_healthy()
-        local, unknown = ENCODINGS[request.param]
-        with cluster.session(name) as session:
-            cursor = session.cursor()
-            cursor.execute("SET client_encoding = 'UTF8'")
-            cursor.execute(b"INSERT INTO accounts (id, balance, initial_balance) VALUES ('" + local.encode() +
-                           b"', 100, 100)")
-        bank.local, bank.unknown = local, unknown
+    with bank_of_encoding(cluster, request.param, tmp_path_factory.mktemp("encoded") / "log") as bank:
+        bank.local, bank.unknown = ENCODINGS[request.param]
+        add_account(bank, bank.local)
         yield bank
-    finally:
-        bank.stop()
 
 
 @pytest.fixture(autouse=True)
-def reset(encoded):
-    encoded.back_to_the_initial_state()
+def reset(request):
+    if "encoded" in request.fixturenames:
+        request.getfixturevalue("encoded").back_to_the_initial_state()
 
 
 def account(name):
@@ -166,3 +191,60 @@ def test_a_balance_that_is_no_money_fails_only_its_own_read(encoded):
             assert encoded.get("/health").status == 200
         statuses = [wire.answer().status for wire in wires][1:]
     assert statuses == [200, 500, 200, 404, 500]
+
+
+@pytest.fixture(params=LONGEST)
+def longest(request, cluster, tmp_path):
+    """A bank with two accounts whose names are as long as the table takes, and differ in the last byte only."""
+    with bank_of_encoding(cluster, request.param, tmp_path / "log") as bank:
+        bank.long = LONGEST[request.param]
+        bank.similar = bank.long[:-2] + "xy"
+        for name in bank.long, bank.similar:
+            add_account(bank, name)
+        yield bank
+
+
+def test_the_longest_names(longest):
+    """Every answer has the whole name, and every request may send it."""
+    long = longest.long
+    assert {long, longest.similar} <= set(longest.balances())
+    assert longest.get(account(long)).json() == {"id": long, "balance": 100}
+    for strategy in STRATEGIES:
+        answer = longest.transfer(long, "bob", 1, strategy)
+        assert (answer.status, answer.json()["from_account"]) == (200, long), answer
+        assert longest.transfer(longest.similar, long, 1, strategy).json()["to_account"] == long
+    record = longest.transfer(long, longest.similar, 1, "vulnerable").json()
+    kept = longest.transactions()[-1]
+    assert (kept["from_account"], kept["to_account"]) == (long, longest.similar)
+    story = longest.get("/races/" + record["id"]).json()
+    assert story["race"]["account"] == story["transfers"][0]["from_account"] == long
+    steps = {step["step"]: step.get("account") for step in story["transfers"][0]["steps"]}
+    assert (steps["deduct"], steps["credit"]) == (long, longest.similar)
+    assert {long, longest.similar} <= {labels["account_id"] for labels in longest.scrape().labels("account_balance")}
+    assert {each["id"] for each in longest.post("/reset").json()["accounts"]} >= {long, longest.similar}
+
+
+def test_a_race_of_the_longest_names(longest):
+    """The barrier, the queues of the accounts and the audit distinguish such names."""
+    for strategy in "vulnerable", "batched", "for_update":
+        longest.back_to_the_initial_state()
+        longest.set(strategy=strategy, barrier_enabled=True, barrier_count=4)
+        names = [longest.long, longest.similar] * 2
+        assert {answer.status for answer in together(*[
+            lambda name=name: longest.transfer(name, "bob", 80) for name in names])} == {200}
+        balance = -60 if strategy == "vulnerable" else 20
+        assert [longest.balances()[name] for name in names[:2]] == [balance, balance]
+        races = longest.get("/races").json()["races"]
+        assert {race["account"] for race in races[:2]} == set(names)
+        if strategy == "vulnerable":
+            overdrawn = [each for each in longest.get("/audit").json()["violations"] if each["kind"] == "overdrawn"]
+            assert {each["account"] for each in overdrawn} == set(names)
+
+
+def test_names_that_are_too_long(longest):
+    for name in "x" * 65, EMOJI * 65:
+        assert "64 characters" in assert_problem(longest.get(account(name)), 404)["detail"]
+        assert "64 characters" in assert_problem(longest.transfer("alice", name, 1), 422)["detail"]
+    for name in "x" * 64, EMOJI * 64:
+        assert_problem(longest.get(account(name)), 404)
+        assert_problem(longest.transfer("alice", name, 1), 404)

@@ -7,6 +7,7 @@
 
 #include "observability/base/base.h"
 #include "observability/trace/trace.h"
+#include "workers/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,12 +24,11 @@ enum gate_release {
 
 // One waiter: its span, its account, the PID of its PostgreSQL backend, and its name (the transfer's id). Waiters with
 // the same account are rivals.
-#define BARRIER_ACCOUNT_MAX 64
 #define BARRIER_NAME_MAX 8
 struct barrier_waiter {
     struct trace_context span;
-    char account[BARRIER_ACCOUNT_MAX + 1]; // the account
-    int backend_pid;                       // the backend's PID, or 0
+    char account[ACCOUNT_ID_MAX + 1]; // the account
+    int backend_pid;                  // the backend's PID, or 0
     char name[BARRIER_NAME_MAX + 1];
     void *user_data; // user data, or NULL: the gate only copies it into the released list
 };

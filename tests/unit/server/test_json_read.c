@@ -225,7 +225,7 @@ static void test_fields(void **state) {
     assert_refused("{\"from_account\":1,\"to_account\":\"b\",\"amount\":1}", 422, "\"from_account\" must be a string");
     assert_refused("{\"from_account\":\"a\",\"to_account\":null,\"amount\":1}", 422, "\"to_account\" must be a string");
     assert_refused("{\"from_account\":{\"x\":1},\"to_account\":\"b\",\"amount\":1}", 422, "must be a string");
-    assert_refused("{\"from_account\":\"\",\"to_account\":\"b\",\"amount\":1}", 422, "1 to 64 bytes");
+    assert_refused("{\"from_account\":\"\",\"to_account\":\"b\",\"amount\":1}", 422, "1 to 64 characters");
     assert_refused("{\"from_account\":\"a\",\"to_account\":\"a\",\"amount\":1}", 422, "the same");
     assert_refused("{\"from_account\":\"a\\u0000b\",\"to_account\":\"b\",\"amount\":1}", 422,
                    "\"from_account\" must not hold a NUL");
@@ -235,8 +235,10 @@ static void test_fields(void **state) {
 static void test_account_id_limit(void **state) {
     (void)state;
     char id[ACCOUNT_ID_MAX + 2];
-    memset(id, 'x', sizeof id);
     struct text body = {0};
+    for (size_t i = 0; i < ACCOUNT_ID_MAX; i += UTF8_CHARACTER_MAX) {
+        memcpy(id + i, "\xF0\x9F\x98\x80", UTF8_CHARACTER_MAX);
+    }
     id[ACCOUNT_ID_MAX] = '\0';
     text_append_format(&body, "{\"from_account\":\"%s\",\"to_account\":\"b\",\"amount\":1}", id);
     assert_transfer(text_terminated(&body), id, "b", 100);
@@ -244,7 +246,10 @@ static void test_account_id_limit(void **state) {
     id[ACCOUNT_ID_MAX] = 'x';
     id[ACCOUNT_ID_MAX + 1] = '\0';
     text_append_format(&body, "{\"from_account\":\"a\",\"to_account\":\"%s\",\"amount\":1}", id);
-    assert_refused(text_terminated(&body), 422, "\"to_account\" must be 1 to 64 bytes long");
+    assert_refused(text_terminated(&body), 422, "\"to_account\" must be 1 to 64 characters long");
+    text_clear(&body);
+    text_append_format(&body, "{\"from_account\":\"%065d\",\"to_account\":\"b\",\"amount\":1}", 0);
+    assert_refused(text_terminated(&body), 422, "\"from_account\" must be 1 to 64 characters long");
     text_free(&body);
 }
 
