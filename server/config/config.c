@@ -54,7 +54,7 @@ static bool read_guard(struct config *config, struct text *problem) {
 // True if the name needs no quotes in SQL, is not reserved by PostgreSQL, and is short enough not to be cut.
 static bool schema_is_name(const char *name) {
     size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
-    return name[length] == '\0' && length < DATABASE_NAME_LENGTH && !(name[0] >= '0' && name[0] <= '9') &&
+    return name[length] == '\0' && length <= DATABASE_NAME_MAX && !(name[0] >= '0' && name[0] <= '9') &&
            strncmp(name, "pg_", 3) != 0 && strcmp(name, "information_schema") != 0;
 }
 

@@ -248,3 +248,15 @@ def test_names_that_are_too_long(longest):
     for name in "x" * 64, EMOJI * 64:
         assert_problem(longest.get(account(name)), 404)
         assert_problem(longest.transfer("alice", name, 1), 404)
+
+
+def test_a_schema_with_a_long_name(cluster, tmp_path):
+    """PostgreSQL allows 63 bytes in the encoding of the database; in UTF-8 the name has more."""
+    name = "\u00e9" * 63
+    search_path = ("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = \"" + name +
+                   "\"', current_database()); END $$")
+    with bank_of_encoding(cluster, "LATIN1", tmp_path / "log", f'CREATE SCHEMA "{name}"', search_path) as bank:
+        assert bank.transfer("alice", "bob", 1).status == 200
+        rows = bank.rows("SELECT count(*) AS count FROM pg_tables WHERE schemaname = current_schema() "
+                         "AND octet_length(schemaname::text) = 63")
+        assert rows[0]["count"] == 4

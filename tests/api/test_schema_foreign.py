@@ -106,6 +106,19 @@ def test_another_programs_object_is_left_alone(start_bank, cluster, clean_databa
     assert everything(cluster, clean_database) == before
 
 
+def test_a_refusal_in_many_words(start_bank, cluster, clean_database):
+    """PostgreSQL's words are in the line whole."""
+    words = "nobody makes tables here " * 20 + "but me"
+    cluster.rows(clean_database, f"""
+        CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE insufficient_privilege USING MESSAGE = '{words}'; END $$;
+        CREATE EVENT TRIGGER refuse_tables ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION refuse()""")
+    try:
+        assert words in refused_line(start_bank(database=clean_database, ready=False))
+    finally:
+        cluster.rows(clean_database, "DROP EVENT TRIGGER refuse_tables; DROP FUNCTION refuse()")
+
+
 ALTERED = {
     "numeric(5,2)": "ALTER TABLE lab_totals ALTER money_drift TYPE numeric(5,2)",
     "DEFAULT": "ALTER TABLE accounts ALTER version DROP DEFAULT",

@@ -47,8 +47,6 @@ struct db_rows {
     struct pg_result *result; // NULL: no rows
 };
 
-#define DATABASE_NAME_LENGTH 64 // PostgreSQL's NAMEDATALEN, with the NUL
-
 struct db_counts {
     uint32_t idle;   // open, and no job uses it
     uint32_t in_use; // open, and a job uses it
@@ -148,7 +146,7 @@ void db_session_allow(struct db_session *session, unsigned ms);
 // db_session_words().
 void db_session_keep_words(struct db_session *session, bool keep);
 // PostgreSQL's message if the last statement ended in such an error, else "". Valid until the next statement.
-MUST_CHECK const char *db_session_words(const struct db_session *session);
+MUST_CHECK const char *db_session_words(struct db_session *session);
 
 // SQLSTATE of the last statement, or "" if it succeeded. Valid until the next statement.
 MUST_CHECK const char *db_session_sqlstate(const struct db_session *session);

@@ -27,9 +27,9 @@ struct db_session {
     int backend;                      // process id of the PostgreSQL backend; 0: closed
     bool prepared[STATEMENT_COUNT];
     char sqlstate[SQLSTATE_LENGTH];
-    bool in_any_schema; // see db_session_open_any_schema()
-    bool keeps_words;   // see db_session_keep_words()
-    char words[256];
+    bool in_any_schema;                   // see db_session_open_any_schema()
+    bool keeps_words;                     // see db_session_keep_words()
+    struct text words;                    // see db_session_words()
     bool unreplicated;                    // see db_session_is_unreplicated()
     TAILQ_ENTRY(db_session) waiting_link; // guarded by db->mutex; in db->waiting
     bool was_woken;                       // guarded by db->mutex

@@ -48,14 +48,17 @@ bool db_status_wants_new_session(enum db_status status) {
 
 static void session_remember(struct db_session *session, const char *sqlstate) {
     (void)snprintf(session->sqlstate, SQLSTATE_LENGTH, "%.5s", sqlstate);
-    session->words[0] = '\0';
+    text_clear(&session->words);
 }
 
 // Keeps the message and the first line of the detail, which names the object that causes the error.
 static void session_keep_words(struct db_session *session, const char *words, const char *detail) {
-    (void)snprintf(session->words, sizeof session->words, "%s%s%.*s", words == NULL ? "connection lost" : words,
-                   detail == NULL ? "" : ": ", detail == NULL ? 0 : (int)strcspn(detail, "\n"),
-                   detail == NULL ? "" : detail);
+    text_clear(&session->words);
+    text_append_string(&session->words, words == NULL ? "connection lost" : words);
+    if (detail != NULL) {
+        text_append_string(&session->words, ": ");
+        text_append(&session->words, detail, strcspn(detail, "\n"));
+    }
 }
 
 static bool is_passing(enum db_status status) {
@@ -67,8 +70,8 @@ void db_session_keep_words(struct db_session *session, bool keep) {
     session->keeps_words = keep;
 }
 
-const char *db_session_words(const struct db_session *session) {
-    return session->words;
+const char *db_session_words(struct db_session *session) {
+    return text_terminated(&session->words);
 }
 
 // "ERROR", "FATAL", "WARNING", ..., in English for every language of the server; "" for a result that libpq made

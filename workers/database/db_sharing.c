@@ -51,6 +51,7 @@ struct db *db_new(const char *url, unsigned sessions) {
 void db_free(struct db *db) {
     for (unsigned i = 0; i < db->session_count; i++) {
         db_session_close(&db->sessions[i]);
+        text_free(&db->sessions[i].words);
         CHECK(pthread_cond_destroy(&db->sessions[i].woken) == 0);
     }
     for (size_t i = 0; i < db->parameters.endpoint_count; i++) {

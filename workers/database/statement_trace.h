@@ -18,7 +18,9 @@ struct statement_run {
     uint64_t ended_ns;
 };
 
-#define DATABASE_NAME_LENGTH 64 // PostgreSQL's NAMEDATALEN, with the NUL
+#define DATABASE_NAME_MAX 63 // bytes in the database's encoding: PostgreSQL's NAMEDATALEN without the NUL
+// The bytes of such a name in UTF-8, with the NUL; see ACCOUNT_ID_MAX.
+#define DATABASE_NAME_LENGTH (DATABASE_NAME_MAX * UTF8_CHARACTER_MAX + 1)
 
 struct statement_trace {
     char database[DATABASE_NAME_LENGTH]; // the database's name; "": the session was closed
