@@ -9,6 +9,7 @@
 
 #include "observability/base/base.h"
 #include "workers/gate/gate.h"
+#include "workers/limits.h"
 #include "workers/transfer/step_view.h"
 
 #include <sys/queue.h>
