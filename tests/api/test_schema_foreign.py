@@ -243,7 +243,8 @@ def teller(cluster):
     cluster.rows("postgres", "DROP ROLE teller")
 
 
-def test_a_role_that_may_not_create(start_bank, clean_database, teller):
+def test_a_role_that_may_not_create(start_bank, cluster, clean_database, teller):
+    cluster.rows(clean_database, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # PostgreSQL 14 grants it to every role
     line = refused_line(start_bank(database=clean_database, ready=False, DATABASE_URL=teller(clean_database)))
     assert "permission denied" in line and "public" in line and "DATABASE_URL" in line
 
