@@ -26,13 +26,33 @@ void database_clock_observe(int64_t database_us, uint64_t sent_ns, uint64_t answ
     CHECK(pthread_mutex_unlock(&bounds_mutex) == 0);
 }
 
-int64_t database_clock_ahead_us(struct clock_anchor anchor) {
-    int64_t same_us = anchor.realtime_us - MICROSECONDS(anchor.monotonic_ns); // the difference if the clocks agree
+// The bounds of the difference, and the difference that the clocks have if they show the same time.
+struct difference {
+    int64_t least_us, greatest_us, same_us;
+};
+
+static struct difference difference_at(struct clock_anchor anchor) {
+    struct difference difference = {.same_us = anchor.realtime_us - MICROSECONDS(anchor.monotonic_ns)};
     CHECK(pthread_mutex_lock(&bounds_mutex) == 0);
-    int64_t least = least_us;
-    int64_t greatest = greatest_us;
+    difference.least_us = least_us;
+    difference.greatest_us = greatest_us;
     CHECK(pthread_mutex_unlock(&bounds_mutex) == 0);
-    return same_us >= least && same_us <= greatest ? 0 : least + (greatest - least) / 2 - same_us;
+    return difference;
+}
+
+static bool may_agree(const struct difference *difference) {
+    return difference->same_us >= difference->least_us && difference->same_us <= difference->greatest_us;
+}
+
+int64_t database_clock_ahead_us(struct clock_anchor anchor) {
+    struct difference difference = difference_at(anchor);
+    int64_t middle_us = difference.least_us + (difference.greatest_us - difference.least_us) / 2;
+    return may_agree(&difference) ? 0 : middle_us - difference.same_us;
+}
+
+int64_t database_clock_most_ahead_us(struct clock_anchor anchor) {
+    struct difference difference = difference_at(anchor);
+    return may_agree(&difference) ? 0 : difference.greatest_us - difference.same_us;
 }
 
 uint64_t database_clock_moment_ns(struct clock_anchor anchor, int64_t database_us, uint64_t sent_ns,

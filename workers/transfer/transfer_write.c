@@ -175,7 +175,7 @@ void record_values_take_clock(struct record_values *record, const struct transfe
     int64_t since_us = (int64_t)((clock_monotonic_ns() - request->received_ns) / NANOSECONDS_PER_MICROSECOND);
     (void)snprintf(record->sent_us, sizeof record->sent_us, "%" PRId64, request->received_us + since_us);
     (void)snprintf(record->ahead_us, sizeof record->ahead_us, "%" PRId64,
-                   database_clock_ahead_us(transfer_anchor(request)));
+                   database_clock_most_ahead_us(transfer_anchor(request)));
     record->values[RECORD_VALUES] = record->sent_us;
     record->values[RECORD_VALUES + 1] = record->ahead_us;
 }

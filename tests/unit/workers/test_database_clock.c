@@ -26,6 +26,7 @@ static uint64_t exchange(int64_t ahead_us) {
 static void test_clocks_that_agree(void **state) {
     (void)state;
     assert_int_equal(database_clock_ahead_us(anchor), 0); // no exchange was observed yet
+    assert_int_equal(database_clock_most_ahead_us(anchor), 0);
     assert_true(exchange(0) == after_us(200));
     assert_int_equal(database_clock_ahead_us(anchor), 0);
 }
@@ -36,6 +37,7 @@ static void test_a_clock_that_is_set(void **state) {
     for (size_t i = 0; i < sizeof aheads / sizeof aheads[0]; i++) {
         assert_true(exchange(aheads[i]) == after_us(200)); // the middle of the bounds is the estimate
         assert_in_range(database_clock_ahead_us(anchor) - aheads[i] + 101, 0, 202);
+        assert_in_range(database_clock_most_ahead_us(anchor) - aheads[i], 0, 202); // never less than the truth
     }
     assert_true(exchange(0) == after_us(200));
     assert_int_equal(database_clock_ahead_us(anchor), 0);
