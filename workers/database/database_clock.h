@@ -19,8 +19,8 @@ void database_clock_observe(int64_t database_us, uint64_t sent_ns, uint64_t answ
 
 // Microseconds that the database's clock is ahead of the program's clock; 0 if both may show the same time.
 MUST_CHECK int64_t database_clock_ahead_us(struct clock_anchor anchor);
-// The largest difference that is possible; 0 likewise. A moment that is converted by it is never later than the truth, so
-// a statement that converts a moment itself cannot place it behind its own answer.
+// The largest difference that is possible; 0 likewise. A moment that is converted by it is never later than the truth,
+// so a statement that converts a moment itself cannot place it behind its own answer.
 MUST_CHECK int64_t database_clock_most_ahead_us(struct clock_anchor anchor);
 
 // Observes, and converts `database_us` to the monotonic clock. The result is never outside the two moments.
