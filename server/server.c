@@ -126,8 +126,8 @@ static void on_drain_over(uv_timer_t *timer) {
 static void on_grace_over(uv_timer_t *timer) {
     struct server *server = CONTAINER_OF(timer, struct server, stop_timer);
     enter_stage(server, STOP_DRAINING);
-    events_end(
-        server->api->events); // not earlier, so that subscribers see the transfers that the opened gates released
+    // Not earlier, so that subscribers see the transfers that the opened gates released.
+    events_end(server->api->events);
     conn_context_close(&server->connections, conn_is_idle);
     stop_after(server, server->api->config.shutdown_timeout_ms - SHUTDOWN_GRACE_MS, on_drain_over);
     continue_stopping(server);

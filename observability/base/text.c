@@ -36,6 +36,10 @@ bool slice_starts_with(struct slice text, struct slice prefix) {
     return text.length >= prefix.length && slice_equals((struct slice){text.data, prefix.length}, prefix);
 }
 
+bool slice_starts_with_ignoring_case(struct slice text, struct slice prefix) {
+    return text.length >= prefix.length && slice_equals_ignoring_case((struct slice){text.data, prefix.length}, prefix);
+}
+
 bool slice_ends_with(struct slice text, struct slice suffix) {
     if (text.length < suffix.length) {
         return false;

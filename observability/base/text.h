@@ -36,6 +36,7 @@ MUST_CHECK struct slice slice_of(const char *terminated);
 MUST_CHECK bool slice_equals(struct slice a, struct slice b);
 MUST_CHECK bool slice_equals_ignoring_case(struct slice a, struct slice b); // ASCII only
 MUST_CHECK bool slice_starts_with(struct slice text, struct slice prefix);
+MUST_CHECK bool slice_starts_with_ignoring_case(struct slice text, struct slice prefix); // ASCII only
 MUST_CHECK bool slice_ends_with(struct slice text, struct slice suffix);
 
 // Makes room for `room` more bytes. The append functions below do this themselves.

@@ -1,6 +1,6 @@
 // Everything a handler may need: the program's parts, put together by main.c. Loop thread.
-#ifndef SERVER_API_BANK_API_H
-#define SERVER_API_BANK_API_H
+#ifndef SERVER_API_API_H
+#define SERVER_API_API_H
 
 #include "observability/metrics/metrics.h"
 #include "observability/otlp/otlp.h"

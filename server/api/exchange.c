@@ -5,7 +5,7 @@
 #include "server/api/database_problem.h"
 
 void respond_json(struct conn *conn, struct text *body) {
-    conn_respond(conn, &(struct http_response){.status = 200, .body = {body->data, body->length}});
+    conn_respond(conn, &(struct http_response){.status = 200, .body = text_slice(body)});
     text_free(body);
 }
 

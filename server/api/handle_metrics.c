@@ -36,7 +36,7 @@ static void metrics_finished(struct job *job) {
         conn_respond(conn, &(struct http_response){
                                .status = 200,
                                .content_type = metrics_content_type(format),
-                               .body = {page.data, page.length},
+                               .body = text_slice(&page),
                            });
         text_free(&page);
     }

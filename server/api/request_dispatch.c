@@ -17,9 +17,9 @@ static void refuse(struct conn *conn, struct http_response response, const char 
     va_start(arguments, format);
     text_append_format_list(&detail, format, arguments);
     va_end(arguments);
-    problem_write(&body, response.status, (struct slice){detail.data, detail.length}, NULL);
+    problem_write(&body, response.status, text_slice(&detail), NULL);
     response.content_type = PROBLEM_CONTENT_TYPE;
-    response.body = (struct slice){body.data, body.length};
+    response.body = text_slice(&body);
     (void)conn_respond(conn, &response);
     text_free(&detail);
     text_free(&body);

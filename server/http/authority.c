@@ -91,16 +91,12 @@ bool authority_parse(struct slice text, struct authority *out) {
     return in_brackets ? is_address((struct slice){text.data + 1, host - 2}) : is_registered_name(out->host);
 }
 
-static bool starts_with_ignoring_case(struct slice text, struct slice prefix) {
-    return text.length >= prefix.length && slice_equals_ignoring_case((struct slice){text.data, prefix.length}, prefix);
-}
-
 bool origin_parse(struct slice text, struct origin *out) {
     static const struct slice http = SLICE_INITIALIZER("http://");
     static const struct slice https = SLICE_INITIALIZER("https://");
     struct authority authority;
-    out->is_https = starts_with_ignoring_case(text, https);
-    if (!out->is_https && !starts_with_ignoring_case(text, http)) {
+    out->is_https = slice_starts_with_ignoring_case(text, https);
+    if (!out->is_https && !slice_starts_with_ignoring_case(text, http)) {
         return false;
     }
     size_t scheme = out->is_https ? https.length : http.length;

@@ -3,17 +3,13 @@
 
 #include <string.h>
 
-static bool starts_with_ignoring_case(struct slice text, struct slice prefix) {
-    return text.length >= prefix.length && slice_equals_ignoring_case((struct slice){text.data, prefix.length}, prefix);
-}
-
 // Parses "http://host/path?query", the form that a client sends to a proxy. Its authority replaces the Host header (RFC
 // 9112 section 3.2.2). `target` becomes the part behind the authority. Returns NULL, or an error text.
 static const char *read_absolute(struct http_request *request, struct slice *target) {
     static const struct slice http = SLICE_INITIALIZER("http://");
     static const struct slice https = SLICE_INITIALIZER("https://");
-    request->is_https = starts_with_ignoring_case(*target, https);
-    if (!request->is_https && !starts_with_ignoring_case(*target, http)) {
+    request->is_https = slice_starts_with_ignoring_case(*target, https);
+    if (!request->is_https && !slice_starts_with_ignoring_case(*target, http)) {
         return "The request target must begin with \"/\" or with http://";
     }
     size_t start = request->is_https ? https.length : http.length;

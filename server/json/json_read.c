@@ -305,7 +305,7 @@ static int read_strategy(json_t *object, struct settings_change *out, struct tex
         return refuse(problem, "\"strategy\" must be a string");
     }
     text_append(name, json_string_value(value), json_string_length(value));
-    out->strategy = (struct slice){name->data, name->length};
+    out->strategy = text_slice(name);
     return 200;
 }
 

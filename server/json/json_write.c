@@ -68,7 +68,7 @@ void json_add_trace_url(struct json_writer *json, const char *template, const ch
     text_append(&url, template, (size_t)(place - template));
     text_append_string(&url, trace_id);
     text_append_string(&url, place + strlen(parameter));
-    json_add_slice(json, "trace_url", (struct slice){url.data, url.length});
+    json_add_slice(json, "trace_url", text_slice(&url));
     text_free(&url);
 }
 

@@ -52,9 +52,9 @@ static void add_transfer_families(struct bank_metrics *bank, struct metrics *met
     bank->race_hits = add(metrics, METRIC_COUNTER, "race_condition_hits_total",
                           "Transfers that acted on a balance that had changed since they read it.", "strategy", NULL);
     bank->double_spends = add(metrics, METRIC_COUNTER, "double_spend_detected_total",
-                              "Races that left the source account negative.", "strategy", NULL);
+                              "Raced transfers that left the source account negative.", "strategy", NULL);
     bank->lost_updates = add(metrics, METRIC_COUNTER, "lost_updates_total",
-                             "Races that overwrote what another transfer had written.", "strategy", NULL);
+                             "Raced transfers that overwrote what another transfer had written.", "strategy", NULL);
     bank->balances = add(metrics, METRIC_GAUGE, "account_balance",
                          "Balance in the database at the time of the scrape, for the first 100 accounts.", "account_id",
                          NULL);

@@ -28,8 +28,8 @@ static enum database_state state_of(enum db_status status) {
 // A problem at the first answer stops the program, whoever started it is there to read why. One that appears later, or
 // behind a database that was unavailable at first, is logged.
 static void watch_judge_problem(struct database_watch *watch, struct text *problem) {
-    if (problem->length == 0 || slice_equals((struct slice){problem->data, problem->length},
-                                             (struct slice){watch->problem.data, watch->problem.length})) {
+    if (problem->length == 0 ||
+        slice_equals(text_slice(problem), (struct slice){watch->problem.data, watch->problem.length})) {
         return;
     }
     if (!watch->was_answered && watch->on_unusable != NULL) {

@@ -4,7 +4,7 @@
 timeline_cell=42 # two of these, the time and the rules between make 97 columns
 
 # The demo resets the transfers table before each pair, so it holds only this pair. If a transfer changed a balance that
-# it had not read (views.sql and the metrics call it a race), its step has the balance that it found.
+# it had not read (a raced transfer), its step has the balance that it found.
 timeline_query="
 SELECT round(extract(epoch FROM s.at - min(s.at) OVER ()) * 1000, 1),
        s.transfer_id,

@@ -149,9 +149,9 @@ step_metrics() {
     api_get /metrics | grep -E '^(race_condition_hits_total|double_spend_detected_total|transfers_total|account_balance)' |
         grep -v ' 0$' | sed 's/^/  /' || true
     good=$(scenario_is [ "$races $spends $alice" = "$scenario_double_spends $scenario_double_spends -600" ])
-    scenario_saw "$races races, $spends double spends, Alice at $alice"
-    scenario_verdict '5 the metrics' "$scenario_double_spends races, $scenario_double_spends double spends" \
-        "$races races, $spends double spends" "$good"
+    scenario_saw "$races raced, $spends double spends, Alice at $alice"
+    scenario_verdict '5 the metrics' "$scenario_double_spends raced, $scenario_double_spends double spends" \
+        "$races raced, $spends double spends" "$good"
 }
 
 step_fix() {
