@@ -96,7 +96,7 @@ void pool_submit(struct pool *pool, struct job *job) {
     job->pool = pool;
     job->submitted_ms = uv_now(pool->loop);
     queue->counts.admitted++;
-    if (queue->counts.waiting >= JOB_QUEUE_LIMIT) {
+    if (queue->counts.waiting >= JOB_QUEUE_LIMIT && !pool_kind_has_thread(pool, job->kind)) {
         queue->counts.running++;
         STAILQ_INSERT_TAIL(&refused, job, next);
     } else {

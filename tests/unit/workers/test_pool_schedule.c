@@ -299,6 +299,22 @@ static void submit_reads(bool of_accounts, unsigned count) {
 }
 
 // Both ways round: the kind that had the reserve is not the next to get it.
+// The queue is full behind a read that hangs: the next reader starts another read for all of them.
+static void test_a_full_queue_of_readers_gets_another_read(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 1 + JOB_QUEUE_LIMIT; i++) {
+        submit_job(&accounts_job_new("a")->job);
+    }
+    assert_int_equal(fake.started_count, 1);
+    fake.pool->reads_started_ms -= 1000;
+    submit_job(&accounts_job_new("a")->job);
+    assert_int_equal(fake.started_count, 2);
+    assert_int_equal(finished_jobs, 0); // none was refused
+    fake_end(1, false);
+    fake_end(0, false);
+    assert_int_equal(finished_jobs, 2 + JOB_QUEUE_LIMIT);
+}
+
 static void test_a_kind_has_a_thread_and_the_reserve(void **state) {
     (void)state;
     for (unsigned round = 0; round < 2; round++) {
@@ -390,6 +406,7 @@ int main(void) {
         WITH_POOL(test_the_queue_is_bounded),
         WITH_POOL(test_resets_and_scrapes_run_once_for_all),
         WITH_POOL(test_reads_of_accounts_gather),
+        WITH_POOL(test_a_full_queue_of_readers_gets_another_read),
         WITH_POOL(test_a_kind_has_a_thread_and_the_reserve),
         WITH_POOL(test_a_queue_of_another_kind_is_bounded),
         WITH_POOL(test_the_shutdown_cancels_what_waits_and_finishes_what_runs),
