@@ -202,9 +202,7 @@ enum db_status bank_read_race(struct db_session *session, const char *transfer_i
     if (status == DB_OK) {
         status = take_race_of(session, out);
     }
-    if (db_execute(session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) { // it has only read: nothing to commit
-        db_session_close(session);
-    }
+    db_roll_back(session); // nothing was written
     if (status != DB_OK) {
         race_detail_free(out);
     }

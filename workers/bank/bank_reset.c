@@ -75,8 +75,8 @@ static enum db_status attempt(struct db_session *session, const enum statement *
     if (status == DB_OK) {
         status = read_and_commit(session, out, doubt);
     }
-    if (status != DB_OK && db_execute(session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) {
-        db_session_close(session);
+    if (status != DB_OK) {
+        db_roll_back(session);
     }
     return status;
 }

@@ -46,9 +46,7 @@ static void batch_begin_attempt(struct batch *batch) {
 static void batch_roll_back(struct batch *batch) {
     if (batch->in_transaction) {
         batch->in_transaction = false;
-        if (db_execute(batch->session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) {
-            db_session_close(batch->session);
-        }
+        db_roll_back(batch->session);
     }
 }
 

@@ -115,6 +115,9 @@ struct db_call {
 // before it.
 MUST_CHECK enum db_status db_execute_all(struct db_session *session, struct db_call *calls, size_t count);
 
+// Sends ROLLBACK. If that fails, closes the session, which ends the transaction too.
+void db_roll_back(struct db_session *session);
+
 // Runs a script of many statements, such as schema.sql, without preparing them.
 MUST_CHECK enum db_status db_execute_script(struct db_session *session, const char *script);
 

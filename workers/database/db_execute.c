@@ -273,6 +273,12 @@ enum db_status db_execute(struct db_session *session, enum statement statement, 
     return status;
 }
 
+void db_roll_back(struct db_session *session) {
+    if (db_execute(session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) {
+        db_session_close(session);
+    }
+}
+
 enum db_status db_execute_script(struct db_session *session, const char *script) {
     if (session->connection == NULL) {
         return DB_NOT_SENT;

@@ -27,9 +27,7 @@ static enum db_status query_gauges(struct job *job, struct db_session *session) 
     if (status == DB_OK) {
         status = bank_read_money_drift(session, &scrape->money_drift);
     }
-    if (db_execute(session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) { // nothing was written
-        db_session_close(session);
-    }
+    db_roll_back(session); // nothing was written
     return status;
 }
 

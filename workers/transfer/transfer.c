@@ -91,9 +91,7 @@ static void transfer_note_retry(struct transfer *transfer) {
 static void transfer_roll_back(struct transfer *transfer) {
     if (transfer->in_transaction) {
         transfer->in_transaction = false;
-        if (db_execute(transfer->session, STATEMENT_ROLLBACK, NULL, 0, NULL) != DB_OK) {
-            db_session_close(transfer->session);
-        }
+        db_roll_back(transfer->session);
     }
 }
 
