@@ -137,8 +137,10 @@ static int serve(struct bank_api *api) {
     }
     if (listening && api->config.guard.admin_token == NULL && strcmp(api->config.host, "127.0.0.1") != 0 &&
         strcmp(api->config.host, "localhost") != 0 && strcmp(api->config.host, "::1") != 0) {
-        log_write(LOG_LEVEL_WARN, NULL, "ADMIN_TOKEN is not set: everybody who can reach %s may change the settings",
-                  api->config.host);
+        log_write(
+            LOG_LEVEL_WARN, NULL,
+            "ADMIN_TOKEN is not set: every client that can connect to %s can change the settings and reset the bank",
+            api->config.host);
     }
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     server_free(server);

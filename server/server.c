@@ -92,11 +92,8 @@ static void continue_stopping(struct server *server) {
     }
 }
 
-static void on_job_finished(void *owner) {
-    continue_stopping(owner);
-}
-
-static void watch_stopped(void *owner) {
+// A job has finished, or the watch has stopped.
+static void on_progress(void *owner) {
     continue_stopping(owner);
 }
 
@@ -112,7 +109,8 @@ static void force(struct server *server) {
         return;
     }
     enter_stage(server, STOP_FORCED);
-    log_write(LOG_LEVEL_WARN, NULL, "Shutdown: time is over with %u connections open", server->connections.count);
+    log_write(LOG_LEVEL_WARN, NULL, "Shutdown: aborting the running jobs, %u connections are open",
+              server->connections.count);
     pool_abort(server->api->pool);
     events_end(server->api->events);
     conn_context_close(&server->connections, conn_is_reading);
@@ -140,8 +138,8 @@ void server_stop(struct server *server) {
     }
     enter_stage(server, STOP_GRACE);
     close_handle((uv_handle_t *)&server->listener);
-    pool_on_finished(server->api->pool, on_job_finished, server);
-    database_watch_stop(&server->api->watch, watch_stopped, server);
+    pool_on_finished(server->api->pool, on_progress, server);
+    database_watch_stop(&server->api->watch, on_progress, server);
     pool_close(server->api->pool);
     stop_after(server, SHUTDOWN_GRACE_MS, on_grace_over);
 }

@@ -26,9 +26,9 @@
 // clang-format off
 #define TRANSFER_SLOTS(threads) ((threads) - WORKER_RESERVE(threads))
 // clang-format on
-// There is one batch at a time: two would wait for each other's rows (docs/benchmarks). A batch waits this long for a
-// row that another session holds; then its accounts go on one by one, each on a slot of its own, in half of the slots
-// at most.
+// There is one batch at a time: two would wait for each other's rows (docs/benchmarks). If another session holds a row
+// longer than this, the batch is split: the first transfer of each of its accounts runs on a slot of its own. These
+// transfers take at most half of the slots.
 #define BATCH_LOCK_TIMEOUT_MS 20
 #define BATCH_ALONE_MAX(slots) ((slots) / 2)
 #define TRANSFER_QUEUE_LIMIT_MIN 1

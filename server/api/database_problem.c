@@ -14,7 +14,9 @@ void respond_database_problem(struct conn *conn, enum db_status status) {
     case DB_TIMED_OUT:
         conn_respond_problem(conn, 504, "The database took too long: try again when it is less busy");
         return;
-    case DB_CONFLICT: conn_respond_problem(conn, 503, "Others were changing the same rows: try again"); return;
+    case DB_CONFLICT:
+        conn_respond_problem(conn, 503, "Other transactions were changing the same rows: try again");
+        return;
     case DB_NOT_ASKED:
         conn_respond_problem(conn, 503, "%s, so this request was not run: try again in a moment",
                              conn->context->is_stopping ? "The server is stopping"
@@ -26,7 +28,7 @@ void respond_database_problem(struct conn *conn, enum db_status status) {
     case DB_NULL_REFUSED:
     case DB_ROLLED_BACK:
     case DB_FAILED:
-        conn_respond_problem(conn, 500, "The database refused the statement: the server's log has its words");
+        conn_respond_problem(conn, 500, "The database refused the statement: its message is in the server's log");
         return;
     case DB_OK: break;
     }

@@ -15,7 +15,7 @@ void handle_events(struct exchange *exchange) {
     if (conn->context->is_stopping) {
         conn_respond_problem(conn, 503, "The server is stopping: try again in a moment");
     } else if (events_are_full(api->events)) {
-        conn_respond_problem(conn, 503, "%d readers listen already: close a page that shows the lab",
+        conn_respond_problem(conn, 503, "%d subscribers are connected already: close a page that shows the lab",
                              EVENT_SUBSCRIBERS_MAX);
     } else if (exchange->request->method == HTTP_METHOD_HEAD) {
         conn_respond(conn,

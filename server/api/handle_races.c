@@ -80,7 +80,7 @@ static void free_race(void *detail) {
 
 static void respond_no_transfer(struct conn *conn, struct slice id) {
     conn_respond_problem(conn, 404,
-                         "There is no transfer \"%.*s\" among the newest 1,000 records: GET /races lists what raced",
+                         "There is no transfer \"%.*s\" among the newest 1,000 records: GET /races lists the races",
                          (int)id.length, id.data);
 }
 

@@ -151,8 +151,9 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
                            request->id);
         return 504;
     case TRANSFER_CONFLICT:
-        text_append_format(detail, "Transfer %s lost against others %d times; nothing was transferred: try again",
-                           request->id, TRANSFER_ATTEMPTS_MAX);
+        text_append_format(
+            detail, "Transfer %s conflicted with other transactions %d times; nothing was transferred: try again",
+            request->id, TRANSFER_ATTEMPTS_MAX);
         return 503;
     case TRANSFER_QUEUE_FULL:
         text_append_string(detail, "Too many transfers are waiting; nothing was transferred: try again in a moment");
@@ -161,9 +162,11 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
         text_append_string(detail, "The server is stopping; nothing was transferred: try again in a moment");
         return 503;
     case TRANSFER_FAILED:
-        text_append_format(detail,
-                           "The database refused transfer %s; nothing was transferred: the server's log has its words",
-                           request->id);
+        text_append_format(
+            detail,
+            "The database refused transfer %s; nothing was transferred: the message of the database is in the "
+            "server's log",
+            request->id);
         return 500;
     case TRANSFER_CONTINUE: break;
     }

@@ -1,8 +1,8 @@
 // The events of GET /events: each is encoded once, kept in the ring, and written to every subscriber. Loop thread.
 //
-// Transfers are sampled while there is a subscriber, and for a minute after the last subscriber has left, so that a
-// page that was gone for a moment finds what it missed; with nobody there they cost nothing. Few of them are: 64 at
-// once and then 16 a second, so that a load drowns nobody; the others are counted.
+// Transfers are sampled while there is a subscriber, and for a minute after the last one left, so that a page that
+// reloads can resume. At most 64 at once and then 16 a second are sampled, so the cost for subscribers is bounded under
+// load. The other transfers are only counted.
 #ifndef SERVER_EVENTS_EVENTS_H
 #define SERVER_EVENTS_EVENTS_H
 
@@ -17,11 +17,11 @@ struct events;
 
 // `trace_url` is a template with {trace_id} in it, or NULL.
 MUST_CHECK struct events *events_new(uv_loop_t *loop, struct metrics *metrics, const char *trace_url);
-// The program stops: says goodbye to the subscribers.
+// Sends "bye" to the subscribers and closes their connections.
 void events_end(struct events *events);
-void events_leave_loop(struct events *events); // once, when no worker is at work any more
+void events_leave_loop(struct events *events); // call it once, after the last worker has finished
 void events_free(struct events *events);       // after the loop has ended
-void events_sweep(struct events *events);      // every now and then
+void events_sweep(struct events *events);      // call it every SWEEP_INTERVAL_MS
 
 // A transfer is about to be submitted: decides whether it is sampled.
 void events_admit(struct events *events, struct transfer_job *transfer);

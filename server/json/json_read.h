@@ -7,8 +7,8 @@
 #include "workers/transfer/transfer.h"
 
 // Reads the body of POST /transfer: the accounts, the amount, and `settings.strategy` if the body names one. Returns
-// 200, or the status of the answer: 400 for a text that is not JSON, 422 for JSON that is not a transfer. Then
-// `problem` says what to change.
+// 200, or the status of the answer: 400 for a text that is not JSON or cannot be read (a field named twice, deep
+// nesting, half of a surrogate pair), 422 for JSON that is not a transfer. Then `problem` says what to change.
 MUST_CHECK int json_read_transfer(struct slice body, struct transfer_request *out, struct text *problem);
 
 // Reads the body of POST /admin/settings in the same way. `strategy` in `out` points into `strategy_name`, which the

@@ -334,7 +334,7 @@ def test_no_connection_is_waited_for_in_vain(start_bank, before, after, statuses
         assert [wire.answer().status for _ in statuses] == statuses
         wire.ends()
         bank.ends_well()
-    assert "time is over" not in bank.log()
+    assert "aborting the running jobs" not in bank.log()
 
 
 def test_empty_lines_behind_a_request_that_is_asleep(start_bank):

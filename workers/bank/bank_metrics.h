@@ -21,15 +21,15 @@ struct bank_gauges {
 MUST_CHECK struct bank_metrics *bank_metrics_add(struct metrics *metrics, const struct strategy *const *strategies);
 void bank_metrics_free(struct bank_metrics *bank);
 
-// Once a transfer, when it is over.
+// Publishes a transfer that has ended. Call it once for each transfer.
 void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct transfer_request *request,
                                    const struct transfer_result *result);
-// Each run once, however often it is called.
+// Publishes the statements that were not published before.
 void bank_metrics_publish_statements(struct bank_metrics *bank, struct statement_trace *trace);
 
-// At a scrape.
+// Call the next five functions at a scrape.
 void bank_metrics_set_gauges(struct bank_metrics *bank, const struct bank_gauges *gauges);
-// Whether /health says "ok" of the database.
+// `available`: GET /health reports the database as "ok".
 void bank_metrics_set_available(struct bank_metrics *bank, bool available);
 void bank_metrics_set_balances(struct bank_metrics *bank, const struct account_list *accounts);
 // `drift` is in the major unit. `known` is false if it could not be read: then there is no such series.

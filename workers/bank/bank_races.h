@@ -1,6 +1,6 @@
-// The races, typed: which transfers ran into each other, what each did, which write a stale read missed, and who waited
-// for whom. All of it derived from the records, by sql/views.sql. Worker threads; lists are owned by the caller. A
-// list keeps the rows of the database's answer, which own its texts.
+// Races, as the views of sql/views.sql derive them from the records: the transfers, their steps, the missed writes and
+// the lock waits. Worker threads. The caller owns a list, and the list owns the rows of the answer, which hold its
+// texts.
 #ifndef WORKERS_BANK_BANK_RACES_H
 #define WORKERS_BANK_BANK_RACES_H
 

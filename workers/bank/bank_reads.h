@@ -56,8 +56,8 @@ enum reset_doubt {
     RESET_BROKE,        // the connection broke while a reset was being committed, and no later attempt succeeded
     RESET_UNREPLICATED, // committed on this server, but the wait for its synchronous standby was cancelled
 };
-// Balances and the log of transfers back to the initial state; answers the accounts as they are then. `doubt` is
-// RESET_CERTAIN before the first attempt, and keeps what an earlier attempt has left in doubt.
+// Sets the balances to their initial values, empties the transfers table, and reads the accounts. `doubt` must be
+// RESET_CERTAIN before the first attempt; a later attempt keeps the doubt of an earlier one.
 MUST_CHECK enum db_status bank_reset(struct db_session *session, struct account_list *out, enum reset_doubt *doubt);
 
 // The copy has its own accounts and ids.

@@ -1,4 +1,4 @@
-// The tables and views of this very program, and what a bank begins with. Worker threads.
+// Makes and checks the tables, the views and the initial accounts. Worker threads.
 #ifndef WORKERS_BANK_BANK_SCHEMA_H
 #define WORKERS_BANK_BANK_SCHEMA_H
 

@@ -8,7 +8,7 @@
 
 #include "workers/jobs/jobs.h"
 
-// Larger batches did not increase the throughput (docs/benchmarks).
+// Bounds the size of struct batch. With 32 clients a batch has about 16 transfers (docs/benchmarks).
 #define BATCH_TRANSFERS_MAX 128
 
 enum batch_state {
@@ -62,7 +62,7 @@ void batch_run_alone(struct job *job, struct worker *worker);
 // --- The steps of the strategy. Each answers TRANSFER_CONTINUE, or what ends the attempt: SUCCESS when every transfer
 // has an outcome of its own, else the outcome of all of them. ---
 
-// Whether a transfer came with a debug delay, which must be waited for with the locks held.
+// True if a transfer of the batch has a debug delay. The batch then sleeps with the locks held.
 MUST_CHECK bool batch_wants_delay(const struct batch *batch);
 // Posts all transfers in one statement, on the condition that every one is covered when its turn comes: one round trip.
 // CONTINUE: the condition failed, nothing is written.
@@ -70,9 +70,9 @@ MUST_CHECK enum transfer_outcome batch_post_if_all_covered(struct batch *batch);
 
 // Begins, locks every account of the batch in the order of their ids, and reads the balances: one round trip.
 MUST_CHECK enum transfer_outcome batch_lock_and_read(struct batch *batch);
-// The longest debug delay that one of the transfers came with.
+// Sleeps for the longest debug delay of its transfers.
 void batch_delay(struct batch *batch);
-// Judges each transfer against what those before it left.
+// Decides each transfer by the balances that the transfers before it have left.
 void batch_judge(struct batch *batch);
 // Writes every balance once, every record, and commits: one round trip. SUCCESS, or what went wrong.
 MUST_CHECK enum transfer_outcome batch_post_and_commit(struct batch *batch);

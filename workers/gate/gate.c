@@ -116,7 +116,7 @@ static void released_list_add(struct released_list *released, const struct barri
     released->user_data = waiter->user_data != NULL ? waiter->user_data : released->user_data;
 }
 
-// Lists all waiters that are at the barrier now.
+// Lists the waiters that are at the barrier now, at most BARRIER_PEERS_MAX + 1.
 static void round_list_released(const struct barrier_round *round, struct released_list *released) {
     for (uint32_t i = 0; i < round->place_count; i++) {
         if (!round->places[i].gone) {

@@ -27,10 +27,10 @@ enum gate_release {
 #define BARRIER_NAME_MAX 8
 struct barrier_waiter {
     struct trace_context span;
-    char account[ACCOUNT_ID_MAX + 1]; // the account
-    int backend_pid;                  // the backend's PID, or 0
+    char account[ACCOUNT_ID_MAX + 1]; // the source account of its transfer
+    int backend_pid;                  // 0 if it has no open session
     char name[BARRIER_NAME_MAX + 1];
-    void *user_data; // user data, or NULL: the gate only copies it into the released list
+    void *user_data; // opaque, or NULL; the gate copies it into the released list
 };
 
 // The released list: the first waiters that are released together. One waiter of a round gets it, and publishes it.

@@ -20,7 +20,7 @@ struct gate;
 struct pool;
 struct job;
 
-// A worker thread's own things. Made with the pool; used by one thread.
+// The data of one worker thread. Made with the pool; only that thread uses it.
 struct worker {
     char name[THREAD_ID_LENGTH]; // "worker-3"
     struct db_session *session;  // while a job runs

@@ -1,5 +1,5 @@
 // The job of a GET that answers with data from the database. A table says how the data is read, so a GET needs no kind
-// of job of its own. Its handler has the table (server/api/database_get.h).
+// of job of its own. The table is a constant of the handler (struct database_get in server/api/exchange.h).
 #ifndef WORKERS_JOBS_READ_JOB_H
 #define WORKERS_JOBS_READ_JOB_H
 

@@ -1,5 +1,5 @@
-// Keeps knowing whether the database is there, so that /health can answer without asking it: a small job every
-// second, and what the other jobs meet. Also sees to the schema, at the start and after every absence.
+// Keeps the state of the database, so that GET /health answers without a query. A job asks the database every second,
+// and other jobs report what they found. The job also makes the schema at the start and when the database is back.
 // Loop thread.
 #ifndef WORKERS_POOL_DATABASE_WATCH_H
 #define WORKERS_POOL_DATABASE_WATCH_H
@@ -39,7 +39,7 @@ void database_watch_init(struct database_watch *watch, uv_loop_t *loop, struct p
 void database_watch_on_unusable(struct database_watch *watch, void (*callback)(void *owner, const char *problem),
                                 void *owner);
 void database_watch_start(struct database_watch *watch);
-// Another job met the database, or missed it.
+// Reports the status of another job's database calls.
 void database_watch_report(struct database_watch *watch, enum db_status status);
 // No new questions; `on_closed` is called once the timer is closed. A job under way ends by itself. Every watch that
 // was initialised must be stopped, also one that was never started.

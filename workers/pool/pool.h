@@ -55,9 +55,9 @@ void pool_refresh_gauges(struct pool *pool);
 // Accepts no more transfers, finishes the queued ones as cancelled, and opens the gates. Other jobs are still accepted
 // if a thread is free for them immediately, but none waits in a queue.
 void pool_close(struct pool *pool);
-// Lets nobody wait for the database any longer: running jobs end with an error.
+// Aborts all waits for the database: running jobs end with an error.
 void pool_abort(struct pool *pool);
-// No job is queued or running.
+// True if no job is queued or running.
 MUST_CHECK bool pool_is_idle(const struct pool *pool);
 // Closes the pool's handles on the loop. Once, when it is closed and idle, before the loop can end.
 void pool_leave_loop(struct pool *pool);

@@ -1,7 +1,6 @@
 // Reads of single accounts: requests that arrive while a read runs wait for the next read, which is for all that wait.
 // Each still sees the database as it was after the request arrived; with no read running a request waits for nothing.
-// A thread for each request instead cost nine tenths of the throughput: 1,216 GETs a second against 14,243, medians of
-// three interleaved runs at 32 connections on a busy machine with 2 processors.
+// One read for each request was much slower (docs/benchmarks, "What was tried and left").
 // Loop thread, but for the run on a worker.
 #include "workers/pool/pool_internal.h"
 

@@ -111,7 +111,7 @@ static void fill(struct pool *pool, struct batch *batch) {
     }
 }
 
-// Another session holds a row of the batch. Each account goes on alone, so that none waits behind another's row.
+// Another session holds a row of the batch. Each account waits for its own rows, so that it delays no other account.
 static void put_back(struct pool *pool, struct batch *batch) {
     pool->transfers.running -= (unsigned)batch->count;
     pool->transfers.waiting += (unsigned)batch->count;
