@@ -135,8 +135,7 @@ static int serve(struct bank_api *api) {
     } else {
         server_stop(server);
     }
-    if (listening && api->config.guard.admin_token == NULL && strcmp(api->config.host, "127.0.0.1") != 0 &&
-        strcmp(api->config.host, "localhost") != 0 && strcmp(api->config.host, "::1") != 0) {
+    if (listening && api->config.guard.admin_token == NULL && !guard_host_is_loopback(slice_of(api->config.host))) {
         log_write(
             LOG_LEVEL_WARN, NULL,
             "ADMIN_TOKEN is not set: every client that can connect to %s can change the settings and reset the bank",

@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-static bool is_loopback(struct slice host) {
-    if (slice_equals_ignoring_case(host, slice_of("localhost")) || slice_equals(host, slice_of("[::1]"))) {
+bool guard_host_is_loopback(struct slice host) {
+    if (slice_equals_ignoring_case(host, slice_of("localhost")) || slice_equals(host, slice_of("[::1]")) ||
+        slice_equals(host, slice_of("::1"))) {
         return true;
     }
     if (!slice_starts_with(host, slice_of("127."))) {
@@ -117,7 +118,7 @@ bool guard_allows_host(const struct guard *guard, const struct http_request *req
         return is_public(guard, &wanted);
     }
     struct slice host = request->server.host;
-    return is_loopback(host) || is_listed(host, guard->bind_host) || is_listed(host, guard->allowed_hosts) ||
+    return guard_host_is_loopback(host) || is_listed(host, guard->bind_host) || is_listed(host, guard->allowed_hosts) ||
            is_public_host(guard, host);
 }
 

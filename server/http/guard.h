@@ -34,4 +34,7 @@ MUST_CHECK bool guard_allows_origin(const struct guard *guard, const struct http
 // True if no admin token is configured, or if the request has it as its bearer token.
 MUST_CHECK bool guard_allows_admin(const struct guard *guard, const struct http_request *request);
 
+// True for localhost, 127.0.0.0/8 and ::1, with or without brackets.
+MUST_CHECK bool guard_host_is_loopback(struct slice host);
+
 #endif

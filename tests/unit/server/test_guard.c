@@ -35,6 +35,16 @@ static void test_loopback_is_allowed(void **state) {
     assert_true(allows_host("127.0.0.1", NULL, NULL)); // HTTP/1.0 without a Host
 }
 
+static void test_addresses_to_listen_on(void **state) {
+    (void)state;
+    static const char *const loopback[] = {"localhost", "127.0.0.1", "127.0.0.2", "::1", "[::1]"};
+    static const char *const others[] = {"0.0.0.0", "::", "192.0.2.1", "127.0.0.1.example", ""};
+    for (size_t i = 0; i < sizeof loopback / sizeof loopback[0]; i++) {
+        assert_true(guard_host_is_loopback(slice_of(loopback[i])));
+        assert_false(guard_host_is_loopback(slice_of(others[i])));
+    }
+}
+
 static void test_other_names_are_not(void **state) {
     (void)state;
     static const char *const bad[] = {"",
@@ -177,6 +187,7 @@ static void test_admin_token_with_a_nul(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loopback_is_allowed),
+        cmocka_unit_test(test_addresses_to_listen_on),
         cmocka_unit_test(test_other_names_are_not),
         cmocka_unit_test(test_configured_hosts),
         cmocka_unit_test(test_origin),
