@@ -46,8 +46,10 @@ static bool may_agree(const struct difference *difference) {
 
 int64_t database_clock_ahead_us(struct clock_anchor anchor) {
     struct difference difference = difference_at(anchor);
-    int64_t middle_us = difference.least_us + (difference.greatest_us - difference.least_us) / 2;
-    return may_agree(&difference) ? 0 : middle_us - difference.same_us;
+    if (may_agree(&difference)) { // also before the first exchange: then there is no middle
+        return 0;
+    }
+    return difference.least_us + (difference.greatest_us - difference.least_us) / 2 - difference.same_us;
 }
 
 int64_t database_clock_most_ahead_us(struct clock_anchor anchor) {
