@@ -15,11 +15,11 @@ ENVIRONMENT = {"BANK_API_TRACE_URL": "http://localhost:16686/trace/{trace_id}"}
 NOTHING = {"transfers": 0, "races": 0, "raced_transfers": 0, "double_spends": 0, "lost_updates": 0, "money_drift": 0}
 
 
-def race(bank, strategy, amounts=("800", "800")):
+def race(bank, strategy, amounts=("800", "800"), targets=("bob", "charlie")):
     """Transfers from Alice, released together; returns their records in the order of recording."""
     bank.set(strategy=strategy, barrier_enabled=True, barrier_count=len(amounts))
     calls = [lambda amount=amount, to=to: bank.transfer("alice", to, amount)
-             for amount, to in zip(amounts, ("bob", "charlie") * len(amounts))]
+             for amount, to in zip(amounts, targets * len(amounts))]
     assert {answer.status for answer in together(*calls)} == {200}
     return bank.transactions()[-len(amounts):]
 
@@ -112,8 +112,9 @@ def test_who_waited_for_whom(bank, strategy, step):
 
 def test_the_last_of_the_writes_that_were_missed(bank):
     """Three set the same balance, each over the previous one: each that overwrote missed the last write before its
-    own."""
-    records = race(bank, "absolute_update", ("800", "800", "800"))
+    own. Each pays another account: two that pay the same one may overwrite each other there as well."""
+    bank.rows("INSERT INTO accounts (id, balance, initial_balance) VALUES ('dave', 0, 0)")
+    records = race(bank, "absolute_update", ("800", "800", "800"), ("bob", "charlie", "dave"))
     details = detail(bank, records[0]["id"])
     written = {transfer["id"]: step["at_us"] for transfer in details["transfers"] for step in transfer["steps"]
                if step["step"] == "deduct"}
