@@ -300,14 +300,14 @@ static void test_a_complete_round_is_released_whatever_changes(void **state) {
     (void)state;
     struct gate *gate = gate_new();
     struct waiter first;
-    start(&first, gate, 2, 10, 1);
+    start(&first, gate, 2, 200, 1);
     wait_until_waiting(gate, 1);
     struct barrier_ticket ticket;
     struct barrier_pass pass;
     arrive(gate, VERSION, 2, &ticket);
     if (ticket.position == 2) { // else the first has timed out just before
         gate_change_settings(gate, VERSION + 1);
-        (void)usleep(50000); // longer than the timeout of the first: it stays, because the round is complete
+        (void)usleep(300000); // longer than the timeout of the first: it stays, because the round is complete
         assert_int_equal(gate_barrier_waiting(gate), 2);
         gate_barrier_await(gate, &ticket, LONG, &pass);
         gate_barrier_end(gate, &ticket);
