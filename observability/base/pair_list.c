@@ -3,19 +3,9 @@
 
 #include "observability/base/percent.h"
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t';
-}
-
 static bool decode(struct slice encoded, struct text *out) {
-    while (encoded.length > 0 && is_blank(encoded.data[0])) {
-        encoded = (struct slice){encoded.data + 1, encoded.length - 1};
-    }
-    while (encoded.length > 0 && is_blank(encoded.data[encoded.length - 1])) {
-        encoded.length--;
-    }
     text_clear(out);
-    return percent_decode(encoded, false, out) && slice_is_utf8(text_slice(out));
+    return percent_decode(slice_trim(encoded), false, out) && slice_is_utf8(text_slice(out));
 }
 
 bool pair_list_take(struct slice *list, struct text *key, struct text *value) {

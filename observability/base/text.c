@@ -48,6 +48,20 @@ bool slice_ends_with(struct slice text, struct slice suffix) {
            slice_equals((struct slice){text.data + (text.length - suffix.length), suffix.length}, suffix);
 }
 
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+struct slice slice_trim(struct slice text) {
+    while (text.length > 0 && is_blank(text.data[0])) {
+        text = (struct slice){text.data + 1, text.length - 1};
+    }
+    while (text.length > 0 && is_blank(text.data[text.length - 1])) {
+        text.length--;
+    }
+    return text;
+}
+
 // The capacity doubles, so that appending n bytes one by one copies about n bytes in all.
 void text_reserve(struct text *text, size_t room) {
     CHECK(text->length <= SIZE_MAX / 4 && room <= SIZE_MAX / 4);

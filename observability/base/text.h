@@ -38,6 +38,8 @@ MUST_CHECK bool slice_equals_ignoring_case(struct slice a, struct slice b); // A
 MUST_CHECK bool slice_starts_with(struct slice text, struct slice prefix);
 MUST_CHECK bool slice_starts_with_ignoring_case(struct slice text, struct slice prefix); // ASCII only
 MUST_CHECK bool slice_ends_with(struct slice text, struct slice suffix);
+// Returns the text without the blanks (spaces and tabs) before and behind it.
+MUST_CHECK struct slice slice_trim(struct slice text);
 
 // Makes room for `room` more bytes. The append functions below do this themselves.
 void text_reserve(struct text *text, size_t room);

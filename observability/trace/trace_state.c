@@ -7,20 +7,6 @@
 #define SYSTEM_MAX 14
 #define VALUE_MAX 256
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t';
-}
-
-static struct slice trimmed(struct slice text) {
-    while (text.length > 0 && is_blank(text.data[0])) {
-        text = (struct slice){text.data + 1, text.length - 1};
-    }
-    while (text.length > 0 && is_blank(text.data[text.length - 1])) {
-        text.length--;
-    }
-    return text;
-}
-
 static bool is_lower(char c) {
     return c >= 'a' && c <= 'z';
 }
@@ -90,7 +76,7 @@ static bool append_members(struct text *out, struct slice header) {
         const char *comma = memchr(header.data, ',', header.length);
         size_t length = comma == NULL ? header.length : (size_t)(comma - header.data);
         size_t step = comma == NULL ? length : length + 1;
-        struct slice member = trimmed((struct slice){header.data, length});
+        struct slice member = slice_trim((struct slice){header.data, length});
         header = (struct slice){header.data + step, header.length - step};
         if (member.length == 0) {
             continue; // an empty member is allowed

@@ -1,16 +1,6 @@
 // Reads Content-Type, Content-Encoding and Accept, only as far as the handlers need it. Loop thread.
 #include "server/http/content_type.h"
 
-static struct slice trim(struct slice text) {
-    while (text.length > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
-        text = (struct slice){text.data + 1, text.length - 1};
-    }
-    while (text.length > 0 && (text.data[text.length - 1] == ' ' || text.data[text.length - 1] == '\t')) {
-        text.length--;
-    }
-    return text;
-}
-
 // Removes the part before the next `separator` from `rest`, and returns it trimmed. Separators between quotes are
 // skipped.
 static struct slice next_part(struct slice *rest, char separator) {
@@ -28,7 +18,7 @@ static struct slice next_part(struct slice *rest, char separator) {
     struct slice part = {rest->data, end};
     size_t taken = end < rest->length ? end + 1 : end;
     *rest = (struct slice){rest->data + taken, rest->length - taken};
-    return trim(part);
+    return slice_trim(part);
 }
 
 bool content_type_is_json(const struct http_request *request) {

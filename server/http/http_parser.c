@@ -81,14 +81,10 @@ static struct slice kept_slice(const struct http_parser *parser, const struct ke
     return (struct slice){parser->kept.data + span->offset, span->length};
 }
 
-// Returns a value without the white space behind it, which is not a part of it (RFC 9112 section 5). llhttp removes
+// Returns a value without the white space around it, which is not a part of it (RFC 9112 section 5). llhttp removes
 // only the white space before it.
 static struct slice header_value(const struct http_parser *parser, enum http_header header) {
-    struct slice value = kept_slice(parser, &parser->headers[header]);
-    while (value.length > 0 && (value.data[value.length - 1] == ' ' || value.data[value.length - 1] == '\t')) {
-        value.length--;
-    }
-    return value;
+    return slice_trim(kept_slice(parser, &parser->headers[header]));
 }
 
 static int on_message_begin(llhttp_t *llhttp) {

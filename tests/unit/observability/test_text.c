@@ -131,6 +131,14 @@ static void test_slices(void **state) {
     assert_false(slice_ends_with(SLICE_LITERAL("lo"), hello));
 }
 
+static void test_trim_removes_blanks_at_both_ends(void **state) {
+    (void)state;
+    assert_true(slice_equals(slice_trim(SLICE_LITERAL(" \t a\t b \t")), SLICE_LITERAL("a\t b")));
+    assert_true(slice_equals(slice_trim(SLICE_LITERAL("\na\r")), SLICE_LITERAL("\na\r")));
+    assert_int_equal(slice_trim(SLICE_LITERAL(" \t ")).length, 0);
+    assert_null(slice_trim((struct slice){0}).data);
+}
+
 static void test_utf8_characters(void **state) {
     (void)state;
     static const struct {
@@ -199,6 +207,7 @@ int main(void) {
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_clear_keeps_memory_and_free_gives_it_back),
         cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_trim_removes_blanks_at_both_ends),
         cmocka_unit_test(test_utf8_characters),
         cmocka_unit_test(test_json_strings),
         cmocka_unit_test(test_json_replaces_what_is_not_utf8),
