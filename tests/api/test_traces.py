@@ -347,6 +347,31 @@ def test_the_trace_of_a_batch_that_met_a_held_row(start_traced, collector, backg
         ("BEGIN", None), ("SELECT accounts", None), ("UPDATE accounts", None), ("COMMIT", None)]
 
 
+def assert_the_database_is_named(bank, spans):
+    statements = [span for span in spans if span.kind == CLIENT]
+    assert {span.attributes.get("db.namespace") for span in statements} == {bank.database}
+
+
+def test_the_statements_of_a_batch_name_the_database(start_traced, collector):
+    bank = start_traced()
+    record = bank.transfer("alice", "bob", "1", "batched").json()
+    assert_the_database_is_named(bank, collector.until_trace(record["trace_id"]))
+
+
+def test_the_statements_of_a_lost_connection_name_the_database(start_traced, collector, background):
+    bank = start_traced()
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        sent = background(bank.transfer, "alice", "bob", 1, "vulnerable")
+        eventually(lambda: bank.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                                     "WHERE datname = %s AND wait_event_type = 'Lock'", bank.database),
+                   "a write waits for the row, and its session is ended")
+        problem = sent.result(HANG_GUARD).json()
+    assert problem["status"] == 504
+    assert_the_database_is_named(bank, collector.until_trace(problem["trace_id"]))
+
+
 def test_each_transfer_of_a_batch_has_a_trace_of_its_own(start_traced, collector, background):
     bank = start_traced()
     bank.set(strategy="batched")
@@ -361,6 +386,7 @@ def test_each_transfer_of_a_batch_has_a_trace_of_its_own(start_traced, collector
         records = [each.result().json() for each in sent]
     for record in records:
         spans = collector.until_trace(record["trace_id"])
+        assert_the_database_is_named(bank, spans)
         transfer = one(spans, "transfer")
         assert transfer.attributes["transfer.id"] == record["id"]
         assert transfer.attributes["transfer.strategy"] == "batched"

@@ -25,11 +25,8 @@ static bool session_is_at_rest(const struct db_session *session) {
 }
 
 void db_session_end_job(struct db_session *session) {
-    if (session->connection != NULL) {
-        (void)snprintf(session->trace->database, sizeof session->trace->database, "%s", PQdb(session->connection));
-        if (!session_is_at_rest(session)) {
-            db_session_close(session);
-        }
+    if (session->connection != NULL && !session_is_at_rest(session)) {
+        db_session_close(session);
     }
     session->trace = NULL;
     db_session_set_state(session, session->connection == NULL ? SESSION_CLOSED : SESSION_IDLE);
@@ -131,7 +128,13 @@ static enum db_status session_reopen(struct db_session *session, bool *was_open)
 
 enum db_status db_session_open(struct db_session *session, bool *was_open) {
     *was_open = session_is_alive(session);
-    return *was_open ? DB_OK : session_reopen(session, was_open);
+    enum db_status status = *was_open ? DB_OK : session_reopen(session, was_open);
+    // The trace gets the name now: a batch copies its trace before its job ends, and a statement may lose its
+    // connection.
+    if (status == DB_OK && session->trace != NULL) {
+        (void)snprintf(session->trace->database, sizeof session->trace->database, "%s", PQdb(session->connection));
+    }
+    return status;
 }
 
 enum db_status db_session_open_any_schema(struct db_session *session, bool *was_open) {

@@ -23,7 +23,7 @@ struct statement_run {
 #define DATABASE_NAME_LENGTH (DATABASE_NAME_MAX * UTF8_CHARACTER_MAX + 1)
 
 struct statement_trace {
-    char database[DATABASE_NAME_LENGTH]; // the database's name; "": the session was closed
+    char database[DATABASE_NAME_LENGTH]; // the database's name; "": no session was opened
     size_t count;
     size_t published; // this many runs, from the first on, are already in the metrics
     size_t dropped;   // runs beyond JOB_STATEMENTS_MAX
