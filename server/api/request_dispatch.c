@@ -34,7 +34,7 @@ static void refuse_host(struct conn *conn, const struct http_request *request) {
         return;
     }
     conn_respond_problem(conn, 421,
-                         "The Host \"%.*s\" is not this server's: use localhost, or add the name to "
+                         "The Host \"%.*s\" is not a name of this server: use localhost, or add the name to "
                          "BANK_API_ALLOWED_HOSTS",
                          (int)request->authority.length, request->authority.data);
 }
@@ -57,19 +57,19 @@ void request_dispatch(struct bank_api *api, struct conn *conn, const struct http
     }
     if (slice_equals(request->path, slice_of("*"))) {
         refuse(conn, (struct http_response){.status = 405, .allow = "GET, HEAD, POST"},
-               "OPTIONS is not answered here: /docs says what is");
+               "OPTIONS * is not supported: send GET, HEAD or POST to one of the paths that /docs lists");
         return;
     }
     struct route_match match = router_find(request->method, request->path);
     conn->route = match.route;
     if (match.route == NULL) {
-        conn_respond_problem(conn, 404, "There is nothing at %.*s: /docs says what there is", (int)request->path.length,
-                             request->path.data);
+        conn_respond_problem(conn, 404, "There is no path %.*s: use one of the paths that /docs lists",
+                             (int)request->path.length, request->path.data);
         return;
     }
     if (!match.method_allowed) {
-        refuse(conn, (struct http_response){.status = 405, .allow = match.allow}, "%s takes %s", match.route->template,
-               match.allow);
+        refuse(conn, (struct http_response){.status = 405, .allow = match.allow},
+               "%s does not support this method: use %s", match.route->template, match.allow);
         return;
     }
     if (match.route->method == HTTP_METHOD_POST && !guard_allows_origin(guard, request)) {
@@ -78,11 +78,13 @@ void request_dispatch(struct bank_api *api, struct conn *conn, const struct http
     }
     if (!content_is_plain(request)) {
         refuse(conn, (struct http_response){.status = 415, .refuses_coding = true},
-               "Send the body as it is, without a Content-Encoding");
+               "A Content-Encoding is not supported: send the body as it is, without this header");
         return;
     }
     if (match.route->needs_admin && !guard_allows_admin(guard, request)) {
-        conn_respond_problem(conn, 401, "Send \"Authorization: Bearer <ADMIN_TOKEN>\"");
+        conn_respond_problem(conn, 401,
+                             "This path needs the admin token: send the header Authorization: Bearer TOKEN, where "
+                             "TOKEN is the value of ADMIN_TOKEN");
         return;
     }
     match.route->handle(&(struct exchange){

@@ -56,7 +56,8 @@ static void add_parameter(struct query *query, struct slice encoded) {
     good = good && percent_decode((struct slice){encoded.data + value_start, encoded.length - value_start}, true,
                                   &query->decoded);
     if (!good) {
-        note_problem(query, "The query has a broken percent escape", (struct slice){NULL, 0}, "");
+        note_problem(query, "The query has a broken percent escape: send % and two hexadecimal digits, but not %00",
+                     (struct slice){NULL, 0}, "");
         return;
     }
     struct query_parameter *parameter = &query->parameters[query->count++];
@@ -76,7 +77,7 @@ void query_parse(struct query *query, struct slice encoded) {
         }
         if (i > start) {
             if (query->count == QUERY_PARAMETERS_MAX) {
-                note_problem(query, "The query has too many parameters", (struct slice){NULL, 0}, "");
+                note_problem(query, "The query has too many parameters: send fewer", (struct slice){NULL, 0}, "");
                 return;
             }
             add_parameter(query, (struct slice){encoded.data + start, i - start});
@@ -128,8 +129,8 @@ bool query_take_integer(struct query *query, const char *name, int64_t *out) {
 }
 
 static void note_unknown(struct query *query, struct slice name) {
-    note_problem(query, "There is no parameter \"", name,
-                 query->known_count == 0 ? "\" here: send none" : "\" here: send ");
+    note_problem(query, "This path has no parameter \"", name,
+                 query->known_count == 0 ? "\": remove the query, because the path has no parameters" : "\": use ");
     for (size_t i = 0; i < query->known_count; i++) {
         text_append_string(&query->problem, i == 0 ? "" : i + 1 == query->known_count ? " or " : ", ");
         text_append_string(&query->problem, query->known[i]);

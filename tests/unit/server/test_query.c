@@ -149,6 +149,8 @@ static void assert_problem(const char *encoded, const char *expected) {
     query_free(&query);
 }
 
+#define BROKEN_ESCAPE "The query has a broken percent escape: send % and two hexadecimal digits, but not %00"
+
 static void test_problems(void **state) {
     (void)state;
     assert_problem("enabled=maybe", "enabled must be true or false (or 1, 0, on, off, yes, no)");
@@ -156,17 +158,27 @@ static void test_problems(void **state) {
     assert_problem("enabled=", "enabled must be true or false (or 1, 0, on, off, yes, no)");
     assert_problem("ms=1.5", "ms must be a whole number");
     assert_problem("ms=1=2", "ms must be a whole number");
-    assert_problem("delay=5", "There is no parameter \"delay\" here: send enabled or ms");
-    assert_problem("MS=5", "There is no parameter \"MS\" here: send enabled or ms");
-    assert_problem("=5", "There is no parameter \"\" here: send enabled or ms");
+    assert_problem("delay=5", "This path has no parameter \"delay\": use enabled or ms");
+    assert_problem("MS=5", "This path has no parameter \"MS\": use enabled or ms");
+    assert_problem("=5", "This path has no parameter \"\": use enabled or ms");
     assert_problem("ms=1&ms=1", "Send this parameter once: ms");
     assert_problem("ms=1&%6Ds=1", "Send this parameter once: ms");
-    assert_problem("ms=%zz", "The query has a broken percent escape");
-    assert_problem("%=1", "The query has a broken percent escape");
-    assert_problem("ms=%00", "The query has a broken percent escape");
+    assert_problem("ms=%zz", BROKEN_ESCAPE);
+    assert_problem("%=1", BROKEN_ESCAPE);
+    assert_problem("ms=%00", BROKEN_ESCAPE);
     assert_problem(
         "ms=x&enabled=x",
         "enabled must be true or false (or 1, 0, on, off, yes, no)"); // the error of the parameter that was taken first
+}
+
+static void test_a_path_without_parameters(void **state) {
+    (void)state;
+    struct query query;
+    query_parse(&query, SLICE_LITERAL("ms=5"));
+    assert_false(query_finish(&query));
+    assert_string_equal(text_terminated(&query.problem),
+                        "This path has no parameter \"ms\": remove the query, because the path has no parameters");
+    query_free(&query);
 }
 
 static void test_as_many_parameters_as_there_is_room_for(void **state) {
@@ -187,7 +199,7 @@ static void test_as_many_parameters_as_there_is_room_for(void **state) {
     assert_true(query_finish(&query));
     query_free(&query);
     text_append_string(&encoded, "&one=more");
-    assert_problem(text_terminated(&encoded), "The query has too many parameters");
+    assert_problem(text_terminated(&encoded), "The query has too many parameters: send fewer");
     text_free(&encoded);
 }
 
@@ -201,6 +213,7 @@ int main(void) {
         cmocka_unit_test(test_parameters_are_taken),
         cmocka_unit_test(test_absent_parameters_leave_the_default),
         cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_a_path_without_parameters),
         cmocka_unit_test(test_as_many_parameters_as_there_is_room_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
