@@ -21,19 +21,19 @@ void exchange_submit(const struct exchange *exchange, struct job *job, void (*fi
 }
 
 static void read_finished(struct job *job) {
-    struct read_job *read = CONTAINER_OF(job, struct read_job, job);
-    const struct database_get *get = read->user_data;
+    struct get_job *done = CONTAINER_OF(job, struct get_job, job);
+    const struct database_get *get = done->user_data;
     struct conn *conn = conn_to_answer(job);
     if (conn != NULL) {
-        get->respond(conn, read);
+        get->respond(conn, done);
     }
-    read_job_free(read);
+    get_job_free(done);
 }
 
 void exchange_read(const struct exchange *exchange, const struct database_get *get, unsigned limit, const char *id) {
-    struct read_job *read = read_job_new(&get->read, limit, id);
-    read->user_data = get;
-    exchange_submit(exchange, &read->job, read_finished);
+    struct get_job *job = get_job_new(&get->read, limit, id);
+    job->user_data = get;
+    exchange_submit(exchange, &job->job, read_finished);
 }
 
 struct conn *conn_of_job(struct job *job) {

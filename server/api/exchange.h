@@ -22,7 +22,7 @@ void respond_json(struct conn *conn, struct text *body);
 struct database_get {
     struct read read;
     // Answers with the job's result. Not called when the database has failed: the client has its answer then.
-    void (*respond)(struct conn *conn, const struct read_job *job);
+    void (*respond)(struct conn *conn, const struct get_job *job);
 };
 
 // Reads what the GET describes, which must be a constant, and answers. `id` may be NULL.

@@ -19,7 +19,7 @@ static void free_accounts(void *accounts) {
     account_list_free(accounts);
 }
 
-static void respond_accounts(struct conn *conn, const struct read_job *job) {
+static void respond_accounts(struct conn *conn, const struct get_job *job) {
     struct text body = {0};
     struct json_writer json = {.out = &body};
     json_open_object(&json, NULL);

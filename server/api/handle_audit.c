@@ -26,7 +26,7 @@ static void add_violation(struct json_writer *json, const struct audit_violation
     json_close_object(json);
 }
 
-static void respond_audit(struct conn *conn, const struct read_job *job) {
+static void respond_audit(struct conn *conn, const struct get_job *job) {
     const struct audit *audit = job->result;
     struct text body = {0};
     struct json_writer json = {.out = &body};

@@ -33,7 +33,7 @@ static void free_races(void *races) {
     race_list_free(races);
 }
 
-static void respond_races(struct conn *conn, const struct read_job *job) {
+static void respond_races(struct conn *conn, const struct get_job *job) {
     const struct race_list *races = job->result;
     const struct race_totals *totals = &races->totals;
     struct text body = {0};
@@ -126,7 +126,7 @@ static void add_missed_write(struct json_writer *json, const struct missed_write
     json_close_object(json);
 }
 
-static void respond_race(struct conn *conn, const struct read_job *job) {
+static void respond_race(struct conn *conn, const struct get_job *job) {
     const struct race_detail *detail = job->result;
     if (detail->transfers.count == 0) {
         respond_no_transfer(conn, slice_of(job->parameters.id));

@@ -18,7 +18,7 @@ static void free_records(void *records) {
     transfer_record_list_free(records);
 }
 
-static void respond_records(struct conn *conn, const struct read_job *job) {
+static void respond_records(struct conn *conn, const struct get_job *job) {
     const struct transfer_record_list *list = job->result;
     struct text body = {0};
     struct json_writer json = {.out = &body};
@@ -51,7 +51,7 @@ static enum db_status query_record(struct db_session *session, const struct read
 }
 
 // A write without a transaction may stand without its record, so the answer does not say that nothing was transferred.
-static void respond_record(struct conn *conn, const struct read_job *job) {
+static void respond_record(struct conn *conn, const struct get_job *job) {
     const struct transfer_record_list *list = job->result;
     if (list->count == 0) {
         conn_respond_problem(conn, 404,

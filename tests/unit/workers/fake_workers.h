@@ -115,7 +115,7 @@ static struct job *fake_read(enum job_kind kind) {
     static const struct read of_transactions = {
         .kind = JOB_TRANSACTIONS, .result_size = 1, .free_result = free_nothing};
     assert_true(kind == JOB_ACCOUNTS || kind == JOB_TRANSACTIONS);
-    return &read_job_new(kind == JOB_ACCOUNTS ? &of_accounts : &of_transactions, 1, NULL)->job;
+    return &get_job_new(kind == JOB_ACCOUNTS ? &of_accounts : &of_transactions, 1, NULL)->job;
 }
 
 static void fake_free_job(struct job *job) {
@@ -123,7 +123,7 @@ static void fake_free_job(struct job *job) {
     case JOB_ACCOUNT: accounts_job_free(CONTAINER_OF(job, struct accounts_job, job)); break;
     case JOB_RESET: reset_job_free(CONTAINER_OF(job, struct reset_job, job)); break;
     case JOB_SCRAPE: scrape_job_free(CONTAINER_OF(job, struct scrape_job, job)); break;
-    default: read_job_free(CONTAINER_OF(job, struct read_job, job));
+    default: get_job_free(CONTAINER_OF(job, struct get_job, job));
     }
 }
 

@@ -1,7 +1,7 @@
 // The job of a GET that answers with data from the database. A table says how the data is read, so a GET needs no kind
 // of job of its own. The table is a constant of the handler (struct database_get in server/api/exchange.h).
-#ifndef WORKERS_JOBS_READ_JOB_H
-#define WORKERS_JOBS_READ_JOB_H
+#ifndef WORKERS_JOBS_GET_JOB_H
+#define WORKERS_JOBS_GET_JOB_H
 
 #include "workers/jobs/job.h"
 
@@ -22,7 +22,7 @@ struct read {
     void (*free_result)(void *result);
 };
 
-struct read_job {
+struct get_job {
     struct job job;
     const struct read *read;
     const void *user_data; // the server's
@@ -31,7 +31,7 @@ struct read_job {
 };
 
 // `read` must outlive the job. The job copies `id`, which may be NULL.
-MUST_CHECK struct read_job *read_job_new(const struct read *read, unsigned limit, const char *id);
-void read_job_free(struct read_job *job);
+MUST_CHECK struct get_job *get_job_new(const struct read *read, unsigned limit, const char *id);
+void get_job_free(struct get_job *job);
 
 #endif
