@@ -22,17 +22,13 @@ enum audit_column {
     AUDIT_INVOLVED
 };
 
-static uint64_t count_of(const struct db_rows *rows, enum audit_column column) {
-    return strtoull(db_rows_value(rows, 0, (int)column), NULL, 10);
-}
-
 static bool take_totals(const struct db_rows *rows, struct audit *out) {
     out->money_expected = money_column_sum(rows, 0, AUDIT_EXPECTED);
     out->money_actual = money_column_sum(rows, 0, AUDIT_ACTUAL);
     out->money_drift = money_column_sum(rows, 0, AUDIT_DRIFT);
-    out->accounts = count_of(rows, AUDIT_ACCOUNTS);
-    out->transfers = count_of(rows, AUDIT_TRANSFERS);
-    out->violations_total = count_of(rows, AUDIT_TOTAL);
+    out->accounts = (uint64_t)db_rows_integer(rows, 0, AUDIT_ACCOUNTS);
+    out->transfers = (uint64_t)db_rows_integer(rows, 0, AUDIT_TRANSFERS);
+    out->violations_total = (uint64_t)db_rows_integer(rows, 0, AUDIT_TOTAL);
     return out->money_expected != NULL && out->money_actual != NULL && out->money_drift != NULL;
 }
 

@@ -27,24 +27,16 @@ enum race_column {
 // Behind the columns of a record: which race it belongs to.
 enum { MEMBER_RESET = 16, MEMBER_RACE };
 
-static int64_t integer_of(const struct db_rows *rows, int row, int column) {
-    return strtoll(db_rows_value(rows, row, column), NULL, 10);
-}
-
-static uint64_t count_of(const struct db_rows *rows, int row, enum race_column column) {
-    return strtoull(db_rows_value(rows, row, (int)column), NULL, 10);
-}
-
 static bool take_race(const struct db_rows *rows, int row, struct race *out) {
     out->id = db_rows_value(rows, row, RACE_ID);
     out->ids = db_rows_value(rows, row, RACE_IDS);
-    out->transfer_count = count_of(rows, row, RACE_TRANSFERS);
+    out->transfer_count = (uint64_t)db_rows_integer(rows, row, RACE_TRANSFERS);
     out->account = db_rows_value(rows, row, RACE_ACCOUNT);
     out->at = db_rows_value(rows, row, RACE_AT);
     out->strategies = db_rows_value(rows, row, RACE_STRATEGIES);
     out->verdict = db_rows_value(rows, row, RACE_VERDICT);
-    out->succeeded = count_of(rows, row, RACE_SUCCEEDED);
-    out->refused = count_of(rows, row, RACE_REFUSED);
+    out->succeeded = (uint64_t)db_rows_integer(rows, row, RACE_SUCCEEDED);
+    out->refused = (uint64_t)db_rows_integer(rows, row, RACE_REFUSED);
     return money_column_read(rows, row, RACE_LOWEST, &out->lowest_balance);
 }
 
@@ -64,10 +56,10 @@ enum db_status bank_read_races(struct db_session *session, unsigned limit, struc
         good = out->totals.money_drift != NULL;
     }
     if (good) {
-        out->totals.transfers = count_of(rows, 0, TOTAL_TRANSFERS);
-        out->totals.raced_transfers = count_of(rows, 0, TOTAL_RACED_TRANSFERS);
-        out->totals.double_spends = count_of(rows, 0, TOTAL_DOUBLE_SPENDS);
-        out->totals.lost_updates = count_of(rows, 0, TOTAL_LOST_UPDATES);
+        out->totals.transfers = (uint64_t)db_rows_integer(rows, 0, TOTAL_TRANSFERS);
+        out->totals.raced_transfers = (uint64_t)db_rows_integer(rows, 0, TOTAL_RACED_TRANSFERS);
+        out->totals.double_spends = (uint64_t)db_rows_integer(rows, 0, TOTAL_DOUBLE_SPENDS);
+        out->totals.lost_updates = (uint64_t)db_rows_integer(rows, 0, TOTAL_LOST_UPDATES);
         out->count = db_rows_is_null(rows, 0, RACE_ID) ? 0 : (size_t)db_rows_count(rows);
     }
     out->races = memory_allocate_zeroed((out->count + 1) * sizeof *out->races);
@@ -92,11 +84,11 @@ static bool take_steps(const struct db_rows *rows, struct race_detail *out) {
         step->name = db_rows_value(rows, row, 1);
         step->account = db_rows_value(rows, row, 2);
         step->has_value = !db_rows_is_null(rows, row, 3);
-        step->at_us = integer_of(rows, row, 4);
-        step->took_us = integer_of(rows, row, 5);
-        step->parties = (uint32_t)integer_of(rows, row, 6);
+        step->at_us = db_rows_integer(rows, row, 4);
+        step->took_us = db_rows_integer(rows, row, 5);
+        step->parties = (uint32_t)db_rows_integer(rows, row, 6);
         step->outcome = db_rows_value(rows, row, 7);
-        step->committed_at_us = integer_of(rows, row, 8); // SQL's NULL reads as 0
+        step->committed_at_us = db_rows_integer(rows, row, 8);
         if (step->has_value && !money_column_read(rows, row, 3, &step->value)) {
             return false;
         }
@@ -111,11 +103,11 @@ static bool take_missed(const struct db_rows *rows, struct race_detail *out) {
     for (int row = 0; row < (int)out->missed_count && good; row++) {
         struct missed_write *missed = &out->missed[row];
         missed->stale_reader = db_rows_value(rows, row, 0);
-        missed->read_at_us = integer_of(rows, row, 1);
+        missed->read_at_us = db_rows_integer(rows, row, 1);
         missed->writer = db_rows_value(rows, row, 3);
-        missed->written_at_us = integer_of(rows, row, 4);
+        missed->written_at_us = db_rows_integer(rows, row, 4);
         missed->account = db_rows_value(rows, row, 6);
-        missed->committed_by_us = integer_of(rows, row, 7);
+        missed->committed_by_us = db_rows_integer(rows, row, 7);
         missed->uncommitted_at_read = db_rows_value(rows, row, 8)[0] == 't';
         good = money_column_read(rows, row, 2, &missed->value_read) &&
                money_column_read(rows, row, 5, &missed->value_written);
@@ -131,8 +123,8 @@ static void take_waits(const struct db_rows *rows, struct race_detail *out) {
         wait->waiter = db_rows_value(rows, row, 0);
         wait->step = db_rows_value(rows, row, 1);
         wait->holder = db_rows_value(rows, row, 2);
-        wait->from_us = integer_of(rows, row, 3);
-        wait->to_us = integer_of(rows, row, 4);
+        wait->from_us = db_rows_integer(rows, row, 3);
+        wait->to_us = db_rows_integer(rows, row, 4);
     }
 }
 

@@ -156,6 +156,8 @@ MUST_CHECK const char *db_session_sqlstate(const struct db_session *session);
 
 MUST_CHECK int db_rows_count(const struct db_rows *rows);
 MUST_CHECK const char *db_rows_value(const struct db_rows *rows, int row, int column);
+// Returns the value of a column of an integer type. SQL's NULL reads as 0.
+MUST_CHECK int64_t db_rows_integer(const struct db_rows *rows, int row, int column);
 MUST_CHECK bool db_rows_is_null(const struct db_rows *rows, int row, int column);
 void db_rows_free(struct db_rows *rows);
 

@@ -307,6 +307,10 @@ const char *db_rows_value(const struct db_rows *rows, int row, int column) {
     return PQgetvalue(rows->result, row, column);
 }
 
+int64_t db_rows_integer(const struct db_rows *rows, int row, int column) {
+    return strtoll(PQgetvalue(rows->result, row, column), NULL, 10);
+}
+
 bool db_rows_is_null(const struct db_rows *rows, int row, int column) {
     return PQgetisnull(rows->result, row, column) == 1;
 }

@@ -17,7 +17,7 @@ static enum db_status query_ping(struct job *job, struct db_session *session) {
     }
     bool writable = db_rows_count(&rows) == 1 && strcmp(db_rows_value(&rows, 0, 0), "off") == 0;
     if (db_rows_count(&rows) == 1) {
-        database_clock_observe(strtoll(db_rows_value(&rows, 0, 1), NULL, 10), sent_ns, clock_monotonic_ns());
+        database_clock_observe(db_rows_integer(&rows, 0, 1), sent_ns, clock_monotonic_ns());
     }
     db_rows_free(&rows);
     if (!writable) {

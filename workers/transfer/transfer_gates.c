@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static void log_barrier_pass(const struct transfer *transfer, const struct barrier_ticket *ticket) {
     const struct barrier_pass *pass = &transfer->result->barrier;
@@ -92,7 +91,7 @@ static bool count_waiting(struct transfer *transfer, const int backends[], uint3
     if (status != DB_OK) {
         return false;
     }
-    *waiting = (uint32_t)strtoul(db_rows_value(&rows, 0, 0), NULL, 10);
+    *waiting = (uint32_t)db_rows_integer(&rows, 0, 0);
     db_rows_free(&rows);
     return true;
 }

@@ -23,8 +23,7 @@ MUST_CHECK static inline struct clock_anchor transfer_anchor(const struct transf
 }
 // Converts a time in the answer of a statement (microseconds since 1970 on the database's clock) to the monotonic
 // clock. `step` began when the statement was sent, and ended when its answer arrived.
-MUST_CHECK uint64_t transfer_moment_ns(const struct transfer *transfer, const char *database_us,
-                                       const struct step *step);
+MUST_CHECK uint64_t transfer_moment_ns(const struct transfer *transfer, int64_t database_us, const struct step *step);
 
 // The parameters $1 to $10 of every statement that writes a record, with room for further parameters of each statement.
 #define RECORD_VALUES 10

@@ -7,14 +7,13 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 // Converts the time in the record (microseconds since 1970) to the monotonic clock, between `sent_ns` and
 // `answered_ns`.
-static uint64_t recorded_ns(const struct transfer_request *request, const char *recorded_us, uint64_t sent_ns,
+static uint64_t recorded_ns(const struct transfer_request *request, int64_t recorded_us, uint64_t sent_ns,
                             uint64_t answered_ns) {
-    int64_t since_us = strtoll(recorded_us, NULL, 10) - request->received_us;
+    int64_t since_us = recorded_us - request->received_us;
     uint64_t moment_ns = since_us <= 0 ? sent_ns
                                        : request->received_ns + (uint64_t)since_us * NANOSECONDS_PER_MICROSECOND;
     return moment_ns < sent_ns ? sent_ns : moment_ns > answered_ns ? answered_ns : moment_ns;
@@ -43,7 +42,7 @@ static enum transfer_outcome take_posting(struct transfer *transfer, const struc
     deduct->account = request->from_account;
     deduct->value = result->from_balance_after;
     uint64_t answered_ns = clock_monotonic_ns();
-    deduct->ended_ns = recorded_ns(request, db_rows_value(rows, 0, 4), started_ns, answered_ns);
+    deduct->ended_ns = recorded_ns(request, db_rows_integer(rows, 0, 4), started_ns, answered_ns);
     deduct->committed_ns = transfer->in_transaction ? 0 : answered_ns;
     struct step *credit = step_add(&result->steps, STEP_CREDIT, deduct->ended_ns);
     credit->committed_ns = deduct->committed_ns;

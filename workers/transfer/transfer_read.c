@@ -5,12 +5,10 @@
 #include "workers/transfer/transfer_events.h"
 #include "workers/transfer/transfer_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-uint64_t transfer_moment_ns(const struct transfer *transfer, const char *database_us, const struct step *step) {
-    return database_clock_moment_ns(transfer_anchor(transfer->request), strtoll(database_us, NULL, 10),
-                                    step->started_ns, step->ended_ns);
+uint64_t transfer_moment_ns(const struct transfer *transfer, int64_t database_us, const struct step *step) {
+    return database_clock_moment_ns(transfer_anchor(transfer->request), database_us, step->started_ns, step->ended_ns);
 }
 
 static enum transfer_outcome take_balances(struct transfer *transfer, const struct db_rows *rows) {
@@ -24,7 +22,7 @@ static enum transfer_outcome take_balances(struct transfer *transfer, const stru
         if (!money_column_read(rows, row, 1, balance)) {
             return TRANSFER_FAILED;
         }
-        *version = strtoll(db_rows_value(rows, row, 2), NULL, 10);
+        *version = db_rows_integer(rows, row, 2);
         found_from |= is_from;
         found_to |= !is_from;
     }
@@ -50,7 +48,7 @@ static enum transfer_outcome read_balances(struct transfer *transfer, enum state
     // A read ends at the database's time just after its snapshot, so that it can be compared with writes. A lock ends
     // with the answer, because the wait for the lock is over then.
     if (kind == STEP_READ && outcome == TRANSFER_CONTINUE) {
-        step->ended_ns = transfer_moment_ns(transfer, db_rows_value(&rows, 0, 3), step);
+        step->ended_ns = transfer_moment_ns(transfer, db_rows_integer(&rows, 0, 3), step);
     }
     db_rows_free(&rows);
     if (outcome != TRANSFER_CONTINUE) {

@@ -10,7 +10,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define CHANGE_IS_RELATIVE INT64_C(-1)
@@ -54,12 +53,12 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
     bool good = found && money_column_read(&rows, 0, 0, change->after);
     if (found) {
         // Each write increments the version. A larger difference means that this write overwrote another one.
-        int64_t version = strtoll(db_rows_value(&rows, 0, 1), NULL, 10);
+        int64_t version = db_rows_integer(&rows, 0, 1);
         change->overwrote = change->version_read != CHANGE_IS_RELATIVE && version != change->version_read + 1;
         step->outcome = change->overwrote ? "overwrote" : NULL;
         step->committed_ns = transfer->in_transaction ? 0 : step->ended_ns;
         // Use the database's time, because the answers to two writes may arrive in another order than the writes.
-        step->ended_ns = transfer_moment_ns(transfer, db_rows_value(&rows, 0, 2), step);
+        step->ended_ns = transfer_moment_ns(transfer, db_rows_integer(&rows, 0, 2), step);
     }
     db_rows_free(&rows);
     if (!good) {
