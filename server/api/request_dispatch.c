@@ -8,18 +8,19 @@
 
 #include <stdarg.h>
 
-static void refuse(struct conn *conn, struct http_response response, const char *format, ...) PRINTF_LIKE(3, 4);
+static void refuse(struct conn *conn, int status, const char *allow, const char *format, ...) PRINTF_LIKE(4, 5);
 
-static void refuse(struct conn *conn, struct http_response response, const char *format, ...) {
+// Answers 405 with the methods that are allowed, or 415 for a coding of the body.
+static void refuse(struct conn *conn, int status, const char *allow, const char *format, ...) {
     struct text body = {0};
     struct text detail = {0};
     va_list arguments;
     va_start(arguments, format);
     text_append_format_list(&detail, format, arguments);
     va_end(arguments);
-    problem_write(&body, response.status, text_slice(&detail), NULL);
-    response.content_type = PROBLEM_CONTENT_TYPE;
-    response.body = text_slice(&body);
+    struct http_response response = problem_response(&body, status, text_slice(&detail), NULL);
+    response.allow = allow;
+    response.refuses_coding = status == 415;
     (void)conn_respond(conn, &response);
     text_free(&detail);
     text_free(&body);
@@ -56,7 +57,7 @@ void request_dispatch(struct bank_api *api, struct conn *conn, const struct http
         return;
     }
     if (slice_equals(request->path, slice_of("*"))) {
-        refuse(conn, (struct http_response){.status = 405, .allow = "GET, HEAD, POST"},
+        refuse(conn, 405, "GET, HEAD, POST",
                "OPTIONS * is not supported: send GET, HEAD or POST to one of the paths that /docs lists");
         return;
     }
@@ -68,8 +69,7 @@ void request_dispatch(struct bank_api *api, struct conn *conn, const struct http
         return;
     }
     if (!match.method_allowed) {
-        refuse(conn, (struct http_response){.status = 405, .allow = match.allow},
-               "%s does not support this method: use %s", match.route->template, match.allow);
+        refuse(conn, 405, match.allow, "%s does not support this method: use %s", match.route->template, match.allow);
         return;
     }
     if (match.route->method == HTTP_METHOD_POST && !guard_allows_origin(guard, request)) {
@@ -77,8 +77,7 @@ void request_dispatch(struct bank_api *api, struct conn *conn, const struct http
         return;
     }
     if (!content_is_plain(request)) {
-        refuse(conn, (struct http_response){.status = 415, .refuses_coding = true},
-               "A Content-Encoding is not supported: send the body as it is, without this header");
+        refuse(conn, 415, NULL, "A Content-Encoding is not supported: send the body as it is, without this header");
         return;
     }
     if (match.route->needs_admin && !guard_allows_admin(guard, request)) {

@@ -277,11 +277,7 @@ void conn_client_address(const struct conn *conn, char out[static CLIENT_ADDRESS
 // Answers an error before or instead of a request, and ends the connection.
 static void conn_refuse(struct conn *conn, int status, const char *detail) {
     struct text body = {0};
-    problem_write(&body, status, slice_of(detail), NULL);
-    struct http_response response = {.status = status,
-                                     .content_type = PROBLEM_CONTENT_TYPE,
-                                     .body = text_slice(&body),
-                                     .retry_after = status == 503 ? RETRY_AFTER_SECONDS : 0};
+    struct http_response response = problem_response(&body, status, slice_of(detail), NULL);
     conn->method = http_parser_method(conn->parser);
     struct http_response_framing framing = {
         .head_only = conn->method == HTTP_METHOD_HEAD,

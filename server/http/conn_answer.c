@@ -44,15 +44,9 @@ bool conn_respond_problem_of(struct conn *conn, int status, struct slice detail,
     if (trace != NULL) {
         trace_context_traceparent(trace, traceparent);
     }
-    problem_write(&body, status, detail, trace);
-    bool taken = conn_respond(conn, &(struct http_response){
-                                        .status = status,
-                                        .content_type = PROBLEM_CONTENT_TYPE,
-                                        .body = text_slice(&body),
-                                        .traceparent = trace == NULL ? NULL : traceparent,
-                                        .retry_after = status == 503 ? RETRY_AFTER_SECONDS : 0,
-                                        .asks_for_token = status == 401,
-                                    });
+    struct http_response response = problem_response(&body, status, detail, trace);
+    response.traceparent = trace == NULL ? NULL : traceparent;
+    bool taken = conn_respond(conn, &response);
     text_free(&body);
     return taken;
 }

@@ -1,10 +1,11 @@
-// Writes problem+json bodies. Loop thread.
+// Makes error answers. Loop thread.
 #include "server/http/problem.h"
 
-#include "server/http/http_response.h"
+#include "server/http/http_limits.h"
 
-void problem_write(struct text *out, int status, struct slice detail, const struct trace_context *trace) {
-    struct json_writer json = {.out = out};
+struct http_response problem_response(struct text *body, int status, struct slice detail,
+                                      const struct trace_context *trace) {
+    struct json_writer json = {.out = body};
     json_open_object(&json, NULL);
     json_add_string(&json, "type", "about:blank");
     json_add_string(&json, "title", http_status_reason(status));
@@ -16,4 +17,11 @@ void problem_write(struct text *out, int status, struct slice detail, const stru
         json_add_string(&json, "trace_id", trace_id);
     }
     json_close_object(&json);
+    return (struct http_response){
+        .status = status,
+        .content_type = "application/problem+json",
+        .body = text_slice(body),
+        .retry_after = status == 503 ? RETRY_AFTER_SECONDS : 0,
+        .asks_for_token = status == 401,
+    };
 }

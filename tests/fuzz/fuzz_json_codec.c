@@ -12,8 +12,8 @@ static void check_problem(int status, struct text *problem) {
     CHECK((status == 200) == (problem->length == 0));
     if (status != 200) { // a problem may quote a name of the body; the answer must be UTF-8
         struct text answer = {0};
-        problem_write(&answer, status, (struct slice){problem->data, problem->length}, NULL);
-        CHECK(slice_is_utf8((struct slice){answer.data, answer.length}));
+        struct http_response response = problem_response(&answer, status, text_slice(problem), NULL);
+        CHECK(slice_is_utf8(response.body));
         text_free(&answer);
     }
     text_clear(problem);

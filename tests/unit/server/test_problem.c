@@ -6,13 +6,16 @@
 // cmocka.h needs the four headers above.
 #include <cmocka.h>
 
+#include "server/http/http_limits.h"
 #include "server/http/problem.h"
 
 static void assert_problem(int status, struct slice detail, const char *expected) {
-    struct text out = {0};
-    problem_write(&out, status, detail, NULL);
-    assert_string_equal(text_terminated(&out), expected);
-    text_free(&out);
+    struct text body = {0};
+    struct http_response response = problem_response(&body, status, detail, NULL);
+    assert_int_equal(response.status, status);
+    assert_string_equal(response.content_type, "application/problem+json");
+    assert_true(slice_equals(response.body, slice_of(expected)));
+    text_free(&body);
 }
 
 static void test_problem(void **state) {
@@ -34,19 +37,34 @@ static void test_what_a_client_sent_stays_json(void **state) {
 static void test_a_traced_problem_names_its_trace(void **state) {
     (void)state;
     struct trace_context trace;
-    struct text out = {0};
+    struct text body = {0};
     assert_true(trace_context_parse(SLICE_LITERAL("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), &trace));
-    problem_write(&out, 504, SLICE_LITERAL("slow"), &trace);
-    assert_string_equal(text_terminated(&out),
+    struct http_response response = problem_response(&body, 504, SLICE_LITERAL("slow"), &trace);
+    assert_int_equal(response.status, 504);
+    assert_string_equal(text_terminated(&body),
                         "{\"type\":\"about:blank\",\"title\":\"Gateway Timeout\",\"status\":504,"
                         "\"detail\":\"slow\",\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\"}");
-    text_free(&out);
+    text_free(&body);
+}
+
+static void test_headers_follow_the_status(void **state) {
+    (void)state;
+    struct text body = {0};
+    struct http_response busy = problem_response(&body, 503, SLICE_LITERAL("busy"), NULL);
+    assert_int_equal(busy.retry_after, RETRY_AFTER_SECONDS);
+    assert_false(busy.asks_for_token);
+    text_clear(&body);
+    struct http_response no_token = problem_response(&body, 401, SLICE_LITERAL("no token"), NULL);
+    assert_int_equal(no_token.retry_after, 0);
+    assert_true(no_token.asks_for_token);
+    text_free(&body);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_problem),
         cmocka_unit_test(test_a_traced_problem_names_its_trace),
+        cmocka_unit_test(test_headers_follow_the_status),
         cmocka_unit_test(test_what_a_client_sent_stays_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
