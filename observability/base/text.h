@@ -32,7 +32,7 @@ MUST_CHECK static inline struct slice text_slice(const struct text *text) {
     return (struct slice){text->data, text->length};
 }
 
-MUST_CHECK struct slice slice_of(const char *terminated);
+MUST_CHECK struct slice slice_of(const char *terminated); // SLICE_LITERAL() is the form for a literal
 MUST_CHECK bool slice_equals(struct slice a, struct slice b);
 MUST_CHECK bool slice_equals_ignoring_case(struct slice a, struct slice b); // ASCII only
 MUST_CHECK bool slice_starts_with(struct slice text, struct slice prefix);

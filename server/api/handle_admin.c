@@ -151,7 +151,7 @@ static bool shortcut_is_usable(struct exchange *exchange, struct query *query, c
     if (!parameters_are_usable(exchange, query)) {
         return false;
     }
-    if (body.length > 0 && !slice_equals(body, slice_of("{}"))) {
+    if (body.length > 0 && !slice_equals(body, SLICE_LITERAL("{}"))) {
         conn_respond_problem(exchange->conn, 422,
                              "Parameters go into the query here, such as %s; POST /admin/settings takes a body",
                              example);

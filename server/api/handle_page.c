@@ -16,7 +16,7 @@ static const struct page_asset *find_asset(struct slice name) {
 
 // Whether the client's copy is this one: If-None-Match is "*" or a list, and a tag in it may be marked as weak.
 static bool client_has(const struct page_asset *asset, struct slice none_match) {
-    if (slice_equals(none_match, slice_of("*"))) {
+    if (slice_equals(none_match, SLICE_LITERAL("*"))) {
         return true;
     }
     struct slice tag = slice_of(asset->etag);

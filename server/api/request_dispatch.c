@@ -56,7 +56,7 @@ void request_dispatch(struct bank_api *api, struct conn *conn, const struct http
         refuse_host(conn, request);
         return;
     }
-    if (slice_equals(request->path, slice_of("*"))) {
+    if (slice_equals(request->path, SLICE_LITERAL("*"))) {
         refuse(conn, 405, "GET, HEAD, POST",
                "OPTIONS * is not supported: send GET, HEAD or POST to one of the paths that /docs lists");
         return;

@@ -23,14 +23,14 @@ static struct slice next_part(struct slice *rest, char separator) {
 
 bool content_type_is_json(const struct http_request *request) {
     struct slice type = request->headers[HTTP_HEADER_CONTENT_TYPE];
-    return type.data != NULL && slice_equals_ignoring_case(next_part(&type, ';'), slice_of("application/json"));
+    return type.data != NULL && slice_equals_ignoring_case(next_part(&type, ';'), SLICE_LITERAL("application/json"));
 }
 
 bool content_is_plain(const struct http_request *request) {
     struct slice codings = request->headers[HTTP_HEADER_CONTENT_ENCODING];
     while (codings.length > 0) {
         struct slice coding = next_part(&codings, ',');
-        if (coding.length > 0 && !slice_equals_ignoring_case(coding, slice_of("identity"))) {
+        if (coding.length > 0 && !slice_equals_ignoring_case(coding, SLICE_LITERAL("identity"))) {
             return false;
         }
     }
@@ -69,7 +69,7 @@ static int closeness_of(struct slice range, const struct offer *offer, int *weig
     struct slice type = next_part(&range, ';');
     int closeness = slice_equals_ignoring_case(type, offer->type)     ? 3
                     : slice_equals_ignoring_case(type, offer->family) ? 2
-                    : slice_equals(type, slice_of("*/*"))             ? 1
+                    : slice_equals(type, SLICE_LITERAL("*/*"))        ? 1
                                                                       : 0;
     *weight = WEIGHT_FULL;
     while (range.length > 0) {
@@ -78,9 +78,9 @@ static int closeness_of(struct slice range, const struct offer *offer, int *weig
         if (value.length >= 2 && value.data[0] == '"' && value.data[value.length - 1] == '"') {
             value = (struct slice){value.data + 1, value.length - 2};
         }
-        if (slice_equals_ignoring_case(name, slice_of("q"))) {
+        if (slice_equals_ignoring_case(name, SLICE_LITERAL("q"))) {
             *weight = weight_of(value);
-        } else if (closeness == 3 && slice_equals_ignoring_case(name, slice_of("version"))) {
+        } else if (closeness == 3 && slice_equals_ignoring_case(name, SLICE_LITERAL("version"))) {
             closeness = slice_equals(value, offer->version) ? 4 : 0;
         }
     }

@@ -4,11 +4,11 @@
 #include <string.h>
 
 bool guard_host_is_loopback(struct slice host) {
-    if (slice_equals_ignoring_case(host, slice_of("localhost")) || slice_equals(host, slice_of("[::1]")) ||
-        slice_equals(host, slice_of("::1"))) {
+    if (slice_equals_ignoring_case(host, SLICE_LITERAL("localhost")) || slice_equals(host, SLICE_LITERAL("[::1]")) ||
+        slice_equals(host, SLICE_LITERAL("::1"))) {
         return true;
     }
-    if (!slice_starts_with(host, slice_of("127."))) {
+    if (!slice_starts_with(host, SLICE_LITERAL("127."))) {
         return false;
     }
     for (size_t i = 0; i < host.length; i++) { // a name such as 127.0.0.1.attacker.example must not pass

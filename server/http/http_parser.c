@@ -260,7 +260,7 @@ static int check_framing(struct http_parser *parser) {
     if (parser->llhttp.method == HTTP_CONNECT) {
         return refuse(parser, 501, "This server is not a proxy: it does not support CONNECT");
     }
-    if (encoding.data != NULL && (is_http_1_0 || !slice_equals_ignoring_case(encoding, slice_of("chunked")))) {
+    if (encoding.data != NULL && (is_http_1_0 || !slice_equals_ignoring_case(encoding, SLICE_LITERAL("chunked")))) {
         return refuse(parser, 400, "This server supports only the Transfer-Encoding \"chunked\", and only in HTTP/1.1");
     }
     if (!is_http_1_0 && !parser->headers[HTTP_HEADER_HOST].present) {
@@ -281,7 +281,7 @@ static int on_headers_complete(llhttp_t *llhttp) {
     }
     struct slice expect = header_value(parser, HTTP_HEADER_EXPECT);
     if (expect.data != NULL && parser->llhttp.http_minor > 0) {
-        if (!slice_equals_ignoring_case(expect, slice_of("100-continue"))) {
+        if (!slice_equals_ignoring_case(expect, SLICE_LITERAL("100-continue"))) {
             return refuse(parser, 417, "This server supports only the expectation \"100-continue\"");
         }
         bool has_body = parser->llhttp.content_length > 0 || (parser->llhttp.flags & F_CHUNKED) != 0;

@@ -33,7 +33,7 @@ const char *http_target_read(struct http_request *request, struct slice target, 
     if (memchr(target.data, '#', target.length) != NULL) {
         return "The request target has a \"#\": leave the fragment out, or write %23 for the character";
     }
-    bool is_asterisk = slice_equals(target, slice_of("*"));
+    bool is_asterisk = slice_equals(target, SLICE_LITERAL("*"));
     if (is_asterisk && !is_options) {
         return "The request target \"*\" is for OPTIONS only";
     }
@@ -47,7 +47,7 @@ const char *http_target_read(struct http_request *request, struct slice target, 
     }
     const char *mark = memchr(target.data, '?', target.length);
     size_t path_length = mark == NULL ? target.length : (size_t)(mark - target.data);
-    request->path = path_length == 0 ? slice_of("/") : (struct slice){target.data, path_length};
+    request->path = path_length == 0 ? SLICE_LITERAL("/") : (struct slice){target.data, path_length};
     request->query = mark == NULL ? (struct slice){NULL, 0} : (struct slice){mark + 1, target.length - path_length - 1};
     return NULL;
 }

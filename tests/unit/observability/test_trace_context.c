@@ -92,7 +92,7 @@ static void test_written_traceparent_is_version_0(void **state) {
     (void)state;
     struct trace_context context;
     char written[TRACEPARENT_LENGTH];
-    assert_true(trace_context_parse(slice_of("cc-" TRACE_ID "-" SPAN_ID "-03-more"), &context));
+    assert_true(trace_context_parse(SLICE_LITERAL("cc-" TRACE_ID "-" SPAN_ID "-03-more"), &context));
     trace_context_traceparent(&context, written);
     assert_string_equal(written, "00-" TRACE_ID "-" SPAN_ID "-01");
     context.sampled = false;

@@ -150,7 +150,7 @@ static void test_round_and_round(void **state) {
 static void test_the_smallest_events(void **state) {
     struct event_ring *ring = *state;
     for (int i = 0; i < 100000; i++) {
-        event_ring_append(ring, "a", slice_of(""));
+        event_ring_append(ring, "a", SLICE_LITERAL(""));
     }
     uint64_t position;
     assert_int_equal(find(ring, 100000 - 20000, &position), EVENT_RESUMES);
