@@ -56,7 +56,7 @@ struct job {
     void (*finished)(struct job *job);                   // on the loop; frees the job
     void *owner;             // loop only: the connection that waits for the answer; NULL if none waits any more
     enum db_status database; // the status of its last database call
-    unsigned timeout_ms;     // for all of its database work; for a transfer: for each statement
+    unsigned timeout_ms;     // see job_init()
     bool may_block_at_gate;  // may block at a gate between two statements
     struct statement_trace statements;
     // Set for a kind that is run once for all jobs that wait (pool_jobs.c). On the loop: copies the outputs of the job
@@ -65,7 +65,9 @@ struct job {
     bool ran_in_another; // the outputs are such a copy
 };
 
-// For the kinds of jobs: sets what the job does on its worker, and its default timeout.
+// For the kinds of jobs: sets what the job does on its worker, and the default of its `timeout_ms`. PostgreSQL has that
+// time for each answer. It is also the limit of all database work of the job, unless the job may block at a gate: then
+// TRANSFER_TIMEOUT_MS is the limit.
 void job_init(struct job *job, enum job_kind kind, void (*run)(struct job *job, struct worker *worker));
 
 // On the worker: runs a query that changes nothing, or that may run twice. It runs again on a new connection if the old
