@@ -85,7 +85,7 @@ static void describe_doubt(const struct transfer_job *transfer, struct text *det
     CHECK(false);
 }
 
-// The writes that stand of a transfer that failed without a transaction.
+// Says which writes of a transfer that failed without a transaction are committed.
 static void describe_standing(const struct transfer_job *transfer, struct text *detail) {
     const struct transfer_request *request = &transfer->request;
     if (transfer->result.standing == STANDING_BOTH_BALANCES) {
@@ -124,7 +124,8 @@ static void describe_range(const struct transfer_job *transfer, struct text *det
     }
 }
 
-// The one place where an outcome becomes a status. `detail` stays empty for those that have a record.
+// Returns the HTTP status of an outcome. No other function decides it. `detail` stays empty if the transfer has a
+// record.
 static int status_of(const struct transfer_job *transfer, struct text *detail) {
     const struct transfer_request *request = &transfer->request;
     switch (transfer->result.outcome) {
@@ -173,7 +174,7 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
     CHECK(false);
 }
 
-// True: the answer was delivered, as far as this side can know.
+// Returns false if the client is known to have left without the answer.
 static bool respond_transfer(struct transfer_job *transfer, int status, struct slice detail) {
     struct conn *conn = conn_of_job(&transfer->job);
     if (conn == NULL) {

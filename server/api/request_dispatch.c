@@ -1,4 +1,5 @@
-// Everything that is asked of a request before its handler sees it. Loop thread.
+// Checks the host, the route, the method, the origin, the coding and the admin token of a request, and then calls its
+// handler. Loop thread.
 #include "server/api/request_dispatch.h"
 
 #include "server/api/api.h"

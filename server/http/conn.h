@@ -45,7 +45,7 @@ struct conn {
     size_t received;           // bytes read since the deadline was set
     size_t unsent;             // bytes that the client had not acknowledged when the deadline was set
     uint64_t started_ns;       // monotonic time of the first byte of the current request
-    int status;                // the status of its answer, once there is one
+    int status;                // the status of the answer, once it is known
     enum http_method method;   // the method of the current request
     bool is_uncounted;         // the end of the current request was not reported yet
     bool keep_alive;           // the connection stays open after the current request

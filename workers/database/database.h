@@ -128,7 +128,7 @@ MUST_CHECK int db_session_backend(const struct db_session *session);
 // cancelled (WARNING 01000), so a failover may lose the commit.
 MUST_CHECK bool db_session_is_unreplicated(const struct db_session *session);
 
-// Returns the schema of db_use_schema(), or NULL.
+// Returns the schema that db_use_schema() got, or NULL.
 MUST_CHECK const char *db_session_wanted_schema(const struct db_session *session);
 // From now on the names in statements mean the objects of this schema. `has_tables`: it has the lab's tables.
 MUST_CHECK enum db_status db_session_work_in(struct db_session *session, const char *schema, bool *has_tables);

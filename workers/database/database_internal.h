@@ -59,7 +59,7 @@ struct db_complaints {
     uint64_t said[COMPLAINTS_MAX]; // hashes of their texts; the oldest is overwritten
     unsigned count;                // warnings so far; may exceed COMPLAINTS_MAX
     uint64_t pause_ns;             // the current pause between repeated warnings
-    uint64_t next_ns;              // monotonic; no warning is repeated before
+    uint64_t next_ns;              // monotonic; no warning is repeated before this time
 };
 
 struct db_lookup;
@@ -71,7 +71,7 @@ struct db {
     int abort_fd; // an eventfd that is readable after db_abort()
     // Monotonic; when PostgreSQL last refused a session because of a connection limit. 0: never.
     _Atomic uint64_t limit_met_ns;
-    _Atomic bool password_file_was_fit; // at the last check; true before the first
+    _Atomic bool password_file_was_fit; // as of the last check; true before the first check
     unsigned session_count;
     struct db_session *sessions;
     pthread_mutex_t mutex; // guards the fields below
@@ -85,7 +85,7 @@ struct db {
     TAILQ_HEAD(, db_session) waiting;
     struct db_lookup **lookups; // the last lookup of each endpoint, or NULL
     struct db_complaints complaints;
-    struct text problem; // see db_problem(); it goes before schema_problem
+    struct text problem; // see db_problem(), which returns it rather than schema_problem
     struct text schema_problem;
     char lab_schema[DATABASE_NAME_LENGTH]; // set by bank_ensure_schema(); "" before
 };

@@ -47,7 +47,7 @@ struct barrier_round; // the waiters that are released together
 struct barrier_ticket {
     struct barrier_round *round;   // NULL: the barrier did not let it in, or the ticket was ended
     uint32_t position;             // waiters in the round at its arrival, this one included
-    uint32_t number;               // its arrival in this round, from 0; waiters that left early count, too
+    uint32_t number;               // arrivals in this round before it, also of waiters that left early
     uint32_t parties;              // waiters that complete the round
     struct released_list released; // set when it arrives as the last one, or leaves early
 };
@@ -56,7 +56,7 @@ struct barrier_pass {
     enum gate_release release;
     uint32_t present;    // waiters at the barrier when this one left it; in a complete round, all of its waiters
     bool measured_skew;  // true for one waiter of a released round: the last to leave
-    uint64_t skew_ns;    // from the first leave of the round to this one
+    uint64_t skew_ns;    // the time from the first waiter that left the round to this one
     uint32_t peer_count; // only in a released round: the spans of the others
     struct trace_context peers[BARRIER_PEERS_MAX];
 };

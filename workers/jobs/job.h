@@ -1,5 +1,5 @@
-// A job is the typed baton between the loop and a worker. The loop fills its inputs and submits it; one worker runs it;
-// the loop takes its outputs. The two never use it at the same time, so nothing in it needs a lock.
+// A job is the unit of work that the loop gives to a worker. The loop fills its inputs and submits it; one worker runs
+// it; the loop takes its outputs. The two never use it at the same time, so nothing in it needs a lock.
 //
 // Each kind of job has a file of its own beside this one. A *_new function returns a job with everything zero but its
 // `run` and its default timeout. The caller sets `finished`, `owner` and the inputs, submits the job to the pool, and
@@ -30,7 +30,7 @@ struct worker {
 // The kinds of jobs. The pool has a queue and a worker thread of its own for each kind but the last (pool_jobs.c). A
 // new GET may share the kind of another that reads the same tables.
 enum job_kind {
-    JOB_WATCH,        // is the database there?
+    JOB_WATCH,        // asks whether the database can serve
     JOB_ACCOUNT,      // GET /accounts/{id}
     JOB_ACCOUNTS,     // GET /accounts
     JOB_TRANSACTIONS, // GET /transactions, GET /transfers/{transfer_id}

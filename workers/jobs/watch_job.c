@@ -1,4 +1,4 @@
-// Asks the database whether it can serve transfers, and makes the schema if it is not there.
+// Asks the database whether it can serve transfers, and makes the schema if it is missing.
 #include "workers/jobs/watch_job.h"
 
 #include "workers/bank/bank.h"

@@ -62,8 +62,8 @@ struct transfer_request {
     struct trace_context trace;      // the SERVER span of the HTTP request
     struct trace_context span;       // the span of the transfer, a child of `trace`; others link to it
     bool traced;                     // there is an exporter: races are exported even if trace.sampled is false
-    int64_t received_us;             // since 1970; its arrival
-    uint64_t received_ns;            // monotonic; the same moment
+    int64_t received_us;             // the arrival of the request, since 1970
+    uint64_t received_ns;            // the same moment, monotonic
     struct event_queue *event_queue; // the event queue for its steps; NULL: they are not published
 };
 
@@ -93,10 +93,10 @@ struct transfer_result {
 // "insufficient_funds", "error").
 MUST_CHECK const char *transfer_outcome_status(enum transfer_outcome outcome);
 MUST_CHECK const char *transfer_outcome_metric(enum transfer_outcome outcome);
-// Returns "double_spend", "lost_update" or "stale_read"; NULL: it did not race.
+// Returns "double_spend", "lost_update" or "stale_read"; NULL if the transfer did not race.
 MUST_CHECK const char *transfer_anomaly(const struct transfer_result *result);
 
-// True if its trace is exported: it was sampled, or it raced.
+// True if the trace of the transfer is exported, because it was sampled or the transfer raced.
 MUST_CHECK bool transfer_is_kept(const struct transfer_request *request, const struct transfer_result *result);
 
 // Makes a new id of eight hexadecimal digits. A process repeats no id before it has made 2^32 of them.

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "observability/base/clock.h"
@@ -30,7 +30,7 @@ struct waiter {
     uint32_t parties;
     uint32_t timeout_ms;
     uint32_t rounds;
-    struct trace_context context; // its span, as its peers get it
+    struct trace_context context; // the span of the waiter, as its peers get it
     struct barrier_ticket ticket; // in the last round
     struct barrier_pass pass;
     uint32_t skews;      // rounds of which this waiter measured the skew
@@ -186,7 +186,7 @@ static void test_a_lone_waiter_times_out(void **state) {
     end(gate);
 }
 
-// One waiter times out. Its place is free again, and waiters that arrive later complete the round.
+// One waiter times out. Its place becomes free, and waiters that arrive later complete the round.
 static void test_a_round_outlives_one_that_timed_out(void **state) {
     (void)state;
     struct gate *gate = gate_new();
@@ -338,7 +338,7 @@ static void test_rivals(void **state) {
     int backend_pids[2] = {0};
     assert_int_equal(gate_barrier_rivals(gate, &tickets[3], backend_pids, 1), 2);
     assert_int_equal(backend_pids[0], 100);
-    assert_int_equal(backend_pids[1], 0); // the array has room for one
+    assert_int_equal(backend_pids[1], 0); // the call was given room for one PID
     assert_int_equal(gate_barrier_rivals(gate, &tickets[3], backend_pids, 2), 2);
     assert_int_equal(backend_pids[1], 101);
     for (size_t i = 4; i > 0; i--) {

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// cmocka wants the four above first.
+// cmocka.h needs the four headers above.
 #include <cmocka.h>
 
 #include "workers/bank/bank_reads.h"
