@@ -344,26 +344,55 @@ def test_format():
         expect(status not in (0, 77) and "tests/unit/a.c:1:" in output, "format sees a bad space", output)
 
 
-def lint(source):
-    with tempfile.TemporaryDirectory() as folder:
-        root = pathlib.Path(folder).resolve()
-        shutil.copy(ROOT / ".clang-tidy", root)
-        (root / "server").mkdir()
-        (root / "build").mkdir()
-        path = root / "server" / "a.c"
-        path.write_text(source, encoding="utf-8")
-        database = [{"directory": folder, "file": str(path), "command": f"cc -std=c17 -c {path}"}]
-        (root / "build" / "compile_commands.json").write_text(json.dumps(database), encoding="utf-8")
-        return run([str(HERE / "lint.sh"), str(root), str(root / "build")])
+class Linted:
+    """A tree of one C file and its header, under lint.py; the header can be changed."""
+
+    def __init__(self, folder):
+        self.root = pathlib.Path(folder).resolve()
+        shutil.copy(ROOT / ".clang-tidy", self.root)
+        for name in ("server", "build"):
+            (self.root / name).mkdir()
+        self.write("server/a.h", "int f(int a);\n")
+        self.write("server/a.c", '#include "a.h"\nint f(int a) {\n    if (a > 1) {\n        return 1;\n    }\n'
+                                 "#ifdef BAD\n    if (a > 0)\n        return 2;\n#endif\n    return 0;\n}\n")
+        self.compile_with("")
+
+    def write(self, name, content):
+        (self.root / name).write_text(content, encoding="utf-8")
+
+    def compile_with(self, options):
+        path = self.root / "server/a.c"
+        self.write("build/compile_commands.json", json.dumps([
+            {"directory": str(self.root), "file": str(path), "command": f"cc -std=c17 {options} -o a.o -c {path}"}]))
+
+    def expect(self, what, status, part):
+        outcome, output = run([sys.executable, "-B", str(HERE / "lint.py"), str(self.root), str(self.root / "build")])
+        expect(outcome == status and part in output, f"lint {what}", output)
 
 
 def test_lint():
-    status, output = lint("int f(int a);\nint f(int a) {\n    if (a > 1) {\n        return 1;\n    }\n    return 0;\n}\n")
-    if status == 77:
+    if not shutil.which("clang-tidy"):
         return
-    expect(status == 0, "lint passes a clean file", output)
-    status, output = lint("int f(int a);\nint f(int a) {\n    if (a > 1)\n        return 1;\n    return 0;\n}\n")
-    expect(status not in (0, 77) and "readability-braces" in output, "lint sees missing braces", output)
+    with tempfile.TemporaryDirectory() as folder:
+        tree_of_one = Linted(folder)
+        tree_of_one.expect("passes a clean file", 0, "1 checked")
+        tree_of_one.expect("remembers that it passed", 0, "0 checked")
+        tree_of_one.compile_with("-DBAD")
+        tree_of_one.expect("sees missing braces that an option brings", 1, "readability-braces")
+        tree_of_one.expect("does not remember a failure", 1, "readability-braces")
+        tree_of_one.compile_with("")
+        tree_of_one.write("server/a.h", "int f(int a);\n#define BAD\n")
+        tree_of_one.expect("sees missing braces that a header brings", 1, "readability-braces")
+        tree_of_one.write("server/a.h", "int f(int a);\n")
+        tree_of_one.expect("remembers the state from before", 0, "0 checked")
+        tree_of_one.write("server/a.h", "int f(int a); // NOLINT\n")
+        tree_of_one.expect("checks again when a comment changes", 0, "1 checked")
+        settings = (ROOT / ".clang-tidy").read_text(encoding="utf-8")
+        tree_of_one.write(".clang-tidy", settings.replace("  -readability-identifier-length,\n", ""))
+        tree_of_one.expect("checks again when .clang-tidy changes", 1, "readability-identifier-length")
+        tree_of_one.write(".clang-tidy", settings)
+        tree_of_one.write("server/a.c", "int f(void) {\n    return g;\n}\n")
+        tree_of_one.expect("fails for a file that does not compile", 1, "undeclared identifier")
 
 
 def test_shell():

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the sanitizers chose these names.
+// NOLINTBEGIN(bugprone-reserved-identifier): the sanitizers chose these names.
 // The malloc() of the sanitizers ends the process at a very large size. With this option it returns NULL, as libc does.
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
@@ -21,7 +21,7 @@ const char *__tsan_default_options(void);
 const char *__tsan_default_options(void) {
     return "allocator_may_return_null=1";
 }
-// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+// NOLINTEND(bugprone-reserved-identifier)
 
 #define TOO_MUCH (SIZE_MAX / 4)
 
