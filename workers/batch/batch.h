@@ -1,19 +1,21 @@
 // A batch: transfers that one worker posts in one transaction, in the order of their arrival, each judged on its own.
 //
-// The pool's scheduler fills a batch on the loop and starts it; there is one at a time. The run gives every transfer
-// its outcome, or gives up on a row that another session holds. Worker threads, but for batch_new(), batch_start() and
+// The pool fills a batch on the loop and leaves it for the worker that posts batches one at a time. The run gives every
+// transfer its outcome, or gives up on a row that another session holds. Worker threads, but for batch_new() and
 // batch_free().
 #ifndef WORKERS_BATCH_BATCH_H
 #define WORKERS_BATCH_BATCH_H
 
 #include "workers/jobs/jobs.h"
 
+#include <sys/queue.h>
+
 // Bounds the size of struct batch. With 32 clients a batch has about 16 transfers (docs/benchmarks).
 #define BATCH_TRANSFERS_MAX 128
 
 enum batch_state {
     BATCH_FILLING,  // The scheduler puts transfers in. A new batch.
-    BATCH_RUNNING,  // A worker has it. The loop waits for its after-work callback.
+    BATCH_RUNNING,  // The worker has taken it. The loop waits until the worker returns it.
     BATCH_ENDED,    // Every transfer has an outcome. The loop answers the clients and frees the batch.
     BATCH_ROW_HELD, // Another session holds a row of it: nothing was written, nobody has an outcome. The loop puts the
                     // transfers back into their account queues and frees the batch.
@@ -32,6 +34,7 @@ struct batch_account {
 
 struct batch {
     struct job job;
+    STAILQ_ENTRY(batch) next; // used by the pool: among the batches that the worker has returned
     enum batch_state state;
     size_t count;
     struct transfer_job *transfers[BATCH_TRANSFERS_MAX]; // in the order of their arrival
@@ -51,8 +54,10 @@ struct batch {
     bool passed_delay;
 };
 
+STAILQ_HEAD(batch_list, batch);
+
 MUST_CHECK struct batch *batch_new(void); // FILLING
-void batch_start(struct batch *batch);    // RUNNING: from now on its worker has it
+void batch_start(struct batch *batch);    // RUNNING: its worker has taken it
 void batch_free(struct batch *batch);
 
 // The run of a transfer's job (job.h) when another session holds a row of the transfer's batch: posts a batch of this

@@ -1,4 +1,4 @@
-// Hands jobs to libuv's threads and takes them back. Loop thread, but for pool_work().
+// Hands jobs to libuv's threads and takes them back. Loop thread, but for the functions that say so.
 #include "observability/log/log.h"
 #include "workers/limits.h"
 #include "workers/pool/pool_internal.h"
@@ -22,10 +22,7 @@ static struct worker *worker_of_this_thread(struct pool *pool) {
     return worker;
 }
 
-// On a worker.
-static void pool_work(uv_work_t *work) {
-    struct job *job = CONTAINER_OF(work, struct job, work);
-    struct worker *worker = worker_of_this_thread(job->pool);
+static void run_with_session(struct job *job, struct worker *worker) {
     unsigned job_ms = job->may_block_at_gate ? TRANSFER_TIMEOUT_MS : job->timeout_ms;
     worker->session = db_session_take(job->pool->db);
     db_session_begin_job(worker->session, &job->statements, job->timeout_ms, job_ms);
@@ -34,8 +31,25 @@ static void pool_work(uv_work_t *work) {
     db_session_give(worker->session);
 }
 
+// On a worker.
+static void work_job(uv_work_t *work) {
+    struct job *job = CONTAINER_OF(work, struct job, work);
+    run_with_session(job, worker_of_this_thread(job->pool));
+}
+
+// On a worker. Each batch is a job of its own, so that jobs that wait for a session get theirs between two batches.
+static void work_batches(uv_work_t *work) {
+    struct pool *pool = CONTAINER_OF(work, struct job, work)->pool;
+    struct worker *worker = worker_of_this_thread(pool);
+    struct batch *batch = NULL;
+    while ((batch = batch_mailbox_exchange(&pool->mailbox, batch)) != NULL) {
+        run_with_session(&batch->job, worker);
+    }
+}
+
 static void start_on_thread(struct pool *pool, struct job *job, uv_after_work_cb after) {
-    CHECK(uv_queue_work(pool->loop, &job->work, pool_work, after) == 0);
+    uv_work_cb work = job == &pool->batch_worker ? work_batches : work_job;
+    CHECK(uv_queue_work(pool->loop, &job->work, work, after) == 0);
 }
 
 struct pool *pool_new(const struct pool_options *options) {
@@ -70,6 +84,7 @@ struct pool *pool_new(const struct pool_options *options) {
 void pool_free(struct pool *pool) {
     CHECK(pool_is_idle(pool) && pool->slots_taken == 0 && pool->reserve_taken == 0);
     CHECK(account_queues_are_empty(&pool->queues));
+    batch_mailbox_free(&pool->mailbox);
     gate_free(pool->gate);
     db_free(pool->db);
     free(pool->workers);
@@ -104,6 +119,7 @@ enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job 
     if (pool->closed) {
         return POOL_CLOSED;
     }
+    pool_count_taken(pool);
     if (pool->transfers.waiting >= pool->queue_limit + (pool->slots - pool->slots_taken)) {
         return POOL_QUEUE_FULL;
     }
@@ -115,6 +131,7 @@ enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job 
 }
 
 void pool_refresh_gauges(struct pool *pool) {
+    pool_count_taken(pool);
     struct db_counts sessions = db_count_sessions(pool->db);
     bank_metrics_set_gauges(pool->metrics, &(struct bank_gauges){
                                                .transfers_running = pool->transfers.running,

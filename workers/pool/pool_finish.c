@@ -6,6 +6,10 @@ void pool_finish(struct pool *pool, struct job *job) {
     job->finished(job); // frees the job
     counts->running--;
     counts->finished++;
+    pool_report_finished(pool);
+}
+
+void pool_report_finished(struct pool *pool) {
     if (pool->on_finished != NULL) {
         pool->on_finished(pool->on_finished_owner);
     }
@@ -29,7 +33,7 @@ uint64_t pool_unfinished(const struct pool *pool) {
 }
 
 bool pool_is_idle(const struct pool *pool) {
-    return pool_unfinished(pool) == 0;
+    return pool_unfinished(pool) == 0 && !pool->batch_worker_runs;
 }
 
 void pool_on_finished(struct pool *pool, void (*callback)(void *owner), void *owner) {

@@ -7,15 +7,16 @@
 // pool_reads.c     one read of single accounts for all clients that wait
 // pool_finish.c    the end of jobs
 // account_queue.c  the queue of one source account and strategy
+// batch_mailbox.c  batches on their way to the worker that posts them, and back
 // job_queue.c      the queue of one kind of job
 //
 // A callback of the loop changes the state of queues, batches and counters, then calls pool_schedule(), then answers
-// clients. Only the scheduler starts work.
+// clients. Only the scheduler starts work, or leaves it for the worker of the batches.
 #ifndef WORKERS_POOL_POOL_INTERNAL_H
 #define WORKERS_POOL_POOL_INTERNAL_H
 
-#include "workers/batch/batch.h"
 #include "workers/pool/account_queue.h"
+#include "workers/pool/batch_mailbox.h"
 #include "workers/pool/pool.h"
 
 #include <stdatomic.h>
@@ -62,8 +63,10 @@ struct pool {
     struct job_counts transfers;
     struct transfer_list line; // for a slot, in the order of arrival
     struct account_queues queues;
-    enum slot_user turn;    // the slot user that is asked first
-    struct batch *batch;    // that runs, or NULL
+    enum slot_user turn;     // the slot user that is asked first
+    struct job batch_worker; // posts batches, one after the other, in one slot
+    bool batch_worker_runs;  // until its after-work callback
+    struct batch_mailbox mailbox;
     unsigned alone_running; // transfers that wait alone for a row that another session holds
     uv_idle_t window;       // the micro-batch window; it is active while the window is open
 
@@ -86,6 +89,8 @@ void pool_finish(struct pool *pool, struct job *job);
 // Finishes jobs that were not run, with DB_NOT_ASKED.
 void pool_refuse(struct pool *pool, struct job_list *jobs);
 MUST_CHECK uint64_t pool_unfinished(const struct pool *pool);
+// Calls the callback of pool_on_finished().
+void pool_report_finished(struct pool *pool);
 
 // --- pool_transfers.c ---
 void pool_transfers_init(struct pool *pool);
@@ -93,8 +98,12 @@ void pool_transfers_init(struct pool *pool);
 void pool_place(struct pool *pool, struct transfer_job *transfer);
 // Starts the transfer in a slot.
 void pool_start_transfer(struct pool *pool, struct transfer_job *transfer);
-// Fills a batch from the queues that are BATCHABLE, and starts it in a slot.
-void pool_start_batch(struct pool *pool);
+// Fills a batch from the queues that are BATCHABLE, and starts the worker that posts it in a slot.
+void pool_start_batches(struct pool *pool);
+// Adds transfers of the queues that are BATCHABLE to the next batch of that worker, while it still takes one.
+void pool_add_to_next_batch(struct pool *pool);
+// Counts the transfers that the worker has taken as running.
+void pool_count_taken(struct pool *pool);
 // Takes every waiting transfer out, for the shutdown.
 void pool_take_waiting(struct pool *pool, struct transfer_list *taken);
 MUST_CHECK bool pool_window_is_open(const struct pool *pool);

@@ -4,6 +4,7 @@
 // - A transfer needs a slot. Transfers of one source account get it in the order of arrival.
 // - A strategy may limit how many transfers of one account are in the line or on a worker.
 // - One batch runs at a time. It takes whole account queues, in the order in which they became BATCHABLE.
+// - While a batch runs, its worker gets the next one in its slot, unless the line or a transfer alone wants a slot.
 // - Transfers that wait alone for a held row take at most BATCH_ALONE_MAX of the slots, one for each account.
 // - When the line, a batch and a transfer alone want a slot, they get one in turn.
 // - Every other kind of job has one thread of its own. Beyond that the kinds share the reserve, in turn.
@@ -31,19 +32,24 @@ static bool start_from_line(struct pool *pool) {
 }
 
 static bool start_batch(struct pool *pool) {
-    if (pool->batch != NULL || pool_window_is_open(pool) ||
+    if (pool->batch_worker_runs || pool_window_is_open(pool) ||
         account_queues_first(&pool->queues, ACCOUNT_QUEUE_BATCHABLE) == NULL) {
         return false;
     }
-    pool_start_batch(pool);
+    pool_start_batches(pool);
     return true;
 }
 
+static bool alone_may_start(const struct pool *pool) {
+    return account_queues_first(&pool->queues, ACCOUNT_QUEUE_HELD) != NULL &&
+           pool->alone_running < BATCH_ALONE_MAX(pool->slots);
+}
+
 static bool start_alone(struct pool *pool) {
-    struct account_queue *queue = account_queues_first(&pool->queues, ACCOUNT_QUEUE_HELD);
-    if (queue == NULL || pool->alone_running >= BATCH_ALONE_MAX(pool->slots)) {
+    if (!alone_may_start(pool)) {
         return false;
     }
+    struct account_queue *queue = account_queues_first(&pool->queues, ACCOUNT_QUEUE_HELD);
     struct transfer_job *transfer = account_queue_take(queue);
     account_queue_move(&pool->queues, queue, ACCOUNT_QUEUE_ALONE);
     transfer->job.run = batch_run_alone;
@@ -69,6 +75,16 @@ static bool give_slot(struct pool *pool) {
     return false;
 }
 
+// Runs after the free slots were given away. If the line or a transfer alone still waits for a slot, the worker of the
+// batches gets no next one, so it ends and its slot is given away in turn.
+static void keep_batches_running(struct pool *pool) {
+    bool others_wait = !STAILQ_EMPTY(&pool->line) || alone_may_start(pool);
+    if (pool->batch_worker_runs && !others_wait &&
+        account_queues_first(&pool->queues, ACCOUNT_QUEUE_BATCHABLE) != NULL) {
+        pool_add_to_next_batch(pool);
+    }
+}
+
 // The kinds behind the one that gave a thread back last come first, so that the reserve goes round.
 static void give_threads(struct pool *pool, struct job_list *expired) {
     for (unsigned i = 1; i <= JOB_OWN_THREADS; i++) {
@@ -86,7 +102,7 @@ static void check_counts(const struct job_counts *counts) {
 static void check_state(const struct pool *pool) {
     CHECK(pool->slots_taken <= pool->slots);
     CHECK(pool->alone_running <= BATCH_ALONE_MAX(pool->slots));
-    CHECK(pool->alone_running + (pool->batch != NULL) <= pool->slots_taken);
+    CHECK(pool->alone_running + pool->batch_worker_runs <= pool->slots_taken);
     CHECK(account_queues_first(&pool->queues, ACCOUNT_QUEUE_RUNNABLE) == NULL);
     CHECK(pool->slots_taken == pool->slots || STAILQ_EMPTY(&pool->line));
     check_counts(&pool->transfers);
@@ -101,6 +117,8 @@ static void check_state(const struct pool *pool) {
 void pool_schedule(struct pool *pool) {
     release_runnable(pool);
     while (pool->slots_taken < pool->slots && give_slot(pool)) {}
+    keep_batches_running(pool);
+    pool_count_taken(pool);
     struct job_list expired = STAILQ_HEAD_INITIALIZER(expired);
     give_threads(pool, &expired);
     account_queues_free_idle(&pool->queues);

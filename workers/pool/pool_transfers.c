@@ -3,21 +3,26 @@
 //
 //   submit > pool_place > line                   > pool_start_transfer > transfer_done > the client
 //                       > account queue > line   > ...
-//                       > account queue > batch  > pool_start_batch    > batch_done    > the clients
-//                                                                                      > account queue, HELD
+//                       > account queue > mailbox > the worker of the batches > batches_returned > the clients
+//                                                                                                > account queue, HELD
 #include "workers/pool/pool_internal.h"
 #include "workers/transfer/transfer.h"
 
 static void end_window(uv_idle_t *window);
+static void batches_returned(uv_async_t *returned_some);
 
 void pool_transfers_init(struct pool *pool) {
     STAILQ_INIT(&pool->line);
     account_queues_init(&pool->queues);
     CHECK(uv_idle_init(pool->loop, &pool->window) == 0);
+    pool->batch_worker.pool = pool;
+    job_init(&pool->batch_worker, JOB_TRANSFER, NULL);
+    batch_mailbox_init(&pool->mailbox, pool->loop, batches_returned);
 }
 
 void pool_leave_loop(struct pool *pool) {
     uv_close((uv_handle_t *)&pool->window, NULL);
+    batch_mailbox_leave_loop(&pool->mailbox);
 }
 
 // --- Arrival ---
@@ -26,7 +31,7 @@ void pool_leave_loop(struct pool *pool) {
 // all transfers whose requests were received in the turn. An idle handle is called at the start of the next turn, which
 // does not sleep while the handle is active.
 static void open_window(struct pool *pool) {
-    if (pool->batch == NULL) {
+    if (!pool->batch_worker_runs) {
         CHECK(uv_idle_start(&pool->window, end_window) == 0);
     }
 }
@@ -96,9 +101,11 @@ void pool_start_transfer(struct pool *pool, struct transfer_job *transfer) {
     pool->start(pool, &transfer->job, transfer_done);
 }
 
-// --- A batch ---
+// --- Batches ---
 
-static void fill(struct pool *pool, struct batch *batch) {
+static void fill(void *owner, struct batch *batch) {
+    struct pool *pool = owner;
+    batch->job.pool = pool;
     struct account_queue *queue;
     while (batch->count < BATCH_TRANSFERS_MAX &&
            (queue = account_queues_first(&pool->queues, ACCOUNT_QUEUE_BATCHABLE)) != NULL) {
@@ -111,13 +118,20 @@ static void fill(struct pool *pool, struct batch *batch) {
     }
 }
 
-// Another session holds a row of the batch. Each account waits for its own rows, so that it delays no other account.
+// The transfers of a batch that was not posted wait again, before all others of their accounts.
 static void put_back(struct pool *pool, struct batch *batch) {
+    for (size_t i = batch->count; i > 0; i--) {
+        struct transfer_job *transfer = batch->transfers[i - 1];
+        account_queue_put_back(transfer);
+        account_queue_update(&pool->queues, transfer->queue);
+    }
+}
+
+// Another session holds a row of the batch. Each account waits for its own rows, so that it delays no other account.
+static void hold(struct pool *pool, struct batch *batch) {
+    put_back(pool, batch);
     pool->transfers.running -= (unsigned)batch->count;
     pool->transfers.waiting += (unsigned)batch->count;
-    for (size_t i = batch->count; i > 0; i--) {
-        account_queue_put_back(batch->transfers[i - 1]);
-    }
     for (size_t i = 0; i < batch->count; i++) {
         struct account_queue *queue = batch->transfers[i]->queue;
         if (queue->state != ACCOUNT_QUEUE_HELD) {
@@ -127,46 +141,96 @@ static void put_back(struct pool *pool, struct batch *batch) {
     }
 }
 
-static void batch_done(uv_work_t *work, int status) {
-    struct batch *batch = CONTAINER_OF(work, struct batch, job.work);
-    struct pool *pool = batch->job.pool;
-    CHECK(status == 0);
-    pool->slots_taken--;
-    pool->batch = NULL;
-    bank_metrics_publish_statements(pool->metrics, &batch->job.statements);
-    bool ended = batch->state == BATCH_ENDED;
-    if (ended) {
-        for (size_t i = 0; i < batch->count; i++) {
-            account_queue_leave(&pool->queues, batch->transfers[i]);
+// The batches that the worker has returned change their queues; the clients get their answers later.
+static void collect_batches(struct pool *pool, struct batch_list *returned) {
+    struct batch *batch;
+    batch_mailbox_collect(&pool->mailbox, returned);
+    pool_count_taken(pool);
+    STAILQ_FOREACH(batch, returned, next) {
+        struct batch *not_begun = STAILQ_NEXT(batch, next);
+        switch (batch->state) {
+        case BATCH_ENDED:
+            for (size_t i = 0; i < batch->count; i++) {
+                account_queue_leave(&pool->queues, batch->transfers[i]);
+            }
+            break;
+        case BATCH_ROW_HELD: // the later transfers of its accounts first, so that the earlier ones stand before them
+            if (not_begun != NULL) {
+                put_back(pool, not_begun);
+            }
+            hold(pool, batch);
+            break;
+        default: CHECK(batch->state == BATCH_FILLING); // put back with the one before it
         }
-    } else {
-        put_back(pool, batch);
     }
-    pool_schedule(pool); // the next batch is on its way before this one is answered
-    for (size_t i = 0; i < batch->count && ended; i++) {
-        struct transfer_job *transfer = batch->transfers[i];
-        bank_metrics_publish_transfer(pool->metrics, &transfer->request, &transfer->result);
-        pool_finish(pool, &transfer->job);
-    }
-    batch_free(batch);
 }
 
-void pool_start_batch(struct pool *pool) {
+static void answer_batches(struct pool *pool, struct batch_list *returned) {
+    struct batch *batch;
+    while ((batch = STAILQ_FIRST(returned)) != NULL) {
+        STAILQ_REMOVE_HEAD(returned, next);
+        bank_metrics_publish_statements(pool->metrics, &batch->job.statements);
+        for (size_t i = 0; i < batch->count && batch->state == BATCH_ENDED; i++) {
+            struct transfer_job *transfer = batch->transfers[i];
+            bank_metrics_publish_transfer(pool->metrics, &transfer->request, &transfer->result);
+            pool_finish(pool, &transfer->job);
+        }
+        batch_free(batch);
+    }
+}
+
+// The worker has returned batches and goes on with another one.
+static void batches_returned(uv_async_t *returned_some) {
+    struct pool *pool = CONTAINER_OF(returned_some, struct pool, mailbox.returned_some);
+    struct batch_list returned = STAILQ_HEAD_INITIALIZER(returned);
+    collect_batches(pool, &returned);
+    pool_schedule(pool);
+    answer_batches(pool, &returned);
+}
+
+// The worker has returned its last batch and ended.
+static void batches_done(uv_work_t *work, int status) {
+    struct pool *pool = CONTAINER_OF(work, struct job, work)->pool;
+    struct batch_list returned = STAILQ_HEAD_INITIALIZER(returned);
+    CHECK(status == 0);
+    pool->slots_taken--;
+    pool->batch_worker_runs = false;
+    collect_batches(pool, &returned);
+    pool_schedule(pool); // the next batch is on its way before these are answered
+    answer_batches(pool, &returned);
+    pool_report_finished(pool); // all batches may have been answered before, while the worker still ran
+}
+
+void pool_start_batches(struct pool *pool) {
     struct batch *batch = batch_new();
-    batch->job.pool = pool;
     fill(pool, batch);
+    batch_mailbox_open(&pool->mailbox, batch);
     pool->slots_taken++;
-    pool->transfers.waiting -= (unsigned)batch->count;
-    pool->transfers.running += (unsigned)batch->count;
-    pool->batch = batch;
-    batch_start(batch);
-    pool->start(pool, &batch->job, batch_done);
+    pool->batch_worker_runs = true;
+    pool->start(pool, &pool->batch_worker, batches_done);
+}
+
+void pool_add_to_next_batch(struct pool *pool) {
+    batch_mailbox_add(&pool->mailbox, fill, pool);
+}
+
+void pool_count_taken(struct pool *pool) {
+    unsigned taken = (unsigned)batch_mailbox_count_taken(&pool->mailbox);
+    CHECK(taken <= pool->transfers.waiting);
+    pool->transfers.waiting -= taken;
+    pool->transfers.running += taken;
 }
 
 // --- The shutdown ---
 
 void pool_take_waiting(struct pool *pool, struct transfer_list *taken) {
     struct transfer_job *transfer;
+    struct batch *not_begun = batch_mailbox_take_back(&pool->mailbox);
+    pool_count_taken(pool);
+    if (not_begun != NULL) {
+        put_back(pool, not_begun);
+        batch_free(not_begun);
+    }
     while ((transfer = STAILQ_FIRST(&pool->line)) != NULL) {
         STAILQ_REMOVE_HEAD(&pool->line, waiting);
         if (transfer->queue != NULL) {

@@ -25,32 +25,40 @@ static struct fake {
     struct settings settings;            // for the transfers to come
     struct started started[STARTED_MAX]; // in the order of their start
     size_t started_count;
-    unsigned start_count;                            // since the beginning
+    struct batch *batch;                             // the batch that the worker of the batches has taken, or NULL
+    unsigned start_count;                            // jobs and batches since the beginning
     void (*on_start)(struct transfer_job *transfer); // NULL: nothing
 } fake;
 
 static bool is_batch(const struct job *job) {
-    return fake.pool->batch != NULL && job == &fake.pool->batch->job;
+    return job == &fake.pool->batch_worker;
 }
 
 static struct transfer_job *transfer_of(struct job *job) {
     return CONTAINER_OF(job, struct transfer_job, job);
 }
 
+// The worker of the batches leaves the batch that has ended (NULL at first), and takes the next one.
+static void fake_take_batch(struct batch *ended) {
+    fake.batch = batch_mailbox_exchange(&fake.pool->mailbox, ended);
+    fake.start_count += fake.batch != NULL;
+    for (size_t i = 0; fake.batch != NULL && i < fake.batch->count && fake.on_start != NULL; i++) {
+        fake.on_start(fake.batch->transfers[i]);
+    }
+}
+
 static void fake_start(struct pool *pool, struct job *job, uv_after_work_cb after) {
     assert_ptr_equal(job->pool, pool);
     assert_true(fake.started_count < STARTED_MAX);
     fake.started[fake.started_count++] = (struct started){job, after};
+    if (is_batch(job)) {
+        fake_take_batch(NULL);
+        assert_ptr_not_equal(fake.batch, NULL);
+        return;
+    }
     fake.start_count++;
-    if (job->kind != JOB_TRANSFER || fake.on_start == NULL) {
-        return;
-    }
-    if (!is_batch(job)) {
+    if (job->kind == JOB_TRANSFER && fake.on_start != NULL) {
         fake.on_start(transfer_of(job));
-        return;
-    }
-    for (size_t i = 0; i < pool->batch->count; i++) {
-        fake.on_start(pool->batch->transfers[i]);
     }
 }
 
@@ -85,24 +93,35 @@ static void end_transfer_job(struct transfer_job *transfer) {
     transfer->result.thread_id = "worker-1";
 }
 
-// Ends the job that stands at this place of the started ones. A batch: `row_held` says how.
-static void fake_end(size_t place, bool row_held) {
+// Ends the batch that the worker has taken. The worker takes the next one, and the loop collects the ended batch in its
+// next turn. False: there is none, so the worker ends.
+static bool fake_end_batch(bool row_held) {
+    struct batch *batch = fake.batch;
+    for (size_t i = 0; i < batch->count && !row_held; i++) {
+        end_transfer_job(batch->transfers[i]);
+    }
+    batch->state = row_held ? BATCH_ROW_HELD : BATCH_ENDED;
+    fake_take_batch(batch);
+    return fake.batch != NULL;
+}
+
+// Ends the job that stands at this place of the started ones. If it is the worker of the batches, its batch ends, and
+// `row_held` says how. False: the worker has the next batch, and its job has not ended.
+static bool fake_end(size_t place, bool row_held) {
     assert_true(place < fake.started_count);
     struct started ended = fake.started[place];
+    if (is_batch(ended.job) && fake_end_batch(row_held)) {
+        return false;
+    }
     for (size_t i = place; i + 1 < fake.started_count; i++) {
         fake.started[i] = fake.started[i + 1];
     }
     fake.started_count--;
-    if (is_batch(ended.job)) {
-        struct batch *batch = fake.pool->batch;
-        for (size_t i = 0; i < batch->count && !row_held; i++) {
-            end_transfer_job(batch->transfers[i]);
-        }
-        batch->state = row_held ? BATCH_ROW_HELD : BATCH_ENDED;
-    } else if (ended.job->kind == JOB_TRANSFER && !transfer_of(ended.job)->at_gate) {
+    if (ended.job->kind == JOB_TRANSFER && !is_batch(ended.job) && !transfer_of(ended.job)->at_gate) {
         end_transfer_job(transfer_of(ended.job));
     }
     ended.after(&ended.job->work, 0);
+    return true;
 }
 
 static void free_nothing(void *result) {

@@ -140,14 +140,17 @@ static void forget_starts(const struct batch *batch) {
 static void end_one(size_t place, bool may_be_held) {
     bool row_held = may_be_held && is_batch(fake.started[place].job) && below(3) == 0;
     if (row_held) {
-        forget_starts(fake.pool->batch);
+        forget_starts(fake.batch);
+    }
+    size_t before = fake.started_count - 1;
+    if (!fake_end(place, row_held)) {
+        age[place] = 0;
+        return;
     }
     for (size_t i = place; i + 1 < STARTED_MAX; i++) {
         age[i] = age[i + 1];
     }
     age[STARTED_MAX - 1] = 0;
-    size_t before = fake.started_count - 1;
-    fake_end(place, row_held);
     for (size_t i = before; i < fake.started_count; i++) {
         age[i] = 0;
     }

@@ -119,16 +119,95 @@ static void test_a_batch_has_all_that_arrive_in_one_turn(void **state) {
     submit("a", "a1");
     fake_turn();
     assert_int_equal(fake.started_count, 1);
-    assert_int_equal(fake.pool->batch->count, 3);
+    assert_int_equal(fake.batch->count, 3);
     submit("b", "b1"); // one batch runs at a time
     submit("c", "c0");
     fake_turn();
     assert_int_equal(fake.started_count, 1);
-    fake_end(0, false);
+    assert_false(fake_end(0, false)); // the worker takes the next one, without the loop
+    assert_int_equal(fake.started_count, 1);
+    assert_int_equal(fake.batch->count, 2);
+    assert_string_equal(ended, "");
+    fake_turn();
     assert_string_equal(ended, "a0 a1 b0 ");
-    assert_int_equal(fake.started_count, 1); // at once, without a window
-    assert_int_equal(fake.pool->batch->count, 2);
     end_all();
+}
+
+static void test_the_loop_may_notice_several_batches_at_once(void **state) {
+    (void)state;
+    fake.settings.strategy = &strategy_batched;
+    submit("a", "a0");
+    fake_turn();
+    submit("a", "a1");
+    assert_int_equal(fake.pool->transfers.running, 1);
+    assert_int_equal(fake.pool->transfers.waiting, 1);
+    assert_false(fake_end(0, false));
+    pool_count_taken(fake.pool);
+    assert_int_equal(fake.pool->transfers.running, 2); // one of them not answered yet
+    submit("a", "a2");
+    submit("b", "b0");
+    assert_false(fake_end(0, false));
+    assert_true(fake_end(0, false)); // the after-work callback
+    assert_string_equal(ended, "a0 a1 a2 b0 ");
+    fake_turn();
+}
+
+static void test_the_pool_is_not_idle_while_the_worker_of_the_batches_ends(void **state) {
+    (void)state;
+    fake.settings.strategy = &strategy_batched;
+    submit("a", "a0");
+    fake_turn();
+    submit("a", "a1");
+    assert_false(fake_end(0, false));
+    end_transfer_job(fake.batch->transfers[0]);
+    fake.batch->state = BATCH_ENDED;
+    assert_null(batch_mailbox_exchange(&fake.pool->mailbox, fake.batch));
+    fake_turn(); // the loop collects both before libuv has called the worker's after-work callback
+    assert_string_equal(ended, "a0 a1 ");
+    assert_false(pool_is_idle(fake.pool));
+    submit("a", "a2"); // the mailbox is closed, so the transfer waits for the callback
+    assert_int_equal(fake.started_count, 1);
+    fake.started_count = 0;
+    fake.started[0].after(&fake.started[0].job->work, 0);
+    assert_int_equal(fake.started_count, 1);
+    end_all();
+    assert_string_equal(ended, "a0 a1 a2 ");
+}
+
+static void test_the_worker_of_the_batches_gives_its_slot_to_others(void **state) {
+    (void)state;
+    fake.settings.strategy = &strategy_batched;
+    submit("a", "a0");
+    fake_turn();
+    fake.settings.strategy = &strategy_vulnerable;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        submit("v", "v");
+    }
+    assert_false(STAILQ_EMPTY(&fake.pool->line));
+    fake.settings.strategy = &strategy_batched;
+    submit("a", "a1"); // not into the mailbox, because the line waits for a slot
+    assert_true(fake_end(0, false));
+    assert_int_equal(fake.started_count, SLOTS);
+    end_all();
+}
+
+static void test_a_held_row_keeps_the_order_of_the_next_batch(void **state) {
+    (void)state;
+    fake.settings.strategy = &strategy_batched;
+    submit("a", "a0");
+    submit("b", "b0");
+    fake_turn();
+    submit("b", "b1");
+    submit("c", "c0");
+    submit("a", "a1");
+    assert_true(fake_end(0, true)); // the worker did not begin with the next batch
+    assert_int_equal(fake.batch->count, 1);
+    assert_string_equal(fake.batch->transfers[0]->request.id, "c0");
+    assert_int_equal(fake.pool->alone_running, 2);
+    end_all();
+    assert_non_null(strstr(ended, "a0 "));
+    assert_true(strstr(ended, "a0 ") < strstr(ended, "a1 "));
+    assert_true(strstr(ended, "b0 ") < strstr(ended, "b1 "));
 }
 
 static void test_a_large_account_does_not_starve_the_others(void **state) {
@@ -139,10 +218,10 @@ static void test_a_large_account_does_not_starve_the_others(void **state) {
     }
     submit("b", "b0");
     fake_turn();
-    assert_int_equal(fake.pool->batch->count, BATCH_TRANSFERS_MAX);
+    assert_int_equal(fake.batch->count, BATCH_TRANSFERS_MAX);
     fake_end(0, false);
-    assert_string_equal(fake.pool->batch->transfers[0]->request.id, "b0");
-    assert_int_equal(fake.pool->batch->count, BATCH_TRANSFERS_MAX);
+    assert_string_equal(fake.batch->transfers[0]->request.id, "b0");
+    assert_int_equal(fake.batch->count, BATCH_TRANSFERS_MAX);
     end_all();
 }
 
@@ -160,8 +239,7 @@ static void test_a_held_row_delays_its_accounts_only(void **state) {
     // c goes on in a batch; of a and b the first transfer runs alone.
     assert_int_equal(fake.started_count, 3);
     assert_int_equal(fake.pool->alone_running, 2);
-    assert_ptr_equal(fake.pool->batch->transfers[0]->queue,
-                     account_queue_of(&fake.pool->queues, &strategy_batched, "c"));
+    assert_ptr_equal(fake.batch->transfers[0]->queue, account_queue_of(&fake.pool->queues, &strategy_batched, "c"));
     assert_string_equal(ended, "");
     for (size_t i = 0; i < fake.started_count; i++) {
         if (!is_batch(fake.started[i].job) && strcmp(started_id(i), "b0") == 0) {
@@ -176,9 +254,10 @@ static void test_a_held_row_delays_its_accounts_only(void **state) {
             break;
         }
     }
+    fake_turn();
     assert_string_equal(ended, "b0 c0 ");
-    assert_string_equal(fake.pool->batch->transfers[0]->request.id, "b1"); // a is still alone
-    assert_int_equal(fake.pool->batch->count, 1);
+    assert_string_equal(fake.batch->transfers[0]->request.id, "b1"); // a is still alone
+    assert_int_equal(fake.batch->count, 1);
     end_all();
     assert_string_equal(ended, "b0 c0 a0 b1 a1 a2 ");
 }
@@ -198,7 +277,7 @@ static void test_held_rows_take_half_of_the_slots(void **state) {
     fake.settings.strategy = &strategy_batched;
     submit("y", "y0");
     fake_turn();
-    assert_ptr_not_equal(fake.pool->batch, NULL);
+    assert_ptr_not_equal(fake.batch, NULL);
     end_all();
 }
 
@@ -214,10 +293,10 @@ static void test_the_line_a_batch_and_a_held_row_get_slots_in_turn(void **state)
     fake.settings.strategy = &strategy_batched;
     submit("c", "c0");
     fake_end(0, true);
-    for (unsigned i = 0; i < 2 && (fake.pool->batch == NULL || fake.pool->alone_running == 0); i++) {
+    for (unsigned i = 0; i < 2 && (fake.batch == NULL || fake.pool->alone_running == 0); i++) {
         fake_end(0, false);
     }
-    assert_true(fake.pool->batch != NULL && fake.pool->alone_running == 1);
+    assert_true(fake.batch != NULL && fake.pool->alone_running == 1);
     assert_false(STAILQ_EMPTY(&fake.pool->line));
     end_all();
 }
@@ -230,12 +309,12 @@ static void test_a_batched_transfer_passes_the_gate_first(void **state) {
     submit("a", "a1");
     fake_turn();
     assert_int_equal(fake.started_count, 2);
-    assert_ptr_equal(fake.pool->batch, NULL);
+    assert_ptr_equal(fake.batch, NULL);
     fake_end(0, false);
     fake_end(0, false);
     assert_string_equal(ended, "");
     fake_turn();
-    assert_int_equal(fake.pool->batch->count, 2);
+    assert_int_equal(fake.batch->count, 2);
     end_all();
     assert_string_equal(ended, "a0 a1 ");
 }
@@ -398,6 +477,10 @@ int main(void) {
         WITH_POOL(test_a_limit_holds_for_each_account),
         WITH_POOL(test_a_barrier_lifts_the_limit),
         WITH_POOL(test_a_batch_has_all_that_arrive_in_one_turn),
+        WITH_POOL(test_the_loop_may_notice_several_batches_at_once),
+        WITH_POOL(test_the_pool_is_not_idle_while_the_worker_of_the_batches_ends),
+        WITH_POOL(test_the_worker_of_the_batches_gives_its_slot_to_others),
+        WITH_POOL(test_a_held_row_keeps_the_order_of_the_next_batch),
         WITH_POOL(test_a_large_account_does_not_starve_the_others),
         WITH_POOL(test_a_held_row_delays_its_accounts_only),
         WITH_POOL(test_held_rows_take_half_of_the_slots),
