@@ -2,6 +2,7 @@
 #ifndef OBSERVABILITY_BASE_BASE_H
 #define OBSERVABILITY_BASE_BASE_H
 
+#include "observability/base/arena.h"
 #include "observability/base/check.h"
 #include "observability/base/clock.h"
 #include "observability/base/container_of.h"

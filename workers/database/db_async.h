@@ -1,0 +1,83 @@
+// A connection to PostgreSQL that never blocks the loop: for programs that run several sessions in one thread.
+// It takes any SQL. The sessions of the bank (database.h) run the statements of sql/statements.sql on worker threads.
+//
+// All functions belong to the thread of the loop. Only db_async_open() and db_async_cancel() wait for the server.
+#ifndef WORKERS_DATABASE_DB_ASYNC_H
+#define WORKERS_DATABASE_DB_ASYNC_H
+
+#include "observability/base/base.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct db_async;
+
+enum db_async_transaction {
+    DB_ASYNC_NO_TRANSACTION,
+    DB_ASYNC_IN_TRANSACTION,
+    DB_ASYNC_FAILED_TRANSACTION, // only ROLLBACK or COMMIT is accepted
+    DB_ASYNC_BROKEN,             // the connection is lost
+};
+
+// The answer to one statement. It is valid until the next send.
+struct db_async_answer;
+
+// Called once when all answers to a send have arrived, or when the connection is lost.
+typedef void db_async_done(void *user);
+// Called for each notice or warning, in the order of its arrival. `text` ends with a line feed, as libpq gives it.
+typedef void db_async_notice(void *user, const char *severity, const char *message);
+// Called for each notification that arrives.
+typedef void db_async_notification(void *user, const char *channel, const char *payload, int backend);
+
+// Connects. False: `problem` is libpq's message in one line. `conninfo` is a URL or a list of keyword=value.
+MUST_CHECK struct db_async *db_async_open(uv_loop_t *loop, const char *conninfo, struct text *problem);
+// Closes the connection. The memory is freed by a callback of the loop.
+void db_async_close(struct db_async *connection);
+
+void db_async_on_notice(struct db_async *connection, db_async_notice *notice, db_async_notification *notification,
+                        void *user);
+
+// Sends one simple query, which may hold several statements.
+// Only one send may be unanswered at a time. `done` may be called before the function returns.
+void db_async_query(struct db_async *connection, const char *sql, db_async_done *done, void *user);
+// Sends statements in order, in one round trip, each prepared at its first use. A statement after one that failed is
+// not run. `sql` is borrowed during the call.
+void db_async_execute(struct db_async *connection, const char *const *sql, size_t count, db_async_done *done,
+                      void *user);
+// The same for one statement with text parameters; NULL is the NULL of SQL.
+void db_async_execute_with(struct db_async *connection, const char *sql, const char *const *values, size_t value_count,
+                           db_async_done *done, void *user);
+// Forgets the prepared statements: after DISCARD or DEALLOCATE, or when the tables have changed.
+void db_async_forget_prepared(struct db_async *connection);
+
+// True between a send and its `done`.
+MUST_CHECK bool db_async_is_busy(const struct db_async *connection);
+MUST_CHECK enum db_async_transaction db_async_transaction(const struct db_async *connection);
+// The number of the backend process; it stays the same until the connection is closed.
+MUST_CHECK int db_async_backend(const struct db_async *connection);
+MUST_CHECK int db_async_server_version(const struct db_async *connection); // 150018 for 15.18
+// Asks the server to cancel the running statement. Blocks for one connection attempt.
+void db_async_cancel(struct db_async *connection);
+
+// The answers to the last send, in order. A statement that was not run has none.
+MUST_CHECK size_t db_async_answer_count(const struct db_async *connection);
+MUST_CHECK const struct db_async_answer *db_async_answer(const struct db_async *connection, size_t index);
+// The last answer of the last send, or NULL.
+MUST_CHECK const struct db_async_answer *db_async_last_answer(const struct db_async *connection);
+// The first error of the last send, or NULL. A lost connection gives SQLSTATE 08006.
+MUST_CHECK const struct db_async_answer *db_async_error(const struct db_async *connection);
+
+MUST_CHECK bool db_async_has_rows(const struct db_async_answer *answer); // false: a command without a table of rows
+MUST_CHECK const char *db_async_sqlstate(const struct db_async_answer *answer); // "": no error
+MUST_CHECK const char *db_async_severity(const struct db_async_answer *answer); // "ERROR", "FATAL"
+MUST_CHECK const char *db_async_message(const struct db_async_answer *answer);  // the primary message
+MUST_CHECK const char *db_async_tag(const struct db_async_answer *answer);      // "UPDATE 1"
+MUST_CHECK int db_async_rows(const struct db_async_answer *answer);
+MUST_CHECK int db_async_columns(const struct db_async_answer *answer);
+MUST_CHECK const char *db_async_column_name(const struct db_async_answer *answer, int column);
+// The table and the number of the column that this column shows; 0 if it is an expression.
+MUST_CHECK unsigned db_async_column_table(const struct db_async_answer *answer, int column);
+MUST_CHECK int db_async_column_number(const struct db_async_answer *answer, int column);
+MUST_CHECK const char *db_async_value(const struct db_async_answer *answer, int row, int column); // NULL: SQL's NULL
+
+#endif
