@@ -1,6 +1,7 @@
 # Turns the .sql files of this folder into C.
-#   awk -v mode=header|source|script [-v name=schema] -f embed.awk FILE
-# header, source: statements.sql as an enum and a table of texts; script: a whole file as one string.
+#   awk -v mode=header|source|script|list-header|list [-v name=schema] -f embed.awk FILE
+# header, source: statements.sql as an enum and a table of texts; script: a whole file as one string;
+# list-header, list: a file of statements as the enum <name>_sql and the texts sql_<name>[].
 # "-- part: x" begins a text that several statements end or begin with; a line "-- insert: x" stands for it.
 
 function c_line(text) {
@@ -11,6 +12,14 @@ function c_line(text) {
 
 function finish_statement() {
     if (statement == "") return
+    if (mode ~ /^list/) {
+        sub(/;\\n"\n$/, "\"\n", body)
+        texts = texts "    [" toupper(name) "_" toupper(statement) "] =\n" body "    ,\n"
+        names = names "    " toupper(name) "_" toupper(statement) ",\n"
+        statement = ""
+        body = ""
+        return
+    }
     sub(/;\\n"\n$/, "\"\n", body)
     texts = texts "    [STATEMENT_" toupper(statement) "] = {\"" statement "\", \"" operation "\", \"" table "\",\n" body "    },\n"
     names = names "    STATEMENT_" toupper(statement) ",\n"
@@ -40,7 +49,16 @@ END {
         exit
     }
     finish_statement()
-    if (mode == "header") {
+    if (mode == "list-header") {
+        print "// The statements of " FILENAME ": plain constants, any thread."
+        print "#ifndef SQL_" toupper(name) "_H\n#define SQL_" toupper(name) "_H\n"
+        print "enum " name "_sql {\n" names "    " toupper(name) "_SQL_COUNT\n};\n"
+        print "extern const char *const sql_" name "[" toupper(name) "_SQL_COUNT];\n"
+        print "#endif"
+    } else if (mode == "list") {
+        print "#include \"sql/" name ".h\"\n"
+        print "const char *const sql_" name "[" toupper(name) "_SQL_COUNT] = {\n" texts "};"
+    } else if (mode == "header") {
         print "// The statements of statements.sql: plain constants, any thread."
         print "#ifndef SQL_STATEMENTS_H\n#define SQL_STATEMENTS_H\n"
         print "enum statement {\n" names "    STATEMENT_COUNT\n};\n"

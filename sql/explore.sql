@@ -1,0 +1,207 @@
+-- The statements that race-explore runs on the databases that it explores. Embedded by embed.awk: EXPLORE_<NAME>,
+-- sql_explore[].
+-- Texts that name a user's table are made by format() on the server, which quotes the names.
+
+-- Another plan takes other predicate locks, so the planner is kept to one.
+-- name: session
+SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false);
+
+-- The connection that resets and looks. A setup may have changed its settings: pg_dump empties search_path.
+-- name: control
+SELECT set_config('search_path', (SELECT reset_val FROM pg_settings WHERE name = 'search_path'), false),
+       set_config('client_min_messages', 'warning', false),
+       set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),
+       set_config('default_transaction_isolation', 'read committed', false),
+       set_config('lock_timeout', '2s', false); -- a session may have locked a whole table
+
+-- Waits for locks, and for the end of the transactions that a DEFERRABLE one must outlast.
+-- name: waits
+SELECT w.session, pg_blocking_pids(w.pid) || pg_safe_snapshot_blocking_pids(w.pid)
+  FROM unnest($1::integer[], $2::integer[]) AS w (session, pid);
+
+-- heap_page_items() shows the rows that a transaction has written and not committed.
+-- name: inspect
+CREATE EXTENSION IF NOT EXISTS pageinspect SCHEMA pg_catalog;
+
+-- The rows that the transaction of backend $1 has read (its predicate locks; it must be SERIALIZABLE) and the rows of
+-- all tables, with marks on those that it has written or locked. Infomask bits: src/include/access/htup_details.h.
+-- name: footprint
+WITH own AS (
+    SELECT transactionid AS xid FROM pg_locks WHERE pid = $1 AND locktype = 'transactionid' AND granted
+), tables AS (
+    SELECT c.oid, least(pg_relation_size(c.oid) / 8192, 64) AS pages
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\_%'
+       AND n.nspname NOT IN ('information_schema', 'explore_copy')
+)
+SELECT 'read' AS kind, coalesce(i.indrelid, l.relation) AS "table",
+       CASE WHEN i.indrelid IS NOT NULL THEN -1 ELSE coalesce(l.page, -2) END AS page, coalesce(l.tuple, 0) AS line,
+       0 AS next_page, 0 AS next_line, 0::bigint AS xmin, false AS made, false AS ended, false AS heap_only,
+       false AS only_locked
+  FROM pg_locks l LEFT JOIN pg_index i ON i.indexrelid = l.relation
+ WHERE l.pid = $1 AND l.mode = 'SIReadLock'
+   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND coalesce(i.indrelid, l.relation) IN (SELECT oid FROM tables)
+UNION ALL
+SELECT 'strong', 0, 0, 0, 0, 0, 0, false, false, false, false -- locks that rows do not show
+  FROM pg_locks l
+ WHERE l.pid = $1
+   AND (l.locktype = 'advisory'
+        OR (l.locktype = 'relation' AND l.relation >= 16384
+            AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')))
+UNION ALL
+SELECT 'row', t.oid, p.page, h.lp, split_part(trim(h.t_ctid::text, '()'), ',', 1)::integer,
+       split_part(trim(h.t_ctid::text, '()'), ',', 2)::integer, h.t_xmin::text::bigint,
+       h.t_xmin IN (SELECT xid FROM own), h.t_xmax IN (SELECT xid FROM own), (h.t_infomask2 & 32768) <> 0,
+       (h.t_infomask & 128) <> 0
+  FROM tables t
+ CROSS JOIN LATERAL generate_series(0, t.pages::integer - 1) AS p (page)
+ CROSS JOIN LATERAL heap_page_items(get_raw_page(t.oid::regclass::text, p.page)) h
+ WHERE h.lp_flags = 1;
+
+-- The databases of a run: names, and the statements that make and drop them. No other run on the server has the same
+-- names, also where a killed one has left its databases.
+-- name: databases
+SELECT name, format('CREATE DATABASE %I TEMPLATE template0 ENCODING ''UTF8''', name),
+       format('DROP DATABASE IF EXISTS %I (FORCE)', name)
+  FROM (SELECT format('explore_%s_%s_%s', pg_backend_pid(), to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), n)
+          AS name FROM generate_series(1, 8) AS n) AS named;
+
+-- The tables of a database are dropped, so its name must say that this is what it is for.
+-- name: may_use
+SELECT current_database(), current_database() LIKE 'explore\_%';
+
+-- Empties the database for the next case.
+-- name: drop_schemas
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOR name IN SELECT nspname FROM pg_namespace
+                 WHERE nspname <> 'information_schema' AND nspname NOT LIKE 'pg\_%' LOOP
+        EXECUTE format('DROP SCHEMA %I CASCADE', name);
+    END LOOP;
+    CREATE SCHEMA public;
+    GRANT ALL ON SCHEMA public TO public;
+END
+$$;
+
+-- The copies are made in a schema of their own. A partition's rows are read and copied through its root.
+-- name: tables
+SELECT c.oid,
+       CASE WHEN n.nspname = 'public' THEN quote_ident(c.relname) ELSE format('%I.%I', n.nspname, c.relname) END,
+       format('SELECT * FROM %s%I.%I', only_.word, n.nspname, c.relname),
+       format('CREATE TABLE explore_copy.t%s AS SELECT * FROM %s%I.%I', c.oid, only_.word, n.nspname, c.relname),
+       format('DELETE FROM %s%I.%I', only_.word, n.nspname, c.relname),
+       format('INSERT INTO %I.%I (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM explore_copy.t%s',
+              n.nspname, c.relname, a.names, a.names, c.oid),
+       format('TRUNCATE %I.%I', n.nspname, c.relname),
+       -- Numbers of the columns whose values a sequence gives: concurrent orders leave other gaps.
+       array_to_string(a.from_sequence, ','),
+       EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion))
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ CROSS JOIN LATERAL (SELECT CASE WHEN c.relkind = 'r' THEN 'ONLY ' ELSE '' END AS word) only_
+ CROSS JOIN LATERAL (
+       SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE a.attgenerated = '') AS names,
+              array_agg(a.attnum ORDER BY a.attnum) FILTER (
+                  WHERE a.attidentity <> ''
+                     OR pg_get_expr(d.adbin, d.adrelid) LIKE '%nextval(%'
+                     OR EXISTS (SELECT 1 FROM pg_constraint f
+                                  JOIN pg_attribute r ON r.attrelid = f.confrelid AND r.attnum = ANY (f.confkey)
+                                  LEFT JOIN pg_attrdef e ON e.adrelid = r.attrelid AND e.adnum = r.attnum
+                                 WHERE f.contype = 'f' AND f.conrelid = c.oid AND a.attnum = ANY (f.conkey)
+                                   AND (r.attidentity <> '' OR pg_get_expr(e.adbin, e.adrelid) LIKE '%nextval(%'))
+              ) AS from_sequence
+         FROM pg_attribute a
+         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+       ) a
+ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'explore_copy') AND n.nspname NOT LIKE 'pg\_%'
+   AND a.names IS NOT NULL
+ ORDER BY n.nspname, c.relname;
+
+-- name: sequences
+SELECT format('SELECT setval(%L::regclass, %s, %L::boolean)',
+              format('%I.%I', schemaname, sequencename), coalesce(last_value, start_value), last_value IS NOT NULL)
+  FROM pg_sequences
+ WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+ ORDER BY schemaname, sequencename;
+
+-- True if a statement may run code that its text does not show: triggers, rules, cascades of foreign keys.
+-- name: hidden_code
+SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE NOT tgisinternal)
+    OR EXISTS (SELECT 1 FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+                WHERE r.ev_type <> '1' AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace))
+    OR EXISTS (SELECT 1 FROM pg_constraint WHERE contype = 'f' AND (confdeltype NOT IN ('a', 'r') OR confupdtype NOT IN ('a', 'r')))
+    -- A CHECK, a default, a domain, a generated column, an index or a view that calls a function of the user's.
+    OR EXISTS (SELECT 1 FROM pg_depend
+                WHERE refclassid = 'pg_proc'::regclass AND refobjid >= 16384
+                  AND classid IN ('pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_class'::regclass,
+                                  'pg_type'::regclass, 'pg_rewrite'::regclass));
+
+-- Unique indexes on plain columns. Two of one name in two schemas are left out: EXPLAIN shows only the name.
+-- name: unique_keys
+SELECT min(quote_ident(c.relname)), min(i.indnkeyatts)
+  FROM pg_index i
+  JOIN pg_class c ON c.oid = i.indexrelid
+ WHERE i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indimmediate
+   AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+ GROUP BY c.relname
+HAVING count(*) = 1;
+
+-- The statement follows.
+-- name: explain
+EXPLAIN (COSTS OFF)
+
+-- True if a COMMIT runs code of the user's.
+-- name: deferred_code
+SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE NOT tgisinternal AND tgdeferrable);
+
+-- name: copy_schema
+CREATE SCHEMA explore_copy;
+
+-- name: begin
+BEGIN;
+
+-- name: commit
+COMMIT;
+
+-- name: rollback
+ROLLBACK;
+
+-- Triggers and foreign keys do not act while the rows are put back.
+-- name: reset_begin
+SET LOCAL session_replication_role = replica;
+
+-- name: discard
+DISCARD ALL;
+
+-- name: vacuum
+VACUUM;
+
+-- name: read_committed
+SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
+
+-- name: repeatable_read
+SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+
+-- name: serializable
+SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE;
+
+-- The victim of a deadlock is the session that looks for one. The others wait so long that they do not look.
+-- name: deadlock_soon
+SET deadlock_timeout = '5ms';
+
+-- name: deadlock_later
+SET deadlock_timeout = '60ms';
+
+-- name: deadlock_later_still
+SET deadlock_timeout = '500ms';
+
+-- name: deadlock_latest
+SET deadlock_timeout = '3s';
+
+-- name: deadlock_survivor
+SET deadlock_timeout = '1min';

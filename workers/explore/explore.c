@@ -1,0 +1,300 @@
+// The search: which orders are run, and what their outcomes mean.
+//
+// explore() > give_work() > cell_run() ... on_run_end() > explore_judge.c > give_work() ...
+// First every serial order of all sessions runs twice: the columns that differ are masked. Then the orders of the
+// frontier run. An outcome is judged against the serial orders of the work that it committed; those run when the first
+// such outcome is seen.
+#include "workers/explore/explore_search.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { REPEATS_MAX = 5 };
+
+// Two sessions that one COMMIT releases go on at the same time, and either may come first: the order is run again.
+static void repeat(struct frontier *frontier, const struct prefix *prefix) {
+    struct prefix *added = memory_allocate(sizeof *added + prefix->count);
+    memcpy(added, prefix, sizeof *added + prefix->count);
+    added->misses = (uint8_t)(prefix->misses + 1);
+    frontier_put(frontier, added);
+}
+
+// A run that did not reach its end. A deadlock is run again once for each victim.
+static void take_cut(struct search *search, struct cell *cell, struct frontier *frontier) {
+    struct explore_run *run = cell->job.run;
+    if (cell->problem.length > 0) {
+        if (!search->has_failed) {
+            text_append_slice(search->problem, text_slice(&cell->problem));
+        }
+        text_clear(&cell->problem);
+        search->has_failed = true;
+    } else if (cell->circle != 0) {
+        for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
+            if (cell->circle >> i & 1) {
+                struct prefix *added = frontier_add(frontier, run->steps, run->step_count, NO_SESSION,
+                                                    run->preemptions);
+                added->victims = (uint16_t)(cell->prefix->victims | 1U << i);
+                added->asleep = cell->asleep;
+            }
+        }
+    } else if (cell->missed_deadlock && cell->prefix->misses < REPEATS_MAX) {
+        struct prefix *added = frontier_add(frontier, run->steps, run->step_count, NO_SESSION, run->preemptions);
+        added->victims = cell->prefix->victims;
+        added->asleep = cell->asleep;
+        added->misses = (uint8_t)(cell->prefix->misses + 1);
+    } else if (run->is_redundant) {
+        search->result->is_reduced = true;
+    } else if (run->is_stuck) {
+        search->result->stuck++;
+        search_note_incomplete(search, "an order has no end: a session waits for one that has ended and kept a lock");
+    } else if (search->is_replay && cell->job.reference == NULL) {
+        order_complain(cell, search->problem);
+        search->has_failed = true;
+    } else if (cell->prefix->misses < REPEATS_MAX) {
+        repeat(frontier, cell->prefix);
+    } else {
+        search->result->diverged++;
+        search_note_incomplete(search, "an order went another way when its first steps were repeated");
+    }
+    run_free(run);
+}
+
+static void give_work(struct search *search);
+
+static bool steps_of_run_conflict(const void *user, const struct explore_run *run, size_t place, uint8_t one,
+                                  uint8_t other) {
+    const struct search *search = user;
+    return next_steps_conflict(search->explorer, search->explored, search->level, run, place, one, other);
+}
+
+static void on_run_end(struct cell *cell) {
+    struct search *search = cell->search;
+    struct job *job = &cell->job;
+    struct frontier *frontier = job->reference == NULL ? &search->frontier : &job->reference->frontier;
+    search->running--;
+    search->result->runs++;
+    bool is_given = search->is_replay && job->reference == NULL;
+    if (job->repeats == NULL && job->run->diverged_at == 0 && !search->has_failed && !is_given) {
+        bool reduces = search->reduces && job->reference == NULL;
+        frontier_branch(frontier, job->prefix, job->run, reduces ? steps_of_run_conflict : NULL, search);
+    }
+    struct reference *reference = job->reference;
+    if (cell->is_cut) {
+        take_cut(search, cell, frontier);
+    } else if (reference == NULL) {
+        search_take_order(search, job->run);
+    } else {
+        search_take_serial(search, job);
+    }
+    free(job->prefix);
+    if (reference != NULL && --reference->running == 0 && reference->frontier.count == 0 && search->knows_masks) {
+        reference->is_complete = true;
+        search_judge_all(search);
+    }
+    *job = (struct job){0};
+    give_work(search);
+}
+
+// --- The next order ---
+
+static bool must_stop(struct search *search) {
+    uint64_t most = search->explorer->settings.milliseconds_max;
+    if (search->explorer->is_stopped) {
+        search_note_incomplete(search, "it was interrupted");
+    } else if (most > 0 && clock_monotonic_ns() - search->result->started_ns > most * 1000000) {
+        search_note_incomplete(search, "the limit of time was reached");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool may_run_more(struct search *search) {
+    uint64_t most = search->explorer->settings.orders_max;
+    if (most > 0 && search->result->orders + search->running >= most) {
+        search_note_incomplete(search, "the limit of orders was reached");
+        return false;
+    }
+    return true;
+}
+
+static bool take_reference_job(struct search *search, struct job *job) {
+    struct reference *each;
+    SLIST_FOREACH(each, &search->references, next) {
+        job->prefix = frontier_take(&each->frontier);
+        if (job->prefix != NULL) {
+            job->reference = each;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < search->serial_count; i++) {
+        struct serial_run *serial = &search->serial[i];
+        if (!serial->was_repeated) {
+            serial->was_repeated = true;
+            struct frontier once;
+            frontier_begin(&once);
+            (void)frontier_add(&once, serial->run->steps, serial->run->step_count, NO_SESSION, 0);
+            job->prefix = frontier_take(&once);
+            job->reference = search->full;
+            job->repeats = serial->run;
+            return true;
+        }
+    }
+    return false;
+}
+
+// A serial order is run a third time to take footprints, on the first cell alone.
+static bool take_measure_job(struct search *search, const struct cell *cell, struct job *job) {
+    if (cell != search->explorer->cells[0] || search->measured == search->serial_count ||
+        !search->explorer->can_inspect || search->serial[search->measured].run->step_count == 0) {
+        return false;
+    }
+    struct frontier once;
+    frontier_begin(&once);
+    const struct explore_run *run = search->serial[search->measured++].run;
+    (void)frontier_add(&once, NULL, 0, run->steps[0].session, 0);
+    job->prefix = frontier_take(&once);
+    job->reference = search->full;
+    job->measures = true;
+    return true;
+}
+
+static bool take_job(struct search *search, const struct cell *cell, struct job *job) {
+    *job = (struct job){0};
+    if (search->has_failed || must_stop(search)) {
+        return false;
+    }
+    if (take_reference_job(search, job)) {
+        return true;
+    }
+    if (!search->knows_masks) {
+        if (search->running > 0) {
+            return false;
+        }
+        search_finish_masks(search);
+    }
+    if (search->has_failed) {
+        return false;
+    }
+    if (search->measures && !search->explorer->knows_footprints) {
+        if (take_measure_job(search, cell, job)) {
+            return true;
+        }
+        if (search->running > 0) {
+            return false;
+        }
+        search->explorer->knows_footprints = search->explorer->can_inspect;
+        search->measures = false;
+        search->reduces &= search->explorer->can_inspect;
+    }
+    if (search->frontier.count == 0 || !may_run_more(search)) {
+        return false;
+    }
+    job->prefix = frontier_take(&search->frontier);
+    int preemptions_max = search->explorer->settings.preemptions_max;
+    if (preemptions_max >= 0 && job->prefix->preemptions > (uint32_t)preemptions_max) {
+        free(job->prefix); // the prefixes behind it have no fewer
+        frontier_free(&search->frontier);
+        search_note_incomplete(search, "the limit of preemptions was reached");
+        return false;
+    }
+    return true;
+}
+
+static void give_work(struct search *search) {
+    for (size_t i = 0; i < search->explorer->cell_count; i++) {
+        struct cell *cell = search->explorer->cells[i];
+        struct job job;
+        if (cell->done != NULL || !take_job(search, cell, &job)) {
+            continue;
+        }
+        job.run = memory_allocate_zeroed(sizeof *job.run);
+        cell->job = job;
+        cell->search = search;
+        search->running++;
+        if (job.reference != NULL) {
+            job.reference->running++;
+        }
+        cell_run(cell, job.run, job.prefix, job.reference, job.measures ? CASE_SERIALIZABLE : search->level,
+                 on_run_end);
+    }
+}
+
+// --- The whole ---
+
+bool explorer_progress(const struct explorer *explorer, struct explore_progress *progress) {
+    const struct search *search = explorer->search;
+    if (search == NULL) {
+        return false;
+    }
+    *progress = (struct explore_progress){
+        .orders = search->result->orders,
+        .waiting = search->frontier.count + search->running,
+        .elapsed_ns = clock_monotonic_ns() - search->result->started_ns,
+    };
+    for (size_t i = 0; i < search->class_count; i++) {
+        const struct explore_outcome *outcome = &search->classes[i].outcome;
+        bool is_bad = outcome->is_anomalous || outcome->has_new_error || outcome->broken != 0;
+        progress->bad += is_bad ? outcome->orders : 0;
+    }
+    return true;
+}
+
+// `given`: the only order to run, or NULL; the search frees it.
+static bool run_search(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
+                       bool as_written, struct prefix *given, struct exploration *result, struct text *problem) {
+    *result = (struct exploration){.explored = explored, .level = level, .as_written = as_written};
+    if (explorer->cells[0]->explored != explored) {
+        explore_expect_case(explorer, explored);
+    }
+    for (size_t i = 0; i < explorer->cell_count; i++) {
+        if (explorer->cells[i]->explored != explored && !cell_prepare(explorer->cells[i], explored, problem)) {
+            explorer->cells[i]->explored = NULL; // the next exploration begins anew
+            free(given);
+            return false;
+        }
+    }
+    struct search search = {
+        .explorer = explorer,
+        .explored = explored,
+        .level = level,
+        .result = result,
+        .problem = problem,
+        .is_replay = given != NULL,
+        .measures = explorer->can_inspect && !explorer->cells[0]->changes_schema,
+        // The level decides which steps conflict, and the level that a statement names is not known.
+        .reduces = explorer->settings.reduces && given == NULL && explorer->can_inspect &&
+                   !(as_written && explored->names_levels) && !explorer->cells[0]->changes_schema};
+    frontier_begin(&search.frontier);
+    if (given == NULL) {
+        (void)frontier_add(&search.frontier, NULL, 0, NO_SESSION, 0);
+    } else {
+        frontier_put(&search.frontier, given);
+    }
+    SLIST_INIT(&search.references);
+    search.full = search_add_reference(&search, "", NULL);
+    result->started_ns = clock_monotonic_ns();
+    explorer->search = &search;
+    give_work(&search);
+    while (search.running > 0) {
+        (void)uv_run(explorer->loop, UV_RUN_ONCE);
+    }
+    explorer->search = NULL;
+    search_finish(&search);
+    return !search.has_failed;
+}
+
+bool explore(struct explorer *explorer, const struct sql_case *explored, enum case_level level, bool as_written,
+             struct exploration *result, struct text *problem) {
+    return run_search(explorer, explored, level, as_written, NULL, result, problem);
+}
+
+bool explore_replay(struct explorer *explorer, const struct sql_case *explored, enum case_level level, bool as_written,
+                    const char *order, struct exploration *result, struct text *problem) {
+    struct prefix *given = order_read(explored, order, problem);
+    if (given == NULL) {
+        *result = (struct exploration){.explored = explored, .level = level, .as_written = as_written};
+        return false;
+    }
+    return run_search(explorer, explored, level, as_written, given, result, problem);
+}

@@ -1,0 +1,174 @@
+// Runs the sessions of a case in every order on a real PostgreSQL, and judges each order.
+//
+// An order is the sequence in which the sessions' steps are launched. Its outcome is what every session was answered,
+// which work committed, and the rows of all tables at the end. An outcome is anomalous if no serial order of the
+// committed work, started from the same rows, gives the same outcome (observational serializability; Papadimitriou,
+// "The serializability of concurrent database updates", JACM 26(4), 1979).
+//
+// All functions belong to the thread of the loop.
+#ifndef WORKERS_EXPLORE_EXPLORE_H
+#define WORKERS_EXPLORE_EXPLORE_H
+
+#include "observability/base/base.h"
+#include "workers/case/case.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+enum explore_unit {
+    EXPLORE_UNIT_SESSION,     // a whole session must look atomic
+    EXPLORE_UNIT_TRANSACTION, // each of its transactions must; a session's transactions keep their order
+};
+
+struct explore_settings {
+    const char *server;       // URL of a server on which the explorer makes databases of its own
+    const char *database_url; // or: the URL of the only database to use, whose name begins with explore_
+    unsigned cells;           // databases that run orders side by side; 1 with database_url
+    enum explore_unit unit;
+    bool reduces;              // runs one of the orders that differ only in steps that do not conflict
+    bool whole_statements;     // the COMMIT of an autocommit statement is no step of its own
+    int preemptions_max;       // -1: no limit
+    uint64_t orders_max;       // 0: no limit
+    uint64_t milliseconds_max; // 0: no limit
+};
+
+struct explorer;
+
+// Connects and makes the databases. False: `problem` says why in one line.
+MUST_CHECK struct explorer *explorer_open(uv_loop_t *loop, const struct explore_settings *settings,
+                                          struct text *problem);
+// Drops the databases and closes all connections. The caller runs the loop once more to free the memory.
+void explorer_close(struct explorer *explorer);
+// Call it before a case that was explored is freed: another case at the same address is not the one that the databases
+// were made for.
+void explorer_forget_case(struct explorer *explorer);
+// How far the running exploration is.
+struct explore_progress {
+    uint64_t orders, bad; // that were run; that have an anomaly, a broken invariant or a new error
+    size_t waiting;       // orders that are known and not run yet
+    uint64_t elapsed_ns;
+};
+
+// False: no exploration runs. A timer's callback may call it.
+MUST_CHECK bool explorer_progress(const struct explorer *explorer, struct explore_progress *progress);
+// Ends the running exploration as soon as its running orders have ended. A signal's callback may call it.
+void explorer_stop(struct explorer *explorer);
+
+// --- The result of an exploration ---
+
+// One launched step of an order.
+struct explore_step {
+    uint8_t session;
+    bool is_commit;       // the COMMIT of an autocommit statement
+    uint16_t instruction; // its number in the session
+    uint16_t blocked_by;  // sessions (bits) that held it up; 0: it did not wait
+    uint16_t asleep;      // sessions that other orders stand for
+    uint16_t enabled;     // sessions that could have gone instead, this one included
+    char sqlstate[6];     // its error; "": none
+    uint32_t completed;   // number of steps that were launched when it was complete; this step's number + 1: at once
+    const char *sql;      // as it was sent, with its variables filled in; it lives as long as the run
+};
+
+// The server's answer to a statement. The texts live as long as the run.
+struct explore_answer {
+    uint16_t instruction;
+    bool is_dropped;  // it was part of a transaction that the server aborted
+    char sqlstate[6]; // "": no error
+    const char *tag;
+    const char *message;
+    int rows, columns;
+    const char **names;  // the names of the columns
+    const char **values; // row by row; NULL is SQL's NULL
+    bool *from_sequence; // by column: a sequence gives its values
+};
+
+struct explore_session_run {
+    struct explore_answer *answers;
+    size_t count;
+    bool is_aborted;  // the server aborted one of its transactions or refused a statement
+    char sqlstate[6]; // the first error
+};
+
+struct explore_table {
+    const char *name;
+    int rows, columns;
+    const char **names;
+    const char **values;
+    bool *from_sequence;
+};
+
+struct explore_run {
+    struct arena memory;
+    struct explore_step *steps;
+    size_t step_count, step_capacity;
+    struct explore_session_run sessions[CASE_SESSIONS_MAX];
+    struct explore_table *tables;
+    size_t table_count;
+    uint64_t broken_invariants; // bits
+    uint16_t victims;           // sessions that a deadlock's victim was chosen from
+    uint32_t preemptions;
+    bool is_blocked, is_deadlocked, has_retryable_abort;
+    struct explore_pending {
+        bool is_known, is_commit;
+        uint16_t instruction;
+    } pending[CASE_SESSIONS_MAX]; // the next step of each session when the run was ended before its end
+    bool is_redundant;            // it was ended: every way on is part of another order
+    bool is_stuck;                // a session waits for one that has ended, so the order has no end
+    uint32_t diverged_at;         // the number of the step of the asked order that could not be launched; 0: none
+};
+
+// All orders with one outcome.
+struct explore_outcome {
+    char *key;          // equal outcomes of two explorations of one case have equal keys
+    bool is_anomalous;  // no serial order of the committed work gives it
+    bool has_new_error; // an error, not 40001 or 40P01, that no serial order of all sessions raises
+    const char *name;   // the anomaly in the field's words, such as "lost update (P4)"; NULL: it has none
+    uint64_t broken;    // invariants (bits) that fail, but hold after every serial order of all sessions
+    uint64_t orders;
+    struct explore_run *first; // the first of them in the order of the search: it has the fewest preemptions
+};
+
+struct exploration {
+    const struct sql_case *explored;
+    enum case_level level;
+    bool as_written;  // the levels are those that the statements name
+    bool is_complete; // every order was run
+    const char *incomplete_because;
+    bool is_reduced;                        // some orders were not run: another one stands for them
+    uint64_t orders;                        // that were run to their end, or that such an order stands for
+    uint64_t runs;                          // with those of the serial orders
+    uint64_t anomalous, broken, new_errors; // orders; one order may count in several
+    uint64_t blocked, aborted, deadlocked;  // likewise
+    uint64_t stuck;           // orders without an end: a session waits for one that has ended and kept a lock
+    uint64_t diverged;        // orders that went another way when they were to be repeated
+    uint64_t broken_serially; // invariants (bits) that fail after a serial order too
+    struct explore_outcome *outcomes;
+    size_t outcome_count;
+    struct explore_run **serial; // the serial orders of all sessions, one for each outcome
+    size_t serial_count;
+    struct text masked;                              // names of the columns that are not compared, separated by ", "
+    uint64_t started_ns, first_anomaly_ns, ended_ns; // monotonic; 0: there was none
+};
+
+// Explores one case at one level. `as_written`: no level is set. False: the case cannot be run, and `problem` is one
+// line "FILE:LINE: ...". The caller frees the result with exploration_free() in both cases.
+MUST_CHECK bool explore(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
+                        bool as_written, struct exploration *result, struct text *problem);
+// Runs one order, such as "A1 B1 B2 A2", and judges it: the names of steps, or of sessions. Behind its last step the
+// order goes on as the search would. If it ends in a deadlock there is an outcome for each victim. False: `problem`
+// says which step cannot be launched, and which session it waits for, or which name is unknown.
+MUST_CHECK bool explore_replay(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
+                               bool as_written, const char *order, struct exploration *result, struct text *problem);
+// Runs all orders of a reduced exploration, and appends a line for each outcome whose number of orders differs. False:
+// they cannot be compared, and `problem` says why. `runs`: the orders that were run for it.
+MUST_CHECK bool explore_verify(struct explorer *explorer, const struct exploration *reduced, uint64_t *runs,
+                               struct text *differences, struct text *problem);
+
+void exploration_free(struct exploration *exploration);
+
+// Appends the order of a run, such as "A1 B1 B2 A2".
+void explore_append_order(const struct sql_case *explored, const struct explore_run *run, struct text *out);
+void explore_append_step(const struct sql_case *explored, const struct explore_step *step, struct text *out);
+
+#endif

@@ -1,0 +1,414 @@
+// Shared by the files of the explorer. Private to workers/explore.
+//
+// explore() (explore.c) decides which orders to run and what their outcomes mean. A cell (explore_cell.c) is one
+// database with its connections; it runs one order at a time (explore_run.c). The frontier (explore_frontier.c) holds
+// the orders that are still to be run.
+#ifndef WORKERS_EXPLORE_EXPLORE_INTERNAL_H
+#define WORKERS_EXPLORE_EXPLORE_INTERNAL_H
+
+#include "sql/explore.h"
+#include "workers/case/case.h"
+#include "workers/database/database.h"
+#include "workers/explore/explore.h"
+
+#include <sys/queue.h>
+
+#define NO_SESSION 255
+
+enum { EXPLORE_CELLS_MAX = 8 };
+
+struct cell;
+
+// --- explore_frontier.c: the orders that are still to be run, those with the fewest preemptions first ---
+
+// The first steps of an order. The rest follows by rule: the same session goes on while it can, then the first one.
+struct prefix {
+    SLIST_ENTRY(prefix) next;
+    uint32_t preemptions;
+    uint16_t asleep;  // sessions that need not go next: other prefixes stand for these orders
+    uint16_t victims; // sessions that are the victim if they are part of a deadlock
+    uint16_t count;
+    uint8_t misses; // how often its deadlock was missed
+    uint8_t sessions[];
+};
+
+enum { PREEMPTION_BUCKETS = 64 };
+
+struct frontier {
+    SLIST_HEAD(, prefix) buckets[PREEMPTION_BUCKETS];
+    size_t count;
+};
+
+void frontier_begin(struct frontier *frontier);
+// Adds a prefix: the first `count` sessions of `steps`, then `next` unless it is NO_SESSION.
+// The caller sets the other members of the prefix that is returned.
+struct prefix *frontier_add(struct frontier *frontier, const struct explore_step *steps, size_t count, uint8_t next,
+                            uint32_t preemptions);
+// Adds a prefix that the caller has made. The frontier frees it.
+void frontier_put(struct frontier *frontier, struct prefix *prefix);
+// The caller frees it with free(). NULL: none is left.
+MUST_CHECK struct prefix *frontier_take(struct frontier *frontier);
+void frontier_free(struct frontier *frontier);
+// Adds the prefixes that leave `run` at a step behind its own prefix. `conflict` says whether two steps of the run
+// must keep their order: the next step of each session at a place of the run. NULL: all of them.
+typedef bool frontier_conflict(const void *user, const struct explore_run *run, size_t place, uint8_t one,
+                               uint8_t other);
+void frontier_branch(struct frontier *frontier, const struct prefix *prefix, const struct explore_run *run,
+                     frontier_conflict *conflict, const void *user);
+
+// --- explore_settle.c: who waits for whom ---
+
+enum settled { SETTLED, NOT_SETTLED, DEADLOCKED };
+
+// `running`: sessions whose statement is unanswered. blocked_by[i]: the sessions that session i waits for, or
+// OUTSIDE if it waits for another process. Writes the sessions that wait for an idle session, directly or through
+// others, to `stable`; if the answer is DEADLOCKED, the members of the circle to `circle`.
+#define OUTSIDE ((uint32_t)1 << 31)
+MUST_CHECK enum settled settle(uint16_t running, const uint32_t *blocked_by, uint16_t *stable, uint16_t *circle);
+
+// --- explore_ask.c ---
+
+// Runs a simple query and the loop until it is answered. False: `problem` has the server's message.
+MUST_CHECK bool explore_ask(uv_loop_t *loop, struct db_async *connection, const char *sql, struct text *problem);
+
+// --- The rows that a statement touches ---
+
+#define ROW_ANY UINT64_MAX       // the table as a whole
+#define ROW_GAP (UINT64_MAX - 1) // a page of an index: the rows that an INSERT could add to what was read
+#define ROW_NEW (UINT64_MAX - 2) // a row that the setup did not make
+
+struct touch {
+    unsigned table;
+    uint64_t row; // page << 16 | line of the version that the setup made, or ROW_ANY, ROW_GAP, ROW_NEW
+    bool reads;
+    bool locks;   // locks it without a change
+    bool writes;  // updates, deletes or locks it; not for an INSERT
+    bool indexes; // adds an index entry: an INSERT, or an UPDATE that is not HOT
+    int versions; // made or ended by the open transaction so far
+};
+
+// The rows that a statement touched in any serial order. In a transaction it includes what the statements before it
+// have read: a repeated read takes no new predicate lock.
+struct footprint {
+    struct touch *touches;
+    size_t count;
+    bool was_measured;
+    bool is_unclear; // it takes locks that rows do not show, or it is part of different transactions
+    uint16_t began;  // the first instruction of its transaction
+};
+
+// The words of the last send's error, or of a lost connection; NULL: it went well.
+MUST_CHECK const char *cell_error_words(const struct db_async *connection);
+// Ends the run because of the case. The first problem is kept.
+void cell_fail(struct cell *cell, int line, const char *what, const char *words);
+
+// --- explore_cell.c: a database and its connections ---
+
+enum {
+    CELL_TABLES_MAX = 64, // bits of `dirty`
+    CELL_SEQUENCES_MAX = 128,
+    CELL_INVARIANTS_MAX = 64, // bits of broken_invariants
+};
+
+struct cell_table {
+    unsigned oid;
+    const char *name;
+    const char *read, *copy, *clear, *restore, *truncate; // SQL
+    const char *from_sequence;                            // "1,4": columns whose values a sequence gives
+    uint64_t first_rows;                                  // a hash of the rows after the setup
+    int first_row_count;
+    bool has_unique; // two new rows may exclude each other
+};
+
+// A unique index on plain columns, without a condition.
+struct cell_key {
+    const char *index;
+    int columns;
+};
+
+enum session_activity {
+    SESSION_READY,   // it may have a next step
+    SESSION_RUNNING, // its statement is unanswered, and it is not known to wait for a session that stands still
+    SESSION_WAITING, // it waits for a session that stands still
+    SESSION_ENDED,   // it has no next step
+};
+
+struct cell_session {
+    struct cell *cell;
+    struct db_async *connection;
+    uint8_t index;
+    enum session_activity activity;
+    size_t at; // the next instruction, or the one that runs
+    struct case_variables variables;
+    bool is_split;                     // the running statement was sent behind a BEGIN
+    bool owes_commit;                  // the next step is the COMMIT of an autocommit statement
+    bool in_transaction;               // before the running statement
+    bool in_failed_transaction;        // likewise
+    bool continues;                    // after the ROLLBACK that the explorer sends
+    size_t transaction_began;          // the answer that began the open transaction
+    struct footprint written;          // by the open transaction, while footprints are taken
+    size_t measured;                   // the instruction whose footprint is taken
+    size_t launched;                   // the index in the run of its running or last step
+    enum explore_sql deadlock_timeout; // the setting it has
+    int level;                         // that its transactions have by default; -1: not set yet
+};
+
+// The work of a cell.
+struct job {
+    struct prefix *prefix;
+    struct reference *reference; // NULL: an order of the exploration
+    struct explore_run *run;
+    bool measures;               // footprints are taken
+    struct explore_run *repeats; // the serial order that is run for the second time, or NULL
+};
+
+struct explorer;
+typedef void cell_done(struct cell *cell);
+
+struct cell {
+    struct explorer *explorer;
+    uv_loop_t *loop;
+    struct text conninfo;
+    struct db_async *control;
+    struct cell_session sessions[CASE_SESSIONS_MAX];
+    size_t session_count;
+    uv_poll_t timer; // watches a timerfd: uv_timer_t counts in milliseconds
+    int timer_fd;
+    bool has_timer;
+
+    // The case that the database holds
+    const struct sql_case *explored;
+    struct arena memory; // has the tables and the texts below
+    struct cell_table *tables;
+    size_t table_count;
+    const char *truncate; // all tables
+    const char **sequences;
+    size_t sequence_count;
+    struct case_statement_shape *shapes[CASE_SESSIONS_MAX]; // by instruction
+    struct cell_key *keys;                                  // the unique indexes
+    size_t key_count;
+    bool has_deferred_code; // a COMMIT runs code of the user's
+    bool has_hidden_code, changes_schema, keeps_session_state, has_session_blocks;
+    bool ran_before; // an order
+    uint64_t dirty;  // tables (bits) whose rows differ from the first ones
+    uint64_t resets; // so far
+
+    // The running order
+    struct explore_run *run;
+    const struct prefix *prefix;
+    const struct reference *reference; // NULL: an order of the exploration; else a serial order
+    bool measures;                     // takes the footprint of each statement
+    uint16_t asleep;                   // sessions whose next step leads to orders that other prefixes stand for
+    enum case_level level;
+    cell_done *done;      // NULL: no order runs
+    cell_done *prepared;  // the parameter of reset_begin()
+    unsigned waiting_for; // answers, before and behind the steps
+    uint16_t was_set;     // sessions whose settings were sent
+    size_t setup_session, setup_block;
+    uint8_t last;                           // session of the last step, or NO_SESSION
+    uint64_t changes;                       // statements that were answered
+    uint64_t looked_changes;                // the same when the running look was sent
+    uint32_t blocked_by[CASE_SESSIONS_MAX]; // as the last look found it
+    uint64_t armed_ns;                      // when the first look was planned
+    bool end_is_due;                        // the tables are read when the running look is answered
+    struct cell_session *plan_is_due;       // likewise, its statement is explained; or NULL
+    bool is_cut;                            // the run ends before its end
+    bool missed_deadlock;                   // the order must be run again with a longer deadlock_timeout
+    uint16_t circle;     // members of a deadlock that has no victim: the order must be run again for each
+    struct text problem; // why the case cannot be run, in one line
+    struct job job;      // given by explore.c
+    void *search;        // the search that gave the job
+};
+
+MUST_CHECK bool cell_open(struct cell *cell, struct explorer *explorer, uv_loop_t *loop, const char *conninfo,
+                          struct text *problem);
+void cell_close(struct cell *cell);
+// Runs the setup of a case and opens a connection for each session. Runs the loop until that is done.
+MUST_CHECK bool cell_prepare(struct cell *cell, const struct sql_case *explored, struct text *problem);
+
+// --- explore_reset.c: the state that every order begins with ---
+
+// `prepared` is called when the rows, the sessions' settings and their setups are as at the first order. If that has
+// failed, cell->is_cut is set and cell->problem says why.
+void reset_begin(struct cell *cell, cell_done *prepared);
+
+// --- explore_waits.c: who waits for whom ---
+
+// Asks for the waits of the running sessions (bits).
+void waits_ask(struct cell *cell, uint16_t running, db_async_done *done);
+// Takes the answer into cell->blocked_by.
+void waits_read(struct cell *cell);
+
+// --- explore_run.c: one order ---
+
+// Runs an order in a cell that runs none. `done` is called when it has ended. Then cell->is_cut says that it did not
+// reach its end: because of cell->problem, of cell->circle, or of run->is_stuck or run->diverged_at.
+void cell_run(struct cell *cell, struct explore_run *run, const struct prefix *prefix,
+              const struct reference *reference, enum case_level level, cell_done *done);
+
+// --- explore_program.c: the program of a session ---
+
+enum program_state {
+    PROGRAM_CONTINUES,
+    PROGRAM_ENDED,
+    PROGRAM_NEEDS_ROLLBACK, // it goes on after a ROLLBACK of the transaction that the explorer began
+    PROGRAM_FAILED,         // cell->problem says why
+};
+
+// Runs the instructions before the next statement. A session without one becomes SESSION_ENDED.
+MUST_CHECK enum program_state program_advance(struct cell_session *session);
+// Sends the next statement, or the COMMIT that is owed.
+void program_send(struct cell_session *session, db_async_done *done);
+// Records the answer, and goes behind the statement.
+MUST_CHECK enum program_state program_take_answer(struct cell_session *session);
+// True if the COMMIT of the statement is a step of its own when the statement is a transaction of its own.
+MUST_CHECK bool program_splits(const struct explorer *explorer, uint8_t session, uint16_t instruction);
+// True if the next statement must be explained first: see program_take_plan().
+MUST_CHECK bool program_needs_plan(const struct cell_session *session);
+void program_ask_plan(struct cell_session *session, db_async_done *done);
+// Learns from EXPLAIN whether the statement reads only the rows of one key.
+void program_take_plan(struct cell_session *session);
+
+// --- explore_record.c: what a run keeps ---
+
+// Copies the answers to a session's statement, from the number `from` on, into the run.
+void record_answers(struct cell_session *asked, size_t from);
+// Copies the rows of the tables, and what the invariants say. False: an invariant is none.
+MUST_CHECK bool record_end(struct cell *cell);
+// Reads the answer to EXPLORE_TABLES into the cell, in the memory of the run, and appends the queries of the tables.
+void record_table_list(struct cell *cell, struct text *reads);
+// A hash of the rows that does not depend on their order.
+MUST_CHECK uint64_t record_hash_rows(const struct db_async_answer *answer);
+void run_free(struct explore_run *run);
+
+// --- explore_footprint.c: which rows a statement reads and writes ---
+
+// Asks the cell's control connection for what the session has touched, and adds it to its statement's footprint.
+void footprint_ask(struct cell_session *session, db_async_done *done);
+void footprint_take(struct cell_session *session);
+void footprint_add(struct footprint *footprint, struct touch touch);
+
+// --- explore_commute.c: which steps may change places ---
+
+// A step by its place in the program.
+struct step_place {
+    uint8_t session;
+    bool is_commit; // the COMMIT of an autocommit statement
+    uint16_t instruction;
+};
+
+// True unless it is certain that the two steps of different sessions, one after the other, give the same in both
+// orders.
+MUST_CHECK bool steps_conflict(const struct explorer *explorer, const struct sql_case *explored, enum case_level level,
+                               struct step_place one, struct step_place other);
+// The same for the next steps of two sessions at a place of a run. A step that is not known conflicts.
+MUST_CHECK bool next_steps_conflict(const struct explorer *explorer, const struct sql_case *explored,
+                                    enum case_level level, const struct explore_run *run, size_t place, uint8_t one,
+                                    uint8_t other);
+// The number of orders that differ from the run only in the order of steps that do not conflict.
+MUST_CHECK uint64_t count_alike(const struct explorer *explorer, const struct sql_case *explored, enum case_level level,
+                                const struct explore_run *run);
+
+// --- explore_outcome.c: what two runs have in common ---
+
+// A column that is not compared.
+struct mask {
+    bool of_table;
+    uint16_t session, instruction; // the place of an answer
+    uint16_t table;                // number in the run
+    int column;
+};
+
+struct masks {
+    struct mask *items;
+    size_t count;
+};
+
+// Appends what a serial order must have in common with the run. `reference`: the work that a serial order leaves out.
+void outcome_append(const struct cell *cell, const struct explore_run *run, const struct masks *masks,
+                    struct text *out);
+// Appends the work of a run that was not committed: statements of transactions that the server aborted.
+void outcome_append_dropped(const struct explore_run *run, struct text *out);
+// The serial orders of all sessions that ended alike.
+struct serial_run {
+    struct explore_run *run;
+    bool was_repeated;
+};
+
+// True if the run raises an error, other than the retryable ones, that no serial order of all sessions raises.
+MUST_CHECK bool outcome_has_new_error(const struct cell *cell, const struct explore_run *run,
+                                      const struct serial_run *serial, size_t serial_count);
+// True if a statement fails in every serial order because it is wrong. `problem` says which one.
+MUST_CHECK bool outcome_fails_always(const struct sql_case *explored, const struct serial_run *serial,
+                                     size_t serial_count, struct text *problem);
+// Appends the names of the columns that are not compared. `run`: one of the serial orders.
+void masks_append_names(const struct masks *masks, const struct sql_case *explored, const struct explore_run *run,
+                        struct text *out);
+// Adds masks for the columns in which two runs of the same order differ.
+void masks_add_differences(struct masks *masks, const struct explore_run *one, const struct explore_run *other);
+
+// True if `one` shows the same outcome better: with fewer preemptions, fewer steps, or sessions in order. Thus the run
+// that is shown does not depend on which cell was faster.
+MUST_CHECK bool run_is_smaller(const struct explore_run *one, const struct explore_run *other);
+
+// --- explore_reference.c: the outcomes of serial orders ---
+
+// Serial orders of one selection of the work.
+struct reference {
+    SLIST_ENTRY(reference) next;
+    char *dropped;                     // outcome_append_dropped() of the orders it judges; "" if all work was committed
+    bool *left_out[CASE_SESSIONS_MAX]; // by instruction
+    struct frontier frontier;
+    size_t running; // orders in cells
+    char **outcomes;
+    size_t outcome_count;
+    bool is_complete;
+};
+
+// `run`: an order that dropped the same work; NULL: none was dropped. The caller frees it.
+MUST_CHECK struct reference *reference_make(const struct sql_case *explored, const char *dropped,
+                                            const struct explore_run *run);
+void reference_free(struct reference *reference);
+MUST_CHECK bool reference_has(const struct reference *reference, const char *outcome);
+// False: the reference has it already.
+bool reference_add(struct reference *reference, const char *outcome);
+
+// --- explore_order.c: an order that a person gives ---
+
+// The caller frees it with free(). NULL: `problem` says which name is unknown.
+MUST_CHECK struct prefix *order_read(const struct sql_case *explored, const char *order, struct text *problem);
+// Says which step of the asked order could not be launched.
+void order_complain(const struct cell *cell, struct text *problem);
+
+// Whether an UPDATE or DELETE names its rows by a unique key.
+enum pinned { NOT_EXPLAINED, PINNED, NOT_PINNED };
+
+struct explorer {
+    uv_loop_t *loop;
+    struct explore_settings settings;
+    struct cell *cells[EXPLORE_CELLS_MAX];
+    size_t cell_count;
+    bool is_stopped;
+    const struct search *search;                     // that runs, or NULL
+    enum pinned *pinned[CASE_SESSIONS_MAX];          // by instruction, of the case that the cells hold
+    struct footprint *footprints[CASE_SESSIONS_MAX]; // likewise
+    size_t footprint_count[CASE_SESSIONS_MAX];
+    bool knows_footprints;                // every statement that a serial order ran has one
+    bool has_pageinspect;                 // the server's extension
+    bool can_inspect;                     // footprints can be taken of this case
+    struct db_async *admin;               // makes and drops the databases
+    struct text drops[EXPLORE_CELLS_MAX]; // the statements that drop them; empty: not made
+};
+
+// --- explore_name.c ---
+
+// The name of the anomaly of an order, or NULL. A constant text.
+MUST_CHECK const char *explore_name(const struct explorer *explorer, const struct sql_case *explored,
+                                    enum case_level level, const struct explore_run *run);
+
+// Forgets what was learned of the case that the cells hold.
+void explore_forget_case(struct explorer *explorer);
+// Makes room for what is found out about the statements of the case.
+void explore_expect_case(struct explorer *explorer, const struct sql_case *explored);
+
+#endif

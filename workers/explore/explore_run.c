@@ -1,0 +1,490 @@
+// Runs one order in a cell. Each function below starts something and returns; a callback continues.
+//
+// cell_run() > reset_begin() (explore_reset.c) > on_prepared() > next_step() > launch() ...
+//   on_answer(): a session's statement is answered       } > came_to_rest() > next_step()
+//   on_timer() > look() > on_look(): who waits for whom  }
+// ... until no session has a next step: read_end() > on_end() > the caller's `done`.
+#include "workers/explore/explore_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum {
+    FIRST_LOOK_US = 100,   // most statements are answered before that
+    NEXT_LOOK_US = 200,    // a look takes 70 us
+    STEP_LIMIT_MS = 30000, // a statement that neither ends nor waits for a lock
+};
+
+// The chosen victim of a deadlock looked for it before the circle was closed: no session will look again soon.
+#define MISSED_DEADLOCK_NS ((uint64_t)4000 * 1000000)
+
+static void next_step(struct cell *cell);
+
+static void end_run(struct cell *cell) {
+    cell_done *done = cell->done;
+    cell->done = NULL;
+    (void)uv_poll_stop(&cell->timer);
+    done(cell);
+}
+
+static void on_prepared(struct cell *cell) {
+    if (cell->is_cut) {
+        end_run(cell);
+    } else {
+        next_step(cell);
+    }
+}
+
+void cell_run(struct cell *cell, struct explore_run *run, const struct prefix *prefix,
+              const struct reference *reference, enum case_level level, cell_done *done) {
+    CHECK(cell->done == NULL);
+    cell->run = run;
+    cell->prefix = prefix;
+    cell->reference = reference;
+    cell->level = level;
+    cell->done = done;
+    cell->last = NO_SESSION;
+    cell->is_cut = false;
+    cell->circle = 0;
+    cell->missed_deadlock = false;
+    cell->asleep = 0;
+    cell->measures = cell->job.measures;
+    run->victims = prefix->victims;
+    for (size_t i = 0; i < cell->session_count; i++) {
+        struct cell_session *session = &cell->sessions[i];
+        const struct case_session *program = &cell->explored->sessions[i];
+        session->at = 0;
+        session->owes_commit = session->in_transaction = false;
+        session->activity = SESSION_READY;
+        case_variables_free(&session->variables);
+        for (size_t j = 0; j < program->variable_count; j++) {
+            case_variables_set(&session->variables, program->variables[j].name, program->variables[j].value);
+        }
+    }
+    reset_begin(cell, on_prepared);
+}
+
+// --- The end ---
+
+static void on_end(void *user) {
+    struct cell *cell = user;
+    const char *words = cell_error_words(cell->control);
+    if (words != NULL) {
+        cell_fail(cell, cell->explored->line, "the tables or the invariants cannot be read", words);
+    } else if (!record_end(cell)) {
+        cell->is_cut = true;
+    }
+    end_run(cell);
+}
+
+// The tables are other ones after each order: their list is read first.
+static void on_table_list(void *user) {
+    struct cell *cell = user;
+    struct text sql = {0};
+    if (cell_error_words(cell->control) == NULL) {
+        record_table_list(cell, &sql);
+    }
+    for (size_t i = 0; i < cell->explored->invariant_count; i++) {
+        text_append_format(&sql, "%s;", cell->explored->invariants[i].sql);
+    }
+    if (sql.length == 0) {
+        end_run(cell);
+    } else {
+        db_async_query(cell->control, text_terminated(&sql), on_end, cell);
+    }
+    text_free(&sql);
+}
+
+static void read_end(struct cell *cell) {
+    cell->end_is_due = db_async_is_busy(cell->control); // with a look that nobody needs any more
+    if (cell->end_is_due) {
+        return;
+    }
+    if (cell->changes_schema) {
+        db_async_query(cell->control, sql_explore[EXPLORE_TABLES], on_table_list, cell);
+        return;
+    }
+    const char *sql[CELL_TABLES_MAX + CELL_INVARIANTS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < cell->table_count; i++) {
+        sql[count++] = cell->tables[i].read;
+    }
+    for (size_t i = 0; i < cell->explored->invariant_count; i++) {
+        sql[count++] = cell->explored->invariants[i].sql;
+    }
+    if (count == 0) {
+        end_run(cell);
+        return;
+    }
+    db_async_execute(cell->control, sql, count, on_end, cell);
+}
+
+static void after_roll_back(void *user) {
+    struct cell *cell = user;
+    if (--cell->waiting_for == 0) {
+        if (cell->is_cut) {
+            cell->dirty = cell->table_count == 64 ? UINT64_MAX : ((uint64_t)1 << cell->table_count) - 1;
+            end_run(cell);
+        } else {
+            read_end(cell);
+        }
+    }
+}
+
+static void on_cut_answer(void *user);
+
+// Ends the run before its end: cancels what runs, and rolls every session back.
+static void cut(struct cell *cell) {
+    (void)uv_poll_stop(&cell->timer);
+    cell->is_cut = true;
+    for (size_t i = 0; i < cell->session_count; i++) {
+        const struct cell_session *session = &cell->sessions[i];
+        cell->run->pending[i] = (struct explore_pending){session->activity == SESSION_READY, session->owes_commit,
+                                                         (uint16_t)session->at};
+        if (db_async_is_busy(cell->sessions[i].connection)) {
+            db_async_cancel(cell->sessions[i].connection);
+        }
+    }
+    on_cut_answer(cell);
+}
+
+static void on_cut_answer(void *user) {
+    struct cell *cell = user;
+    if (cell->waiting_for > 0 || db_async_is_busy(cell->control)) {
+        return;
+    }
+    for (size_t i = 0; i < cell->session_count; i++) {
+        if (db_async_is_busy(cell->sessions[i].connection)) {
+            return; // its callback comes back here
+        }
+    }
+    cell->waiting_for = 1;
+    const char *roll_back = sql_explore[EXPLORE_ROLLBACK];
+    for (size_t i = 0; i < cell->session_count; i++) {
+        if (db_async_transaction(cell->sessions[i].connection) != DB_ASYNC_NO_TRANSACTION) {
+            cell->waiting_for++;
+            db_async_query(cell->sessions[i].connection, roll_back, after_roll_back, cell);
+        }
+    }
+    after_roll_back(cell);
+}
+
+// --- A step ---
+
+static void arm_timer(struct cell *cell, long microseconds);
+static void came_to_rest(struct cell *cell);
+
+// The statement is answered, so its locks may be free: those that wait must be looked at again.
+static void wake_waiting(struct cell *cell) {
+    cell->changes++;
+    bool woke = false;
+    for (size_t i = 0; i < cell->session_count; i++) {
+        if (cell->sessions[i].activity == SESSION_WAITING) {
+            cell->sessions[i].activity = SESSION_RUNNING;
+            woke = true;
+        }
+    }
+    if (woke) {
+        arm_timer(cell, FIRST_LOOK_US);
+    }
+}
+
+static void on_own_roll_back(void *user) {
+    struct cell_session *session = user;
+    struct cell *cell = session->cell;
+    session->activity = session->continues ? SESSION_READY : SESSION_ENDED;
+    wake_waiting(cell);
+    if (cell->is_cut) {
+        on_cut_answer(cell);
+        return;
+    }
+    came_to_rest(cell);
+}
+
+static void go_on(struct cell_session *session, enum program_state state);
+
+static void on_footprint(void *user) {
+    struct cell_session *session = user;
+    footprint_take(session);
+    go_on(session, PROGRAM_CONTINUES);
+}
+
+static void on_answer(void *user) {
+    struct cell_session *session = user;
+    struct cell *cell = session->cell;
+    if (cell->is_cut) {
+        on_cut_answer(cell);
+        return;
+    }
+    wake_waiting(cell);
+    session->measured = session->at;
+    bool is_measured = cell->measures && !session->owes_commit && db_async_error(session->connection) == NULL;
+    enum program_state state = program_take_answer(session);
+    if (is_measured && state == PROGRAM_CONTINUES) {
+        footprint_ask(session, on_footprint);
+        return;
+    }
+    go_on(session, state);
+}
+
+static void go_on(struct cell_session *session, enum program_state state) {
+    struct cell *cell = session->cell;
+    if (state == PROGRAM_FAILED) {
+        session->activity = SESSION_ENDED;
+        cut(cell);
+        return;
+    }
+    bool ends = state == PROGRAM_ENDED;
+    if (ends && db_async_transaction(session->connection) == DB_ASYNC_BROKEN) {
+        cell_fail(cell, cell->explored->sessions[session->index].line, "the session's connection ended",
+                  session->cell->run->sessions[session->index].sqlstate);
+        session->activity = SESSION_ENDED;
+        cut(cell);
+        return;
+    }
+    if ((ends || state == PROGRAM_NEEDS_ROLLBACK) &&
+        db_async_transaction(session->connection) != DB_ASYNC_NO_TRANSACTION) {
+        // A program that ends inside a transaction closes its connection.
+        session->continues = !ends;
+        db_async_query(session->connection, sql_explore[EXPLORE_ROLLBACK], on_own_roll_back, session);
+        return;
+    }
+    session->activity = ends ? SESSION_ENDED : SESSION_READY;
+    came_to_rest(cell);
+}
+
+// A sleeping session wakes up when a step goes that conflicts with its own next one.
+static void wake_sleepers(struct cell *cell, const struct cell_session *launched) {
+    struct step_place step = {launched->index, launched->owes_commit, (uint16_t)launched->at};
+    for (size_t i = 0; i < cell->session_count && cell->asleep != 0; i++) {
+        const struct cell_session *sleeper = &cell->sessions[i];
+        struct step_place next = {sleeper->index, sleeper->owes_commit, (uint16_t)sleeper->at};
+        if ((cell->asleep >> i & 1) && steps_conflict(cell->explorer, cell->explored, cell->level, next, step)) {
+            cell->asleep &= (uint16_t) ~(1U << i);
+        }
+    }
+}
+
+static void send_statement(struct cell_session *session) {
+    struct cell *cell = session->cell;
+    const struct explore_run *run = cell->run;
+    program_send(session, on_answer);
+    if (cell->run == run && session->activity == SESSION_RUNNING && !cell->measures) {
+        arm_timer(cell, FIRST_LOOK_US);
+    }
+}
+
+static void on_plan(void *user) {
+    struct cell_session *session = user;
+    program_take_plan(session);
+    send_statement(session);
+}
+
+static void ask_plan(struct cell_session *session) {
+    struct cell *cell = session->cell;
+    cell->plan_is_due = db_async_is_busy(cell->control) ? session : NULL; // with a look that nobody needs any more
+    if (cell->plan_is_due == NULL) {
+        program_ask_plan(session, on_plan);
+    }
+}
+
+static void launch(struct cell *cell, struct cell_session *session, uint16_t ready) {
+    struct explore_run *run = cell->run;
+    if (run->step_count == run->step_capacity) {
+        run->step_capacity = MAX((size_t)16, run->step_capacity * 2);
+        run->steps = memory_resize(run->steps, run->step_capacity * sizeof *run->steps);
+    }
+    session->launched = run->step_count;
+    run->steps[run->step_count++] = (struct explore_step){
+        .session = session->index,
+        .is_commit = session->owes_commit,
+        .instruction = (uint16_t)session->at,
+        .enabled = ready,
+        .asleep = cell->asleep,
+    };
+    wake_sleepers(cell, session);
+    if (cell->last != NO_SESSION && cell->last != session->index && (ready >> cell->last & 1)) {
+        run->preemptions++;
+    }
+    cell->last = session->index;
+    session->activity = SESSION_RUNNING;
+    enum db_async_transaction before = db_async_transaction(session->connection);
+    session->in_transaction = before != DB_ASYNC_NO_TRANSACTION;
+    session->in_failed_transaction = before == DB_ASYNC_FAILED_TRANSACTION;
+    if (program_needs_plan(session)) {
+        ask_plan(session);
+    } else {
+        send_statement(session);
+    }
+}
+
+// The sessions that may go next. A serial order leaves a session only where its unit ends.
+static uint16_t ready_sessions(const struct cell *cell) {
+    uint16_t ready = 0;
+    for (size_t i = 0; i < MIN(cell->session_count, (size_t)CASE_SESSIONS_MAX); i++) {
+        ready |= (uint16_t)((cell->sessions[i].activity == SESSION_READY ? 1U : 0U) << i);
+    }
+    if (cell->reference != NULL && cell->last != NO_SESSION && (ready >> cell->last & 1)) {
+        const struct cell_session *last = &cell->sessions[cell->last];
+        bool in_unit = cell->explorer->settings.unit == EXPLORE_UNIT_SESSION ||
+                       db_async_transaction(last->connection) != DB_ASYNC_NO_TRANSACTION;
+        return (uint16_t)(in_unit ? 1U << cell->last : ready);
+    }
+    return ready;
+}
+
+static uint8_t lowest(uint16_t sessions) {
+    return (uint8_t)__builtin_ctz(sessions);
+}
+
+static void next_step(struct cell *cell) {
+    for (size_t i = 0; i < cell->session_count; i++) {
+        if (cell->sessions[i].activity == SESSION_READY && program_advance(&cell->sessions[i]) == PROGRAM_FAILED) {
+            cut(cell);
+            return;
+        }
+    }
+    uint16_t ready = ready_sessions(cell);
+    size_t at = cell->run->step_count;
+    if (ready == 0) {
+        for (size_t i = 0; i < cell->session_count; i++) {
+            if (cell->sessions[i].activity != SESSION_ENDED) {
+                cell->run->is_stuck = true; // it waits for a session that has ended and still has a lock
+                cut(cell);
+                return;
+            }
+        }
+        read_end(cell);
+        return;
+    }
+    if (at == cell->prefix->count) {
+        cell->asleep = cell->prefix->asleep;
+    }
+    uint16_t awake = (uint16_t)(ready & ~cell->asleep);
+    if (awake == 0) {
+        cell->run->is_redundant = true;
+        cut(cell);
+        return;
+    }
+    uint8_t next = cell->last != NO_SESSION && (awake >> cell->last & 1) ? cell->last : lowest(awake);
+    if (at < cell->prefix->count) {
+        next = cell->prefix->sessions[at];
+        if (!(ready >> next & 1)) {
+            cell->run->diverged_at = (uint32_t)at + 1;
+            cut(cell);
+            return;
+        }
+    }
+    launch(cell, &cell->sessions[next], ready);
+}
+
+// --- Waits ---
+
+static uint16_t sessions_in(const struct cell *cell, enum session_activity activity) {
+    uint16_t sessions = 0;
+    for (size_t i = 0; i < cell->session_count; i++) {
+        sessions |= (uint16_t)((cell->sessions[i].activity == activity ? 1U : 0U) << i);
+    }
+    return sessions;
+}
+
+static uint16_t running_sessions(const struct cell *cell) {
+    return sessions_in(cell, SESSION_RUNNING);
+}
+
+static void came_to_rest(struct cell *cell) {
+    if (running_sessions(cell) == 0 && cell->done != NULL) {
+        (void)uv_poll_stop(&cell->timer);
+        next_step(cell);
+    }
+}
+
+static void on_look(void *user) {
+    struct cell *cell = user;
+    if (cell->is_cut) {
+        on_cut_answer(cell);
+        return;
+    }
+    if (cell->plan_is_due != NULL) {
+        ask_plan(cell->plan_is_due);
+        return;
+    }
+    uint16_t running = running_sessions(cell);
+    if (running == 0) {
+        if (cell->end_is_due) {
+            read_end(cell);
+        }
+        return;
+    }
+    if (cell_error_words(cell->control) != NULL) {
+        cell_fail(cell, cell->explored->line, "the waits cannot be read", cell_error_words(cell->control));
+        cut(cell);
+        return;
+    }
+    if (cell->looked_changes != cell->changes) {
+        arm_timer(cell, FIRST_LOOK_US); // a statement was answered meanwhile
+        return;
+    }
+    uint32_t *blocked_by = cell->blocked_by; // a session that waits is not looked at again: its blockers stay
+    waits_read(cell);
+    uint16_t stable;
+    uint16_t circle;
+    enum settled settled = settle(running | sessions_in(cell, SESSION_WAITING), blocked_by, &stable, &circle);
+    for (size_t i = 0; i < cell->session_count; i++) {
+        if (stable >> i & 1) {
+            cell->sessions[i].activity = SESSION_WAITING;
+            struct explore_step *step = &cell->run->steps[cell->sessions[i].launched];
+            step->blocked_by |= (uint16_t)blocked_by[i];
+            cell->run->is_blocked = true;
+        }
+    }
+    if (settled == SETTLED) {
+        came_to_rest(cell);
+    } else if (settled == DEADLOCKED && (circle & cell->prefix->victims) == 0) {
+        cell->circle = circle;
+        cut(cell);
+    } else if (settled == DEADLOCKED && clock_monotonic_ns() - cell->armed_ns > MISSED_DEADLOCK_NS) {
+        cell->missed_deadlock = true;
+        cut(cell);
+    } else {
+        arm_timer(cell, NEXT_LOOK_US);
+    }
+}
+
+static void look(struct cell *cell) {
+    if (db_async_is_busy(cell->control)) {
+        return;
+    }
+    if (clock_monotonic_ns() - cell->armed_ns > (uint64_t)STEP_LIMIT_MS * 1000000) {
+        const struct cell_session *session = &cell->sessions[lowest(running_sessions(cell))];
+        cell_fail(cell, cell->explored->sessions[session->index].instructions[session->at].line,
+                  "a statement does not end", "it neither ended in 30 s nor waited for a lock of another session");
+        cut(cell);
+        return;
+    }
+    cell->looked_changes = cell->changes;
+    waits_ask(cell, running_sessions(cell), on_look);
+}
+
+static void on_timer(uv_poll_t *timer, int status, int events) {
+    struct cell *cell = CONTAINER_OF(timer, struct cell, timer);
+    (void)status;
+    (void)events;
+    uint64_t expirations;
+    (void)!read(cell->timer_fd, &expirations, sizeof expirations);
+    (void)uv_poll_stop(timer);
+    if (cell->done != NULL && !cell->is_cut && running_sessions(cell) != 0) {
+        look(cell);
+    }
+}
+
+static void arm_timer(struct cell *cell, long microseconds) {
+    struct itimerspec when = {.it_value = {.tv_nsec = microseconds * 1000}};
+    CHECK(timerfd_settime(cell->timer_fd, 0, &when, NULL) == 0);
+    CHECK(uv_poll_start(&cell->timer, UV_READABLE, on_timer) == 0);
+    if (microseconds == FIRST_LOOK_US) {
+        cell->armed_ns = clock_monotonic_ns();
+    }
+}

@@ -1,0 +1,51 @@
+// The state of one exploration, which explore.c and explore_judge.c share. Private to workers/explore.
+#ifndef WORKERS_EXPLORE_EXPLORE_SEARCH_H
+#define WORKERS_EXPLORE_EXPLORE_SEARCH_H
+
+#include "workers/explore/explore_internal.h"
+
+struct class {
+    const struct reference *reference;
+    bool is_judged;
+    struct explore_outcome outcome;
+};
+
+struct search {
+    struct explorer *explorer;
+    const struct sql_case *explored;
+    enum case_level level;
+    struct exploration *result;
+    struct text *problem;
+    struct frontier frontier;
+    SLIST_HEAD(, reference) references;
+    struct reference *full; // the one of all work
+    struct serial_run *serial;
+    size_t serial_count;
+    struct masks masks;
+    struct class *classes;
+    size_t class_count;
+    size_t running; // cells
+    bool knows_masks, has_failed;
+    bool measures; // footprints are to be taken
+    bool reduces;
+    size_t measured; // serial orders whose footprints were taken
+    bool is_replay;  // only the given order runs
+};
+
+// --- explore_judge.c ---
+
+MUST_CHECK struct reference *search_add_reference(struct search *search, const char *dropped,
+                                                  const struct explore_run *run);
+// The exploration is not complete; the first reason counts.
+void search_note_incomplete(struct search *search, const char *because);
+// Takes over the run of an order that has reached its end, or of a serial order.
+void search_take_order(struct search *search, struct explore_run *run);
+void search_take_serial(struct search *search, struct job *job);
+// The serial orders have all run twice, so it is known which columns are not compared.
+void search_finish_masks(struct search *search);
+// Judges the outcomes whose serial orders are known by now.
+void search_judge_all(struct search *search);
+// Hands the outcomes over to the result, and frees the rest.
+void search_finish(struct search *search);
+
+#endif

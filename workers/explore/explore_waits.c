@@ -1,0 +1,50 @@
+// Asks the server which sessions wait, and for whom.
+#include "workers/explore/explore_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void waits_ask(struct cell *cell, uint16_t running, db_async_done *done) {
+    char numbers[CASE_SESSIONS_MAX * 4 + 4] = "{", pids[CASE_SESSIONS_MAX * 12 + 4] = "{";
+    int number_end = 1;
+    int pid_end = 1;
+    for (size_t i = 0; i < cell->session_count; i++) {
+        if (running >> i & 1) {
+            const char *comma = number_end == 1 ? "" : ",";
+            number_end += sprintf(numbers + number_end, "%s%zu", comma, i);
+            pid_end += sprintf(pids + pid_end, "%s%d", comma, db_async_backend(cell->sessions[i].connection));
+        }
+    }
+    numbers[number_end] = pids[pid_end] = '}';
+    numbers[number_end + 1] = pids[pid_end + 1] = '\0';
+    const char *values[] = {numbers, pids};
+    db_async_execute_with(cell->control, sql_explore[EXPLORE_WAITS], values, 2, done, cell);
+}
+
+// Reads "{12,13}" of pg_blocking_pids() as a set of sessions.
+static uint32_t sessions_of(const struct cell *cell, const char *pids) {
+    uint32_t set = 0;
+    while (*pids != '\0') {
+        char *end;
+        long pid = strtol(pids, &end, 10);
+        if (end == pids) {
+            pids++;
+            continue;
+        }
+        pids = end;
+        uint32_t bit = OUTSIDE;
+        for (size_t i = 0; i < cell->session_count; i++) {
+            bit = db_async_backend(cell->sessions[i].connection) == pid ? (uint32_t)1 << i : bit;
+        }
+        set |= bit;
+    }
+    return set;
+}
+
+void waits_read(struct cell *cell) {
+    const struct db_async_answer *answer = db_async_last_answer(cell->control);
+    for (int row = 0; row < db_async_rows(answer); row++) {
+        long session = strtol(db_async_value(answer, row, 0), NULL, 10);
+        cell->blocked_by[session] = sessions_of(cell, db_async_value(answer, row, 1));
+    }
+}
