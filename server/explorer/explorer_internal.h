@@ -1,0 +1,148 @@
+// Shared by the files of the program race-explore. Private to server/explorer.
+#ifndef SERVER_EXPLORER_EXPLORER_INTERNAL_H
+#define SERVER_EXPLORER_EXPLORER_INTERNAL_H
+
+#include "server/explorer/explorer_draw.h"
+#include "server/explorer/explorer_words.h"
+#include "workers/explore/explore.h"
+
+enum exit_status { EXIT_CLEAN = 0, EXIT_ANOMALY = 1, EXIT_WRONG = 2, EXIT_INCOMPLETE = 3, EXIT_DATABASE = 4 };
+
+// The command line.
+struct options {
+    struct explore_settings explore;
+    bool levels[CASE_LEVELS]; // all false: what the case asks for
+    bool as_written;
+    const char *json_path, *junit_path; // "-": standard output
+    bool verifies;
+    const char *replay; // the order to run, or NULL
+    const char *setup_path;
+    const char **scripts; // --session
+    size_t script_count;
+    char **files;
+    size_t file_count;
+    bool is_catalogue;     // the files state what must be found
+    const char *only_case; // --case: the name of the only case to run, or NULL
+    bool has_more_cases;   // the file that is read has more than one
+};
+
+// False: the program ends with *status; the reason, or the help, is written.
+MUST_CHECK bool options_read(int argc, char **argv, struct options *options, int *status);
+
+// --- explorer_catalogue.c: cases that state what must be found ---
+
+// Runs the files and the .sql files of the folders; without any, those of the lab's catalogue. Returns the exit status:
+// EXIT_ANOMALY if one differs.
+MUST_CHECK int catalogue_run(struct explorer *explorer, char *const *paths, size_t count);
+
+// --- explorer_found.c: what an exploration found, in words ---
+
+MUST_CHECK const char *found_level_name(const struct exploration *found);   // "READ COMMITTED"
+MUST_CHECK const char *found_level_option(const struct exploration *found); // for --levels: "rc"
+MUST_CHECK bool found_is_bad(const struct explore_outcome *outcome);
+// The bad outcome that is shown first: with the fewest preemptions, then the fewest steps. NULL: there is none.
+MUST_CHECK const struct explore_outcome *found_smallest(const struct exploration *found);
+// True if two outcomes have the same kind, name, broken invariants and final rows.
+MUST_CHECK bool found_are_alike(const struct exploration *found, const struct explore_outcome *one,
+                                const struct explore_outcome *other);
+// Appends "not serializable: lost update (P4); invariant x fails".
+void found_append_kind(const struct exploration *found, const struct explore_outcome *outcome, struct text *out);
+// True if the column, such as "visits.at" or "column 1 of A2", is not compared.
+MUST_CHECK bool found_is_masked(const struct exploration *found, const char *column);
+MUST_CHECK bool found_masks_table(const struct exploration *found, const struct explore_table *table, int column);
+MUST_CHECK bool found_masks_answer(const struct exploration *found, const struct explore_step *step, int column);
+// The number of the next answer to the step, from `from` on; the session's count: there is none.
+MUST_CHECK size_t found_answer(const struct explore_run *run, const struct explore_step *step, size_t from);
+MUST_CHECK bool found_is_error(const struct explore_step *step, const struct explore_answer *answer);
+MUST_CHECK bool found_has_order_by(const struct exploration *found, const struct explore_step *step);
+// Returns the numbers of the rows in the order in which they are shown: sorted by their values, because the server
+// returns them in any order, unless `in_order`. The caller frees it.
+MUST_CHECK int *found_row_order(const char **values, int rows, int columns, const bool *is_masked, bool in_order);
+// Appends the order of the sessions: "A, then B".
+void found_append_sessions(const struct exploration *found, const struct explore_run *run, struct text *out);
+// Appends what the server answered to a step in short: "a=1, b=2", "UPDATE 1", "ERROR 40001 ...".
+void found_append_answers(const struct exploration *found, const struct explore_run *run,
+                          const struct explore_step *step, struct text *out);
+void found_append_row(const struct explore_table *table, int row, struct text *out);
+// Appends the command that repeats an order.
+void found_append_replay(const struct exploration *found, const struct options *options, const struct explore_run *run,
+                         struct text *out);
+
+// --- explorer_story.c: the drawing of a run, and its answers and rows beside those of the serial orders ---
+
+struct canvas {
+    size_t width; // columns of the terminal
+    bool has_color;
+};
+
+void story_append_run(const struct exploration *found, const struct explore_run *run, struct canvas canvas,
+                      struct text *out);
+
+// --- explorer_compare.c ---
+
+void compare_append(const struct exploration *found, const struct explore_run *run, struct canvas canvas,
+                    bool is_anomalous, struct text *out);
+
+// --- explorer_report.c: the report of a case at some levels, for a terminal ---
+
+enum { REPORT_NOTES, REPORT_STORY, REPORT_OTHERS, REPORT_TEXTS };
+
+// Starts as zeroes but for `options` and `canvas`. Use it for one case.
+struct report {
+    const struct options *options;
+    struct canvas canvas;
+    struct {
+        const char *level;
+        struct text texts[REPORT_TEXTS];
+    } earlier[CASE_LEVELS]; // the same text is written once
+    size_t earlier_count;
+};
+
+void report_exploration(struct report *report, const struct exploration *found, struct text *out);
+// The table with a line for each exploration of one case.
+void report_table(const struct report *report, const struct exploration *found, size_t count, struct text *out);
+void report_free(struct report *report);
+// The width and the colour of the standard output: COLUMNS, the terminal, NO_COLOR.
+MUST_CHECK struct canvas report_canvas(void);
+
+// --- explorer_json.c ---
+
+void json_begin_document(struct json_writer *json, const struct options *options);
+// `explored`: NULL if the file cannot be read.
+void json_begin_case(struct json_writer *json, const char *file, const struct sql_case *explored);
+void json_add_exploration(struct json_writer *json, const struct exploration *found, const struct options *options);
+void json_end_case(struct json_writer *json, const char *problem); // NULL: none
+void json_end_document(struct json_writer *json);
+
+// --- explorer_junit.c ---
+
+struct junit {
+    struct text tests;
+    size_t count, failures, errors;
+    double seconds;
+};
+
+void junit_add_exploration(struct junit *junit, const struct exploration *found, const struct options *options);
+void junit_add_problem(struct junit *junit, const char *file, const char *name, const char *problem);
+void junit_write(const struct junit *junit, struct text *out);
+
+// --- explorer_output.c ---
+
+// False: the file of this option could not be written; the reason is written. NULL is possible.
+MUST_CHECK bool output_is_possible(const char *option, const char *path);
+MUST_CHECK bool output_write(const char *option, const char *path, struct slice content); // likewise
+
+// --- explorer_progress.c ---
+
+struct progress {
+    uv_timer_t timer;
+    struct explorer **explorer; // shows this one's search; it points to NULL while there is none
+    const char *what;           // the case and the level
+    bool is_shown;
+};
+
+void progress_begin(struct progress *progress, uv_loop_t *loop, struct explorer **explorer);
+void progress_hide(struct progress *progress);
+void progress_end(struct progress *progress); // closes the timer
+
+#endif

@@ -1,0 +1,94 @@
+// Writes what was found as a test report in JUnit's XML: a testcase for each case and level. A finding is a failure;
+// a search that is not complete, and a case that cannot be run, are errors, so neither passes.
+#include "server/explorer/explorer_internal.h"
+
+// Appends text for XML 1.0, which has no control characters but tab and the ends of lines, not even escaped ones.
+static void append_xml(struct text *out, struct slice value) {
+    for (size_t at = 0; at < value.length;) {
+        size_t length = utf8_character_length((struct slice){value.data + at, value.length - at});
+        unsigned char byte = (unsigned char)value.data[at];
+        bool is_none = length == 3 && memcmp(value.data + at, "\xEF\xBF", 2) == 0 &&
+                       ((unsigned char)value.data[at + 2] == 0xBE || (unsigned char)value.data[at + 2] == 0xBF);
+        if (length == 0 || is_none || (byte < 0x20 && byte != '\t' && byte != '\n')) {
+            text_append_string(out, "\xEF\xBF\xBD"); // U+FFFD; U+FFFE and U+FFFF are no characters of XML
+        } else if (byte == '<') {
+            text_append_string(out, "&lt;");
+        } else if (byte == '>') {
+            text_append_string(out, "&gt;");
+        } else if (byte == '&') {
+            text_append_string(out, "&amp;");
+        } else if (byte == '"') {
+            text_append_string(out, "&quot;");
+        } else {
+            text_append(out, value.data + at, length);
+        }
+        at += MAX((size_t)1, length);
+    }
+}
+
+static void append_attribute(struct text *out, const char *name, struct slice value) {
+    text_append_format(out, " %s=\"", name);
+    append_xml(out, value);
+    text_append_string(out, "\"");
+}
+
+static void append_child(struct text *out, const char *element, struct slice message, struct slice body) {
+    text_append_format(out, ">\n      <%s", element);
+    append_attribute(out, "message", message);
+    text_append_string(out, ">");
+    append_xml(out, body);
+    text_append_format(out, "</%s>\n    </testcase>\n", element);
+}
+
+static void begin_test(struct junit *junit, const char *file, const char *name, const char *level, double seconds) {
+    struct text title = {0};
+    text_append_format(&title, "%s%s%s", name, level == NULL ? "" : ", ", level == NULL ? "" : level);
+    text_append_string(&junit->tests, "    <testcase");
+    append_attribute(&junit->tests, "classname", slice_of(file));
+    append_attribute(&junit->tests, "name", text_slice(&title));
+    text_append_format(&junit->tests, " time=\"%.3f\"", seconds);
+    junit->count++;
+    junit->seconds += seconds;
+    text_free(&title);
+}
+
+void junit_add_exploration(struct junit *junit, const struct exploration *found, const struct options *options) {
+    const struct explore_outcome *worst = found_smallest(found);
+    begin_test(junit, found->explored->file, found->explored->name, found_level_name(found),
+               (double)(found->ended_ns - found->started_ns) / 1e9);
+    if (worst == NULL && found->is_complete) {
+        text_append_string(&junit->tests, "/>\n");
+        return;
+    }
+    struct report report = {.options = options, .canvas = {.width = 80}};
+    struct text story = {0}, message = {0};
+    report_exploration(&report, found, &story);
+    report_free(&report);
+    if (worst != NULL) {
+        found_append_kind(found, worst, &message);
+        append_child(&junit->tests, "failure", text_slice(&message), text_slice(&story));
+        junit->failures++;
+    } else {
+        text_append_format(&message, "not complete: %s",
+                           found->incomplete_because == NULL ? "it failed" : found->incomplete_because);
+        append_child(&junit->tests, "error", text_slice(&message), text_slice(&story));
+        junit->errors++;
+    }
+    text_free(&story);
+    text_free(&message);
+}
+
+void junit_add_problem(struct junit *junit, const char *file, const char *name, const char *problem) {
+    begin_test(junit, file, name, NULL, 0);
+    append_child(&junit->tests, "error", slice_of(problem), slice_of(problem));
+    junit->errors++;
+}
+
+void junit_write(const struct junit *junit, struct text *out) {
+    text_append_string(out,
+                       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"race-explore\"");
+    text_append_format(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"0\" time=\"%.3f\">\n",
+                       junit->count, junit->failures, junit->errors, junit->seconds);
+    text_append_slice(out, text_slice(&junit->tests));
+    text_append_string(out, "  </testsuite>\n</testsuites>\n");
+}
