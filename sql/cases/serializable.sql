@@ -1,0 +1,30 @@
+-- The lab's strategy "serializable": plain reads and writes in a transaction that is SERIALIZABLE.
+-- Right: PostgreSQL refuses what could fit no serial order, some of it only at the COMMIT. The transfer that is
+-- refused with 40001 must be repeated as a whole.
+-- expect as-written: clean
+
+-- setup
+CREATE TABLE accounts (id text PRIMARY KEY, balance numeric NOT NULL);
+INSERT INTO accounts VALUES ('alice', 1000), ('bob', 500), ('charlie', 200);
+CREATE TABLE transfers (source text, target text, amount numeric, status text);
+
+-- session A target=bob
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT balance >= 800 AS enough FROM accounts WHERE id = 'alice' \gset
+\if :enough
+WITH deducted AS (
+    UPDATE accounts SET balance = balance - 800 WHERE id = 'alice' RETURNING id
+), credited AS (
+    UPDATE accounts SET balance = accounts.balance + 800 FROM deducted WHERE accounts.id = :'target' RETURNING accounts.id
+)
+INSERT INTO transfers SELECT deducted.id, credited.id, 800, 'success' FROM deducted, credited;
+\endif
+COMMIT;
+
+-- session B like A target=charlie
+
+-- invariant nobody_below_zero
+SELECT every(balance >= 0) FROM accounts;
+
+-- invariant no_money_made
+SELECT sum(balance) = 1700 FROM accounts;

@@ -1,0 +1,30 @@
+-- The lab's strategy "subselect_predicate": the check is in the WHERE, but as a sub-select.
+-- Wrong at READ COMMITTED: after the wait for the row, PostgreSQL looks again at the row itself, and not at the rows
+-- that a sub-select has read.
+-- expect rc: anomaly, invariant
+-- expect rr: clean
+-- expect ser: clean
+
+-- setup
+CREATE TABLE accounts (id text PRIMARY KEY, balance numeric NOT NULL);
+INSERT INTO accounts VALUES ('alice', 1000), ('bob', 500), ('charlie', 200);
+CREATE TABLE transfers (source text, target text, amount numeric, status text);
+
+-- session A target=bob
+BEGIN;
+WITH deducted AS (
+    UPDATE accounts SET balance = balance - 800
+    WHERE id = 'alice' AND (SELECT balance FROM accounts WHERE id = 'alice') >= 800 RETURNING id
+), credited AS (
+    UPDATE accounts SET balance = accounts.balance + 800 FROM deducted WHERE accounts.id = :'target' RETURNING accounts.id
+)
+INSERT INTO transfers SELECT deducted.id, credited.id, 800, 'success' FROM deducted, credited;
+COMMIT;
+
+-- session B like A target=charlie
+
+-- invariant nobody_below_zero
+SELECT every(balance >= 0) FROM accounts;
+
+-- invariant no_money_made
+SELECT sum(balance) = 1700 FROM accounts;
