@@ -3,7 +3,14 @@
 
 build_program() { printf '%s' "${LAB_PROGRAM:-$lab_root/build/$1/bank-api}"; }
 
-# build_preset NAME WHAT(program|everything)
+# race-explore lies beside bank-api, also where LAB_PROGRAM names another one.
+build_explorer() {
+    local program
+    program=$(build_program release)
+    printf '%s' "${program%/*}/race-explore"
+}
+
+# build_preset NAME WHAT: bank-api, race-explore, or everything
 build_preset() {
     local preset=$1
     mkdir -p "$lab_root/build"
@@ -20,8 +27,8 @@ build_preset() {
 build_run() (
     cd "$lab_root" || exit
     local tests=ON target=()
-    if [[ $2 == program ]]; then
-        target=(--target bank-api)
+    if [[ $2 != everything ]]; then
+        target=(--target "$2")
         pkg-config --exists cmocka || tests=OFF
     fi
     cmake --preset "$1" -DLLHTTP_ROOT="$lab_state/llhttp" -DLAB_TESTS="$tests" &&
@@ -45,7 +52,7 @@ build_prepare_tools() {
     llhttp_ensure "$1"
 }
 
-# build_prepare INSTALL(true|false): installs what is missing, and builds the program.
+# build_prepare INSTALL(true|false) [PROGRAM]: installs what is missing, and builds bank-api or another program.
 build_prepare() {
     if [[ -n ${LAB_PROGRAM:-} ]]; then
         packages_ensure "$1" "$packages_to_run"
@@ -53,5 +60,5 @@ build_prepare() {
         return
     fi
     build_prepare_tools "$1" "$packages_to_run"
-    build_preset release program
+    build_preset release "${2:-bank-api}"
 }

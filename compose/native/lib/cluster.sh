@@ -9,6 +9,7 @@
 cluster_owner=postgres
 cluster_user=bank
 cluster_database=bank
+cluster_settings=cluster_settings_bank # the function that prints the settings of a new cluster
 
 # The newest server programs of at least version $1, in cluster_programs.
 cluster_find_programs() {
@@ -93,14 +94,14 @@ cluster_make() {
     ((EUID != 0)) || chown "$cluster_owner:" "$cluster_home/password"
     cluster_as_owner "$cluster_programs/initdb" -D partial --no-sync --no-instructions -U "$cluster_user" \
         -E UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256 --pwfile=password &&
-        cluster_settings | cluster_as_owner tee -a partial/postgresql.conf >/dev/null &&
+        "$cluster_settings" | cluster_as_owner tee -a partial/postgresql.conf >/dev/null &&
         echo "CREATE DATABASE $cluster_database" |
         cluster_as_owner "$cluster_programs/postgres" --single -F -D partial postgres &&
         mv "$cluster_home/partial" "$cluster_data"
 }
 
 # The port and the socket are in address.conf, which is rewritten at every start.
-cluster_settings() {
+cluster_settings_bank() {
     cat <<-'SETTINGS'
 
 	# The Race Conditions Lab
@@ -108,6 +109,30 @@ cluster_settings() {
 	max_connections = 200
 	fsync = on
 	unix_socket_permissions = 0700
+	log_line_prefix = '%m [%p] '
+	include_if_exists = '../address.conf'
+	SETTINGS
+}
+
+# For race-explore, whose rows are made again and again: nothing waits for the disk, no other process takes locks or
+# makes plans change, and nobody connects but by the socket. It provokes errors, which are not logged.
+cluster_settings_explore() {
+    cat <<-'SETTINGS'
+
+	# The Race Conditions Lab: race-explore
+	listen_addresses = ''
+	max_connections = 100
+	shared_buffers = 64MB
+	fsync = off
+	synchronous_commit = off
+	full_page_writes = off
+	wal_level = minimal
+	max_wal_senders = 0
+	max_wal_size = 256MB
+	autovacuum = off
+	jit = off
+	unix_socket_permissions = 0700
+	log_min_messages = fatal
 	log_line_prefix = '%m [%p] '
 	include_if_exists = '../address.conf'
 	SETTINGS
@@ -205,7 +230,7 @@ cluster_launch() {
         : >"$cluster_log"
         ((EUID != 0)) || chown "$cluster_owner:" "$cluster_log"
         cluster_as_owner "$cluster_programs/pg_ctl" -D data -l postgres.log -w -t 60 -s start \
-            >/dev/null 2>&1 </dev/null 6>&- 8>&- 9>&- && return 0
+            >/dev/null 2>&1 </dev/null 5>&- 6>&- 8>&- 9>&- && return 0
         if grep -q 'Address already in use' "$cluster_log"; then
             say "Port $cluster_port was taken meanwhile: PostgreSQL gets another one"
             cluster_port=

@@ -22,9 +22,10 @@ say_dim() { printf '%s%s%s\n' "$terminal_dim" "$*" "$terminal_plain"; }
 warn() { printf '%slab: %s%s\n' "$terminal_yellow" "$*" "$terminal_plain" >&2; }
 
 # Prints one line and exits. Never call it inside $(...): the exit would end only the subshell.
+fail_status=1
 fail() {
     printf '%slab: %s%s\n' "$terminal_red" "$*" "$terminal_plain" >&2
-    exit 1
+    exit "$fail_status"
 }
 
 # Seconds since the epoch with decimals; no program is started for it.

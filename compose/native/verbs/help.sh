@@ -20,6 +20,7 @@ Usage: ./lab VERB [options]
   status    what runs, and where
   psql      psql on the private database, such as: ./lab psql -c 'TABLE race_timeline'
   logs      the bank API's log; -f follows it
+  explore   run the SQL sessions of your file in every order on a PostgreSQL: which orders go wrong, at which level?
   runbook   play docs/RUNBOOK.md, and check that each block shows what it must
   load      run a load test of loadtest/ against the running lab, with k6
   compare   every strategy side by side: right in a forced race? what does it cost under load?
@@ -30,7 +31,7 @@ Usage: ./lab VERB [options]
 
 Everything lives in this folder: builds in build/, the database and the logs in .lab/.
 LAB_STATE=FOLDER keeps a second lab's database and logs elsewhere (give it to every verb); LAB_PROGRAM=FILE is run
-instead of building. Where root's checkout is closed to others, the database is in /var/lib/race-lab.
+instead of building; explore runs the race-explore beside it. Where root's checkout is closed to others, the database is in /var/lib/race-lab.
 Colour is used on a terminal only, and not at all when NO_COLOR is set.
 TEXT
 }
@@ -115,6 +116,35 @@ The last lines of the bank API's log (default 50).
 
   -f         keep printing what is added
   -n LINES   how many lines to start with
+TEXT
+}
+
+help_explore() {
+    cat <<'TEXT'
+Usage: ./lab explore [options] FILE... [--no-install]
+
+Installs what is missing, builds race-explore, starts a private PostgreSQL in .lab/explore, runs the sessions of each
+FILE in every order on it, and compares each outcome with those of the serial orders. The PostgreSQL is stopped at the
+end. A file is .sql with markers in comments, .spec of PostgreSQL's isolationtester, .md in the form of Hermitage's page,
+or a .json or .csv log of PostgreSQL with log_statement=all. Such as:
+
+  ./lab explore tests/explore/cases/vulnerable.sql
+  ./lab explore --levels rc --replay 'A1 B1 B2 A2' tests/explore/cases/write_skew.sql
+
+The options are those of race-explore, which prints the whole list: './lab explore FILE --help'. The first ones:
+
+  --levels LIST    rc, rr, ser, separated by commas, or as-written; default: all three
+  --max N          run at most N orders of a file at a level
+  --time S         run orders of a file at a level for at most S seconds
+  --replay ORDER   run one order, and show it
+  --json FILE      write what was found as JSON; - is the standard output
+  --server URL     make databases explore_* on this server; no private PostgreSQL is started
+  --url URL        use this database, whose name must begin with explore_; its tables are dropped. No private
+                   PostgreSQL is started
+  --no-install     stop with the list of missing packages instead of installing them
+
+Exit status: 0 complete and clean, 1 an anomaly, a broken invariant or a new error, 2 a wrong file or option,
+3 not complete (also after Ctrl-C), 4 the database cannot be used, or the lab cannot be built.
 TEXT
 }
 

@@ -167,13 +167,13 @@ lab_logs() {
 lab_clean() {
     (($# == 0)) || fail "clean: it takes no options: leave '$1' out"
     [[ $lab_state == "$lab_root/.lab" ]] || fail "clean is for .lab/: './lab down', then remove $lab_state yourself"
-    local place
+    local place places=("$lab_state" "$lab_state/demo" "$lab_state/runbook" "$lab_state/explore"{,-2,-3,-4})
     locks_own_checkout "$lab_root"
-    for place in "$lab_state" "$lab_state/demo" "$lab_state/runbook"; do
+    for place in "${places[@]}"; do
         cluster_use "$place"
         cluster_check_owner
     done
-    for place in "$lab_state" "$lab_state/demo" "$lab_state/runbook"; do
+    for place in "${places[@]}"; do
         cluster_use "$place"
         server_use "$place"
         observe_use "$place"

@@ -141,7 +141,7 @@ tests_run_postgres() {
     build_prepare_tools "$may_install" "$packages_to_run" "$packages_to_test"
     for major in "${majors[@]}"; do postgres_fetch "$major"; done
     tests_lock_preset release
-    build_preset release program
+    build_preset release bank-api
     tests_match release -L '^api$' ||
         fail "test: -R '${regex[1]}' matches no API test: 'ctest --preset release -N -L api' lists their names"
     for major in "${majors[@]}"; do
