@@ -1,0 +1,17 @@
+-- The check is in the WHERE of the statement that deducts.
+
+-- setup
+CREATE TABLE accounts (id text PRIMARY KEY, balance numeric NOT NULL);
+INSERT INTO accounts VALUES ('alice', 1000), ('bob', 500), ('charlie', 200);
+
+-- session A target=bob
+UPDATE accounts SET balance = balance - 800 WHERE id = 'alice' AND balance >= 800 RETURNING true AS paid \gset
+\if :{?paid}
+UPDATE accounts SET balance = balance + 800 WHERE id = :'target';
+\endif
+
+-- session B like A target=charlie
+
+-- invariant nobody_below_zero
+SELECT every(balance >= 0) FROM accounts;
+

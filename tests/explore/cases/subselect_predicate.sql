@@ -1,0 +1,16 @@
+-- The check is in a sub-select: it keeps the old snapshot while the UPDATE waits for the row.
+
+-- setup
+CREATE TABLE accounts (id text PRIMARY KEY, balance numeric NOT NULL);
+INSERT INTO accounts VALUES ('alice', 1000), ('bob', 500), ('charlie', 200);
+
+-- session A target=bob
+UPDATE accounts SET balance = balance - 800
+ WHERE id = 'alice' AND (SELECT balance FROM accounts WHERE id = 'alice') >= 800;
+UPDATE accounts SET balance = balance WHERE id = :'target';
+
+-- session B like A target=charlie
+
+-- invariant nobody_below_zero
+SELECT every(balance >= 0) FROM accounts;
+

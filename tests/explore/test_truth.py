@@ -1,0 +1,46 @@
+"""What the explorer must not call clean or complete, and the reduction against all orders."""
+
+import re
+
+import pytest
+from explorer import CASES
+from test_report import write_case
+
+# A plain INSERT reads nothing by itself. Here a function of the schema reads the table for it.
+HIDDEN = """-- setup
+CREATE TABLE seats (id integer, taken_by text);
+CREATE FUNCTION seats_taken() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM seats';
+{change}
+-- session A who=a
+INSERT INTO seats VALUES (1, :'who');
+-- session B like A who=b
+-- invariant one_seat
+SELECT count(*) <= 1 FROM seats;
+"""
+
+
+@pytest.mark.parametrize("change", [
+    "ALTER TABLE seats ADD CHECK (seats_taken() < 1);",
+    "CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF seats_taken() > 0 THEN RETURN NULL; END IF;"
+    " RETURN NEW; END';\nCREATE TRIGGER guard BEFORE INSERT ON seats FOR EACH ROW EXECUTE FUNCTION guard();",
+])
+def test_code_that_a_statement_hides_is_raced(explorer, tmp_path, change):
+    found = explorer.run(write_case(tmp_path, HIDDEN.format(change=change)), "--levels", "rc")
+    assert found.status == 1
+    assert "invariant one_seat fails" in re.sub(r"\s+", " ", found.out)
+
+
+def test_a_deferred_trigger_is_not_called_complete(explorer, tmp_path):
+    change = ("CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';\n"
+              "CREATE CONSTRAINT TRIGGER guard AFTER INSERT ON seats DEFERRABLE INITIALLY DEFERRED\n"
+              "FOR EACH ROW EXECUTE FUNCTION guard();")
+    text = HIDDEN.format(change=change).split("-- invariant")[0]
+    found = explorer.run(write_case(tmp_path, text), "--levels", "rc")
+    assert found.status == 3
+    assert "deferred trigger" in found.out
+
+
+def test_the_reduction_says_of_all_orders_what_they_say(explorer):
+    found = explorer.run(*sorted(CASES.glob("*.sql")), "--verify", "--levels", "rc,rr")
+    assert found.out.count("  verify: ") >= 30
+    assert "differs" not in found.out

@@ -1,0 +1,63 @@
+// A page is read, or one line says why not. The order of a case is every step of its sessions once, each session in its
+// own order, and a case whose level was taken out names no level.
+#include "workers/case/case_reader.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_order(const struct sql_case *made) {
+    size_t next[CASE_SESSIONS_MAX] = {0};
+    CHECK(made->order_count == 1);
+    for (size_t i = 0; i < made->orders[0].count; i++) {
+        const struct case_order_step *step = &made->orders[0].steps[i];
+        CHECK(step->session < made->session_count && step->instruction == next[step->session]);
+        next[step->session]++;
+    }
+    for (size_t i = 0; i < made->session_count; i++) {
+        CHECK(next[i] == made->sessions[i].count && next[i] > 0);
+    }
+}
+
+static void check_statement(const struct sql_case *made, const struct case_instruction *step) {
+    struct slice rest = slice_of(step->source);
+    struct case_sql_statement statement;
+    int line = 1;
+    size_t count = 0;
+    CHECK(step->operation == CASE_STATEMENT && step->text.count == 1);
+    while (case_next_statement(&rest, &line, &statement, NULL)) {
+        count++;
+    }
+    CHECK(count > 0 && step->is_block == (count > 1));
+    CHECK(!made->has_level || !made->names_levels);
+}
+
+static void check_case(const struct sql_case *made) {
+    CHECK(made->name != NULL && made->name[0] != '\0');
+    CHECK(made->session_count > 0 && made->session_count <= CASE_SESSIONS_MAX);
+    for (size_t i = 0; i < made->session_count; i++) {
+        for (size_t k = 0; k < made->sessions[i].count; k++) {
+            check_statement(made, &made->sessions[i].instructions[k]);
+        }
+    }
+    check_order(made);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size == 0 || memchr(data, '\0', size) != NULL) {
+        return 0; // case_read() refuses such a file
+    }
+    struct case_list list = {.memory = case_memory_new()};
+    struct text problem = {0};
+    struct case_reader reader = {
+        .path = "fuzz.md", .content = {(const char *)data, size}, .list = &list, .problem = &problem};
+    if (case_read_hermitage(&reader)) {
+        CHECK(list.count > 0 && problem.length == 0);
+        for (size_t i = 0; i < list.count; i++) {
+            check_case(&list.cases[i]);
+        }
+    } else {
+        CHECK(problem.length > 0 && memchr(problem.data, '\n', problem.length) == NULL);
+    }
+    text_free(&problem);
+    case_list_free(&list);
+    return 0;
+}

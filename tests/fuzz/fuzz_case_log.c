@@ -1,0 +1,46 @@
+// A log is read, or one line says why not. Its first character says the format: { begins a jsonlog. The order of the
+// case is every step of its sessions once, each session in its own order.
+#include "workers/case/case_reader.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_case(const struct sql_case *made) {
+    size_t next[CASE_SESSIONS_MAX] = {0};
+    CHECK(made->is_recording && made->order_count == 1);
+    CHECK(made->session_count >= 2 && made->session_count <= CASE_SESSIONS_MAX);
+    for (size_t i = 0; i < made->orders[0].count; i++) {
+        const struct case_order_step *step = &made->orders[0].steps[i];
+        CHECK(step->session < made->session_count && step->instruction == next[step->session]);
+        next[step->session]++;
+    }
+    for (size_t i = 0; i < made->session_count; i++) {
+        const struct case_session *session = &made->sessions[i];
+        CHECK(next[i] == session->count && next[i] > 0 && next[i] <= CASE_INSTRUCTIONS_MAX);
+        for (size_t k = 0; k < session->count; k++) {
+            const struct case_instruction *step = &session->instructions[k];
+            CHECK(step->operation == CASE_STATEMENT && step->text.count == 1);
+            CHECK((step->parameters != NULL) == (step->parameter_count > 0));
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size == 0 || memchr(data, '\0', size) != NULL) {
+        return 0; // case_read() refuses such a file
+    }
+    struct case_list list = {.memory = case_memory_new()};
+    struct text problem = {0};
+    struct case_reader reader = {.path = data[0] == '{' ? "fuzz.json" : "fuzz.csv",
+                                 .content = {(const char *)data, size},
+                                 .list = &list,
+                                 .problem = &problem};
+    if (case_read_log(&reader)) {
+        CHECK(list.count == 1 && problem.length == 0);
+        check_case(&list.cases[0]);
+    } else {
+        CHECK(problem.length > 0 && memchr(problem.data, '\n', problem.length) == NULL);
+    }
+    text_free(&problem);
+    case_list_free(&list);
+    return 0;
+}

@@ -1,0 +1,61 @@
+// A script of pgbench is read, or one line says why not; every jump of the session goes forward. The same bytes are an
+// expression, which has a value or a problem.
+#include "workers/case/case.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_problem(struct text *problem) {
+    CHECK(problem->length > 0);
+    CHECK(memchr(problem->data, '\n', problem->length) == NULL);
+}
+
+static void check_session(const struct case_session *session) {
+    for (size_t i = 0; i < session->count; i++) {
+        const struct case_instruction *instruction = &session->instructions[i];
+        bool is_skip = instruction->operation == CASE_SKIP || instruction->operation == CASE_SKIP_UNLESS;
+        CHECK(!is_skip || (instruction->target > i && instruction->target <= session->count));
+    }
+}
+
+static void check_script(const char *path) {
+    struct case_list list;
+    struct text problem = {0};
+    if (!case_read_pgbench(NULL, &path, 1, 1, &list, &problem)) {
+        check_problem(&problem);
+    } else {
+        check_session(&list.cases[0].sessions[0]);
+    }
+    text_free(&problem);
+    case_list_free(&list);
+}
+
+static void check_expression(const uint8_t *data, size_t size) {
+    struct text expression = {0};
+    struct text value = {0};
+    struct text problem = {0};
+    text_append(&expression, (const char *)data, size);
+    bool good = case_calculate(text_terminated(&expression), &value, &problem);
+    CHECK(good == (problem.length == 0));
+    CHECK(!good || value.length > 0);
+    text_free(&expression);
+    text_free(&value);
+    text_free(&problem);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static int file = -1;
+    static char path[64];
+    if (file < 0) {
+        file = memfd_create("script", MFD_CLOEXEC);
+        CHECK(file >= 0);
+        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    }
+    CHECK(ftruncate(file, 0) == 0 && pwrite(file, data, size, 0) == (ssize_t)size);
+    check_script(path);
+    check_expression(data, size);
+    return 0;
+}

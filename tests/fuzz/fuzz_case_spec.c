@@ -1,0 +1,55 @@
+// A .spec is read, or one line says why not. A case that is read has steps, and its orders and conditions name them.
+#include "workers/case/case_reader.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_place(const struct sql_case *made, size_t session, size_t instruction) {
+    CHECK(session < made->session_count && instruction < made->sessions[session].count);
+}
+
+static void check_order(const struct sql_case *made, const struct case_order *order) {
+    CHECK(order->count > 0 && order->line > 0);
+    for (size_t i = 0; i < order->count; i++) {
+        const struct case_order_step *step = &order->steps[i];
+        check_place(made, step->session, step->instruction);
+        for (size_t k = 0; k < step->condition_count; k++) {
+            check_place(made, step->conditions[k].session, step->conditions[k].instruction);
+            CHECK(step->conditions[k].session != step->session);
+        }
+    }
+}
+
+static void check_case(const struct sql_case *made) {
+    CHECK(made->session_count > 0 && made->session_count <= CASE_SESSIONS_MAX && made->teardown.count <= 1);
+    for (size_t i = 0; i < made->session_count; i++) {
+        const struct case_session *session = &made->sessions[i];
+        CHECK(session->count > 0 && session->count <= CASE_INSTRUCTIONS_MAX && session->setup.count <= 1);
+        for (size_t k = 0; k < session->count; k++) {
+            const struct case_instruction *step = &session->instructions[k];
+            CHECK(step->operation == CASE_STATEMENT && step->is_block && step->text.count == 1);
+            CHECK(strchr(step->source, '}') == NULL && strcmp(step->source, step->text.pieces[0].text) == 0);
+        }
+    }
+    for (size_t i = 0; i < made->order_count; i++) {
+        check_order(made, &made->orders[i]);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size == 0 || memchr(data, '\0', size) != NULL) {
+        return 0; // case_read() refuses such a file
+    }
+    struct case_list list = {.memory = case_memory_new()};
+    struct text problem = {0};
+    struct case_reader reader = {
+        .path = "fuzz.spec", .content = {(const char *)data, size}, .list = &list, .problem = &problem};
+    if (case_read_spec(&reader)) {
+        CHECK(list.count == 1 && problem.length == 0);
+        check_case(&list.cases[0]);
+    } else {
+        CHECK(problem.length > 0 && memchr(problem.data, '\n', problem.length) == NULL);
+    }
+    text_free(&problem);
+    case_list_free(&list);
+    return 0;
+}
