@@ -15,6 +15,7 @@ struct options {
     bool as_written;
     const char *json_path, *junit_path; // "-": standard output
     bool verifies;
+    bool tries_fixes;
     const char *replay; // the order to run, or NULL
     const char *setup_path;
     const char **scripts; // --session
@@ -144,5 +145,11 @@ struct progress {
 void progress_begin(struct progress *progress, uv_loop_t *loop, struct explorer **explorer);
 void progress_hide(struct progress *progress);
 void progress_end(struct progress *progress); // closes the timer
+
+// --- explorer_fix.c: changes that end what was found ---
+
+// Explores changed copies of the case, and appends a line for each. Nothing is appended if nothing was found.
+void fix_report(struct explorer *explorer, struct case_list *list, const struct sql_case *explored,
+                const struct exploration *found, size_t count, struct text *out);
 
 #endif

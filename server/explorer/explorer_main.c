@@ -98,7 +98,7 @@ static void verify(struct program *program, const struct exploration *found) {
     text_free(&out);
 }
 
-static void explore_one(struct program *program, const struct sql_case *explored) {
+static void explore_one(struct program *program, struct case_list *list, const struct sql_case *explored) {
     const struct options *options = &program->options;
     bool chose = options->levels[0] || options->levels[1] || options->levels[2];
     bool as_written = options->as_written || (!chose && explored->names_levels);
@@ -132,6 +132,9 @@ static void explore_one(struct program *program, const struct sql_case *explored
         }
     }
     report_table(&report, found, count, &out);
+    if (options->tries_fixes && options->replay == NULL) {
+        fix_report(program->explorer, list, explored, found, count, &out);
+    }
     write_out(program, &out);
     report_free(&report);
     json_end_case(&program->json, problem.length == 0 ? NULL : text_terminated(&problem));
@@ -154,7 +157,7 @@ static void explore_list(struct program *program, const char *file, bool was_rea
     program->options.has_more_cases = list->count > 1;
     for (size_t i = 0; i < list->count && was_read; i++) { // else they are not all of the file
         if (program->options.only_case == NULL || strcmp(program->options.only_case, list->cases[i].name) == 0) {
-            explore_one(program, &list->cases[i]);
+            explore_one(program, list, &list->cases[i]);
             program->explored_cases++;
         }
     }

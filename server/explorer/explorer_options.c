@@ -20,6 +20,7 @@ static const char help[] =
     "  --whole-statements   the COMMIT of an autocommit statement is no step of its own\n"
     "  --no-reduction       run also the orders that differ only in steps that do not conflict\n"
     "  --verify             run also all orders, and compare them with what the reduced run says of them\n"
+    "  --fix                try a transaction around each session, and FOR UPDATE at its reads, at each level\n"
     "  --preemptions N      run only orders that leave a session at most N times while it could go on\n"
     "  --max N              run at most N orders of a file at a level\n"
     "  --time S             run orders of a file at a level for at most S seconds\n"
@@ -46,6 +47,7 @@ enum {
     OPTION_WHOLE,
     OPTION_NO_REDUCTION,
     OPTION_VERIFY,
+    OPTION_FIX,
     OPTION_PREEMPTIONS,
     OPTION_MAX,
     OPTION_TIME,
@@ -69,6 +71,7 @@ static const struct option known[] = {
     {"whole-statements", no_argument, NULL, OPTION_WHOLE},
     {"no-reduction", no_argument, NULL, OPTION_NO_REDUCTION},
     {"verify", no_argument, NULL, OPTION_VERIFY},
+    {"fix", no_argument, NULL, OPTION_FIX},
     {"preemptions", required_argument, NULL, OPTION_PREEMPTIONS},
     {"max", required_argument, NULL, OPTION_MAX},
     {"time", required_argument, NULL, OPTION_TIME},
@@ -154,6 +157,7 @@ static bool read_option(int option, char *value, struct options *options) {
         return true;
     case OPTION_NO_REDUCTION: options->explore.reduces = false; return true;
     case OPTION_VERIFY: options->verifies = true; return true;
+    case OPTION_FIX: options->tries_fixes = true; return true;
     case OPTION_WHOLE: options->explore.whole_statements = true; return true;
     case OPTION_REPLAY: options->replay = value; return true;
     case OPTION_CASE: options->only_case = value; return true;

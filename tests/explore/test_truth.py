@@ -1,4 +1,4 @@
-"""What the explorer must not call clean or complete, and the reduction against all orders."""
+"""Cases that are not clean or not complete, the reduction against all orders, and the fixes that are tried."""
 
 import re
 
@@ -44,3 +44,26 @@ def test_the_reduction_says_of_all_orders_what_they_say(explorer):
     found = explorer.run(*sorted(CASES.glob("*.sql")), "--verify", "--levels", "rc,rr")
     assert found.out.count("  verify: ") >= 30
     assert "differs" not in found.out
+
+
+def fixes(found):
+    """The lines of --fix: (change, level) -> verdict."""
+    lines = re.findall(r"^  (\S.*?) +(READ COMMITTED|REPEATABLE READ|SERIALIZABLE) +(still wrong|ends it)", found.out, re.M)
+    return {(change, level): verdict for change, level, verdict in lines}
+
+
+def test_a_fix_is_called_one_only_where_it_ends_the_anomaly(explorer):
+    found = fixes(explorer.case("vulnerable_branch", "--fix"))
+    assert found["as it is", "SERIALIZABLE"] == "still wrong"
+    assert found["BEGIN ... COMMIT", "READ COMMITTED"] == "still wrong"
+    assert found["BEGIN ... COMMIT", "REPEATABLE READ"] == "ends it"
+    assert found["BEGIN, SELECT ... FOR UPDATE, COMMIT", "READ COMMITTED"] == "ends it"
+
+
+def test_a_fix_that_cannot_be_placed_says_why(explorer):
+    out = explorer.case("write_skew", "--fix").out
+    assert "FOR UPDATE is not allowed with aggregate functions" in out
+
+
+def test_a_clean_case_needs_no_fix(explorer):
+    assert "Which fix" not in explorer.case("for_update", "--fix").out

@@ -209,4 +209,15 @@ struct case_statement_shape {
 
 MUST_CHECK struct case_statement_shape case_shape_of(const char *sql);
 
+// --- Fixes that can be placed mechanically ---
+
+enum case_variant {
+    CASE_IN_TRANSACTION, // BEGIN and COMMIT around each session that has no transaction
+    CASE_LOCKS_READS,    // that, and FOR UPDATE at each SELECT ... FROM
+};
+
+// Makes a changed copy of a case, in the list's memory. False: the variant changes nothing.
+MUST_CHECK bool case_make_variant(struct case_list *list, const struct sql_case *from, enum case_variant variant,
+                                  struct sql_case *made);
+
 #endif

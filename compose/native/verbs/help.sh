@@ -137,6 +137,9 @@ The options are those of race-explore, which prints the whole list: './lab explo
   --max N          run at most N orders of a file at a level
   --time S         run orders of a file at a level for at most S seconds
   --replay ORDER   run one order, and show it
+  --fix            try a transaction around each session, and FOR UPDATE at its reads: which one ends the anomaly, and
+                   how many orders wait or abort with it
+  --verify         run also the orders that the reduction leaves out, and compare
   --json FILE      write what was found as JSON; - is the standard output
   --server URL     make databases explore_* on this server; no private PostgreSQL is started
   --url URL        use this database, whose name must begin with explore_; its tables are dropped. No private
