@@ -172,7 +172,8 @@ static void draw_answer_of(struct comparison *comparison, const struct explore_s
         draw_title(comparison, "answers that differ");
         *has_title = true;
     }
-    struct text label = {0}, name = {0};
+    struct text label = {0};
+    struct text name = {0};
     explore_append_step(comparison->found->explored, step, &name);
     words_append(&label, text_slice(&name));
     text_append_string(&label, ": ");
@@ -272,7 +273,8 @@ static struct line *line_for(struct lines *lines, const char *key, size_t run) {
 }
 
 static int compare_keys(const void *one, const void *other) {
-    const char *a = ((const struct line *)one)->key, *b = ((const struct line *)other)->key;
+    const char *a = ((const struct line *)one)->key;
+    const char *b = ((const struct line *)other)->key;
     return strcmp(a == NULL ? "" : a, b == NULL ? "" : b);
 }
 
@@ -306,7 +308,8 @@ static void draw_table(struct comparison *comparison, const struct explore_table
     text_append_string(&title, table->columns == 0 ? "" : ")");
     text_append_string(&title, lines.count == 0 ? ": no rows" : "");
     draw_title(comparison, text_terminated(&title));
-    size_t hidden = 0, drawn = 0;
+    size_t hidden = 0;
+    size_t drawn = 0;
     for (size_t i = 0; i < lines.count; i++) {
         bool is_shown = lines.count <= ROWS_MAX || (differs(comparison, &lines.items[i]) && drawn < ROWS_MAX);
         if (is_shown) {

@@ -107,7 +107,8 @@ static bool rows_are_equal(const struct exploration *found, const struct explore
         return false;
     }
     for (int i = 0; i < one->rows * one->columns; i++) {
-        const char *a = one->values[i], *b = other->values[i];
+        const char *a = one->values[i];
+        const char *b = other->values[i];
         bool is_same = a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
         int column = i % one->columns;
         if (!is_same && !one->from_sequence[column] && !found_masks_table(found, one, column)) {
@@ -119,7 +120,8 @@ static bool rows_are_equal(const struct exploration *found, const struct explore
 
 bool found_are_alike(const struct exploration *found, const struct explore_outcome *one,
                      const struct explore_outcome *other) {
-    const char *a = one->name == NULL ? "" : one->name, *b = other->name == NULL ? "" : other->name;
+    const char *a = one->name == NULL ? "" : one->name;
+    const char *b = other->name == NULL ? "" : other->name;
     if (one->is_anomalous != other->is_anomalous || one->has_new_error != other->has_new_error ||
         one->broken != other->broken || strcmp(a, b) != 0 || one->first->table_count != other->first->table_count) {
         return false;
@@ -172,7 +174,8 @@ struct sorted_row {
 };
 
 static int compare_rows(const void *one, const void *other) {
-    const struct sorted_row *a = one, *b = other;
+    const struct sorted_row *a = one;
+    const struct sorted_row *b = other;
     for (int column = 0; column < a->columns; column++) {
         const char *left = a->values[a->number * a->columns + column];
         const char *right = b->values[b->number * b->columns + column];

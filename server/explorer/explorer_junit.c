@@ -61,7 +61,8 @@ void junit_add_exploration(struct junit *junit, const struct exploration *found,
         return;
     }
     struct report report = {.options = options, .canvas = {.width = 80}};
-    struct text story = {0}, message = {0};
+    struct text story = {0};
+    struct text message = {0};
     report_exploration(&report, found, &story);
     report_free(&report);
     if (worst != NULL) {

@@ -80,7 +80,9 @@ static void report_found(struct program *program, struct report *report, const s
 
 // --verify: says how many orders were compared, or which outcomes differ.
 static void verify(struct program *program, const struct exploration *found) {
-    struct text differences = {0}, problem = {0}, out = {0};
+    struct text differences = {0};
+    struct text problem = {0};
+    struct text out = {0};
     uint64_t runs = 0;
     if (!explore_verify(program->explorer, found, &runs, &differences, &problem)) {
         complain(program, found->explored->file, found->explored, &problem);
@@ -104,7 +106,9 @@ static void explore_one(struct program *program, struct case_list *list, const s
     bool as_written = options->as_written || (!chose && explored->names_levels);
     struct exploration found[CASE_LEVELS];
     size_t count = 0;
-    struct text problem = {0}, out = {0}, title = {0};
+    struct text problem = {0};
+    struct text out = {0};
+    struct text title = {0};
     struct report report = {.options = options, .canvas = program->canvas};
     json_begin_case(&program->json, explored->file, explored);
     for (int level = 0; level < CASE_LEVELS; level++) {

@@ -15,7 +15,9 @@ enum {
 };
 
 struct canvas report_canvas(void) {
-    const char *columns = getenv("COLUMNS"), *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    const char *columns = getenv("COLUMNS");
+    const char *no_color = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
     bool is_terminal = isatty(STDOUT_FILENO) == 1;
     struct winsize size = {0};
     long width = columns == NULL ? 0 : strtol(columns, NULL, 10);
@@ -213,7 +215,8 @@ static uint64_t count_alike(const struct exploration *found, const struct explor
 
 static void append_others(const struct report *report, const struct exploration *found,
                           const struct explore_outcome *shown, struct text *out) {
-    size_t left_out = 0, listed = 0;
+    size_t left_out = 0;
+    size_t listed = 0;
     struct text line = {0};
     for (size_t i = 0; i < found->outcome_count; i++) {
         const struct explore_outcome *each = &found->outcomes[i];
@@ -353,7 +356,9 @@ static void append_as_list(const struct exploration *found, size_t row, const st
 }
 
 static void append_times(const struct exploration *found, size_t count, struct text *out) {
-    uint64_t runs = 0, elapsed = 0, first = 0;
+    uint64_t runs = 0;
+    uint64_t elapsed = 0;
+    uint64_t first = 0;
     for (size_t i = 0; i < count; i++) {
         runs += found[i].runs;
         elapsed += found[i].ended_ns - found[i].started_ns;
@@ -371,7 +376,8 @@ static void append_times(const struct exploration *found, size_t count, struct t
 
 void report_table(const struct report *report, const struct exploration *found, size_t count, struct text *out) {
     struct figure figures[FIGURES_MAX];
-    size_t kept = read_figures(found, count, figures), width = 2 + 15 + 8;
+    size_t kept = read_figures(found, count, figures);
+    size_t width = 2 + 15 + 8;
     if (count == 0 || report->options->replay != NULL) {
         return;
     }

@@ -57,7 +57,8 @@ static void append_sql(const struct story *story, const struct explore_step *ste
 }
 
 static void draw_answer(const struct story *story, const struct explore_step *step, size_t indent) {
-    struct text answer = {0}, line = {0};
+    struct text answer = {0};
+    struct text line = {0};
     found_append_answers(story->found, story->run, step, &answer);
     // "BEGIN" and "COMMIT" answer themselves.
     bool is_plain = slice_equals(text_slice(&answer), SLICE_LITERAL("BEGIN")) ||

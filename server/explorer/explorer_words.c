@@ -112,7 +112,8 @@ void words_append_sql(struct text *out, struct slice sql) {
 }
 
 size_t words_fit(struct slice text, size_t width) {
-    size_t at = 0, used = 0;
+    size_t at = 0;
+    size_t used = 0;
     while (at < text.length) {
         struct slice rest = {text.data + at, text.length - at};
         size_t length = utf8_character_length(rest);

@@ -60,8 +60,8 @@ static bool has(uint16_t sessions, uint8_t session) {
 // The sessions that were tried before, or that slept, and whose next step may change places with `other`'s.
 static uint16_t still_asleep(const struct explore_run *run, size_t at, uint16_t asleep, uint8_t other,
                              frontier_conflict *conflict, const void *user) {
-    for (uint8_t i = 0; i < CASE_SESSIONS_MAX; i++) {
-        if (has(asleep, i) && (conflict == NULL || conflict(user, run, at, i, other))) {
+    for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
+        if (has(asleep, (uint8_t)i) && (conflict == NULL || conflict(user, run, at, (uint8_t)i, other))) {
             asleep &= (uint16_t) ~(1U << i);
         }
     }

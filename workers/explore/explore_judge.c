@@ -151,7 +151,8 @@ void search_take_serial(struct search *search, struct job *job) {
 }
 
 static int compare_serial(const void *one, const void *other) {
-    const struct explore_run *a = ((const struct serial_run *)one)->run, *b = ((const struct serial_run *)other)->run;
+    const struct explore_run *a = ((const struct serial_run *)one)->run;
+    const struct explore_run *b = ((const struct serial_run *)other)->run;
     return run_is_smaller(a, b) ? -1 : run_is_smaller(b, a) ? 1 : 0;
 }
 

@@ -151,19 +151,19 @@ static void compare_columns(struct masks *masks, struct mask column, const struc
 }
 
 void masks_add_differences(struct masks *masks, const struct explore_run *one, const struct explore_run *other) {
-    for (uint16_t i = 0; i < CASE_SESSIONS_MAX; i++) {
+    for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
         for (size_t j = 0; j < MIN(one->sessions[i].count, other->sessions[i].count); j++) {
             const struct explore_answer *a = &one->sessions[i].answers[j];
             const struct explore_answer *b = &other->sessions[i].answers[j];
-            compare_columns(masks, (struct mask){.session = i, .instruction = a->instruction},
+            compare_columns(masks, (struct mask){.session = (uint16_t)i, .instruction = a->instruction},
                             &(struct rows){.rows = a->rows, .columns = a->columns, .values = a->values},
                             &(struct rows){.rows = b->rows, .columns = b->columns, .values = b->values});
         }
     }
-    for (uint16_t i = 0; i < MIN(one->table_count, other->table_count); i++) {
+    for (size_t i = 0; i < MIN(one->table_count, other->table_count); i++) {
         const struct explore_table *a = &one->tables[i];
         const struct explore_table *b = &other->tables[i];
-        compare_columns(masks, (struct mask){.of_table = true, .table = i},
+        compare_columns(masks, (struct mask){.of_table = true, .table = (uint16_t)i},
                         &(struct rows){.rows = a->rows, .columns = a->columns, .values = a->values},
                         &(struct rows){.rows = b->rows, .columns = b->columns, .values = b->values});
     }

@@ -6,11 +6,11 @@
 // The sessions that wait for themselves, over others.
 static uint16_t members_of_circles(uint16_t moving, const uint32_t *blocked_by) {
     uint16_t members = 0;
-    for (uint8_t i = 0; i < CASE_SESSIONS_MAX; i++) {
+    for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
         uint32_t reached = (moving >> i & 1) ? blocked_by[i] : 0;
         for (uint32_t before = 0; before != reached;) {
             before = reached;
-            for (uint8_t j = 0; j < CASE_SESSIONS_MAX; j++) {
+            for (size_t j = 0; j < CASE_SESSIONS_MAX; j++) {
                 reached |= (reached >> j & 1) && (moving >> j & 1) ? blocked_by[j] : 0;
             }
         }
@@ -24,7 +24,7 @@ enum settled settle(uint16_t running, const uint32_t *blocked_by, uint16_t *stab
     *circle = 0;
     for (bool grew = true; grew;) {
         grew = false;
-        for (uint8_t i = 0; i < CASE_SESSIONS_MAX; i++) {
+        for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
             uint16_t bit = (uint16_t)(1U << i);
             uint16_t moving = (uint16_t)(running & ~*stable);
             // One blocker that stands still is enough: the wait cannot end before it.
@@ -38,7 +38,7 @@ enum settled settle(uint16_t running, const uint32_t *blocked_by, uint16_t *stab
     if (moving == 0) {
         return SETTLED;
     }
-    for (uint8_t i = 0; i < CASE_SESSIONS_MAX; i++) {
+    for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
         bool waits_for_others_only = blocked_by[i] != 0 && (blocked_by[i] & OUTSIDE) == 0;
         if ((moving >> i & 1) && !waits_for_others_only) {
             return NOT_SETTLED; // it runs, or it waits for another process, so it goes on by itself

@@ -24,7 +24,8 @@ static void add_difference(const struct exploration *reduced, const struct explo
 static void compare_outcomes(const struct exploration *reduced, const struct exploration *all,
                              struct text *differences) {
     for (size_t i = 0; i < all->outcome_count; i++) {
-        const struct explore_outcome *one = &all->outcomes[i], *other = find_outcome(reduced, one->key);
+        const struct explore_outcome *one = &all->outcomes[i];
+        const struct explore_outcome *other = find_outcome(reduced, one->key);
         if (other == NULL || other->orders != one->orders) {
             add_difference(reduced, one, other == NULL ? 0 : other->orders, one->orders, differences);
         }

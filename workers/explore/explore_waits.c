@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 void waits_ask(struct cell *cell, uint16_t running, db_async_done *done) {
-    char numbers[CASE_SESSIONS_MAX * 4 + 4] = "{", pids[CASE_SESSIONS_MAX * 12 + 4] = "{";
+    char numbers[CASE_SESSIONS_MAX * 4 + 4] = "{";
+    char pids[CASE_SESSIONS_MAX * 12 + 4] = "{";
     int number_end = 1;
     int pid_end = 1;
     for (size_t i = 0; i < cell->session_count; i++) {

@@ -27,10 +27,8 @@ static void test_values_are_escaped(void **state) {
                 "\xc2\x9b"
                 "31m",
                 "\\u009b31m"); // a C1 control
-    expect_text(words_append,
-                "\xe2\x80\xae"
-                "x",
-                "\\u202ex");                               // right to left
+    static const char right_to_left[] = {'\xe2', '\x80', '\xae', 'x', '\0'};
+    expect_text(words_append, right_to_left, "\\u202ex");
     expect_text(words_append, "\xff\xc3(", "\\xff\\xc3("); // no UTF-8
     expect_text(words_append, "\xe6\xbc\xa2\xc3\xa4", "\xe6\xbc\xa2\xc3\xa4");
 }
@@ -124,7 +122,8 @@ static void test_rows(void **state) {
 
 static void test_a_cell_ends(void **state) {
     (void)state;
-    struct text long_text = {0}, out = {0};
+    struct text long_text = {0};
+    struct text out = {0};
     for (int i = 0; i < 1000; i++) {
         text_append_string(&long_text, "word ");
     }

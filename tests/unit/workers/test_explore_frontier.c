@@ -165,7 +165,8 @@ static struct orders new_orders(void) {
 
 // Returns the number of orders.
 static size_t check(const struct program *program) {
-    struct orders found = new_orders(), all = new_orders();
+    struct orders found = new_orders();
+    struct orders all = new_orders();
     char order[ORDER_LENGTH];
     struct model model = model_of(program);
     add_all(&model, order, 0, &all);

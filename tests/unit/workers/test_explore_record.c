@@ -39,8 +39,9 @@ static void test_the_order_of_the_rows_does_not_count(void **state) {
 
 static void test_one_more_here_and_one_less_there(void **state) {
     (void)state;
-    for (char digit = '1'; digit < '9'; digit++) {
-        const char low[2] = {digit, '\0'}, high[2] = {(char)(digit + 1), '\0'};
+    for (int digit = '1'; digit < '9'; digit++) {
+        const char low[2] = {(char)digit, '\0'};
+        const char high[2] = {(char)(digit + 1), '\0'};
         const char *const one[][2] = {{"alice", low}, {"bob", high}};
         const char *const other[][2] = {{"alice", high}, {"bob", low}};
         assert_true(hash_of(one, 2) != hash_of(other, 2));
@@ -49,13 +50,15 @@ static void test_one_more_here_and_one_less_there(void **state) {
 
 static void test_null_is_not_empty(void **state) {
     (void)state;
-    const char *const null[][2] = {{"alice", NULL}}, *const empty[][2] = {{"alice", ""}};
+    const char *const null[][2] = {{"alice", NULL}};
+    const char *const empty[][2] = {{"alice", ""}};
     assert_true(hash_of(null, 1) != hash_of(empty, 1));
 }
 
 static void test_a_value_stays_in_its_column(void **state) {
     (void)state;
-    const char *const one[][2] = {{"ab", "c"}}, *const other[][2] = {{"a", "bc"}};
+    const char *const one[][2] = {{"ab", "c"}};
+    const char *const other[][2] = {{"a", "bc"}};
     assert_true(hash_of(one, 1) != hash_of(other, 1));
 }
 

@@ -15,7 +15,8 @@ struct waits {
 };
 
 static void check(uint16_t running, struct waits waits, enum settled expected, uint16_t stable, uint16_t circle) {
-    uint16_t found_stable = UINT16_MAX, found_circle = UINT16_MAX;
+    uint16_t found_stable = UINT16_MAX;
+    uint16_t found_circle = UINT16_MAX;
     assert_int_equal(settle(running, waits.of, &found_stable, &found_circle), expected);
     assert_int_equal(found_stable, stable);
     assert_int_equal(found_circle, circle);
