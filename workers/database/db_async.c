@@ -50,10 +50,7 @@ struct db_async {
 static void on_notice(void *user, const PGresult *result) {
     struct db_async *connection = user;
     if (connection->notice != NULL) {
-        const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY);
-        const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-        connection->notice(connection->notice_user, severity == NULL ? "NOTICE" : severity,
-                           message == NULL ? "" : message);
+        connection->notice(connection->notice_user, PQresultErrorMessage(result));
     }
 }
 
@@ -233,6 +230,9 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
     struct db_async *connection = CONTAINER_OF(poll, struct db_async, poll);
     if (status < 0 || ((events & UV_READABLE) && PQconsumeInput(connection->connection) != 1)) {
         connection->is_broken = true;
+        if (connection->done != NULL) { // a copy of the connection's error text is the last answer
+            keep_answer(connection, PQmakeEmptyPGresult(connection->connection, PGRES_FATAL_ERROR));
+        }
     }
     if (connection->is_broken) {
         (void)uv_poll_stop(poll);

@@ -24,8 +24,9 @@ struct db_async_answer;
 
 // Called once when all answers to a send have arrived, or when the connection is lost.
 typedef void db_async_done(void *user);
-// Called for each notice or warning, in the order of its arrival. `text` ends with a line feed, as libpq gives it.
-typedef void db_async_notice(void *user, const char *severity, const char *message);
+// Called for each notice or warning, in the order of its arrival. `text` is what psql shows, such as
+// "NOTICE:  table is empty\n": it ends with a line feed, and may have more lines, such as a hint.
+typedef void db_async_notice(void *user, const char *text);
 // Called for each notification that arrives.
 typedef void db_async_notification(void *user, const char *channel, const char *payload, int backend);
 
@@ -59,7 +60,7 @@ MUST_CHECK int db_async_server_version(const struct db_async *connection); // 15
 // Asks the server to cancel the running statement. Blocks for one connection attempt.
 void db_async_cancel(struct db_async *connection);
 
-// The answers to the last send, in order. A statement that was not run has none.
+// The answers to the last send that have arrived, in order. A statement that was not run has none.
 MUST_CHECK size_t db_async_answer_count(const struct db_async *connection);
 MUST_CHECK const struct db_async_answer *db_async_answer(const struct db_async *connection, size_t index);
 // The last answer of the last send, or NULL.
@@ -71,7 +72,12 @@ MUST_CHECK bool db_async_has_rows(const struct db_async_answer *answer); // fals
 MUST_CHECK const char *db_async_sqlstate(const struct db_async_answer *answer); // "": no error
 MUST_CHECK const char *db_async_severity(const struct db_async_answer *answer); // "ERROR", "FATAL"
 MUST_CHECK const char *db_async_message(const struct db_async_answer *answer);  // the primary message
-MUST_CHECK const char *db_async_tag(const struct db_async_answer *answer);      // "UPDATE 1"
+// All lines of an error as psql shows them: "ERROR:  ...\nDETAIL:  ...\n". For a lost connection: the text of the
+// error that the server sent before, if any, and then libpq's words.
+MUST_CHECK const char *db_async_error_text(const struct db_async_answer *answer);
+// True if the server sent the error; false: libpq made it, because the connection was lost.
+MUST_CHECK bool db_async_is_from_server(const struct db_async_answer *answer);
+MUST_CHECK const char *db_async_tag(const struct db_async_answer *answer); // "UPDATE 1"
 MUST_CHECK int db_async_rows(const struct db_async_answer *answer);
 MUST_CHECK int db_async_columns(const struct db_async_answer *answer);
 MUST_CHECK const char *db_async_column_name(const struct db_async_answer *answer, int column);

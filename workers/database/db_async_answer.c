@@ -31,6 +31,14 @@ const char *db_async_message(const struct db_async_answer *answer) {
     return field(answer, PG_DIAG_MESSAGE_PRIMARY, "the connection to the server was lost");
 }
 
+const char *db_async_error_text(const struct db_async_answer *answer) {
+    return PQresultErrorMessage(result_of(answer));
+}
+
+bool db_async_is_from_server(const struct db_async_answer *answer) {
+    return PQresultErrorField(result_of(answer), PG_DIAG_SEVERITY) != NULL;
+}
+
 const char *db_async_tag(const struct db_async_answer *answer) {
     return PQcmdStatus((PGresult *)(uintptr_t)result_of(answer)); // libpq's parameter is not const; it does not write
 }
