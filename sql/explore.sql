@@ -19,6 +19,17 @@ SELECT set_config('search_path', (SELECT reset_val FROM pg_settings WHERE name =
 SELECT w.session, pg_blocking_pids(w.pid) || pg_safe_snapshot_blocking_pids(w.pid)
   FROM unnest($1::integer[], $2::integer[]) AS w (session, pid);
 
+-- The sessions of isolationtester, $1 their backends in order: a row for each of them with the numbers, as bits, of
+-- the sessions that it waits for. Bit 31 stands for any other process.
+-- name: tester_waits
+SELECT (SELECT coalesce(bit_or(1::bigint << coalesce(array_position($1::integer[], b.pid) - 1, 31)), 0)
+          FROM unnest(pg_blocking_pids(w.pid) || pg_safe_snapshot_blocking_pids(w.pid)) AS b (pid))
+  FROM unnest($1::integer[]) WITH ORDINALITY AS w (pid, number)
+ ORDER BY w.number;
+
+-- name: tester_is_blocked
+SELECT pg_isolation_test_session_is_blocked($1::integer, $2::integer[]);
+
 -- heap_page_items() shows the rows that a transaction has written and not committed.
 -- name: inspect
 CREATE EXTENSION IF NOT EXISTS pageinspect SCHEMA pg_catalog;

@@ -22,9 +22,10 @@ struct options {
     size_t script_count;
     char **files;
     size_t file_count;
-    bool is_catalogue;     // the files state what must be found
-    const char *only_case; // --case: the name of the only case to run, or NULL
-    bool has_more_cases;   // the file that is read has more than one
+    bool is_catalogue;       // the files state what must be found
+    const char *only_case;   // --case: the name of the only case to run, or NULL
+    bool has_more_cases;     // the file that is read has more than one
+    bool as_isolationtester; // write what isolationtester writes, and nothing else
 };
 
 // False: the program ends with *status; the reason, or the help, is written.
@@ -151,5 +152,10 @@ void progress_end(struct progress *progress); // closes the timer
 // Explores changed copies of the case, and appends a line for each. Nothing is appended if nothing was found.
 void fix_report(struct explorer *explorer, struct case_list *list, const struct sql_case *explored,
                 const struct exploration *found, size_t count, struct text *out);
+
+// --- explorer_tester.c: --isolationtester ---
+
+// Runs the files in the database that --url, --server or the PG* variables name. Returns the exit status.
+MUST_CHECK int isolationtester_run(uv_loop_t *loop, const struct options *options);
 
 #endif

@@ -187,6 +187,12 @@ static void explore_scripts(struct program *program) {
 
 static void run_program(struct program *program) {
     struct text problem = {0};
+    if (program->options.as_isolationtester) {
+        (void)uv_signal_stop(&program->interrupt); // the first signal ends the process
+        (void)uv_signal_stop(&program->terminate);
+        program->status = isolationtester_run(&program->loop, &program->options);
+        return;
+    }
     program->explorer = explorer_open(&program->loop, &program->options.explore, &problem);
     if (program->explorer == NULL) {
         (void)fprintf(stderr, "race-explore: the database cannot be used: %s\n", text_terminated(&problem));

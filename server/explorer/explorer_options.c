@@ -36,6 +36,8 @@ static const char help[] =
     "                       nothing else\n"
     "  --server URL         make databases explore_* on this server; default: PG* variables\n"
     "  --url URL            use this database, whose name must begin with explore_; its tables are dropped\n"
+    "  --isolationtester    write what PostgreSQL's isolationtester writes for a .spec; uses the database of --url,\n"
+    "                       --server or the PG* variables as it is, whatever its name\n"
     "  --version, --help\n"
     "\n"
     "Exit status: 0 complete and clean, 1 an anomaly, a broken invariant or a new error, 2 a wrong file or option,\n"
@@ -61,6 +63,7 @@ enum {
     OPTION_JUNIT,
     OPTION_SERVER,
     OPTION_URL,
+    OPTION_ISOLATIONTESTER,
     OPTION_VERSION,
     OPTION_HELP,
 };
@@ -85,6 +88,7 @@ static const struct option known[] = {
     {"junit", required_argument, NULL, OPTION_JUNIT},
     {"server", required_argument, NULL, OPTION_SERVER},
     {"url", required_argument, NULL, OPTION_URL},
+    {"isolationtester", no_argument, NULL, OPTION_ISOLATIONTESTER},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -170,6 +174,7 @@ static bool read_option(int option, char *value, struct options *options) {
     case OPTION_JSON: options->json_path = value; return true;
     case OPTION_JUNIT: options->junit_path = value; return true;
     case OPTION_SERVER: options->explore.server = value; return true;
+    case OPTION_ISOLATIONTESTER: options->as_isolationtester = true; return true;
     case OPTION_URL: options->explore.database_url = value; return true;
     default: return read_limits(option, value, options);
     }

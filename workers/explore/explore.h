@@ -165,6 +165,13 @@ MUST_CHECK bool explore_replay(struct explorer *explorer, const struct sql_case 
 MUST_CHECK bool explore_verify(struct explorer *explorer, const struct exploration *reduced, uint64_t *runs,
                                struct text *differences, struct text *problem);
 
+// Runs the orders that a .spec states, or all of them if it states none, as PostgreSQL's isolationtester does, and
+// appends what isolationtester would write to its two outputs. `conninfo`: "" stands for the PG* variables. The file's
+// own setup and teardown make and drop its tables. Runs the loop. False: the file was not run to its end; the reason
+// is in `problem`, or at the end of `out`.
+MUST_CHECK bool explore_as_tester(uv_loop_t *loop, const char *conninfo, const struct sql_case *explored,
+                                  struct text *out, struct text *problem);
+
 void exploration_free(struct exploration *exploration);
 
 // Appends the order of a run, such as "A1 B1 B2 A2".
