@@ -2,47 +2,28 @@
 #include "workers/case/case_memory.h"
 
 #include <stdlib.h>
-#include <sys/queue.h>
-
-struct piece {
-    SLIST_ENTRY(piece) next;
-    max_align_t bytes[];
-};
 
 struct case_memory {
-    SLIST_HEAD(, piece) pieces;
+    struct arena arena;
 };
 
 struct case_memory *case_memory_new(void) {
-    struct case_memory *memory = memory_allocate(sizeof *memory);
-    SLIST_INIT(&memory->pieces);
-    return memory;
+    return memory_allocate_zeroed(sizeof(struct case_memory));
 }
 
 void case_memory_free(struct case_memory *memory) {
-    if (memory == NULL) {
-        return;
+    if (memory != NULL) {
+        arena_free(&memory->arena);
+        free(memory);
     }
-    struct piece *piece;
-    while ((piece = SLIST_FIRST(&memory->pieces)) != NULL) {
-        SLIST_REMOVE_HEAD(&memory->pieces, next);
-        free(piece);
-    }
-    free(memory);
 }
 
 void *case_allocate(struct case_memory *memory, size_t size) {
-    struct piece *piece = memory_allocate_zeroed(sizeof *piece + size);
-    SLIST_INSERT_HEAD(&memory->pieces, piece, next);
-    return piece->bytes;
+    return arena_allocate(&memory->arena, size);
 }
 
 char *case_copy(struct case_memory *memory, struct slice text) {
-    char *copy = case_allocate(memory, text.length + 1);
-    if (text.length > 0) {
-        memcpy(copy, text.data, text.length);
-    }
-    return copy;
+    return arena_copy(&memory->arena, text);
 }
 
 char *case_format(struct case_memory *memory, const char *format, ...) {
