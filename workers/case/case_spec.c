@@ -1,4 +1,4 @@
-// Reads a .spec of PostgreSQL's isolationtester: the grammar of src/test/isolation/specparse.y in PostgreSQL 15 to 18.
+// Reads a .spec of PostgreSQL's isolationtester: the grammar of src/test/isolation/specparse.y in PostgreSQL 15.
 //
 //     setup { SQL } ...   teardown { SQL }
 //     session NAME  setup { SQL }  step NAME { SQL } ...  teardown { SQL }
