@@ -261,7 +261,7 @@ static bool take_command(struct sql_reader *sql) {
         return false;
     }
     bool ends_statement = command.kind == CASE_COMMAND_GSET || command.kind == CASE_COMMAND_SEND;
-    if (is_open(sql) && !ends_statement && command.kind != CASE_COMMAND_IGNORED) {
+    if (is_open(sql) && !ends_statement) {
         struct text name = {0};
         text_append_format(&name, "\\%s", command.name);
         bool good = complain_about_open(sql, command.line, text_terminated(&name));

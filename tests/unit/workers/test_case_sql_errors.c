@@ -136,6 +136,9 @@ static void test_commands(void **state) {
     static const struct mistake mistakes[] = {
         {"-- session A\nS1\n\\set a 1\n", "3: the statement that begins in line 2 has no semicolon before \\set"},
         {"-- session A\nS1\n\\if true\n", "3: the statement that begins in line 2 has no semicolon before \\if"},
+        {"-- session A\nS1 \\echo a\n;\n", "2: the statement that begins in line 2 has no semicolon before \\echo"},
+        {"-- session A\nS1\n\\set\n;\n", "3: the statement that begins in line 2 has no semicolon before \\set"},
+        {"-- setup\nS1 \\timing\n;\n", "2: the statement that begins in line 2 has no semicolon before \\timing"},
         {"-- session A\n\\gset\n",
          "2: \\gset ends a statement, but none is open: it stands in the place of the semicolon"},
         {"-- session A\nS1; \\gset\n",
