@@ -133,6 +133,23 @@ SELECT c.oid,
    AND a.names IS NOT NULL
  ORDER BY n.nspname, c.relname;
 
+-- The text of a query that gives the bytes that are free on the fullest page of the tables and their indexes; 0 if one of
+-- them has not all its rows on one page, or is no B-tree. A B-tree has a page of its own in front.
+-- name: room
+SELECT format('SELECT least(%s)', string_agg(
+           CASE WHEN c.relkind = 'i' AND a.amname <> 'btree' THEN '0'
+                ELSE format('CASE pg_relation_size(%s) / 8192 WHEN %s THEN 8192 WHEN %s THEN '
+                            '(SELECT upper - lower FROM page_header(get_raw_page(%L, %s))) ELSE 0 END',
+                            c.oid, own.pages, CASE WHEN c.relkind = 't' THEN -1 ELSE own.pages + 1 END,
+                            format('%I.%I', n.nspname, c.relname), own.pages) END, ', '))
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_am a ON a.oid = c.relam
+ CROSS JOIN LATERAL (SELECT CASE WHEN c.relkind = 'i' THEN 1 ELSE 0 END AS pages) own
+ WHERE (c.relkind IN ('r', 'i') AND n.nspname NOT IN ('information_schema', 'explore_copy') AND n.nspname NOT LIKE 'pg\_%')
+    OR c.oid IN (SELECT t.reltoastrelid FROM pg_class t JOIN pg_namespace o ON o.oid = t.relnamespace
+                  WHERE o.nspname NOT IN ('information_schema', 'explore_copy') AND o.nspname NOT LIKE 'pg\_%');
+
 -- name: sequences
 SELECT format('SELECT setval(%L::regclass, %s, %L::boolean)',
               format('%I.%I', schemaname, sequencename), coalesce(last_value, start_value), last_value IS NOT NULL)
@@ -182,9 +199,10 @@ COMMIT;
 -- name: rollback
 ROLLBACK;
 
--- Triggers and foreign keys do not act while the rows are put back.
--- name: reset_begin
-SET LOCAL session_replication_role = replica;
+-- Triggers and foreign keys do not act while the rows are put back. A change of this setting plans all statements anew,
+-- so it is not made for each reset.
+-- name: replica
+SET session_replication_role = replica;
 
 -- name: discard
 DISCARD ALL;

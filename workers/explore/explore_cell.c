@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 static bool complain(const struct sql_case *explored, int line, const char *what, struct text *words,
                      struct text *problem) {
@@ -26,9 +24,7 @@ bool cell_open(struct cell *cell, struct explorer *explorer, uv_loop_t *loop, co
     if (cell->control == NULL) {
         return false;
     }
-    cell->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    CHECK(cell->timer_fd >= 0 && uv_poll_init(loop, &cell->timer, cell->timer_fd) == 0);
-    cell->has_timer = true;
+    timer_open(cell);
     struct text ignored = {0};
     explorer->has_pageinspect = explore_ask(loop, cell->control, sql_explore[EXPLORE_INSPECT], &ignored);
     text_free(&ignored);
@@ -46,9 +42,7 @@ static void close_sessions(struct cell *cell) {
     cell->session_count = 0;
 }
 
-static void close_timer(uv_handle_t *handle) {
-    struct cell *cell = CONTAINER_OF((uv_poll_t *)handle, struct cell, timer);
-    (void)close(cell->timer_fd);
+static void free_cell(struct cell *cell) {
     free(cell);
 }
 
@@ -60,9 +54,9 @@ void cell_close(struct cell *cell) {
     text_free(&cell->conninfo);
     text_free(&cell->problem);
     if (cell->has_timer) {
-        uv_close((uv_handle_t *)&cell->timer, close_timer);
+        timer_close(cell, free_cell);
     } else {
-        free(cell);
+        free_cell(cell);
     }
 }
 
@@ -138,6 +132,21 @@ static bool copy_tables(struct cell *cell, struct text *problem) {
         good = explore_ask(cell->loop, cell->control, cell->tables[i].copy, problem);
     }
     return good;
+}
+
+// SSI decides by pages, so the explorer wants to know when they are full.
+static bool read_room(struct cell *cell, struct text *problem) {
+    cell->ask_room = NULL;
+    cell->room = cell->used = 0;
+    if (!cell->explorer->has_pageinspect) {
+        return true;
+    }
+    if (!ask(cell, EXPLORE_ROOM, problem)) {
+        return false;
+    }
+    const struct db_async_answer *answer = db_async_last_answer(cell->control);
+    cell->ask_room = db_async_value(answer, 0, 0) == NULL ? NULL : keep(cell, answer, 0, 0);
+    return true;
 }
 
 static bool read_sequences(struct cell *cell, struct text *problem) {
@@ -252,8 +261,9 @@ bool cell_prepare(struct cell *cell, const struct sql_case *explored, struct tex
     look_at_statements(cell, explored);
     // pg_dump empties search_path; the copies need no path.
     if (!ask(cell, EXPLORE_CONTROL, &words) || !read_tables(cell, &words) || !copy_tables(cell, &words) ||
-        !hash_tables(cell, &words) || !read_sequences(cell, &words) || !read_keys(cell, &words) ||
-        !open_sessions(cell, explored, &words) || !ask(cell, EXPLORE_VACUUM, &words)) {
+        !hash_tables(cell, &words) || !read_room(cell, &words) || !read_sequences(cell, &words) ||
+        !read_keys(cell, &words) || !open_sessions(cell, explored, &words) || !ask(cell, EXPLORE_VACUUM, &words) ||
+        (!cell->changes_schema && !ask(cell, EXPLORE_REPLICA, &words))) {
         return complain(explored, explored->line, "the case cannot be prepared", &words, problem);
     }
     return true;

@@ -165,6 +165,16 @@ struct job {
 struct explorer;
 typedef void cell_done(struct cell *cell);
 
+// A timerfd: uv_timer_t counts in milliseconds. It is set again only for an earlier time and is never stopped, because
+// each of that is a system call: a ring that comes too early sets it again.
+struct cell_timer {
+    uv_poll_t poll;
+    int descriptor;
+    uint64_t due_ns;   // when `ring` is to be called; 0: it is not
+    uint64_t rings_ns; // when the timerfd rings, which is no later; 0: it does not
+    cell_done *ring, *closed;
+};
+
 struct cell {
     struct explorer *explorer;
     uv_loop_t *loop;
@@ -172,8 +182,7 @@ struct cell {
     struct db_async *control;
     struct cell_session sessions[CASE_SESSIONS_MAX];
     size_t session_count;
-    uv_poll_t timer; // watches a timerfd: uv_timer_t counts in milliseconds
-    int timer_fd;
+    struct cell_timer timer;
     bool has_timer;
 
     // The case that the database holds
@@ -189,9 +198,13 @@ struct cell {
     size_t key_count;
     bool has_deferred_code; // a COMMIT runs code of the user's
     bool has_hidden_code, changes_schema, keeps_session_state, has_session_blocks;
-    bool ran_before; // an order
-    uint64_t dirty;  // tables (bits) whose rows differ from the first ones
-    uint64_t resets; // so far
+    bool ran_before;      // an order
+    uint64_t dirty;       // tables (bits) whose rows differ from the first ones
+    uint64_t resets;      // so far
+    const char *ask_room; // SQL: the bytes that are free on the fullest page; NULL: it cannot be asked
+    long room;            // the answer after the last order; 0: not known
+    long used;            // the most that a reset and its order have used of it
+    bool was_truncated;   // the running order began with rows on new pages
 
     // The running order
     struct explore_run *run;
@@ -231,6 +244,18 @@ MUST_CHECK bool cell_prepare(struct cell *cell, const struct sql_case *explored,
 // `prepared` is called when the rows, the sessions' settings and their setups are as at the first order. If that has
 // failed, cell->is_cut is set and cell->problem says why.
 void reset_begin(struct cell *cell, cell_done *prepared);
+// `room`: the answer to cell->ask_room at the end of a serializable order. False: its rows did not fit the pages that
+// the reset gave it, so it must be run again.
+MUST_CHECK bool reset_was_enough(struct cell *cell, long room);
+
+// --- explore_timer.c: the time of the next look ---
+
+// Calls `ring` once, after so many microseconds. It replaces what was planned before.
+void timer_arm(struct cell *cell, unsigned microseconds, cell_done *ring);
+void timer_disarm(struct cell *cell);
+void timer_open(struct cell *cell);
+// Closes it, and calls `closed` from a callback of the loop.
+void timer_close(struct cell *cell, cell_done *closed);
 
 // --- explore_waits.c: who waits for whom ---
 
@@ -238,6 +263,14 @@ void reset_begin(struct cell *cell, cell_done *prepared);
 void waits_ask(struct cell *cell, uint16_t running, db_async_done *done);
 // Takes the answer into cell->blocked_by.
 void waits_read(struct cell *cell);
+enum {
+    WAITS_FIRST_LOOK_US = 100, // most statements are answered before that
+    WAITS_LATE_LOOK_US = 5000, // for a statement that hardly can wait
+};
+// When to look whether the next statement waits, if it is not answered before.
+MUST_CHECK unsigned waits_look_after_us(const struct cell_session *session);
+// True if sessions that wait for this one may go on, now that its statement `instruction` is answered.
+MUST_CHECK bool waits_may_have_ended(const struct cell_session *session, size_t instruction);
 
 // --- explore_run.c: one order ---
 
@@ -280,6 +313,8 @@ void record_table_list(struct cell *cell, struct text *reads);
 // A hash of the rows that does not depend on their order.
 MUST_CHECK uint64_t record_hash_rows(const struct db_async_answer *answer);
 void run_free(struct explore_run *run);
+// Forgets everything but the memory of the run itself.
+void run_clear(struct explore_run *run);
 
 // --- explore_footprint.c: which rows a statement reads and writes ---
 

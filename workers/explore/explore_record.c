@@ -142,16 +142,20 @@ bool record_end(struct cell *cell) {
     return true;
 }
 
-void run_free(struct explore_run *run) {
-    if (run == NULL) {
-        return;
-    }
+void run_clear(struct explore_run *run) {
     for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
         free(run->sessions[i].answers);
     }
     free(run->steps);
     arena_free(&run->memory);
-    free(run);
+    *run = (struct explore_run){0};
+}
+
+void run_free(struct explore_run *run) {
+    if (run != NULL) {
+        run_clear(run);
+        free(run);
+    }
 }
 
 void exploration_free(struct exploration *exploration) {

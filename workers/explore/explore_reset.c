@@ -177,7 +177,31 @@ static void on_made(void *user) {
     make_next(cell);
 }
 
-// SSI decides by pages. Only TRUNCATE gives a serializable order the pages that the first one had.
+enum { PAGE_BYTES = 8192 };
+
+// SSI decides by pages. An UPDATE that no longer fits its page touches the index, and rows of one page share a lock. So a
+// serializable order needs the pages of the first one, which TRUNCATE gives, or as many with room for all that it
+// writes.
+static bool must_truncate(const struct cell *cell) {
+    if (cell->level != CASE_SERIALIZABLE || cell->table_count == 0) {
+        return false;
+    }
+    if (cell->measures) {
+        return true; // the rows get the places that they have in every measured run
+    }
+    return cell->ask_room == NULL ? cell->dirty != 0 : cell->room <= 2 * cell->used;
+}
+
+bool reset_was_enough(struct cell *cell, long room) {
+    if (cell->ask_room == NULL) {
+        return true;
+    }
+    long before = cell->was_truncated ? PAGE_BYTES : cell->room;
+    cell->used = MAX(cell->used, before - room);
+    cell->room = room;
+    return cell->was_truncated || room > 0;
+}
+
 void reset_begin(struct cell *cell, cell_done *prepared) {
     cell->prepared = prepared;
     if (cell->changes_schema) {
@@ -185,18 +209,17 @@ void reset_begin(struct cell *cell, cell_done *prepared) {
         make_next(cell);
         return;
     }
-    if (cell->measures) {
-        cell->dirty = UINT64_MAX; // the rows get the places that they have in every measured run
+    bool truncates = must_truncate(cell);
+    cell->was_truncated = truncates;
+    if (truncates || cell->measures) {
+        cell->dirty = UINT64_MAX;
     }
     if (cell->dirty == 0 && cell->sequence_count == 0) {
         set_sessions(cell);
         return;
     }
-    const char *sql[4 + 2 * CELL_TABLES_MAX + CELL_SEQUENCES_MAX];
+    const char *sql[1 + 2 * CELL_TABLES_MAX + CELL_SEQUENCES_MAX];
     size_t count = 0;
-    bool truncates = cell->dirty != 0 && cell->level == CASE_SERIALIZABLE;
-    sql[count++] = sql_explore[EXPLORE_BEGIN];
-    sql[count++] = sql_explore[EXPLORE_RESET_BEGIN];
     if (truncates) {
         sql[count++] = cell->truncate;
     }
@@ -206,13 +229,16 @@ void reset_begin(struct cell *cell, cell_done *prepared) {
         }
     }
     for (size_t i = 0; i < cell->table_count; i++) {
-        if (truncates || (cell->dirty >> i & 1)) {
+        if (cell->dirty >> i & 1) {
             sql[count++] = cell->tables[i].restore;
         }
     }
     for (size_t i = 0; i < cell->sequence_count; i++) {
         sql[count++] = cell->sequences[i];
     }
-    sql[count++] = sql_explore[EXPLORE_COMMIT];
+    if (count == 0) {
+        set_sessions(cell);
+        return;
+    }
     db_async_execute(cell->control, sql, count, on_rows_back, cell);
 }

@@ -2,17 +2,13 @@
 //
 // cell_run() > reset_begin() (explore_reset.c) > on_prepared() > next_step() > launch() ...
 //   on_answer(): a session's statement is answered       } > came_to_rest() > next_step()
-//   on_timer() > look() > on_look(): who waits for whom  }
+//   the timer > look() > on_look(): who waits for whom   }
 // ... until no session has a next step: read_end() > on_end() > the caller's `done`.
 #include "workers/explore/explore_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 enum {
-    FIRST_LOOK_US = 100,   // most statements are answered before that
     NEXT_LOOK_US = 200,    // a look takes 70 us
     STEP_LIMIT_MS = 30000, // a statement that neither ends nor waits for a lock
 };
@@ -25,7 +21,7 @@ static void next_step(struct cell *cell);
 static void end_run(struct cell *cell) {
     cell_done *done = cell->done;
     cell->done = NULL;
-    (void)uv_poll_stop(&cell->timer);
+    timer_disarm(cell);
     done(cell);
 }
 
@@ -68,11 +64,30 @@ void cell_run(struct cell *cell, struct explore_run *run, const struct prefix *p
 
 // --- The end ---
 
+static bool asks_room(const struct cell *cell) {
+    return cell->level == CASE_SERIALIZABLE && cell->ask_room != NULL && !cell->changes_schema;
+}
+
+static bool had_room(struct cell *cell) {
+    if (!asks_room(cell)) {
+        cell->room = 0; // not known
+        return true;
+    }
+    const char *room = db_async_value(db_async_last_answer(cell->control), 0, 0);
+    return reset_was_enough(cell, room == NULL ? 0 : strtol(room, NULL, 10));
+}
+
 static void on_end(void *user) {
     struct cell *cell = user;
     const char *words = cell_error_words(cell->control);
     if (words != NULL) {
         cell_fail(cell, cell->explored->line, "the tables or the invariants cannot be read", words);
+    } else if (!had_room(cell)) {
+        cell_done *done = cell->done;
+        cell->done = NULL;
+        run_clear(cell->run);
+        cell_run(cell, cell->run, cell->prefix, cell->reference, cell->level, done);
+        return;
     } else if (!record_end(cell)) {
         cell->is_cut = true;
     }
@@ -106,13 +121,16 @@ static void read_end(struct cell *cell) {
         db_async_query(cell->control, sql_explore[EXPLORE_TABLES], on_table_list, cell);
         return;
     }
-    const char *sql[CELL_TABLES_MAX + CELL_INVARIANTS_MAX];
+    const char *sql[CELL_TABLES_MAX + CELL_INVARIANTS_MAX + 1];
     size_t count = 0;
     for (size_t i = 0; i < cell->table_count; i++) {
         sql[count++] = cell->tables[i].read;
     }
     for (size_t i = 0; i < cell->explored->invariant_count; i++) {
         sql[count++] = cell->explored->invariants[i].sql;
+    }
+    if (asks_room(cell)) {
+        sql[count++] = cell->ask_room;
     }
     if (count == 0) {
         end_run(cell);
@@ -125,6 +143,7 @@ static void after_roll_back(void *user) {
     struct cell *cell = user;
     if (--cell->waiting_for == 0) {
         if (cell->is_cut) {
+            cell->room = MAX(0, cell->room - cell->used); // it has used no more than a whole order
             cell->dirty = cell->table_count == 64 ? UINT64_MAX : ((uint64_t)1 << cell->table_count) - 1;
             end_run(cell);
         } else {
@@ -137,7 +156,7 @@ static void on_cut_answer(void *user);
 
 // Ends the run before its end: cancels what runs, and rolls every session back.
 static void cut(struct cell *cell) {
-    (void)uv_poll_stop(&cell->timer);
+    timer_disarm(cell);
     cell->is_cut = true;
     for (size_t i = 0; i < cell->session_count; i++) {
         const struct cell_session *session = &cell->sessions[i];
@@ -173,21 +192,31 @@ static void on_cut_answer(void *user) {
 
 // --- A step ---
 
-static void arm_timer(struct cell *cell, long microseconds);
+static void look(struct cell *cell);
+
+static void plan_look(struct cell *cell, unsigned microseconds) {
+    timer_arm(cell, microseconds, look);
+}
+
+static void plan_first_look(struct cell *cell, unsigned microseconds) {
+    cell->armed_ns = clock_monotonic_ns();
+    plan_look(cell, microseconds);
+}
+
 static void came_to_rest(struct cell *cell);
 
-// The statement is answered, so its locks may be free: those that wait must be looked at again.
-static void wake_waiting(struct cell *cell) {
-    cell->changes++;
+// Those that wait for a session whose locks may be free must be looked at again.
+static void wake_waiting(struct cell *cell, const struct cell_session *answered) {
     bool woke = false;
     for (size_t i = 0; i < cell->session_count; i++) {
-        if (cell->sessions[i].activity == SESSION_WAITING) {
+        bool waits_for_it = (cell->blocked_by[i] & (OUTSIDE | (uint32_t)1 << answered->index)) != 0;
+        if (cell->sessions[i].activity == SESSION_WAITING && waits_for_it) {
             cell->sessions[i].activity = SESSION_RUNNING;
             woke = true;
         }
     }
     if (woke) {
-        arm_timer(cell, FIRST_LOOK_US);
+        plan_first_look(cell, WAITS_FIRST_LOOK_US);
     }
 }
 
@@ -195,7 +224,8 @@ static void on_own_roll_back(void *user) {
     struct cell_session *session = user;
     struct cell *cell = session->cell;
     session->activity = session->continues ? SESSION_READY : SESSION_ENDED;
-    wake_waiting(cell);
+    cell->changes++;
+    wake_waiting(cell, session);
     if (cell->is_cut) {
         on_cut_answer(cell);
         return;
@@ -218,7 +248,10 @@ static void on_answer(void *user) {
         on_cut_answer(cell);
         return;
     }
-    wake_waiting(cell);
+    cell->changes++;
+    if (waits_may_have_ended(session, session->at)) {
+        wake_waiting(cell, session);
+    }
     session->measured = session->at;
     bool is_measured = cell->measures && !session->owes_commit && db_async_error(session->connection) == NULL;
     enum program_state state = program_take_answer(session);
@@ -270,9 +303,10 @@ static void wake_sleepers(struct cell *cell, const struct cell_session *launched
 static void send_statement(struct cell_session *session) {
     struct cell *cell = session->cell;
     const struct explore_run *run = cell->run;
+    unsigned microseconds = waits_look_after_us(session);
     program_send(session, on_answer);
     if (cell->run == run && session->activity == SESSION_RUNNING && !cell->measures) {
-        arm_timer(cell, FIRST_LOOK_US);
+        plan_first_look(cell, microseconds);
     }
 }
 
@@ -396,7 +430,7 @@ static uint16_t running_sessions(const struct cell *cell) {
 
 static void came_to_rest(struct cell *cell) {
     if (running_sessions(cell) == 0 && cell->done != NULL) {
-        (void)uv_poll_stop(&cell->timer);
+        timer_disarm(cell);
         next_step(cell);
     }
 }
@@ -424,7 +458,7 @@ static void on_look(void *user) {
         return;
     }
     if (cell->looked_changes != cell->changes) {
-        arm_timer(cell, FIRST_LOOK_US); // a statement was answered meanwhile
+        plan_first_look(cell, WAITS_FIRST_LOOK_US); // a statement was answered meanwhile
         return;
     }
     uint32_t *blocked_by = cell->blocked_by; // a session that waits is not looked at again: its blockers stay
@@ -449,12 +483,12 @@ static void on_look(void *user) {
         cell->missed_deadlock = true;
         cut(cell);
     } else {
-        arm_timer(cell, NEXT_LOOK_US);
+        plan_look(cell, NEXT_LOOK_US);
     }
 }
 
 static void look(struct cell *cell) {
-    if (db_async_is_busy(cell->control)) {
+    if (cell->done == NULL || cell->is_cut || running_sessions(cell) == 0 || db_async_is_busy(cell->control)) {
         return;
     }
     if (clock_monotonic_ns() - cell->armed_ns > (uint64_t)STEP_LIMIT_MS * 1000000) {
@@ -466,25 +500,4 @@ static void look(struct cell *cell) {
     }
     cell->looked_changes = cell->changes;
     waits_ask(cell, running_sessions(cell), on_look);
-}
-
-static void on_timer(uv_poll_t *timer, int status, int events) {
-    struct cell *cell = CONTAINER_OF(timer, struct cell, timer);
-    (void)status;
-    (void)events;
-    uint64_t expirations;
-    (void)!read(cell->timer_fd, &expirations, sizeof expirations);
-    (void)uv_poll_stop(timer);
-    if (cell->done != NULL && !cell->is_cut && running_sessions(cell) != 0) {
-        look(cell);
-    }
-}
-
-static void arm_timer(struct cell *cell, long microseconds) {
-    struct itimerspec when = {.it_value = {.tv_nsec = microseconds * 1000}};
-    CHECK(timerfd_settime(cell->timer_fd, 0, &when, NULL) == 0);
-    CHECK(uv_poll_start(&cell->timer, UV_READABLE, on_timer) == 0);
-    if (microseconds == FIRST_LOOK_US) {
-        cell->armed_ns = clock_monotonic_ns();
-    }
 }

@@ -49,3 +49,34 @@ void waits_read(struct cell *cell) {
         cell->blocked_by[session] = sessions_of(cell, db_async_value(answer, row, 1));
     }
 }
+
+// A statement waits only for what an open transaction or a session has locked. The server is asked about the others
+// late, because a look takes the time of a step.
+unsigned waits_look_after_us(const struct cell_session *session) {
+    const struct cell *cell = session->cell;
+    const struct case_statement_shape *shape = &cell->shapes[session->index][session->at];
+    if (session->owes_commit || shape->begins_transaction || shape->ends_transaction || shape->is_read_only) {
+        return WAITS_LATE_LOOK_US;
+    }
+    for (size_t i = 0; i < cell->session_count; i++) {
+        const struct cell_session *other = &cell->sessions[i];
+        bool may_have_locks = other->activity == SESSION_RUNNING || other->activity == SESSION_WAITING ||
+                              db_async_transaction(other->connection) != DB_ASYNC_NO_TRANSACTION;
+        if (other != session && (may_have_locks || cell->keeps_session_state)) {
+            return WAITS_FIRST_LOOK_US;
+        }
+    }
+    return WAITS_LATE_LOOK_US;
+}
+
+// False only if it is certain that the statement, which is answered, has left all locks with its transaction. A
+// statement that has waited has had a lock of its place in the queue.
+bool waits_may_have_ended(const struct cell_session *session, size_t instruction) {
+    const struct cell *cell = session->cell;
+    const struct case_statement_shape *shape = &cell->shapes[session->index][instruction];
+    bool is_plain = shape->begins_transaction || shape->is_read_only || shape->is_simple_insert ||
+                    shape->is_single_table;
+    return db_async_transaction(session->connection) != DB_ASYNC_IN_TRANSACTION || !is_plain ||
+           shape->ends_transaction || cell->has_hidden_code || cell->keeps_session_state || cell->changes_schema ||
+           cell->run->steps[session->launched].blocked_by != 0;
+}
