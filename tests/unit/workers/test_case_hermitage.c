@@ -104,6 +104,24 @@ static void test_a_case(void **state) {
     reading_free(&reading);
 }
 
+static void test_an_abort_after_a_failure(void **state) {
+    (void)state;
+    struct reading reading =
+        read_page(SETUP CASE("begin; -- T1\n"
+                             "abort; -- T1. There's nothing else we can do, this transaction has failed\n"
+                             "begin; -- T2\n"
+                             "rollback;  -- T2: this transaction has failed\n"
+                             "begin; -- T3\n"
+                             "rollback to before; -- T3, which has failed\n"
+                             "abort; -- T3\n"));
+    const struct sql_case *made = &reading.list.cases[0];
+    assert_string_equal(sql_of(made, 0, 1), "commit");
+    assert_string_equal(sql_of(made, 1, 1), "commit");
+    assert_string_equal(sql_of(made, 2, 1), "rollback to before");
+    assert_string_equal(sql_of(made, 2, 2), "abort");
+    reading_free(&reading);
+}
+
 static void test_names(void **state) {
     (void)state;
     struct reading reading = read_page(SETUP CASE("begin isolation level serializable; -- T1\ncommit; -- T1\n") CASE(
@@ -272,13 +290,10 @@ static void test_the_page_of_hermitage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_case),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_queries_outside_of_transactions),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_the_page_of_hermitage),
+        cmocka_unit_test(test_a_case), cmocka_unit_test(test_an_abort_after_a_failure),
+        cmocka_unit_test(test_names),  cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_levels), cmocka_unit_test(test_queries_outside_of_transactions),
+        cmocka_unit_test(test_errors), cmocka_unit_test(test_the_page_of_hermitage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
