@@ -72,11 +72,11 @@ class Found:
 class Explorer:
     """race-explore on one server."""
 
-    def __init__(self, server, *options):
-        self._options = ("--server", server, *options)
+    def __init__(self, server, *options, program=PROGRAM):
+        self._program, self._options = program, ("--server", server, *options)
 
     def _command(self, arguments):
-        return {"args": [PROGRAM, *self._options, *map(str, arguments)], "stdin": subprocess.DEVNULL,
+        return {"args": [self._program, *self._options, *map(str, arguments)], "stdin": subprocess.DEVNULL,
                 "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
                 "env": {name: value for name, value in os.environ.items() if not name.startswith("PG")}}
 

@@ -3,6 +3,7 @@
 // what it has read; the row versions that carry its transaction id show what it has written or locked.
 // https://www.postgresql.org/docs/current/pageinspect.html, src/backend/storage/lmgr/README-SSI.
 #include "workers/explore/explore_internal.h"
+#include "workers/explore/explore_planted.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +105,20 @@ static uint64_t identity(const struct cell *cell, const struct db_async_answer *
     return (uint64_t)number(answer, first, COLUMN_PAGE) << 16 | (uint64_t)number(answer, first, COLUMN_LINE);
 }
 
-static void add_read(const struct cell *cell, const struct db_async_answer *answer, int row,
+static bool was_read_before(const struct cell_session *session, const struct touch *touch) {
+    for (size_t i = 0; i < session->measured; i++) {
+        const struct footprint *earlier = &session->cell->explorer->footprints[session->index][i];
+        for (size_t j = 0; j < earlier->count; j++) {
+            const struct touch *each = &earlier->touches[j];
+            if (each->reads && each->table == touch->table && each->row == touch->row) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void add_read(const struct cell_session *session, const struct db_async_answer *answer, int row,
                      struct footprint *footprint) {
     long table = number(answer, row, COLUMN_TABLE);
     long page = number(answer, row, COLUMN_PAGE);
@@ -112,9 +126,11 @@ static void add_read(const struct cell *cell, const struct db_async_answer *answ
     struct touch touch = {.table = (unsigned)table, .row = page == PAGE_OF_INDEX ? ROW_GAP : ROW_ANY, .reads = true};
     int version = page >= 0 && line > 0 ? find_version(answer, table, page, line) : -1;
     if (version >= 0) {
-        touch.row = identity(cell, answer, version);
+        touch.row = identity(session->cell, answer, version);
     }
-    footprint_add(footprint, touch);
+    if (!READS_ARE_NOT_ACCUMULATED || !was_read_before(session, &touch)) {
+        footprint_add(footprint, touch);
+    }
 }
 
 // Collects what the open transaction has written so far.
@@ -170,7 +186,7 @@ void footprint_take(struct cell_session *session) {
         if (is_row(answer, row)) {
             add_written(cell, answer, row, &written);
         } else if (strcmp(db_async_value(answer, row, COLUMN_KIND), "read") == 0) {
-            add_read(cell, answer, row, footprint);
+            add_read(session, answer, row, footprint);
         } else {
             footprint->is_unclear = true;
         }

@@ -3,6 +3,7 @@
 // reset_begin() > set_sessions() > run_session_setup() > the caller's `prepared`. Each of them starts something and
 // returns; a callback continues.
 #include "workers/explore/explore_internal.h"
+#include "workers/explore/explore_planted.h"
 
 enum { VACUUM_EVERY = 500 }; // resets; the dead rows slow the scans down
 
@@ -32,7 +33,7 @@ static void send_settings(struct cell_session *session) {
     };
     const char *sql[3];
     size_t count = 0;
-    if (session->level < 0) {
+    if (session->level < 0 && (!PLAN_IS_NOT_PINNED || cell->measures)) {
         sql[count++] = sql_explore[EXPLORE_SESSION];
     }
     if (session->level != (int)cell->level) {
@@ -62,7 +63,7 @@ static void on_discarded(void *user) {
 }
 
 static void set_session(struct cell_session *session) {
-    if (session->cell->keeps_session_state && session->cell->ran_before) {
+    if ((session->cell->keeps_session_state || PLAN_IS_NOT_PINNED) && session->cell->ran_before) {
         session->cell->waiting_for++;
         session->cell->was_set |= (uint16_t)(1U << session->index);
         db_async_query(session->connection, sql_explore[EXPLORE_DISCARD], on_discarded, session);
