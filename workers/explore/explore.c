@@ -74,7 +74,8 @@ static void on_run_end(struct cell *cell) {
     search->running--;
     search->result->runs++;
     bool is_given = search->is_replay && job->reference == NULL;
-    if (job->repeats == NULL && job->run->diverged_at == 0 && !search->has_failed && !is_given) {
+    bool is_again = job->repeats != NULL || job->measures; // a serial order whose ways on are known
+    if (!is_again && job->run->diverged_at == 0 && !search->has_failed && !is_given) {
         bool reduces = search->reduces && job->reference == NULL;
         frontier_branch(frontier, job->prefix, job->run, reduces ? steps_of_run_conflict : NULL, search);
     }
