@@ -182,19 +182,96 @@ static bool end_meets_step(const struct sql_case *explored, const struct effects
     return false;
 }
 
-// At SERIALIZABLE what one transaction has done so far meets what the other one has done.
-static bool transactions_meet(const struct effects *one, const struct effects *other) {
-    for (uint16_t i = one->began; i <= one->at; i++) {
-        for (uint16_t j = other->began; j <= other->at; j++) {
-            const struct footprint *a = statement(one->explorer, one->session, i);
-            const struct footprint *b = statement(other->explorer, other->session, j);
-            if (any_write_meets(one->explorer, a, true, b, true) || any_write_is_read(a, true, b) ||
+// --- SERIALIZABLE ---
+
+// Statements `from` to `to` of a session.
+struct part {
+    uint8_t session;
+    size_t from, to;
+};
+
+static bool parts_meet(const struct explorer *explorer, struct part one, struct part other) {
+    for (size_t i = one.from; i <= one.to; i++) {
+        for (size_t j = other.from; j <= other.to; j++) {
+            const struct footprint *a = &explorer->footprints[one.session][i];
+            const struct footprint *b = &explorer->footprints[other.session][j];
+            if (any_write_meets(explorer, a, true, b, true) || any_write_is_read(a, true, b) ||
                 any_write_is_read(b, true, a)) {
                 return true;
             }
         }
     }
     return false;
+}
+
+// What the transaction has done so far. If the other step ends a transaction and this one may take the snapshot, the
+// order decides which of its statements are concurrent with the one that ends: all of them count.
+static struct part done_by(const struct sql_case *explored, const struct effects *effects,
+                           const struct effects *other) {
+    struct part part = {effects->session, effects->began, effects->at};
+    for (size_t i = part.to + 1; other->ends && effects->takes_snapshot && i < explored->sessions[part.session].count;
+         i++) {
+        const struct footprint *each = statement(effects->explorer, part.session, (uint16_t)i);
+        part.to = each->was_measured && each->began == effects->began ? i : part.to;
+    }
+    return part;
+}
+
+// SSI looks for two conflicts in a row, of which the last transaction has committed first. So the order of two
+// transactions counts if they meet, or if both meet a third one.
+static bool are_related(const struct sql_case *explored, const struct effects *one, const struct effects *other) {
+    struct part a = done_by(explored, one, other);
+    struct part b = done_by(explored, other, one);
+    if (parts_meet(one->explorer, a, b)) {
+        return true;
+    }
+    for (uint8_t i = 0; i < explored->session_count; i++) {
+        struct part third = {i, 0, explored->sessions[i].count - 1};
+        if (i != a.session && i != b.session && explored->sessions[i].count > 0 &&
+            parts_meet(one->explorer, a, third) && parts_meet(one->explorer, b, third)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The transaction only reads, so that SSI refuses none but its own reads. A branch may have left a statement out.
+static bool only_reads(const struct sql_case *explored, const struct effects *effects) {
+    const struct explorer *explorer = effects->explorer;
+    const struct case_session *program = &explored->sessions[effects->session];
+    for (size_t i = effects->began; i < program->count; i++) {
+        const struct footprint *each = statement(explorer, effects->session, (uint16_t)i);
+        if (!each->was_measured || program->instructions[i].operation != CASE_STATEMENT) {
+            return false;
+        }
+        if (each->began == effects->began && has_writes(explorer, effects->session, (uint16_t)i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_touch(const struct footprint *footprint, const struct touch *touch) {
+    for (size_t i = 0; i < footprint->count; i++) {
+        if (footprint->touches[i].table == touch->table && footprint->touches[i].row == touch->row) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// True if the step reads only what its transaction has read before, which adds no conflict.
+static bool only_repeats(const struct sql_case *explored, const struct effects *effects) {
+    if (effects->own == NULL || effects->own->count == 0 || effects->ends || effects->at == effects->began) {
+        return false;
+    }
+    const struct footprint *before = statement(effects->explorer, effects->session, (uint16_t)(effects->at - 1));
+    for (size_t i = 0; i < effects->own->count; i++) {
+        if (!has_touch(before, &effects->own->touches[i])) {
+            return false;
+        }
+    }
+    return only_reads(explored, effects);
 }
 
 bool steps_conflict(const struct explorer *explorer, const struct sql_case *explored, enum case_level level,
@@ -213,7 +290,8 @@ bool steps_conflict(const struct explorer *explorer, const struct sql_case *expl
         ((b.ends || b.may_fail) && end_meets_step(explored, &b, &a, level))) {
         return true;
     }
-    return level == CASE_SERIALIZABLE && transactions_meet(&a, &b);
+    return level == CASE_SERIALIZABLE && !only_repeats(explored, &a) && !only_repeats(explored, &b) &&
+           are_related(explored, &a, &b);
 }
 
 // --- How many orders are alike ---
