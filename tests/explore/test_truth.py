@@ -85,7 +85,37 @@ UPDATE counters SET value = value + 1 WHERE id = 2;
 @pytest.mark.parametrize("text", [PIVOT, REPEATED])
 def test_the_reduction_keeps_orders_that_ssi_distinguishes(explorer, tmp_path, text):
     found = explorer.run(write_case(tmp_path, text), "--verify", "--levels", "ser")
-    assert "  verify: " in found.out and "differs" not in found.out, found.out
+    assert "  verify: " in found.out and "differs from" not in found.out, found.out
+
+
+# A block that runs outside of a transaction, one that is a whole transaction, and one that ends in a failed transaction.
+SPECS = ["""setup { CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0), (2, 0); }
+teardown { DROP TABLE t; }
+session s1
+step a { SELECT v FROM t WHERE id = 1; }
+step b { UPDATE t SET v = v + 1 WHERE id = 1; }
+session s2
+step c { UPDATE t SET v = v * 2 + 5 WHERE id = 1; }
+step d { SELECT v FROM t WHERE id = 1; }
+""", """setup { CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0), (2, 0); }
+teardown { DROP TABLE t; }
+session s1
+step a { BEGIN; UPDATE t SET v = v + 1 WHERE id = 1; COMMIT; }
+step b { SELECT v FROM t WHERE id = 1; }
+session s2
+setup { BEGIN; }
+step c { UPDATE t SET v = v * 2 + 5 WHERE id = 1; }
+step d { SELECT v FROM t WHERE id = 1; UPDATE t SET v = 9 WHERE id = 2; COMMIT; }
+session s3
+step e { SELECT v FROM t WHERE id = 2; }
+"""]
+
+
+@pytest.mark.parametrize("text", SPECS)
+def test_the_reduction_knows_what_a_block_of_a_spec_touches(explorer, tmp_path, text):
+    found = explorer.run(write_case(tmp_path, text, "case.spec"), "--verify", "--levels", "rc,rr,ser")
+    assert found.out.count("  verify: ") == 3 and "differs from" not in found.out, found.out
+    assert found.status == 1, found.out
 
 
 def fixes(found):

@@ -204,6 +204,7 @@ struct case_statement_shape {
         is_single_table; // UPDATE or DELETE of one table, without FROM, USING, WITH, sub-select or a call of a function
     bool has_order_by;   // at the outermost level
     bool skips_locked;   // SKIP LOCKED or NOWAIT
+    bool is_several;     // statements
     bool changes_schema; // CREATE, ALTER, DROP, TRUNCATE, COMMENT, GRANT, ...
 };
 

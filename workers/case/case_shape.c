@@ -286,6 +286,7 @@ struct case_statement_shape case_shape_of(const char *sql) {
             all = one;
             continue;
         }
+        all.is_several = true;
         all.begins_transaction = all.begins_transaction || one.begins_transaction;
         all.ends_transaction = all.ends_transaction || one.ends_transaction;
         all.names_level = all.names_level || one.names_level;

@@ -196,6 +196,9 @@ void footprint_take(struct cell_session *session) {
     session->written = written;
     const struct explore_session_run *recorded = &cell->run->sessions[session->index];
     bool in_transaction = db_async_transaction(session->connection) != DB_ASYNC_NO_TRANSACTION;
+    const struct case_statement_shape *shape = &cell->shapes[session->index][session->measured];
+    // What a transaction has touched is not seen behind its end.
+    footprint->is_unclear |= !in_transaction && (!session->in_transaction || shape->is_several);
     size_t first = in_transaction || session->in_transaction ? session->transaction_began : recorded->count - 1;
     uint16_t began = recorded->answers[first].instruction;
     footprint->is_unclear |= footprint->was_measured && footprint->began != began;

@@ -244,9 +244,10 @@ MUST_CHECK bool cell_prepare(struct cell *cell, const struct sql_case *explored,
 // `prepared` is called when the rows, the sessions' settings and their setups are as at the first order. If that has
 // failed, cell->is_cut is set and cell->problem says why.
 void reset_begin(struct cell *cell, cell_done *prepared);
-// `room`: the answer to cell->ask_room at the end of a serializable order. False: its rows did not fit the pages that
-// the reset gave it, so it must be run again.
-MUST_CHECK bool reset_was_enough(struct cell *cell, long room);
+// True if cell->ask_room is the last query at the end of the order.
+MUST_CHECK bool reset_asks_room(const struct cell *cell);
+// Takes its answer. False: the rows did not fit the pages that the reset gave the order, so it must be run again.
+MUST_CHECK bool reset_was_enough(struct cell *cell);
 
 // --- explore_timer.c: the time of the next look ---
 

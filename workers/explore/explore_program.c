@@ -121,8 +121,7 @@ static bool must_split(const struct cell_session *session) {
     bool is_lone = !session->in_transaction && !session->owes_commit && !shape->begins_transaction &&
                    !shape->ends_transaction;
     if (cell->measures) { // a footprint is taken inside a transaction
-        return is_lone && !cell->changes_schema && !shape->changes_schema &&
-               !program_of(session)->instructions[session->at].is_block;
+        return is_lone && !cell->changes_schema && !shape->changes_schema;
     }
     return is_lone && cell->reference == NULL && program_splits(cell->explorer, session->index, (uint16_t)session->at);
 }
@@ -209,9 +208,13 @@ void program_send(struct cell_session *session, db_async_done *done) {
     run->steps[session->launched].sql = arena_copy(&run->memory, text_slice(&sql));
     const char *text = text_terminated(&sql);
     const char *both[] = {sql_explore[EXPLORE_BEGIN], text};
-    session->is_split = !instruction->is_block && must_split(session);
+    session->is_split = must_split(session);
     if (instruction->is_block || session->cell->changes_schema) {
-        db_async_query(session->connection, text, done, session);
+        struct text block = {0};
+        text_append_format(&block, "%s%s%s", session->is_split ? sql_explore[EXPLORE_BEGIN] : "",
+                           session->is_split ? ";" : "", text);
+        db_async_query(session->connection, text_terminated(&block), done, session);
+        text_free(&block);
     } else if (instruction->parameters != NULL) {
         db_async_execute_with(session->connection, text, instruction->parameters, instruction->parameter_count, done,
                               session);

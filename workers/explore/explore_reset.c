@@ -5,6 +5,8 @@
 #include "workers/explore/explore_internal.h"
 #include "workers/explore/explore_planted.h"
 
+#include <stdlib.h>
+
 enum { VACUUM_EVERY = 500 }; // resets; the dead rows slow the scans down
 
 static void run_session_setup(struct cell *cell, size_t session, size_t block);
@@ -193,14 +195,20 @@ static bool must_truncate(const struct cell *cell) {
     return cell->ask_room == NULL ? cell->dirty != 0 : cell->room <= 2 * cell->used;
 }
 
-bool reset_was_enough(struct cell *cell, long room) {
-    if (cell->ask_room == NULL) {
+bool reset_asks_room(const struct cell *cell) {
+    return cell->level == CASE_SERIALIZABLE && cell->ask_room != NULL && !cell->changes_schema;
+}
+
+bool reset_was_enough(struct cell *cell) {
+    if (!reset_asks_room(cell)) {
+        cell->room = 0; // not known
         return true;
     }
+    const char *answer = db_async_value(db_async_last_answer(cell->control), 0, 0);
     long before = cell->was_truncated ? PAGE_BYTES : cell->room;
-    cell->used = MAX(cell->used, before - room);
-    cell->room = room;
-    return cell->was_truncated || room > 0;
+    cell->room = answer == NULL ? 0 : strtol(answer, NULL, 10);
+    cell->used = MAX(cell->used, before - cell->room);
+    return cell->was_truncated || cell->room > 0;
 }
 
 void reset_begin(struct cell *cell, cell_done *prepared) {

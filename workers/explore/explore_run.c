@@ -6,8 +6,6 @@
 // ... until no session has a next step: read_end() > on_end() > the caller's `done`.
 #include "workers/explore/explore_internal.h"
 
-#include <stdlib.h>
-
 enum {
     NEXT_LOOK_US = 200,    // a look takes 70 us
     STEP_LIMIT_MS = 30000, // a statement that neither ends nor waits for a lock
@@ -64,25 +62,12 @@ void cell_run(struct cell *cell, struct explore_run *run, const struct prefix *p
 
 // --- The end ---
 
-static bool asks_room(const struct cell *cell) {
-    return cell->level == CASE_SERIALIZABLE && cell->ask_room != NULL && !cell->changes_schema;
-}
-
-static bool had_room(struct cell *cell) {
-    if (!asks_room(cell)) {
-        cell->room = 0; // not known
-        return true;
-    }
-    const char *room = db_async_value(db_async_last_answer(cell->control), 0, 0);
-    return reset_was_enough(cell, room == NULL ? 0 : strtol(room, NULL, 10));
-}
-
 static void on_end(void *user) {
     struct cell *cell = user;
     const char *words = cell_error_words(cell->control);
     if (words != NULL) {
         cell_fail(cell, cell->explored->line, "the tables or the invariants cannot be read", words);
-    } else if (!had_room(cell)) {
+    } else if (!reset_was_enough(cell)) {
         cell_done *done = cell->done;
         cell->done = NULL;
         run_clear(cell->run);
@@ -129,7 +114,7 @@ static void read_end(struct cell *cell) {
     for (size_t i = 0; i < cell->explored->invariant_count; i++) {
         sql[count++] = cell->explored->invariants[i].sql;
     }
-    if (asks_room(cell)) {
+    if (reset_asks_room(cell)) {
         sql[count++] = cell->ask_room;
     }
     if (count == 0) {
@@ -152,6 +137,7 @@ static void after_roll_back(void *user) {
     }
 }
 
+static void roll_back(struct cell *cell);
 static void on_cut_answer(void *user);
 
 // Ends the run before its end: cancels what runs, and rolls every session back.
@@ -179,12 +165,16 @@ static void on_cut_answer(void *user) {
             return; // its callback comes back here
         }
     }
+    roll_back(cell);
+}
+
+// Ends the transactions that the sessions have left open, and then the run.
+static void roll_back(struct cell *cell) {
     cell->waiting_for = 1;
-    const char *roll_back = sql_explore[EXPLORE_ROLLBACK];
     for (size_t i = 0; i < cell->session_count; i++) {
         if (db_async_transaction(cell->sessions[i].connection) != DB_ASYNC_NO_TRANSACTION) {
             cell->waiting_for++;
-            db_async_query(cell->sessions[i].connection, roll_back, after_roll_back, cell);
+            db_async_query(cell->sessions[i].connection, sql_explore[EXPLORE_ROLLBACK], after_roll_back, cell);
         }
     }
     after_roll_back(cell);
@@ -390,7 +380,7 @@ static void next_step(struct cell *cell) {
                 return;
             }
         }
-        read_end(cell);
+        roll_back(cell);
         return;
     }
     if (at == cell->prefix->count) {
