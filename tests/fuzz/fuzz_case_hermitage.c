@@ -1,6 +1,6 @@
 // A page is read, or one line says why not. The order of a case is every step of its sessions once, each session in its
-// own order, and a case whose level was taken out names no level.
-#include "workers/case/case_reader.h"
+// own order, a case whose level was taken out names no level, and a statement stands in its line of the page.
+#include "case_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -17,7 +17,7 @@ static void check_order(const struct sql_case *made) {
     }
 }
 
-static void check_statement(const struct sql_case *made, const struct case_instruction *step) {
+static void check_statement(struct slice page, const struct sql_case *made, const struct case_instruction *step) {
     struct slice rest = slice_of(step->source);
     struct case_sql_statement statement;
     int line = 1;
@@ -28,14 +28,17 @@ static void check_statement(const struct sql_case *made, const struct case_instr
     }
     CHECK(count > 0 && step->is_block == (count > 1));
     CHECK(!made->has_level || !made->names_levels);
+    if (count == 1 && !made->has_level) {
+        case_check_place(page, step); // else semicolons were put between the statements, or the level was taken out
+    }
 }
 
-static void check_case(const struct sql_case *made) {
+static void check_case(struct slice page, const struct sql_case *made) {
     CHECK(made->name != NULL && made->name[0] != '\0');
     CHECK(made->session_count > 0 && made->session_count <= CASE_SESSIONS_MAX);
     for (size_t i = 0; i < made->session_count; i++) {
         for (size_t k = 0; k < made->sessions[i].count; k++) {
-            check_statement(made, &made->sessions[i].instructions[k]);
+            check_statement(page, made, &made->sessions[i].instructions[k]);
         }
     }
     check_order(made);
@@ -52,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (case_read_hermitage(&reader)) {
         CHECK(list.count > 0 && problem.length == 0);
         for (size_t i = 0; i < list.count; i++) {
-            check_case(&list.cases[i]);
+            check_case(reader.content, &list.cases[i]);
         }
     } else {
         CHECK(problem.length > 0 && memchr(problem.data, '\n', problem.length) == NULL);

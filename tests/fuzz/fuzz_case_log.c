@@ -1,10 +1,15 @@
 // A log is read, or one line says why not. Its first character says the format: { begins a jsonlog. The order of the
-// case is every step of its sessions once, each session in its own order.
+// case is every step of its sessions once, each session in its own order, and the statements are those of the file.
 #include "workers/case/case_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_case(const struct sql_case *made) {
+// A statement without quotes is in a csvlog as it is: only quotes are written in another way there.
+static void check_text(struct slice file, const char *sql) {
+    CHECK(file.data[0] == '{' || strchr(sql, '"') != NULL || memmem(file.data, file.length, sql, strlen(sql)) != NULL);
+}
+
+static void check_case(struct slice file, const struct sql_case *made) {
     size_t next[CASE_SESSIONS_MAX] = {0};
     CHECK(made->is_recording && made->order_count == 1);
     CHECK(made->session_count >= 2 && made->session_count <= CASE_SESSIONS_MAX);
@@ -19,6 +24,7 @@ static void check_case(const struct sql_case *made) {
         for (size_t k = 0; k < session->count; k++) {
             const struct case_instruction *step = &session->instructions[k];
             CHECK(step->operation == CASE_STATEMENT && step->text.count == 1);
+            check_text(file, step->source);
             CHECK((step->parameters != NULL) == (step->parameter_count > 0));
         }
     }
@@ -36,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                  .problem = &problem};
     if (case_read_log(&reader)) {
         CHECK(list.count == 1 && problem.length == 0);
-        check_case(&list.cases[0]);
+        check_case(reader.content, &list.cases[0]);
     } else {
         CHECK(problem.length > 0 && memchr(problem.data, '\n', problem.length) == NULL);
     }

@@ -1,4 +1,5 @@
-// A .spec is read, or one line says why not. A case that is read has steps, and its orders and conditions name them.
+// A .spec is read, or one line says why not. A case that is read has steps, whose SQL is the file's, and its orders and
+// conditions name them.
 #include "workers/case/case_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -19,15 +20,31 @@ static void check_order(const struct sql_case *made, const struct case_order *or
     }
 }
 
-static void check_case(const struct sql_case *made) {
+// Blanks may stand between the SQL of a block and its braces.
+static void check_sql(struct slice file, const char *sql) {
+    CHECK(strchr(sql, '}') == NULL && memmem(file.data, file.length, sql, strlen(sql)) != NULL);
+}
+
+static void check_blocks(struct slice file, const struct case_blocks *blocks) {
+    for (size_t i = 0; i < blocks->count; i++) {
+        check_sql(file, blocks->items[i].sql);
+    }
+}
+
+static void check_case(struct slice file, const struct sql_case *made) {
     CHECK(made->session_count > 0 && made->session_count <= CASE_SESSIONS_MAX && made->teardown.count <= 1);
+    check_blocks(file, &made->setup);
+    check_blocks(file, &made->teardown);
     for (size_t i = 0; i < made->session_count; i++) {
         const struct case_session *session = &made->sessions[i];
         CHECK(session->count > 0 && session->count <= CASE_INSTRUCTIONS_MAX && session->setup.count <= 1);
+        check_blocks(file, &session->setup);
+        check_blocks(file, &session->teardown);
         for (size_t k = 0; k < session->count; k++) {
             const struct case_instruction *step = &session->instructions[k];
             CHECK(step->operation == CASE_STATEMENT && step->is_block && step->text.count == 1);
-            CHECK(strchr(step->source, '}') == NULL && strcmp(step->source, step->text.pieces[0].text) == 0);
+            CHECK(strcmp(step->source, step->text.pieces[0].text) == 0);
+            check_sql(file, step->source);
         }
     }
     for (size_t i = 0; i < made->order_count; i++) {
@@ -45,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .path = "fuzz.spec", .content = {(const char *)data, size}, .list = &list, .problem = &problem};
     if (case_read_spec(&reader)) {
         CHECK(list.count == 1 && problem.length == 0);
-        check_case(&list.cases[0]);
+        check_case(reader.content, &list.cases[0]);
     } else {
         CHECK(problem.length > 0 && memchr(problem.data, '\n', problem.length) == NULL);
     }

@@ -1,6 +1,7 @@
 // A file of psql's dialect is read, or one line says why not. A case that is read can be run: every jump ends inside of
-// its session, every text can be filled in, and every statement is one statement again.
-#include "workers/case/case_reader.h"
+// its session, every text can be filled in, every statement is one statement again, and the statements are the code of
+// the file.
+#include "case_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -9,7 +10,9 @@ static void check_problem(struct text *problem) {
     CHECK(memchr(problem->data, '\n', problem->length) == NULL);
 }
 
-static void check_statement(const struct case_instruction *instruction) {
+static void check_statement(struct slice file, const struct case_instruction *instruction) {
+    case_check_place(file, instruction);
+    case_check_template(instruction);
     struct slice rest = slice_of(instruction->source);
     struct case_sql_statement statement;
     const char *open = NULL;
@@ -21,7 +24,7 @@ static void check_statement(const struct case_instruction *instruction) {
     CHECK(!(shape.is_simple_insert && shape.is_single_table));
 }
 
-static void check_session(const struct case_session *session) {
+static void check_session(struct slice file, const struct case_session *session) {
     struct case_variables variables = {0};
     for (size_t i = 0; i < session->variable_count; i++) {
         case_variables_set(&variables, session->variables[i].name, session->variables[i].value);
@@ -38,7 +41,7 @@ static void check_session(const struct case_session *session) {
             case_variables_set(&variables, instruction->name, text_terminated(&filled));
         }
         if (instruction->operation == CASE_STATEMENT) {
-            check_statement(instruction);
+            check_statement(file, instruction);
         }
         text_free(&filled);
         text_free(&problem);
@@ -59,8 +62,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     } else {
         CHECK(list.count == 1 && list.cases[0].session_count > 0);
         for (size_t i = 0; i < list.cases[0].session_count; i++) {
-            check_session(&list.cases[0].sessions[i]);
+            check_session(reader.content, &list.cases[0].sessions[i]);
         }
+        case_check_code(reader.content, &list.cases[0]);
     }
     text_free(&problem);
     case_list_free(&list);

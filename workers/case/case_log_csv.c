@@ -49,6 +49,12 @@ static bool take_quoted(struct csv_reader *csv, struct text *field) {
     return false;
 }
 
+// Lines may end with CR LF, as where the log was copied from Windows.
+static bool is_at_end_of_field(const struct csv_reader *csv) {
+    return csv->rest.length == 0 || begins_with(csv, ',') || begins_with(csv, '\n') ||
+           (begins_with(csv, '\r') && (csv->rest.length == 1 || csv->rest.data[1] == '\n'));
+}
+
 static bool take_field(struct csv_reader *csv) {
     struct text *field = csv->count < FIELDS_KEPT ? &csv->fields[csv->count] : NULL;
     int line = csv->line;
@@ -58,12 +64,19 @@ static bool take_field(struct csv_reader *csv) {
         if (!take_quoted(csv, field)) {
             return case_complain(csv->reader, line, "the quoted field that begins here has no closing quote");
         }
+        if (!is_at_end_of_field(csv)) {
+            return case_complain(csv->reader, csv->line,
+                                 "a comma or the end of the line is expected behind the closing quote of a field");
+        }
     }
-    while (csv->rest.length > 0 && !begins_with(csv, ',') && !begins_with(csv, '\n')) {
+    while (!is_at_end_of_field(csv)) {
         char letter = take(csv);
-        if (field != NULL && letter != '\r') {
+        if (field != NULL) {
             text_append(field, &letter, 1);
         }
+    }
+    if (begins_with(csv, '\r')) {
+        (void)take(csv);
     }
     return true;
 }

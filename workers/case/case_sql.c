@@ -190,7 +190,7 @@ static bool stands_alone(const struct sql_reader *sql, const struct case_token *
     while (at > sql->reader->content.data && (at[-1] == ' ' || at[-1] == '\t')) {
         at--;
     }
-    return at == sql->reader->content.data || at[-1] == '\n';
+    return at == sql->reader->content.data || at[-1] == '\n' || at[-1] == '\r';
 }
 
 static bool take_comment(struct sql_reader *sql, const struct case_token *token) {

@@ -42,9 +42,9 @@ static size_t skip_while(struct slice text, size_t at, bool (*belongs)(char lett
     return at;
 }
 
-static size_t line_end(struct slice text, size_t at) {
-    const char *end = at < text.length ? memchr(text.data + at, '\n', text.length - at) : NULL;
-    return end == NULL ? text.length : (size_t)(end - text.data);
+// A carriage return ends a comment too.
+static bool is_not_line_end(char letter) {
+    return letter != '\n' && letter != '\r';
 }
 
 // The functions below return the length of the token at the start of the text, or 0 if it never ends.
@@ -183,8 +183,14 @@ static void take_dollar(struct case_token *token) {
     }
 }
 
-static bool is_number_letter(char letter) {
-    return case_is_name_letter(letter) || letter == '.';
+static bool is_digit_or_point(char letter) {
+    return is_digit(letter) || letter == '.';
+}
+
+// Letters directly behind the digits belong to them, as in 1e5 and 0xFF: 1a$b$ has no dollar quote.
+static size_t number_length(struct slice text) {
+    size_t at = skip_while(text, 0, is_digit_or_point);
+    return is_word_start(letter_at(text, at)) ? skip_while(text, at, is_word_letter) : at;
 }
 
 // `token->text` is the whole rest; it becomes the token.
@@ -195,7 +201,7 @@ static void take_token(struct case_token *token) {
     if (case_is_blank(letter)) {
         take(token, CASE_TOKEN_BLANK, skip_while(text, 0, case_is_blank));
     } else if (letter == '-' && next == '-') {
-        take(token, CASE_TOKEN_COMMENT, line_end(text, 0));
+        take(token, CASE_TOKEN_COMMENT, skip_while(text, 0, is_not_line_end));
     } else if (letter == '/' && next == '*') {
         take_quoted(token, CASE_TOKEN_COMMENT, block_comment_length(text), "a comment");
     } else if (letter == '\'') {
@@ -212,7 +218,7 @@ static void take_token(struct case_token *token) {
     } else if (is_word_start(letter)) {
         take_word(token);
     } else if (is_digit(letter)) {
-        take(token, CASE_TOKEN_NUMBER, skip_while(text, 0, is_number_letter));
+        take(token, CASE_TOKEN_NUMBER, number_length(text));
     } else {
         take(token, CASE_TOKEN_SYMBOL, 1);
     }

@@ -210,6 +210,8 @@ static void test_errors(void **state) {
                    "log.csv:1: a record of csvlog with 23 fields or more is expected, found 3");
     assert_problem(case_read_log, "log.csv", "\na,\"b\n,c\n",
                    "log.csv:2: the quoted field that begins here has no closing quote");
+    assert_problem(case_read_log, "log.csv", ",,d,,,1.a,,,,,,LOG,,\"statement: SELECT \"1,,,,,,,,,,,,\n",
+                   "log.csv:1: a comma or the end of the line is expected behind the closing quote of a field");
 }
 
 static void test_limits(void **state) {

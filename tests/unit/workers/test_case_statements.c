@@ -33,6 +33,7 @@ static void test_semicolons(void **state) {
     assert_split("-- c\n/* d; */ SELECT 1 -- e;\n + 2 -- f\n;", "2 SELECT 1 -- e;\n + 2|", "");
     assert_split("SELECT (1; 2); SELECT 3) ; SELECT 4", "1 SELECT (1; 2)|1 SELECT 3)|1 SELECT 4|", "");
     assert_split("a\r\n;b", "1 a|2 b|", "");
+    assert_split("a -- c\r;b", "1 a|1 b|", "");
 }
 
 static void test_quotes(void **state) {
@@ -46,6 +47,7 @@ static void test_quotes(void **state) {
     assert_split("SELECT U&'a;', u&\"b;\", X'c;', N'd;'; b", "1 SELECT U&'a;', u&\"b;\", X'c;', N'd;'|1 b|", "");
     assert_split("SELECT $$a;$b$;$$, $x$;$$;$y$;$x$; b", "1 SELECT $$a;$b$;$$, $x$;$$;$y$;$x$|1 b|", "");
     assert_split("SELECT $1; a$b$ ; c$b$", "1 SELECT $1|1 a$b$|1 c$b$|", "");
+    assert_split("SELECT 1a$b$ ; c$b$ ; 2$$;$$", "1 SELECT 1a$b$|1 c$b$|1 2$$;$$|", "");
     assert_split("/* a /* b; */ ; */ SELECT 1 /*/ ; */; c", "1 SELECT 1|1 c|", "");
 }
 
