@@ -1,35 +1,32 @@
--- An appointment page in the spirit of cal.com: a host has event types, and a guest takes a slot. The page looks for a
--- appointment that overlaps, locks what it finds, and inserts. Guests found two appointments at one hour.
+-- Roundcube Webmail 1.6.5 (https://roundcube.net): a user deletes a sender identity. The program counts the identities
+-- first, because one must be left: delete_identity() in program/lib/Roundcube/rcube_user.php. It uses no transaction.
+-- The tables are those of SQL/postgres.initial.sql, with the columns that the two statements and the story need.
 --
--- The race: the look locks rows that exist, and the slot is free because no such row exists.
+-- The race: in two windows the user deletes the last two identities. Each window counts two, and none is left.
 -- expect rc: anomaly, invariant
 -- expect rr: anomaly, invariant
--- expect ser: clean
+-- expect ser: anomaly, invariant
 
 -- setup
-CREATE TABLE hosts (id integer PRIMARY KEY, name text NOT NULL);
-CREATE TABLE appointments (
-    host integer NOT NULL REFERENCES hosts,
-    guest text NOT NULL,
-    begins timestamp NOT NULL,
-    ends timestamp NOT NULL,
-    status text NOT NULL DEFAULT 'accepted',
-    CHECK (begins < ends)
+CREATE TABLE users (user_id integer PRIMARY KEY, username text NOT NULL);
+CREATE TABLE identities (
+    identity_id integer PRIMARY KEY,
+    user_id integer NOT NULL REFERENCES users,
+    email text NOT NULL,
+    del smallint NOT NULL DEFAULT 0,
+    changed timestamptz NOT NULL DEFAULT now()
 );
-INSERT INTO hosts VALUES (1, 'Ada');
+CREATE INDEX ON identities (user_id, del);
+INSERT INTO users VALUES (1, 'ada');
+INSERT INTO identities VALUES (1, 1, 'ada@home.example'), (2, 1, 'ada@work.example');
 
--- session A guest=bob begins='2030-01-07 10:00' ends='2030-01-07 11:00'
-BEGIN;
-SELECT count(*) = 0 AS is_free
-  FROM (SELECT FROM appointments
-         WHERE host = 1 AND status = 'accepted' AND begins < :'ends' AND ends > :'begins' FOR UPDATE) AS taken \gset
-\if :is_free
-INSERT INTO appointments (host, guest, begins, ends) VALUES (1, :'guest', :'begins', :'ends');
+-- session A identity=1
+SELECT count(*) > 1 AS may_delete FROM identities WHERE user_id = 1 AND del <> 1 \gset
+\if :may_delete
+UPDATE identities SET del = 1, changed = now() WHERE user_id = 1 AND identity_id = :identity;
 \endif
-COMMIT;
 
--- session B like A guest=carol begins='2030-01-07 10:30' ends='2030-01-07 11:30'
+-- session B like A identity=2
 
--- invariant one_guest_at_a_time
-SELECT NOT EXISTS (SELECT FROM appointments one JOIN appointments other USING (host)
-                    WHERE one.guest < other.guest AND one.begins < other.ends AND other.begins < one.ends);
+-- invariant one_identity_is_left
+SELECT EXISTS (SELECT FROM identities WHERE user_id = 1 AND del <> 1);

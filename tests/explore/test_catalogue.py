@@ -19,6 +19,14 @@ def test_each_case_shows_what_it_states(cluster):
     assert " 0 differ" in done.stdout
 
 
+def test_the_example_of_the_documentation(cluster):
+    from explorer import ROOT
+
+    done = run(cluster, ROOT / "docs/explorer-example.sql")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " ".join(done.stdout.split()).count("18 of 20 orders") == 3  # one for each level
+
+
 def test_a_difference_is_shown(cluster, tmp_path):
     case = tmp_path / "wrong.sql"
     case.write_text((catalogue_pages.CASES / "write_skew.wrong.sql").read_text().replace("rc: anomaly, invariant", "rc: clean"))

@@ -64,6 +64,8 @@ def test_a_wrong_case_does_not_keep_the_others_from_being_explored(hasty, tmp_pa
 
 @pytest.mark.parametrize("text, line, words", [
     ("-- setup\nCREATE TABLE t (id integer);\nINSERT INTO u VALUES (1);\n-- session A\nTABLE t;\n", 3, '"u"'),
+    ("-- setup\nCREATE TABLE t (id integer);\nSELECT pg_catalog.set_config('search_path', '', false);\n"
+     "INSERT INTO t VALUES (1);\n-- session A\nTABLE t;\n", 4, "SET search_path = public"),
     ("-- setup\nCREATE TABLE t (id integer);\n-- session A\nTABLE t;\n-- invariant some\nTABLE t;\n", 5, "invariant"),
 ])
 def test_sql_that_the_server_refuses(hasty, file, text, line, words):

@@ -60,11 +60,26 @@ void cell_close(struct cell *cell) {
     }
 }
 
+// pg_dump empties search_path: statements below its tables find them only by the names of their schemas.
+static void append_hint(const struct case_blocks *blocks, size_t failed, const struct db_async *connection,
+                        struct text *words) {
+    const struct db_async_answer *error = db_async_error(connection);
+    bool is_emptied = false;
+    for (size_t i = 0; i < failed; i++) {
+        is_emptied |= strstr(blocks->items[i].sql, "set_config('search_path', ''") != NULL;
+    }
+    if (is_emptied && error != NULL && strcmp(db_async_sqlstate(error), "42P01") == 0) { // undefined_table
+        text_append_string(words, ": pg_dump has emptied search_path, so write the schema's name before the table's, "
+                                  "or SET search_path = public; below the dump");
+    }
+}
+
 static bool run_blocks(struct cell *cell, const struct sql_case *explored, const struct case_blocks *blocks,
                        struct db_async *connection, const char *what, struct text *problem) {
     struct text words = {0};
     for (size_t i = 0; i < blocks->count; i++) {
         if (!explore_ask(cell->loop, connection, blocks->items[i].sql, &words)) {
+            append_hint(blocks, i, connection, &words);
             return complain(explored, blocks->items[i].line, what, &words, problem);
         }
     }
