@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STEP_LIMIT_S = 300 }; // unless PGISOLATIONTIMEOUT is set
+enum {
+    STEP_LIMIT_S = 300,
+    STEP_LIMIT_16_S = 360, // since PostgreSQL 16
+};
 
 static void ignore_answer(void *user) {
     (void)user;
@@ -360,6 +363,17 @@ static void run_interleavings(struct tester *tester) {
 
 // --- The whole ---
 
+// isolationtester reads PGISOLATIONTIMEOUT up to release 15, and then PG_TEST_TIMEOUT_DEFAULT, half of the limit.
+static uint64_t step_limit_s(const struct tester *tester) {
+    const char *limit = getenv("PGISOLATIONTIMEOUT");
+    const char *half = getenv("PG_TEST_TIMEOUT_DEFAULT");
+    bool is_16 = db_async_server_version(tester->control) >= 160000;
+    return half != NULL && is_16 ? 2 * strtoul(half, NULL, 10)
+           : limit != NULL       ? strtoul(limit, NULL, 10)
+           : is_16               ? STEP_LIMIT_16_S
+                                 : STEP_LIMIT_S;
+}
+
 static bool is_spec(const struct sql_case *explored, struct text *problem) {
     for (size_t i = 0; i < explored->session_count; i++) {
         for (size_t j = 0; j < explored->sessions[i].count; j++) {
@@ -411,17 +425,13 @@ bool explore_as_tester(uv_loop_t *loop, const char *conninfo, const struct sql_c
     if (!is_spec(explored, problem)) {
         return false;
     }
-    const char *limit = getenv("PGISOLATIONTIMEOUT");
     struct tester *tester = memory_allocate_zeroed(sizeof *tester);
-    *tester = (struct tester){.loop = loop,
-                              .explored = explored,
-                              .out = out,
-                              .step_limit_ns = 1000000000 *
-                                               (limit == NULL ? (uint64_t)STEP_LIMIT_S : strtoul(limit, NULL, 10))};
+    *tester = (struct tester){.loop = loop, .explored = explored, .out = out};
     tester_timer_open(tester);
     report_unused(tester);
     text_append_format(out, "Parsed test spec with %zu sessions\n", explored->session_count);
     bool is_open = open_connections(tester, conninfo, problem);
+    tester->step_limit_ns = is_open ? 1000000000 * step_limit_s(tester) : 0;
     for (size_t i = 0; i < explored->order_count && is_open && !tester->has_failed; i++) {
         run_order(tester, &explored->orders[i]);
     }
