@@ -19,6 +19,9 @@ SELECT set_config('search_path', (SELECT reset_val FROM pg_settings WHERE name =
 SELECT w.session, pg_blocking_pids(w.pid) || pg_safe_snapshot_blocking_pids(w.pid)
   FROM unnest($1::integer[], $2::integer[]) AS w (session, pid);
 
+-- name: tester_name
+SELECT set_config('application_name', current_setting('application_name') || '/' || $1, false);
+
 -- The sessions of isolationtester, $1 their backends in order: a row for each of them with the numbers, as bits, of
 -- the sessions that it waits for. Bit 31 stands for any other process.
 -- name: tester_waits

@@ -47,11 +47,10 @@ static void on_notification(void *user, const char *channel, const char *payload
                        channel, payload, sender);
 }
 
-// The environment that pg_isolation_regress gives to isolationtester, for libpq. A spec may look for the names of the
-// applications.
-static void set_environment(const struct sql_case *explored, const char *session) {
+// The environment that pg_isolation_regress gives to isolationtester, for libpq.
+static void set_environment(const struct sql_case *explored) {
     struct text text = {0};
-    text_append_format(&text, "isolation/%s/%s", explored->name, session);
+    text_append_format(&text, "isolation/%s", explored->name);
     (void)setenv("PGAPPNAME", text_terminated(&text), 1);
     (void)setenv("PGTZ", "PST8PDT", 1);
     (void)setenv("PGDATESTYLE", "Postgres, MDY", 1);
@@ -64,11 +63,23 @@ static void set_environment(const struct sql_case *explored, const char *session
     text_free(&text);
 }
 
+// A spec may look for the names of the applications. A long name is answered with a notice.
+static bool name_application(struct tester *tester, struct db_async *connection, const char *name,
+                             struct text *problem) {
+    db_async_execute_with(connection, sql_explore[EXPLORE_TESTER_NAME], &name, 1, ignore_answer, NULL);
+    tester_await(tester, connection);
+    const struct db_async_answer *error = db_async_error(connection);
+    if (error != NULL) {
+        text_append_format(problem, "setting of application name failed: %s", db_async_message(error));
+    }
+    return error == NULL;
+}
+
 static bool open_connections(struct tester *tester, const char *conninfo, struct text *problem) {
     const struct sql_case *explored = tester->explored;
-    set_environment(explored, "control connection");
+    set_environment(explored);
     tester->control = db_async_open(tester->loop, conninfo, problem);
-    if (tester->control == NULL) {
+    if (tester->control == NULL || !name_application(tester, tester->control, "control connection", problem)) {
         return false;
     }
     for (size_t i = 0; i < explored->session_count; i++) {
@@ -76,13 +87,16 @@ static bool open_connections(struct tester *tester, const char *conninfo, struct
         session->tester = tester;
         session->name = explored->sessions[i].name;
         STAILQ_INIT(&session->notices);
-        set_environment(explored, session->name);
         session->connection = db_async_open(tester->loop, conninfo, problem);
         if (session->connection == NULL) {
             return false;
         }
         tester->session_count = i + 1;
         db_async_on_notice(session->connection, on_notice, on_notification, session);
+        if (!name_application(tester, session->connection, session->name, problem)) {
+            return false;
+        }
+        tester_print_notices(session, SIZE_MAX);
         text_append_format(&tester->backends, "%s%d", i == 0 ? "{" : ",", db_async_backend(session->connection));
     }
     text_append_string(&tester->backends, "}");
