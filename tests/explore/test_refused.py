@@ -74,6 +74,12 @@ def test_sql_that_the_server_refuses(hasty, file, text, line, words):
     assert words in message and f"{path}:{line}" in message
 
 
+def test_a_user_who_is_no_superuser(cluster):
+    cluster.rows("postgres", "CREATE ROLE plain LOGIN CREATEDB")
+    found = Explorer(f"host={cluster.folder} port={cluster.port} user=plain dbname=postgres").case("write_skew")
+    assert "needs a superuser" in one_line(found, 2)
+
+
 @pytest.mark.parametrize("options", [
     ("--bogus",), ("--levels", "rx"), ("--levels",), ("--unit", "step"), ("--jobs", "many"), ("--jobs", "9"),
     ("--max", "-1"), ("--max", ""), ("--preemptions", "1x"), ("--time", "1h")])
