@@ -182,6 +182,10 @@ void footprint_take(struct cell_session *session) {
         return;
     }
     struct footprint written = {0};
+    if (!session->in_transaction) { // what another transaction has written is no part of this one
+        free(session->written.touches);
+        session->written = (struct footprint){0};
+    }
     for (int row = 0; row < db_async_rows(answer); row++) {
         if (is_row(answer, row)) {
             add_written(cell, answer, row, &written);
