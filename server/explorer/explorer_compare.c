@@ -21,7 +21,8 @@ struct comparison {
     size_t first, shown; // the serial orders of this block
     struct drawing drawing;
     struct arena memory;
-    bool has_mark; // a part that no serial order shows
+    struct text same; // the names of the tables that have the same rows in all of the runs
+    bool has_mark;    // a part that no serial order shows
 };
 
 // --- A line: what each run has in one place ---
@@ -297,9 +298,29 @@ static struct lines read_table(struct comparison *comparison, const char *name) 
     return lines;
 }
 
+// True if it is named instead: its rows are the same in all of the runs, and another part is not.
+static bool is_same_table(struct comparison *comparison, const char *name, const struct lines *lines) {
+    bool is_in_all = true;
+    for (size_t i = 0; i < comparison->count; i++) {
+        is_in_all &= table_named(comparison->runs[i], name) != NULL;
+    }
+    for (size_t i = 0; i < lines->count; i++) {
+        is_in_all &= !differs(comparison, &lines->items[i]);
+    }
+    if (is_in_all && comparison->count > 1) {
+        text_append_string(&comparison->same, comparison->same.length == 0 ? "" : ", ");
+        words_append(&comparison->same, slice_of(name));
+    }
+    return is_in_all && comparison->count > 1;
+}
+
 static void draw_table(struct comparison *comparison, const struct explore_table *table) {
     struct lines lines = read_table(comparison, table->name);
     struct text title = {0};
+    if (is_same_table(comparison, table->name, &lines)) {
+        free(lines.items);
+        return;
+    }
     words_append(&title, slice_of(table->name));
     for (int column = 0; column < table->columns; column++) {
         text_append_string(&title, column == 0 ? " (" : ", ");
@@ -373,10 +394,19 @@ void compare_append(const struct exploration *found, const struct explore_run *r
     size_t room = MIN(MAX((canvas.width + 1) / (CELL_COLUMNS + 3), (size_t)2), (size_t)DRAW_COLUMNS_MAX) - 1;
     size_t serial = comparison.count - 1;
     for (size_t first = 1; first <= serial || first == 1; first += room) {
+        text_clear(&comparison.same); // each block has all tables
         comparison.first = first;
         comparison.shown = MIN(room, serial + 1 - first);
         comparison.drawing = draw_begin(out, comparison.shown + 1, canvas.width, canvas.has_color);
         draw_block(&comparison);
+    }
+    if (comparison.same.length > 0) {
+        struct text line = {0};
+        text_append_string(&line, "  the rows are the same in all of them: ");
+        text_append_slice(&line, text_slice(&comparison.same));
+        draw_paragraph(out, text_slice(&line), canvas.width, 4);
+        text_free(&line);
+        text_free(&comparison.same);
     }
     if (comparison.has_mark) {
         text_append_string(out, "  * no serial order shows this\n");

@@ -268,6 +268,53 @@ void found_append_row(const struct explore_table *table, int row, struct text *o
     }
 }
 
+// The number of statements from `from` on that are left out one behind the other.
+static size_t count_left_out(const struct case_session *session, size_t number, const struct case_left_out *left_out,
+                             const struct case_left_out *except, size_t from, size_t *last) {
+    size_t count = 0;
+    for (size_t i = from; i < session->count; i++) {
+        if (session->instructions[i].operation != CASE_STATEMENT) {
+            continue;
+        }
+        if (!case_is_left_out(left_out, number, i) || case_is_left_out(except, number, i)) {
+            break;
+        }
+        *last = i;
+        count++;
+    }
+    return count;
+}
+
+void found_append_left_out(const struct exploration *found, const struct case_left_out *except, struct text *out) {
+    const char *separator = "";
+    for (size_t i = 0; i < found->explored->session_count; i++) {
+        const struct case_session *session = &found->explored->sessions[i];
+        if (case_leaves_out_session(found->explored, except, i)) {
+            continue;
+        }
+        if (case_leaves_out_session(found->explored, &found->left_out, i)) {
+            text_append_format(out, "%ssession ", separator);
+            words_append(out, slice_of(session->name));
+            separator = ", ";
+            continue;
+        }
+        for (size_t j = 0; j < session->count; j++) {
+            size_t last = j;
+            size_t count = count_left_out(session, i, &found->left_out, except, j, &last);
+            if (count == 0 || session->instructions[j].operation != CASE_STATEMENT) {
+                continue;
+            }
+            last = count > 2 ? last : j;
+            text_append_string(out, separator);
+            words_append(out, slice_of(session->instructions[j].name));
+            text_append_string(out, last > j ? " to " : "");
+            words_append(out, slice_of(last > j ? session->instructions[last].name : ""));
+            separator = ", ";
+            j = last;
+        }
+    }
+}
+
 void found_append_replay(const struct exploration *found, const struct options *options, const struct explore_run *run,
                          struct text *out) {
     struct text order = {0};
@@ -289,7 +336,15 @@ void found_append_replay(const struct exploration *found, const struct options *
     }
     text_append_string(out, options->explore.unit == EXPLORE_UNIT_TRANSACTION ? " --unit transaction" : "");
     text_append_string(out, options->explore.whole_statements ? " --whole-statements" : "");
-    text_append_format(out, " --levels %s --replay ", found_level_option(found));
+    text_append_format(out, " --levels %s", found_level_option(found));
+    if (case_leaves_out_any(&found->left_out)) {
+        struct text names = {0};
+        case_append_left_out(found->explored, &found->left_out, ",", &names);
+        text_append_string(out, " --without ");
+        words_append_shell(out, text_terminated(&names));
+        text_free(&names);
+    }
+    text_append_string(out, " --replay ");
     explore_append_order(found->explored, run, &order);
     words_append_shell(out, text_terminated(&order));
     text_free(&order);

@@ -16,7 +16,9 @@ struct options {
     const char *json_path, *junit_path; // "-": standard output
     bool verifies;
     bool tries_fixes;
-    const char *replay; // the order to run, or NULL
+    const char *replay;  // the order to run, or NULL
+    const char *without; // sessions and steps that are left out, or NULL
+    bool keeps_all;      // the smallest order is shown with all of its steps
     const char *setup_path;
     const char **scripts; // --session
     size_t script_count;
@@ -66,6 +68,8 @@ void found_append_sessions(const struct exploration *found, const struct explore
 void found_append_answers(const struct exploration *found, const struct explore_run *run,
                           const struct explore_step *step, struct text *out);
 void found_append_row(const struct explore_table *table, int row, struct text *out);
+// Appends names of sessions and steps: "session C, A2, A4 to A7".
+void found_append_left_out(const struct exploration *found, const struct case_left_out *except, struct text *out);
 // Appends the command that repeats an order.
 void found_append_replay(const struct exploration *found, const struct options *options, const struct explore_run *run,
                          struct text *out);

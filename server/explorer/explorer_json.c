@@ -221,6 +221,50 @@ static void add_counts(struct json_writer *json, const struct exploration *found
     add_count(json, "diverged", found->diverged);
 }
 
+// An array of the names of sessions and steps.
+static void add_left_out(struct json_writer *json, const struct exploration *found) {
+    struct text names = {0};
+    case_append_left_out(found->explored, &found->left_out, "\n", &names);
+    struct slice rest = text_slice(&names);
+    json_open_array(json, "left_out");
+    while (rest.length > 0) {
+        const char *end = memchr(rest.data, '\n', rest.length);
+        size_t length = end == NULL ? rest.length : (size_t)(end - rest.data);
+        json_add_slice(json, NULL, (struct slice){rest.data, length});
+        length = MIN(rest.length, length + 1);
+        rest = (struct slice){rest.data + length, rest.length - length};
+    }
+    json_close_array(json);
+    text_free(&names);
+}
+
+static void add_serial(struct json_writer *json, const struct exploration *found) {
+    json_open_array(json, "serial");
+    for (size_t i = 0; i < found->serial_count; i++) {
+        json_open_object(json, NULL);
+        add_run_members(json, found, found->serial[i]);
+        add_invariants(json, "invariants", found->explored, found->serial[i]->broken_invariants);
+        json_close_object(json);
+    }
+    json_close_array(json);
+}
+
+static void add_smallest(struct json_writer *json, const struct exploration *found, const struct options *options) {
+    const struct explore_small *small = found->smallest;
+    if (small == NULL) {
+        json_add_null(json, "smallest");
+        return;
+    }
+    json_open_object(json, "smallest");
+    add_left_out(json, &small->replay);
+    add_masked(json, &small->replay);
+    json_open_array(json, "outcomes");
+    add_outcome(json, &small->replay, options, small->outcome);
+    json_close_array(json);
+    add_serial(json, &small->replay);
+    json_close_object(json);
+}
+
 void json_add_exploration(struct json_writer *json, const struct exploration *found, const struct options *options) {
     const struct explore_outcome *smallest = found_smallest(found);
     json_open_object(json, NULL);
@@ -231,24 +275,22 @@ void json_add_exploration(struct json_writer *json, const struct exploration *fo
     json_add_boolean(json, "reduced", found->is_reduced);
     add_counts(json, found);
     add_invariants(json, "invariants_not_judged", found->explored, found->broken_serially);
+    add_left_out(json, found);
     add_masked(json, found);
     json_open_array(json, "outcomes");
     for (size_t i = 0; i < found->outcome_count; i++) {
         add_outcome(json, found, options, &found->outcomes[i]);
     }
     json_close_array(json);
-    json_open_array(json, "serial");
-    for (size_t i = 0; i < found->serial_count; i++) {
-        json_open_object(json, NULL);
-        add_run_members(json, found, found->serial[i]);
-        add_invariants(json, "invariants", found->explored, found->serial[i]->broken_invariants);
-        json_close_object(json);
-    }
-    json_close_array(json);
+    add_serial(json, found);
+    add_smallest(json, found, options);
+    json_add_string_or_null(json, "shrink_ended_because", found->shrink_ended_because);
     if (smallest == NULL) {
         json_add_null(json, "replay");
-    } else {
+    } else if (found->smallest == NULL) {
         add_replay(json, found, options, smallest->first);
+    } else {
+        add_replay(json, &found->smallest->replay, options, found->smallest->outcome->first);
     }
     add_times(json, found);
     json_close_object(json);

@@ -100,6 +100,27 @@ static void verify(struct program *program, const struct exploration *found) {
     text_free(&out);
 }
 
+// `like`: the exploration at another level, or NULL.
+static void shrink(struct program *program, struct exploration *found, const struct exploration *like) {
+    const struct explore_outcome *worst = found_smallest(found);
+    if (worst != NULL && program->options.replay == NULL && !program->options.keeps_all) {
+        explore_shrink(program->explorer, found, worst, like);
+    }
+}
+
+// --without. False: the reason is written.
+static bool leave_out(struct program *program, const struct sql_case *explored, struct text *problem) {
+    struct case_left_out left_out = {0};
+    const char *names = program->options.without;
+    bool good = names == NULL || case_read_left_out(explored, names, &left_out, problem);
+    if (good) {
+        explorer_leave_out(program->explorer, &left_out);
+    } else {
+        complain(program, explored->file, explored, problem);
+    }
+    return good;
+}
+
 static void explore_one(struct program *program, struct case_list *list, const struct sql_case *explored) {
     const struct options *options = &program->options;
     bool chose = options->levels[0] || options->levels[1] || options->levels[2];
@@ -111,7 +132,8 @@ static void explore_one(struct program *program, struct case_list *list, const s
     struct text title = {0};
     struct report report = {.options = options, .canvas = program->canvas};
     json_begin_case(&program->json, explored->file, explored);
-    for (int level = 0; level < CASE_LEVELS; level++) {
+    bool is_possible = leave_out(program, explored, &problem);
+    for (int level = 0; level < CASE_LEVELS && is_possible; level++) {
         if (as_written ? level != 0 : (chose && !options->levels[level])) {
             continue;
         }
@@ -124,6 +146,9 @@ static void explore_one(struct program *program, struct case_list *list, const s
                         ? explore(program->explorer, explored, (enum case_level)level, as_written, each, &problem)
                         : explore_replay(program->explorer, explored, (enum case_level)level, as_written,
                                          options->replay, each, &problem);
+        if (good) {
+            shrink(program, each, count > 1 ? &found[count - 2] : NULL);
+        }
         program->progress.what = NULL;
         if (!good) {
             complain(program, explored->file, explored, &problem);

@@ -25,6 +25,8 @@ static const char help[] =
     "  --max N              run at most N orders of a file at a level\n"
     "  --time S             run orders of a file at a level for at most S seconds\n"
     "  --replay ORDER       run one order, such as 'A1 B1 B2 A2', and show it\n"
+    "  --without NAMES      leave out sessions and steps, such as C,A2\n"
+    "  --no-shrink          show the smallest order with all of its steps, also those that it does not need\n"
     "  --case NAME          only the case of this name, of a file with several\n"
     "  --session FILE       a pgbench script as a session; give it once for each session\n"
     "  --catalogue          run files or folders that state what must be found, with comments such as\n"
@@ -54,6 +56,8 @@ enum {
     OPTION_MAX,
     OPTION_TIME,
     OPTION_REPLAY,
+    OPTION_WITHOUT,
+    OPTION_NO_SHRINK,
     OPTION_CASE,
     OPTION_SESSION,
     OPTION_SETUP,
@@ -79,6 +83,8 @@ static const struct option known[] = {
     {"max", required_argument, NULL, OPTION_MAX},
     {"time", required_argument, NULL, OPTION_TIME},
     {"replay", required_argument, NULL, OPTION_REPLAY},
+    {"without", required_argument, NULL, OPTION_WITHOUT},
+    {"no-shrink", no_argument, NULL, OPTION_NO_SHRINK},
     {"case", required_argument, NULL, OPTION_CASE},
     {"session", required_argument, NULL, OPTION_SESSION},
     {"setup", required_argument, NULL, OPTION_SETUP},
@@ -164,6 +170,8 @@ static bool read_option(int option, char *value, struct options *options) {
     case OPTION_FIX: options->tries_fixes = true; return true;
     case OPTION_WHOLE: options->explore.whole_statements = true; return true;
     case OPTION_REPLAY: options->replay = value; return true;
+    case OPTION_WITHOUT: options->without = value; return true;
+    case OPTION_NO_SHRINK: options->keeps_all = true; return true;
     case OPTION_CASE: options->only_case = value; return true;
     case OPTION_SESSION:
         options->scripts = memory_resize(options->scripts, (options->script_count + 1) * sizeof *options->scripts);
@@ -201,6 +209,9 @@ bool options_read(int argc, char **argv, struct options *options, int *status) {
     if (options->json_path != NULL && options->junit_path != NULL &&
         strcmp(options->json_path, options->junit_path) == 0) {
         return refuse("junit", options->junit_path, "give another file than to --json");
+    }
+    if (options->without != NULL && options->tries_fixes) {
+        return refuse("without", options->without, "a fix is of the whole case: leave out --fix");
     }
     options->files = argv + optind;
     options->file_count = (size_t)(argc - optind);

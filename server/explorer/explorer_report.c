@@ -110,6 +110,11 @@ static void append_notes(const struct report *report, const struct exploration *
         words_append(&note, text_slice(&found->masked));
         append_note(report, &note, out);
     }
+    if (case_leaves_out_any(&found->left_out)) {
+        text_append_string(&note, "  left out by --without: ");
+        found_append_left_out(found, &(struct case_left_out){0}, &note);
+        append_note(report, &note, out);
+    }
     if (!found->explored->is_serializable) {
         text_append_string(
             &note, "  not compared with serial orders (-- serializable: no): only invariants and errors are judged");
@@ -164,22 +169,49 @@ static bool has_dropped_work(const struct explore_run *run) {
     return false;
 }
 
-static void append_story(const struct report *report, const struct exploration *found,
+// Names the steps that the smallest order does not need, and the anomaly if it has a name only without them.
+static void append_shrunk(const struct report *report, const struct exploration *whole, struct text *out) {
+    const struct explore_small *small = whole->smallest;
+    struct text names = {0};
+    struct text note = {0};
+    if (small != NULL) {
+        found_append_left_out(&small->replay, &whole->left_out, &names);
+    }
+    if (names.length > 0) {
+        text_append_string(&note, "  not needed for it, and left out: ");
+        text_append_slice(&note, text_slice(&names));
+        append_note(report, &note, out);
+    }
+    if (small != NULL && found_smallest(whole)->name == NULL && small->outcome->name != NULL) {
+        text_append_format(&note, "  the name of what is left: %s", small->outcome->name);
+        append_note(report, &note, out);
+    }
+    if (whole->shrink_ended_because != NULL) {
+        text_append_format(&note, "  a smaller one may exist: %s", whole->shrink_ended_because);
+        append_note(report, &note, out);
+    }
+    text_free(&names);
+    text_free(&note);
+}
+
+// `shown`: the exploration that has the outcome: the one of the smallest order, or `found`.
+static void append_story(const struct report *report, const struct exploration *found, const struct exploration *shown,
                          const struct explore_outcome *outcome, struct text *out) {
     const struct explore_run *run = outcome->first;
     if (report->options->replay == NULL) {
         text_append_format(out, "  the smallest order, with %" PRIu32 " preemption%s:\n", run->preemptions,
                            run->preemptions == 1 ? "" : "s");
     }
+    append_shrunk(report, found, out);
     text_append_string(out, "\n");
-    story_append_run(found, run, report->canvas, out);
+    story_append_run(shown, run, report->canvas, out);
     if (outcome->has_new_error) {
         text_append_string(out, "  an error that no serial order raises:\n");
-        append_errors(report, found, run, out);
+        append_errors(report, shown, run, out);
     }
     if (found_is_bad(outcome)) {
         text_append_string(out, "\n");
-        compare_append(found, run, report->canvas, outcome->is_anomalous, out);
+        compare_append(shown, run, report->canvas, outcome->is_anomalous, out);
         text_append_string(out, "\n");
     }
     if (outcome->is_anomalous && has_dropped_work(run)) {
@@ -261,16 +293,19 @@ static const char *append_new(const struct report *report, const struct text *te
 
 void report_exploration(struct report *report, const struct exploration *found, struct text *out) {
     const struct explore_outcome *worst = found_smallest(found);
+    const struct explore_small *small = found->smallest;
+    const struct exploration *shown = small == NULL ? found : &small->replay;
+    const struct explore_outcome *outcome = small == NULL ? worst : small->outcome;
     struct text texts[REPORT_TEXTS] = {0};
     append_verdict(report, found, out);
     append_why_incomplete(report, found, out);
     append_notes(report, found, &texts[REPORT_NOTES]);
     if (report->options->replay != NULL) { // it is shown whatever it is; a deadlock has an outcome for each victim
         for (size_t i = 0; i < found->outcome_count; i++) {
-            append_story(report, found, &found->outcomes[i], &texts[REPORT_STORY]);
+            append_story(report, found, found, &found->outcomes[i], &texts[REPORT_STORY]);
         }
     } else if (worst != NULL) {
-        append_story(report, found, worst, &texts[REPORT_STORY]);
+        append_story(report, found, shown, outcome, &texts[REPORT_STORY]);
         append_others(report, found, worst, &texts[REPORT_OTHERS]);
     }
     (void)append_new(report, &texts[REPORT_NOTES], REPORT_NOTES, out);
@@ -280,7 +315,7 @@ void report_exploration(struct report *report, const struct exploration *found, 
     }
     (void)append_new(report, &texts[REPORT_OTHERS], REPORT_OTHERS, out);
     if (worst != NULL) {
-        append_replay(report, found, worst->first, out);
+        append_replay(report, shown, outcome->first, out);
     }
     if (report->earlier_count < CASE_LEVELS) {
         report->earlier[report->earlier_count].level = found_level_name(found);

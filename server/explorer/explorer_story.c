@@ -11,13 +11,24 @@ struct story {
     const struct exploration *found;
     const struct explore_run *run;
     struct drawing drawing;
-    bool is_list; // too many sessions for columns: the steps are one below the other
+    bool is_list;                      // too many sessions for columns: the steps are one below the other
+    uint8_t column[CASE_SESSIONS_MAX]; // by session
+    size_t columns;
 };
+
+// A session that is left out has no column.
+static void take_columns(struct story *story) {
+    const struct exploration *found = story->found;
+    for (size_t i = 0; i < found->explored->session_count; i++) {
+        story->column[i] = (uint8_t)story->columns;
+        story->columns += !case_leaves_out_session(found->explored, &found->left_out, i);
+    }
+}
 
 static void draw_in(const struct story *story, uint8_t session, struct text *text, size_t indent, size_t hang,
                     enum ink ink) {
     struct cell_text cells[DRAW_COLUMNS_MAX] = {0};
-    cells[story->is_list ? 0 : session] =
+    cells[story->is_list ? 0 : story->column[session]] =
         (struct cell_text){.text = text_terminated(text), .indent = indent, .hang = hang, .ink = ink};
     draw_row(&story->drawing, cells);
     text_clear(text);
@@ -137,24 +148,31 @@ static void draw_step(const struct story *story, size_t number) {
     text_free(&text);
 }
 
+static void draw_names(const struct story *story) {
+    struct cell_text titles[DRAW_COLUMNS_MAX] = {0};
+    struct text names[DRAW_COLUMNS_MAX] = {0};
+    for (size_t i = 0; i < story->found->explored->session_count; i++) {
+        if (!case_leaves_out_session(story->found->explored, &story->found->left_out, i)) {
+            size_t column = story->column[i];
+            words_append(&names[column], slice_of(story->found->explored->sessions[i].name));
+            words_cut(&names[column], 0, story->drawing.cell);
+            titles[column] = (struct cell_text){.text = text_terminated(&names[column]), .ink = INK_BOLD};
+        }
+    }
+    draw_row(&story->drawing, titles);
+    for (size_t i = 0; i < story->columns; i++) {
+        text_free(&names[i]);
+    }
+}
+
 void story_append_run(const struct exploration *found, const struct explore_run *run, struct canvas canvas,
                       struct text *out) {
-    size_t sessions = found->explored->session_count;
     struct story story = {.found = found, .run = run};
-    story.is_list = sessions > 4 || !draw_has_room(sessions, canvas.width);
-    story.drawing = draw_begin(out, story.is_list ? 1 : sessions, canvas.width, canvas.has_color);
+    take_columns(&story);
+    story.is_list = story.columns > 4 || !draw_has_room(story.columns, canvas.width);
+    story.drawing = draw_begin(out, story.is_list ? 1 : story.columns, canvas.width, canvas.has_color);
     if (!story.is_list) {
-        struct cell_text titles[DRAW_COLUMNS_MAX] = {0};
-        struct text names[DRAW_COLUMNS_MAX] = {0};
-        for (size_t i = 0; i < sessions; i++) {
-            words_append(&names[i], slice_of(found->explored->sessions[i].name));
-            words_cut(&names[i], 0, story.drawing.cell);
-            titles[i] = (struct cell_text){.text = text_terminated(&names[i]), .ink = INK_BOLD};
-        }
-        draw_row(&story.drawing, titles);
-        for (size_t i = 0; i < sessions; i++) {
-            text_free(&names[i]);
-        }
+        draw_names(&story);
     }
     draw_rule(&story.drawing);
     for (size_t i = 0; i < run->step_count; i++) {

@@ -72,8 +72,8 @@ def words_of(path):
 
 
 def story(program, server, path, level):
-    """The smallest order that goes wrong, as the program draws it, without the table and its times."""
-    lines = run(program, server, "--jobs", 1, "--levels", level, path.relative_to(ROOT)).splitlines()
+    """The smallest order that goes wrong, with all of its steps: those that do not help are what a page is about."""
+    lines = run(program, server, "--jobs", 1, "--no-shrink", "--levels", level, path.relative_to(ROOT)).splitlines()
     end = next((i for i, line in enumerate(lines) if re.match(r" +level +orders", line)), len(lines))
     return "\n".join(line.rstrip() for line in lines[:end]).rstrip()
 

@@ -203,12 +203,41 @@ struct case_statement_shape {
     bool
         is_single_table; // UPDATE or DELETE of one table, without FROM, USING, WITH, sub-select or a call of a function
     bool has_order_by;   // at the outermost level
+    bool takes_lock;     // only to lock: FOR UPDATE/SHARE, LOCK, an advisory lock or its release
     bool skips_locked;   // SKIP LOCKED or NOWAIT
     bool is_several;     // statements
     bool changes_schema; // CREATE, ALTER, DROP, TRUNCATE, COMMENT, GRANT, ...
 };
 
 MUST_CHECK struct case_statement_shape case_shape_of(const char *sql);
+
+// --- A part of a case that is left out ---
+
+enum { CASE_LEFT_OUT_WORDS = (CASE_INSTRUCTIONS_MAX + 63) / 64 };
+
+// The instructions that are not run, bit by bit. Starts as zeroes. Two of them that leave the same out are equal bytes.
+struct case_left_out {
+    uint64_t bits[CASE_SESSIONS_MAX][CASE_LEFT_OUT_WORDS];
+};
+
+MUST_CHECK bool case_is_left_out(const struct case_left_out *left_out, size_t session, size_t instruction);
+MUST_CHECK bool case_leaves_out_session(const struct sql_case *explored, const struct case_left_out *left_out,
+                                        size_t session);
+MUST_CHECK bool case_leaves_out_any(const struct case_left_out *left_out);
+void case_leave_out(struct case_left_out *left_out, size_t session, size_t instruction);
+// Puts back the statements that the rest needs, and leaves out the branches and variables that it does not need.
+void case_settle_left_out(const struct sql_case *explored, struct case_left_out *left_out);
+// Reads names of sessions and steps, such as "C,A2". False: `problem` says which name is unknown or must stay.
+MUST_CHECK bool case_read_left_out(const struct sql_case *explored, const char *names, struct case_left_out *left_out,
+                                   struct text *problem);
+void case_append_left_out(const struct sql_case *explored, const struct case_left_out *left_out, const char *separator,
+                          struct text *out);
+// True if the names that case_append_left_out() writes are read as what they stand for.
+MUST_CHECK bool case_has_named_left_out(const struct sql_case *explored, const struct case_left_out *left_out);
+// True for a statement that neither begins nor ends a transaction, takes no explicit lock and names no level.
+MUST_CHECK bool case_may_leave_out(const struct case_session *session, size_t instruction);
+// The statement that ends the transaction which the statement `begin` begins, in the same branch; 0: there is none.
+MUST_CHECK size_t case_transaction_end(const struct case_session *session, size_t begin);
 
 // --- Fixes that can be placed mechanically ---
 

@@ -150,6 +150,7 @@ struct words {
     bool has_into;           // SELECT ... INTO
     bool has_other_table;    // FROM, USING
     bool has_row_lock;       // FOR UPDATE, FOR SHARE, ...
+    bool has_advisory_lock;  // a function of advisory locks
     bool calls_unknown;      // a function that may write
     bool calls_any;          // a function that is not simple
     bool has_chain;          // AND CHAIN
@@ -203,6 +204,9 @@ static void count_single(struct words *words, const struct case_token *token) {
     words->has_change = words->has_change || is_change(token);
     words->has_other_table = words->has_other_table || case_token_is(token, "using") ||
                              (case_token_is(token, "from") && !is_delete_from);
+    words->has_advisory_lock = words->has_advisory_lock ||
+                               (token->kind == CASE_TOKEN_WORD && memmem(token->text.data, token->text.length,
+                                                                         "_advisory_", strlen("_advisory_")) != NULL);
     words->has_savepoint = words->has_savepoint || case_token_is(token, "to");
     words->has_set_config = words->has_set_config || case_token_is(token, "set_config");
     bool is_quoted = token->kind == CASE_TOKEN_STRING || token->kind == CASE_TOKEN_QUOTED_WORD;
@@ -252,6 +256,7 @@ static void decide(struct case_statement_shape *shape, const struct words *words
                           (words->has_set_config || case_token_is(first, "set") || case_token_is(first, "alter")));
     shape->is_read_only = is_query && !words->has_change && !words->has_into && !words->has_row_lock &&
                           !words->calls_unknown;
+    shape->takes_lock = words->has_row_lock || words->has_advisory_lock || case_token_is(first, "lock");
     shape->is_simple_insert = case_token_is(first, "insert") && words->has_values && !words->has_query &&
                               !words->calls_unknown;
     shape->is_single_table = (case_token_is(first, "update") || case_token_is(first, "delete")) && !words->has_query &&
@@ -290,6 +295,7 @@ struct case_statement_shape case_shape_of(const char *sql) {
         all.begins_transaction = all.begins_transaction || one.begins_transaction;
         all.ends_transaction = all.ends_transaction || one.ends_transaction;
         all.names_level = all.names_level || one.names_level;
+        all.takes_lock = all.takes_lock || one.takes_lock;
         all.skips_locked = all.skips_locked || one.skips_locked;
         all.changes_schema = all.changes_schema || one.changes_schema;
         all.is_read_only = all.is_read_only && one.is_read_only;

@@ -244,7 +244,8 @@ bool explorer_progress(const struct explorer *explorer, struct explore_progress 
 // `given`: the only order to run, or NULL; the search frees it.
 static bool run_search(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
                        bool as_written, struct prefix *given, struct exploration *result, struct text *problem) {
-    *result = (struct exploration){.explored = explored, .level = level, .as_written = as_written};
+    *result = (struct exploration){
+        .explored = explored, .level = level, .as_written = as_written, .left_out = explorer->left_out};
     if (explorer->cells[0]->explored != explored) {
         explore_expect_case(explorer, explored);
     }
@@ -288,6 +289,11 @@ static bool run_search(struct explorer *explorer, const struct sql_case *explore
 bool explore(struct explorer *explorer, const struct sql_case *explored, enum case_level level, bool as_written,
              struct exploration *result, struct text *problem) {
     return run_search(explorer, explored, level, as_written, NULL, result, problem);
+}
+
+bool explore_given(struct explorer *explorer, const struct sql_case *explored, enum case_level level, bool as_written,
+                   struct prefix *given, struct exploration *result, struct text *problem) {
+    return run_search(explorer, explored, level, as_written, given, result, problem);
 }
 
 bool explore_replay(struct explorer *explorer, const struct sql_case *explored, enum case_level level, bool as_written,

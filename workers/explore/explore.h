@@ -43,6 +43,8 @@ void explorer_close(struct explorer *explorer);
 // Call it before a case that was explored is freed: another case at the same address is not the one that the databases
 // were made for.
 void explorer_forget_case(struct explorer *explorer);
+// The next explorations run without these instructions: of that case alone. NULL: all of them run again.
+void explorer_leave_out(struct explorer *explorer, const struct case_left_out *left_out);
 // How far the running exploration is.
 struct explore_progress {
     uint64_t orders, bad; // that were run; that have an anomaly, a broken invariant or a new error
@@ -132,7 +134,12 @@ struct explore_outcome {
 struct exploration {
     const struct sql_case *explored;
     enum case_level level;
-    bool as_written;  // the levels are those that the statements name
+    bool as_written;               // the levels are those that the statements name
+    struct case_left_out left_out; // the part of the case that was not run
+    // explore_shrink() sets these: a wrong order without the steps that it does not need (NULL: it needs all), and why
+    // the search for a smaller one was ended early (NULL: it was not).
+    struct explore_small *smallest;
+    const char *shrink_ended_because;
     bool is_complete; // every order was run
     const char *incomplete_because;
     bool is_reduced;                        // some orders were not run: another one stands for them
@@ -151,6 +158,12 @@ struct exploration {
     uint64_t started_ns, first_anomaly_ns, ended_ns; // monotonic; 0: there was none
 };
 
+// A wrong order without the steps that it does not need.
+struct explore_small {
+    struct exploration replay;             // replay.left_out: the steps that it does not need
+    const struct explore_outcome *outcome; // one of replay.outcomes
+};
+
 // Explores one case at one level. `as_written`: no level is set. False: the case cannot be run, and `problem` is one
 // line "FILE:LINE: ...". The caller frees the result with exploration_free() in both cases.
 MUST_CHECK bool explore(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
@@ -160,6 +173,12 @@ MUST_CHECK bool explore(struct explorer *explorer, const struct sql_case *explor
 // says which step cannot be launched, and which session it waits for, or which name is unknown.
 MUST_CHECK bool explore_replay(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
                                bool as_written, const char *order, struct exploration *result, struct text *problem);
+// Leaves out of the smallest order of a wrong outcome what it does not need: sessions, transactions, steps, and then
+// preemptions. The rest goes wrong in the same way: the same name, the same invariants, the same errors. Each try
+// is a replay of the same order without some steps, so that the order with these steps in it goes wrong too. `like`: a
+// result for another level, whose smallest order is tried first, or NULL. Sets found->smallest.
+void explore_shrink(struct explorer *explorer, struct exploration *found, const struct explore_outcome *outcome,
+                    const struct exploration *like);
 // Runs all orders of a reduced exploration, and appends a line for each outcome whose number of orders differs. False:
 // they cannot be compared, and `problem` says why. `runs`: the orders that were run for it.
 MUST_CHECK bool explore_verify(struct explorer *explorer, const struct exploration *reduced, uint64_t *runs,

@@ -182,7 +182,7 @@ void footprint_take(struct cell_session *session) {
         return;
     }
     struct footprint written = {0};
-    if (!session->in_transaction) { // what another transaction has written is no part of this one
+    if (!session->in_transaction) { // the rows of another transaction are no part of this one
         free(session->written.touches);
         session->written = (struct footprint){0};
     }

@@ -425,6 +425,7 @@ struct explorer {
     struct cell *cells[EXPLORE_CELLS_MAX];
     size_t cell_count;
     bool is_stopped;
+    struct case_left_out left_out;                   // the part of the case that is not run
     const struct search *search;                     // that runs, or NULL
     enum pinned *pinned[CASE_SESSIONS_MAX];          // by instruction, of the case that the cells hold
     struct footprint *footprints[CASE_SESSIONS_MAX]; // likewise
@@ -442,6 +443,9 @@ struct explorer {
 MUST_CHECK const char *explore_name(const struct explorer *explorer, const struct sql_case *explored,
                                     enum case_level level, const struct explore_run *run);
 
+// Runs the given order and judges it. It frees the prefix.
+MUST_CHECK bool explore_given(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
+                              bool as_written, struct prefix *given, struct exploration *result, struct text *problem);
 // Forgets what was learned of the case that the cells hold.
 void explore_forget_case(struct explorer *explorer);
 // Makes room for what is found out about the statements of the case.

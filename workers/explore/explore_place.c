@@ -99,13 +99,29 @@ struct explorer *explorer_open(uv_loop_t *loop, const struct explore_settings *s
     return explorer;
 }
 
-void explore_forget_case(struct explorer *explorer) {
+// A footprint depends on the statements before it.
+static void forget_footprints(struct explorer *explorer) {
     explorer->knows_footprints = false;
-    explorer->can_inspect = explorer->has_pageinspect;
     for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
         for (size_t j = 0; j < explorer->footprint_count[i]; j++) {
             free(explorer->footprints[i][j].touches);
+            explorer->footprints[i][j] = (struct footprint){0};
         }
+    }
+}
+
+void explorer_leave_out(struct explorer *explorer, const struct case_left_out *left_out) {
+    struct case_left_out before = explorer->left_out;
+    explorer->left_out = left_out == NULL ? (struct case_left_out){0} : *left_out;
+    if (memcmp(&before, &explorer->left_out, sizeof before) != 0) {
+        forget_footprints(explorer);
+    }
+}
+
+void explore_forget_case(struct explorer *explorer) {
+    forget_footprints(explorer);
+    explorer->can_inspect = explorer->has_pageinspect;
+    for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
         free(explorer->footprints[i]);
         explorer->footprints[i] = NULL;
         explorer->footprint_count[i] = 0;

@@ -59,7 +59,9 @@ enum program_state program_advance(struct cell_session *session) {
         const struct case_instruction *instruction = &program->instructions[session->at];
         struct text problem = {0};
         bool good = true;
-        if (instruction->operation == CASE_STATEMENT) {
+        if (case_is_left_out(&session->cell->explorer->left_out, session->index, session->at)) {
+            session->at++;
+        } else if (instruction->operation == CASE_STATEMENT) {
             if (!is_left_out(session)) {
                 return PROGRAM_CONTINUES;
             }

@@ -166,6 +166,12 @@ void exploration_free(struct exploration *exploration) {
     for (size_t i = 0; i < exploration->serial_count; i++) {
         run_free(exploration->serial[i]);
     }
+    if (exploration->smallest != NULL) { // its replay has none
+        struct exploration replay = exploration->smallest->replay;
+        free(exploration->smallest);
+        exploration->smallest = NULL;
+        exploration_free(&replay);
+    }
     free(exploration->outcomes);
     free(exploration->serial);
     text_free(&exploration->masked);

@@ -118,8 +118,14 @@ static void on_session_setup(void *user) {
     run_session_setup(cell, cell->setup_session, cell->setup_block + 1);
 }
 
+// A session that is left out does not begin a transaction in its setup, which nothing would end.
+static bool has_setup_left(const struct cell *cell, size_t session, size_t block) {
+    return block < cell->explored->sessions[session].setup.count &&
+           !case_leaves_out_session(cell->explored, &cell->explorer->left_out, session);
+}
+
 static void run_session_setup(struct cell *cell, size_t session, size_t block) {
-    while (session < cell->session_count && block == cell->explored->sessions[session].setup.count) {
+    while (session < cell->session_count && !has_setup_left(cell, session, block)) {
         session++;
         block = 0;
     }
