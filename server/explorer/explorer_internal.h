@@ -117,6 +117,8 @@ void json_begin_document(struct json_writer *json, const struct options *options
 // `explored`: NULL if the file cannot be read.
 void json_begin_case(struct json_writer *json, const char *file, const struct sql_case *explored);
 void json_add_exploration(struct json_writer *json, const struct exploration *found, const struct options *options);
+// Between the explorations and the end of a case: fixes, if some were tried.
+void json_begin_fixes(struct json_writer *json);
 void json_end_case(struct json_writer *json, const char *problem); // NULL: none
 void json_end_document(struct json_writer *json);
 
@@ -153,9 +155,10 @@ void progress_end(struct progress *progress); // closes the timer
 
 // --- explorer_fix.c: changes that end what was found ---
 
-// Explores changed copies of the case, and appends a line for each. Nothing is appended if nothing was found.
+// Explores changed copies of the case, and appends what each does to the report and, as elements, to an array of JSON.
 void fix_report(struct explorer *explorer, struct case_list *list, const struct sql_case *explored,
-                const struct exploration *found, size_t count, struct text *out);
+                const struct exploration *found, size_t count, struct canvas canvas, struct json_writer *json,
+                struct text *out);
 
 // --- explorer_tester.c: --isolationtester ---
 

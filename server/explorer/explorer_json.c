@@ -322,6 +322,11 @@ void json_begin_case(struct json_writer *json, const char *file, const struct sq
     json_open_array(json, "explorations");
 }
 
+void json_begin_fixes(struct json_writer *json) {
+    json_close_array(json);
+    json_open_array(json, "fixes");
+}
+
 void json_end_case(struct json_writer *json, const char *problem) {
     json_close_array(json);
     json_add_string_or_null(json, "problem", problem);

@@ -161,8 +161,9 @@ static void explore_one(struct program *program, struct case_list *list, const s
         }
     }
     report_table(&report, found, count, &out);
+    json_begin_fixes(&program->json);
     if (options->tries_fixes && options->replay == NULL) {
-        fix_report(program->explorer, list, explored, found, count, &out);
+        fix_report(program->explorer, list, explored, found, count, program->canvas, &program->json, &out);
     }
     write_out(program, &out);
     report_free(&report);
@@ -181,6 +182,7 @@ static void explore_list(struct program *program, const char *file, bool was_rea
     if (!was_read) {
         complain(program, file, NULL, problem);
         json_begin_case(&program->json, file, NULL);
+        json_begin_fixes(&program->json);
         json_end_case(&program->json, text_terminated(problem));
     }
     program->options.has_more_cases = list->count > 1;

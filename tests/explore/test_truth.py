@@ -4,7 +4,7 @@ import re
 
 import pytest
 from explorer import CASES
-from test_report import write_case
+from test_report import document, write_case
 
 # A plain INSERT reads nothing by itself. Here a function of the schema reads the table for it.
 HIDDEN = """-- setup
@@ -120,22 +120,65 @@ def test_the_reduction_knows_what_a_block_of_a_spec_touches(explorer, tmp_path, 
 
 def fixes(found):
     """The lines of --fix: (change, level) -> verdict."""
-    lines = re.findall(r"^  (\S.*?) +(READ COMMITTED|REPEATABLE READ|SERIALIZABLE) +(still wrong|ends it)", found.out, re.M)
-    return {(change, level): verdict for change, level, verdict in lines}
+    verdicts, change = {}, None
+    for line in found.out.partition("Which fix ends it?")[2].split("\n"):
+        row = re.match(r"^    (READ COMMITTED|REPEATABLE READ|SERIALIZABLE|as written) +(still wrong|ends it|not known)", line)
+        change = line.strip() if re.match(r"^  \S", line) else change
+        if row:
+            verdicts[change, row[1]] = row[2]
+    return verdicts
+
+
+GUARD = "the check in the WHERE of the UPDATE, the rest only if it finds the row"
+LOCKS = "SELECT ... FOR UPDATE in a transaction"
 
 
 def test_a_fix_is_called_one_only_where_it_ends_the_anomaly(explorer):
     found = fixes(explorer.case("vulnerable_branch", "--fix"))
-    assert found["as it is", "SERIALIZABLE"] == "still wrong"
+    assert found["no change but the level", "SERIALIZABLE"] == "still wrong"
     assert found["BEGIN ... COMMIT", "READ COMMITTED"] == "still wrong"
     assert found["BEGIN ... COMMIT", "REPEATABLE READ"] == "ends it"
-    assert found["BEGIN, SELECT ... FOR UPDATE, COMMIT", "READ COMMITTED"] == "ends it"
+    assert found[LOCKS, "READ COMMITTED"] == "ends it"
+    assert [found[GUARD, level] for level in ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")] == ["ends it"] * 3
+
+
+def test_a_guard_leaves_a_lost_update_that_it_does_not_prevent(explorer, tmp_path):
+    text = (CASES / "in_transaction_branch.sql").read_text()
+    text = text.replace("SELECT balance >=", "SELECT balance AS old, balance >=").replace("= balance - 800", "= :old - 800")
+    found = explorer.run("--fix", "--levels", "rc", write_case(tmp_path, text.replace(">= 800", ">= 100")))
+    assert fixes(found)[GUARD, "READ COMMITTED"] == "still wrong"
+    assert "+\\endif\n" in found.out and "+\\if :{?enough_holds}\n" in found.out
+
+
+def test_the_changed_lines_are_shown(explorer, tmp_path):
+    case, = document(explorer, tmp_path, "--fix", "--levels", "rc", CASES / "vulnerable_branch.sql")["cases"]
+    fix = {each["change"]: each for each in case["fixes"]}
+    assert fix["BEGIN ... COMMIT"]["diff"] == "@@ session A, B @@\n+BEGIN;\n ...\n+COMMIT;\n"
+    assert "+\\if :{?enough}\n" in fix[GUARD]["diff"] and "AND balance >= 800 RETURNING true AS enough" in fix[GUARD]["diff"]
+    assert [(level["level"], level["ends_it"], level["wrong"], level["orders"]) for level in fix["BEGIN ... COMMIT"]["levels"]
+            ] == [("READ COMMITTED", False, 134, 148), ("REPEATABLE READ", True, 0, 148), ("SERIALIZABLE", True, 0, 148)]
+    out = explorer.case("vulnerable_branch", "--fix", "--levels", "rc").out
+    assert all(f"      {line}\n" in out for each in fix.values() for line in each["diff"].splitlines())
+
+
+def test_a_changed_case_shows_what_the_diff_says(explorer, tmp_path):
+    text = (CASES / "vulnerable_branch.sql").read_text()
+    changed = text.replace("""SELECT balance >= 800 AS enough FROM accounts WHERE id = 'alice' \\gset
+\\if :enough
+UPDATE accounts SET balance = balance - 800 WHERE id = 'alice';
+""", """UPDATE accounts SET balance = balance - 800 WHERE id = 'alice' AND balance >= 800 RETURNING true AS enough \\gset
+\\if :{?enough}
+""")
+    assert changed != text
+    found = explorer.run(write_case(tmp_path, changed))
+    assert found.status == 0 and found.numbers("orders", "anomalous", "aborted") == dict.fromkeys(("rc", "rr", "ser"), (6, 0, 0))
 
 
 def test_a_fix_that_cannot_be_placed_says_why(explorer):
-    out = explorer.case("write_skew", "--fix").out
+    out = re.sub(r"\s+", " ", explorer.case("write_skew", "--fix").out)
     assert "FOR UPDATE is not allowed with aggregate functions" in out
 
 
 def test_a_clean_case_needs_no_fix(explorer):
-    assert "Which fix" not in explorer.case("for_update", "--fix").out
+    out = explorer.case("for_update", "--fix").out
+    assert "Which fix" not in out and "--fix: nothing was found, so there is nothing to change\n" in out

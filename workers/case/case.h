@@ -244,10 +244,12 @@ MUST_CHECK size_t case_transaction_end(const struct case_session *session, size_
 enum case_variant {
     CASE_IN_TRANSACTION, // BEGIN and COMMIT around each session that has no transaction
     CASE_LOCKS_READS,    // that, and FOR UPDATE at each SELECT ... FROM
+    CASE_GUARDS_UPDATE,  // the check that a branch depends on, in the WHERE of the UPDATE in that branch
 };
 
-// Makes a changed copy of a case, in the list's memory. False: the variant changes nothing.
+// Makes a changed copy of a case, in the list's memory, and appends the changed lines as a diff: "@@ session A, B @@",
+// then lines that begin with "+", "-" or " ". False: the variant changes nothing.
 MUST_CHECK bool case_make_variant(struct case_list *list, const struct sql_case *from, enum case_variant variant,
-                                  struct sql_case *made);
+                                  struct sql_case *made, struct text *diff);
 
 #endif
