@@ -153,6 +153,26 @@ SELECT format('SELECT least(%s)', string_agg(
     OR c.oid IN (SELECT t.reltoastrelid FROM pg_class t JOIN pg_namespace o ON o.oid = t.relnamespace
                   WHERE o.nspname NOT IN ('information_schema', 'explore_copy') AND o.nspname NOT LIKE 'pg\_%');
 
+-- The tables, and for each table that has a copy the query that names its first rows by their key, or else by their
+-- first two columns. A copy has its rows at the places that they have when footprints are taken.
+-- name: row_names
+SELECT c.oid,
+       CASE WHEN n.nspname = 'public' THEN quote_ident(c.relname) ELSE format('%I.%I', n.nspname, c.relname) END,
+       CASE WHEN to_regclass(format('explore_copy.t%s', c.oid)) IS NOT NULL
+            THEN format('SELECT ctid, concat_ws('', '', %s) FROM explore_copy.t%s LIMIT 1000', a.names, c.oid) END
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_index k ON k.indrelid = c.oid AND k.indisprimary
+ CROSS JOIN LATERAL (
+       SELECT string_agg(format('%L || coalesce(left(%I::text, 60), ''NULL'')', b.attname || '=', b.attname), ', ') AS names
+         FROM (SELECT attname FROM pg_attribute
+                WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+                  AND (k.indkey IS NULL OR attnum = ANY (k.indkey))
+                ORDER BY attnum LIMIT CASE WHEN k.indkey IS NULL THEN 2 END) b
+       ) a
+ WHERE c.relkind = 'r' AND n.nspname NOT IN ('information_schema', 'explore_copy') AND n.nspname NOT LIKE 'pg\_%'
+   AND a.names IS NOT NULL;
+
 -- name: sequences
 SELECT format('SELECT setval(%L::regclass, %s, %L::boolean)',
               format('%I.%I', schemaname, sequencename), coalesce(last_value, start_value), last_value IS NOT NULL)

@@ -19,6 +19,21 @@ static void repeat(struct frontier *frontier, const struct prefix *prefix) {
     frontier_put(frontier, added);
 }
 
+// Adds an order that was cut once more, up to the place of the cut.
+static struct prefix *add_again(struct frontier *frontier, const struct cell *cell) {
+    const struct explore_run *run = cell->job.run;
+    if (cell->prefix->is_repeat) { // it goes behind the place as well
+        struct prefix *added = memory_allocate(sizeof *added + cell->prefix->count);
+        memcpy(added, cell->prefix, sizeof *added + cell->prefix->count);
+        frontier_put(frontier, added);
+        return added;
+    }
+    struct prefix *added = frontier_add(frontier, run->steps, run->step_count, NO_SESSION, run->preemptions);
+    added->victims = cell->prefix->victims;
+    added->asleep = cell->asleep;
+    return added;
+}
+
 // A run that did not reach its end. A deadlock is run again once for each victim.
 static void take_cut(struct search *search, struct cell *cell, struct frontier *frontier) {
     struct explore_run *run = cell->job.run;
@@ -31,17 +46,11 @@ static void take_cut(struct search *search, struct cell *cell, struct frontier *
     } else if (cell->circle != 0) {
         for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
             if (cell->circle >> i & 1) {
-                struct prefix *added = frontier_add(frontier, run->steps, run->step_count, NO_SESSION,
-                                                    run->preemptions);
-                added->victims = (uint16_t)(cell->prefix->victims | 1U << i);
-                added->asleep = cell->asleep;
+                add_again(frontier, cell)->victims |= (uint16_t)(1U << i);
             }
         }
     } else if (cell->missed_deadlock && cell->prefix->misses < REPEATS_MAX) {
-        struct prefix *added = frontier_add(frontier, run->steps, run->step_count, NO_SESSION, run->preemptions);
-        added->victims = cell->prefix->victims;
-        added->asleep = cell->asleep;
-        added->misses = (uint8_t)(cell->prefix->misses + 1);
+        add_again(frontier, cell)->misses = (uint8_t)(cell->prefix->misses + 1);
     } else if (run->is_redundant) {
         search->result->is_reduced = true;
     } else if (run->is_stuck) {
@@ -304,4 +313,15 @@ bool explore_replay(struct explorer *explorer, const struct sql_case *explored, 
         return false;
     }
     return run_search(explorer, explored, level, as_written, given, result, problem);
+}
+
+bool explore_repeat(struct explorer *explorer, const struct exploration *found, const struct explore_run *run,
+                    enum case_level level, struct exploration *result, struct text *problem) {
+    struct frontier once;
+    frontier_begin(&once);
+    (void)frontier_add(&once, run->steps, run->step_count, NO_SESSION, 0);
+    struct prefix *given = frontier_take(&once);
+    given->is_repeat = true;
+    given->victims = level == found->level ? run->victims : 0;
+    return run_search(explorer, found->explored, level, found->as_written, given, result, problem);
 }

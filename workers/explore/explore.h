@@ -107,6 +107,10 @@ struct explore_run {
     struct explore_session_run sessions[CASE_SESSIONS_MAX];
     struct explore_table *tables;
     size_t table_count;
+    // After explore_repeat(): the committed rows of the tables before the first step and after each step; NULL: a table
+    // was locked. None: there were too many rows.
+    struct explore_table **snapshots;
+    size_t snapshot_count;
     uint64_t broken_invariants; // bits
     uint16_t victims;           // sessions that a deadlock's victim was chosen from
     uint32_t preemptions;
@@ -120,6 +124,31 @@ struct explore_run {
     uint32_t diverged_at;         // the number of the step of the asked order that could not be launched; 0: none
 };
 
+// A dependency of two sessions: any serial order with the same answers and rows would have `from` before `to`.
+enum explore_dependency {
+    EXPLORE_RW, // `from` read a row before `to` changed it
+    EXPLORE_WR, // `to` read a row that `from` had changed
+    EXPLORE_WW, // `to` changed a row that `from` had changed
+};
+
+struct explore_edge {
+    uint8_t from, to; // sessions
+    enum explore_dependency kind;
+    uint32_t from_step, to_step; // the steps of the run, by their number from 0
+    const char *table;
+    const char *row; // such as "id=alice", or "a new row"; NULL: the rows that a condition selects
+    bool in_cycle;
+};
+
+enum { EXPLORE_CYCLE_MAX = 3 };
+
+struct explore_graph {
+    struct explore_edge *edges;
+    size_t count; // 0: the graph is not known
+    uint8_t cycle[EXPLORE_CYCLE_MAX];
+    size_t cycle_length; // 0: no cycle of two or three sessions
+};
+
 // All orders with one outcome.
 struct explore_outcome {
     char *key;          // equal outcomes of two explorations of one case have equal keys
@@ -128,7 +157,8 @@ struct explore_outcome {
     const char *name;   // the anomaly in the field's words, such as "lost update (P4)"; NULL: it has none
     uint64_t broken;    // invariants (bits) that fail, but hold after every serial order of all sessions
     uint64_t orders;
-    struct explore_run *first; // the first of them in the order of the search: it has the fewest preemptions
+    struct explore_graph graph; // that of the order below; empty unless the outcome is anomalous
+    struct explore_run *first;  // the first of them in the order of the search: it has the fewest preemptions
 };
 
 struct exploration {
@@ -179,6 +209,12 @@ MUST_CHECK bool explore_replay(struct explorer *explorer, const struct sql_case 
 // result for another level, whose smallest order is tried first, or NULL. Sets found->smallest.
 void explore_shrink(struct explorer *explorer, struct exploration *found, const struct explore_outcome *outcome,
                     const struct exploration *like);
+// Runs the order of a run again for a reader, perhaps at another level: the sessions go in the same sequence, but one
+// that cannot go is passed over. Behind the end the order goes on as the search would. The result is as that of
+// explore_replay(), with snapshots.
+MUST_CHECK bool explore_repeat(struct explorer *explorer, const struct exploration *found,
+                               const struct explore_run *run, enum case_level level, struct exploration *result,
+                               struct text *problem);
 // Runs all orders of a reduced exploration, and appends a line for each outcome whose number of orders differs. False:
 // they cannot be compared, and `problem` says why. `runs`: the orders that were run for it.
 MUST_CHECK bool explore_verify(struct explorer *explorer, const struct exploration *reduced, uint64_t *runs,

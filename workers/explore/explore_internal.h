@@ -29,6 +29,9 @@ struct prefix {
     uint16_t victims; // sessions that are the victim if they are part of a deadlock
     uint16_t count;
     uint8_t misses; // how often its deadlock was missed
+    // The order is shown to a reader, perhaps at another level than its own: a session that cannot go is passed over,
+    // and the rows are read after each step.
+    bool is_repeat;
     uint8_t sessions[];
 };
 
@@ -223,6 +226,9 @@ struct cell {
     uint64_t looked_changes;                // the same when the running look was sent
     uint32_t blocked_by[CASE_SESSIONS_MAX]; // as the last look found it
     uint64_t armed_ns;                      // when the first look was planned
+    size_t passed;                          // entries of a repeated order that have gone or were passed over
+    cell_done *rows_read;                   // the parameter of repeat_read_rows()
+    bool rows_are_due;                      // the rows are read when the running look is answered
     bool end_is_due;                        // the tables are read when the running look is answered
     struct cell_session *plan_is_due;       // likewise, its statement is explained; or NULL
     bool is_cut;                            // the run ends before its end
@@ -280,6 +286,14 @@ MUST_CHECK bool waits_may_have_ended(const struct cell_session *session, size_t 
 void cell_run(struct cell *cell, struct explore_run *run, const struct prefix *prefix,
               const struct reference *reference, enum case_level level, cell_done *done);
 
+// --- explore_repeat.c: an order that is repeated for a reader ---
+
+// Chooses the session that goes next; `otherwise`: behind the end of the order.
+MUST_CHECK uint8_t repeat_next(struct cell *cell, uint16_t ready, uint8_t otherwise);
+// Reads the rows if the order is a repeated one and they were not read since the last step. Then, or at once, `done` is
+// called.
+void repeat_read_rows(struct cell *cell, cell_done *done);
+
 // --- explore_program.c: the program of a session ---
 
 enum program_state {
@@ -309,6 +323,8 @@ void program_take_plan(struct cell_session *session);
 void record_answers(struct cell_session *asked, size_t from);
 // Copies the rows of the tables, and what the invariants say. False: an invariant is none.
 MUST_CHECK bool record_end(struct cell *cell);
+// Keeps the rows of all tables as they are between two steps.
+void record_snapshot(struct cell *cell);
 // Reads the answer to EXPLORE_TABLES into the cell, in the memory of the run, and appends the queries of the tables.
 void record_table_list(struct cell *cell, struct text *reads);
 // A hash of the rows that does not depend on their order.
@@ -439,9 +455,33 @@ struct explorer {
 
 // --- explore_name.c ---
 
-// The name of the anomaly of an order, or NULL. A constant text.
+// An edge of the graph, by the numbers of the sessions, steps and rows.
+struct dependency {
+    uint8_t from, to;
+    enum explore_dependency kind;
+    uint32_t from_step, to_step;
+    unsigned table;
+    uint64_t row;
+};
+
+struct dependencies {
+    struct dependency *items; // freed with free()
+    size_t count;
+    uint8_t cycle[EXPLORE_CYCLE_MAX]; // the sessions of the cycle that gave the name
+    size_t cycle_length;
+};
+
+// The name of the anomaly of an order, or NULL. A constant text. The edges are added to `dependencies`, which may be
+// NULL.
 MUST_CHECK const char *explore_name(const struct explorer *explorer, const struct sql_case *explored,
-                                    enum case_level level, const struct explore_run *run);
+                                    enum case_level level, const struct explore_run *run,
+                                    struct dependencies *dependencies);
+
+// --- explore_graph.c: the dependency graph of an order, for the reader ---
+
+// Gives an anomalous outcome its graph, in the memory of its run. Runs the loop to ask for the names of the rows.
+void explore_draw_graph(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
+                        struct explore_outcome *outcome);
 
 // Runs the given order and judges it. It frees the prefix.
 MUST_CHECK bool explore_given(struct explorer *explorer, const struct sql_case *explored, enum case_level level,

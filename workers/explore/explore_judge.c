@@ -44,7 +44,7 @@ static void judge(struct search *search, struct class *class) {
     free(text);
     // The places of the snapshots depend on the level, which a statement may have named.
     if (outcome->is_anomalous && !(search->result->as_written && search->explored->names_levels)) {
-        outcome->name = explore_name(search->explorer, search->explored, search->level, outcome->first);
+        outcome->name = explore_name(search->explorer, search->explored, search->level, outcome->first, NULL);
     }
     bool is_bad = outcome->is_anomalous || outcome->has_new_error || outcome->broken != 0;
     if (is_bad && search->result->first_anomaly_ns == 0) {
@@ -119,7 +119,7 @@ void search_take_order(struct search *search, struct explore_run *run) {
         run_free(class->outcome.first);
         class->outcome.first = run;
         if (class->outcome.is_anomalous) {
-            class->outcome.name = explore_name(search->explorer, search->explored, search->level, run);
+            class->outcome.name = explore_name(search->explorer, search->explored, search->level, run, NULL);
         }
     } else if (!is_new) {
         run_free(run);
@@ -193,6 +193,9 @@ void search_finish(struct search *search) {
     result->outcomes = memory_allocate_zeroed((search->class_count + 1) * sizeof *result->outcomes);
     for (size_t i = 0; i < search->class_count; i++) {
         struct class *class = &search->classes[i];
+        if (class->outcome.is_anomalous) {
+            explore_draw_graph(search->explorer, search->explored, search->level, &class->outcome);
+        }
         result->outcomes[result->outcome_count++] = class->outcome;
         result->anomalous += class->outcome.is_anomalous ? class->outcome.orders : 0;
         result->broken += class->outcome.broken != 0 ? class->outcome.orders : 0;

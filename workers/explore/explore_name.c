@@ -3,7 +3,7 @@
 // names it. If the graph shows no cycle of two or three sessions, the anomaly has no name.
 #include "workers/explore/explore_internal.h"
 
-enum edge_kind { EDGE_RW, EDGE_WR, EDGE_WW, EDGE_KINDS };
+enum { EDGE_KINDS = 3 };
 
 // Which edges lead from one session to another: by a row, or by the rows that a condition selects.
 struct edges {
@@ -18,6 +18,7 @@ struct naming {
     struct edges edges[CASE_SESSIONS_MAX][CASE_SESSIONS_MAX]; // [from][to]
     bool overwrites[CASE_SESSIONS_MAX][CASE_SESSIONS_MAX];    // from read a row that to wrote, and from wrote it later
     bool reads_again[CASE_SESSIONS_MAX][CASE_SESSIONS_MAX];   // from read a row before and after to wrote it
+    struct dependencies *dependencies;                        // the edges with their steps and rows, or NULL
 };
 
 void explore_append_step(const struct sql_case *explored, const struct explore_step *step, struct text *out) {
@@ -125,16 +126,48 @@ static bool changed_nothing(const struct naming *naming, const struct explore_st
     return false;
 }
 
-static void add_edge(struct naming *naming, uint8_t from, uint8_t to, enum edge_kind kind, bool predicate) {
+static bool is_row(uint64_t row) {
+    return row != ROW_ANY && row != ROW_GAP && row != ROW_NEW;
+}
+
+static void dependencies_add(struct dependencies *dependencies, const struct dependency *added) {
+    for (size_t i = 0; i < dependencies->count; i++) {
+        const struct dependency *each = &dependencies->items[i];
+        if (each->from == added->from && each->to == added->to && each->kind == added->kind &&
+            each->table == added->table && each->row == added->row) {
+            return; // the first steps are enough
+        }
+    }
+    if ((dependencies->count & (dependencies->count - 1)) == 0) { // the room is a power of two
+        size_t room = dependencies->count == 0 ? 1 : dependencies->count * 2;
+        dependencies->items = memory_resize(dependencies->items, room * sizeof *dependencies->items);
+    }
+    dependencies->items[dependencies->count++] = *added;
+}
+
+// Adds an edge from the session of one step of the run to that of another.
+static void add_edge(struct naming *naming, size_t from_at, size_t to_at, enum explore_dependency kind,
+                     const struct touch *mine, const struct touch *other) {
+    uint8_t from = naming->run->steps[from_at].session;
+    uint8_t to = naming->run->steps[to_at].session;
+    bool predicate = is_predicate(mine, other);
     bool *edge = predicate ? naming->edges[from][to].predicate : naming->edges[from][to].item;
     edge[kind] = true;
+    if (naming->dependencies != NULL) {
+        dependencies_add(naming->dependencies, &(struct dependency){.from = from,
+                                                                    .to = to,
+                                                                    .kind = kind,
+                                                                    .from_step = (uint32_t)from_at,
+                                                                    .to_step = (uint32_t)to_at,
+                                                                    .table = mine->table,
+                                                                    .row = is_row(mine->row) ? mine->row : other->row});
+    }
 }
 
 // Adds the edges between a step that read or wrote something and another session's step that wrote it.
 static void add_edges(struct naming *naming, size_t at, const struct touch *mine, size_t other_at,
                       const struct touch *other) {
     const struct explore_run *run = naming->run;
-    uint8_t me = run->steps[at].session;
     uint8_t them = run->steps[other_at].session;
     size_t theirs = committed_at(naming, other_at);
     if (changed_nothing(naming, &run->steps[other_at]) || theirs == run->step_count || !meet(mine, other) ||
@@ -142,15 +175,15 @@ static void add_edges(struct naming *naming, size_t at, const struct touch *mine
         return;
     }
     if (run->steps[at].blocked_by >> them & 1) {
-        add_edge(naming, them, me, EDGE_WR, is_predicate(mine, other)); // it read the row anew when it went on
+        add_edge(naming, other_at, at, EXPLORE_WR, mine, other); // it read the row anew when it went on
     }
     if (reads_now(naming, &run->steps[at], mine)) {
         bool saw = theirs < snapshot_at(naming, at);
-        add_edge(naming, saw ? them : me, saw ? me : them, saw ? EDGE_WR : EDGE_RW, is_predicate(mine, other));
+        add_edge(naming, saw ? other_at : at, saw ? at : other_at, saw ? EXPLORE_WR : EXPLORE_RW, mine, other);
     }
     size_t own = committed_at(naming, at);
     if ((mine->writes || mine->indexes) && own < run->step_count && mine->row == other->row && own < theirs) {
-        add_edge(naming, me, them, EDGE_WW, is_predicate(mine, other));
+        add_edge(naming, at, other_at, EXPLORE_WW, mine, other);
     }
 }
 
@@ -225,19 +258,19 @@ static void draw(struct naming *naming) {
     }
 }
 
-static bool has_edge(const struct edges *edges, enum edge_kind kind) {
+static bool has_edge(const struct edges *edges, enum explore_dependency kind) {
     return edges->item[kind] || edges->predicate[kind];
 }
 
 static bool has_any(const struct edges *edges) {
-    return has_edge(edges, EDGE_RW) || has_edge(edges, EDGE_WR) || has_edge(edges, EDGE_WW);
+    return has_edge(edges, EXPLORE_RW) || has_edge(edges, EXPLORE_WR) || has_edge(edges, EXPLORE_WW);
 }
 
 // The name of a cycle of two sessions; `there` has a read-write edge.
 static const char *name_pair(const struct naming *naming, size_t a, size_t b) {
     const struct edges *there = &naming->edges[a][b];
     const struct edges *back = &naming->edges[b][a];
-    if (!has_edge(there, EDGE_RW) || !has_any(back)) {
+    if (!has_edge(there, EXPLORE_RW) || !has_any(back)) {
         return NULL;
     }
     if (naming->overwrites[a][b]) {
@@ -246,13 +279,13 @@ static const char *name_pair(const struct naming *naming, size_t a, size_t b) {
     if (naming->reads_again[a][b]) {
         return "non-repeatable read (P2)";
     }
-    if (has_edge(back, EDGE_RW)) {
-        return there->item[EDGE_RW] && back->item[EDGE_RW] ? "write skew (A5B, G2-item)" : "write skew (G2)";
+    if (has_edge(back, EXPLORE_RW)) {
+        return there->item[EXPLORE_RW] && back->item[EXPLORE_RW] ? "write skew (A5B, G2-item)" : "write skew (G2)";
     }
-    if (has_edge(back, EDGE_WR)) {
-        return there->item[EDGE_RW] ? "read skew (A5A, G-single)" : "phantom (P3, G-single)";
+    if (has_edge(back, EXPLORE_WR)) {
+        return there->item[EXPLORE_RW] ? "read skew (A5A, G-single)" : "phantom (P3, G-single)";
     }
-    return there->item[EDGE_RW] ? "G-single" : "phantom (P3, G-single)";
+    return there->item[EXPLORE_RW] ? "G-single" : "phantom (P3, G-single)";
 }
 
 static const char *name_triple(const struct naming *naming) {
@@ -260,8 +293,16 @@ static const char *name_triple(const struct naming *naming) {
     for (size_t a = 0; a < count; a++) {
         for (size_t b = 0; b < count; b++) {
             for (size_t c = 0; c < count; c++) {
-                if (a != b && b != c && a != c && has_edge(&naming->edges[a][b], EDGE_RW) &&
-                    has_edge(&naming->edges[b][c], EDGE_RW) && has_any(&naming->edges[c][a])) {
+                if (a != b && b != c && a != c && has_edge(&naming->edges[a][b], EXPLORE_RW) &&
+                    has_edge(&naming->edges[b][c], EXPLORE_RW) && has_any(&naming->edges[c][a])) {
+                    if (naming->dependencies != NULL) {
+                        *naming->dependencies = (struct dependencies){
+                            .items = naming->dependencies->items,
+                            .count = naming->dependencies->count,
+                            .cycle = {(uint8_t)a, (uint8_t)b, (uint8_t)c},
+                            .cycle_length = 3,
+                        };
+                    }
                     return "cycle of three sessions (G2)";
                 }
             }
@@ -270,25 +311,39 @@ static const char *name_triple(const struct naming *naming) {
     return NULL;
 }
 
-const char *explore_name(const struct explorer *explorer, const struct sql_case *explored, enum case_level level,
-                         const struct explore_run *run) {
-    if (!explorer->knows_footprints) {
-        return NULL;
+// False: the graph is not known.
+static bool draw_graph(struct naming *naming) {
+    if (!naming->explorer->knows_footprints) {
+        return false;
     }
-    struct naming naming = {.explorer = explorer, .explored = explored, .level = level, .run = run};
-    for (size_t i = 0; i < run->step_count; i++) {
-        const struct footprint *footprint = footprint_of(&naming, &run->steps[i]);
+    for (size_t i = 0; i < naming->run->step_count; i++) {
+        const struct footprint *footprint = footprint_of(naming, &naming->run->steps[i]);
         if (!footprint->was_measured || footprint->is_unclear) {
-            return NULL;
+            return false;
         }
     }
-    draw(&naming);
+    draw(naming);
+    return true;
+}
+
+const char *explore_name(const struct explorer *explorer, const struct sql_case *explored, enum case_level level,
+                         const struct explore_run *run, struct dependencies *dependencies) {
+    struct naming naming = {
+        .explorer = explorer, .explored = explored, .level = level, .run = run, .dependencies = dependencies};
+    if (!draw_graph(&naming)) {
+        return NULL;
+    }
     const char *best = NULL;
-    for (size_t a = 0; a < explored->session_count; a++) {
-        for (size_t b = 0; b < explored->session_count; b++) {
+    for (uint8_t a = 0; a < explored->session_count; a++) {
+        for (uint8_t b = 0; b < explored->session_count; b++) {
             const char *name = a == b ? NULL : name_pair(&naming, a, b);
             if (name != NULL && (best == NULL || strncmp(name, "lost", 4) == 0)) {
                 best = name;
+                if (dependencies != NULL) {
+                    dependencies->cycle[0] = a;
+                    dependencies->cycle[1] = b;
+                    dependencies->cycle_length = 2;
+                }
             }
         }
     }

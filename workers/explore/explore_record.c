@@ -101,10 +101,10 @@ void record_table_list(struct cell *cell, struct text *reads) {
     }
 }
 
-static void record_table(struct cell *cell, size_t number, const struct db_async_answer *answer) {
+static struct explore_table table_of(struct cell *cell, size_t number, const struct db_async_answer *answer) {
     struct explore_answer rows = {0};
     record_rows(cell, answer, &rows);
-    cell->run->tables[number] = (struct explore_table){
+    return (struct explore_table){
         .name = copy(&cell->run->memory, cell->tables[number].name),
         .rows = rows.rows,
         .columns = rows.columns,
@@ -112,6 +112,26 @@ static void record_table(struct cell *cell, size_t number, const struct db_async
         .values = rows.values,
         .from_sequence = rows.from_sequence,
     };
+}
+
+void record_snapshot(struct cell *cell) {
+    struct explore_run *run = cell->run;
+    if ((run->snapshot_count & (run->snapshot_count - 1)) == 0) { // the room is a power of two
+        size_t room = run->snapshot_count == 0 ? 1 : run->snapshot_count * 2;
+        run->snapshots = memory_resize(run->snapshots, room * sizeof *run->snapshots);
+    }
+    struct explore_table *tables = NULL;
+    if (cell_error_words(cell->control) == NULL) { // else a session has locked a table
+        tables = arena_allocate(&run->memory, (cell->table_count + 1) * sizeof *tables);
+        for (size_t i = 0; i < cell->table_count; i++) {
+            tables[i] = table_of(cell, i, db_async_answer(cell->control, i));
+        }
+    }
+    run->snapshots[run->snapshot_count++] = tables;
+}
+
+static void record_table(struct cell *cell, size_t number, const struct db_async_answer *answer) {
+    cell->run->tables[number] = table_of(cell, number, answer);
     if (record_hash_rows(answer) != cell->tables[number].first_rows) {
         cell->dirty |= (uint64_t)1 << number;
     }
@@ -147,6 +167,7 @@ void run_clear(struct explore_run *run) {
         free(run->sessions[i].answers);
     }
     free(run->steps);
+    free(run->snapshots);
     arena_free(&run->memory);
     *run = (struct explore_run){0};
 }

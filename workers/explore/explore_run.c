@@ -27,7 +27,7 @@ static void on_prepared(struct cell *cell) {
     if (cell->is_cut) {
         end_run(cell);
     } else {
-        next_step(cell);
+        repeat_read_rows(cell, next_step);
     }
 }
 
@@ -42,7 +42,8 @@ void cell_run(struct cell *cell, struct explore_run *run, const struct prefix *p
     cell->last = NO_SESSION;
     cell->is_cut = false;
     cell->circle = 0;
-    cell->missed_deadlock = false;
+    cell->missed_deadlock = cell->rows_are_due = false;
+    cell->passed = 0;
     cell->asleep = 0;
     cell->measures = cell->job.measures;
     run->victims = prefix->victims;
@@ -393,7 +394,9 @@ static void next_step(struct cell *cell) {
         return;
     }
     uint8_t next = cell->last != NO_SESSION && (awake >> cell->last & 1) ? cell->last : lowest(awake);
-    if (at < cell->prefix->count) {
+    if (cell->prefix->is_repeat) {
+        next = repeat_next(cell, ready, next);
+    } else if (at < cell->prefix->count) {
         next = cell->prefix->sessions[at];
         if (!(ready >> next & 1)) {
             cell->run->diverged_at = (uint32_t)at + 1;
@@ -421,7 +424,7 @@ static uint16_t running_sessions(const struct cell *cell) {
 static void came_to_rest(struct cell *cell) {
     if (running_sessions(cell) == 0 && cell->done != NULL) {
         timer_disarm(cell);
-        next_step(cell);
+        repeat_read_rows(cell, next_step);
     }
 }
 
@@ -439,6 +442,8 @@ static void on_look(void *user) {
     if (running == 0) {
         if (cell->end_is_due) {
             read_end(cell);
+        } else if (cell->rows_are_due) {
+            repeat_read_rows(cell, next_step);
         }
         return;
     }
