@@ -41,6 +41,6 @@ foreach(file IN LISTS files)
 endforeach()
 file(WRITE ${OUTPUT}
     "// Generated from the files of server/page by embed_page.cmake.\n"
-    "#include \"server/api/page_assets.h\"\n\n${bytes}\n"
+    "#include \"server/assets/assets.h\"\n\n${bytes}\n"
     "const struct page_asset page_assets[] = {\n${rows}};\n"
     "const size_t page_asset_count = ${number};\n")

@@ -1,18 +1,10 @@
-// GET /, /docs, /openapi.json and /page/{name}: the files of server/page/, from the program itself. Loop thread.
+// GET /, /docs, /explore, /openapi.json and /page/{name}: the files of server/page/, from the program itself. Loop
+// thread.
 #include "observability/base/base.h"
-#include "server/api/page_assets.h"
 #include "server/api/parameters.h"
 #include "server/api/routes.h"
+#include "server/assets/assets.h"
 #include "server/http/http.h"
-
-static const struct page_asset *find_asset(struct slice name) {
-    for (size_t i = 0; i < page_asset_count; i++) {
-        if (slice_equals(name, slice_of(page_assets[i].name))) {
-            return &page_assets[i];
-        }
-    }
-    return NULL;
-}
 
 // Whether the client's copy is this one: If-None-Match is "*" or a list, and a tag in it may be marked as weak.
 static bool client_has(const struct page_asset *asset, struct slice none_match) {
@@ -29,7 +21,7 @@ static bool client_has(const struct page_asset *asset, struct slice none_match) 
 }
 
 static void respond_asset(struct exchange *exchange, struct slice name) {
-    const struct page_asset *asset = find_asset(name);
+    const struct page_asset *asset = assets_find(name);
     if (asset == NULL) {
         conn_respond_problem(exchange->conn, 404, "The page has no file \"%.*s\"", (int)name.length, name.data);
         return;
@@ -47,7 +39,8 @@ static void respond_asset(struct exchange *exchange, struct slice name) {
 void handle_page(struct exchange *exchange) {
     static const struct {
         const char *path, *name;
-    } pages[] = {{"/", "index.html"}, {"/docs", "docs.html"}, {"/openapi.json", "openapi.json"}};
+    } pages[] = {
+        {"/", "index.html"}, {"/docs", "docs.html"}, {"/explore", "explore.html"}, {"/openapi.json", "openapi.json"}};
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
         if (slice_equals(exchange->request->path, slice_of(pages[i].path))) {
             respond_asset(exchange, slice_of(pages[i].name));

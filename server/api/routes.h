@@ -10,6 +10,7 @@
 #define ROUTES(ROUTE)                                                                                                  \
     ROUTE(GET, "/", handle_page, false)                                                                                \
     ROUTE(GET, "/docs", handle_page, false)                                                                            \
+    ROUTE(GET, "/explore", handle_page, false)                                                                         \
     ROUTE(GET, "/openapi.json", handle_page, false)                                                                    \
     ROUTE(GET, "/page/{name}", handle_page_file, false)                                                                \
     ROUTE(GET, "/health", handle_health, false)                                                                        \

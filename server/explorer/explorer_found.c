@@ -101,8 +101,8 @@ bool found_masks_answer(const struct exploration *found, const struct explore_st
     return is_masked;
 }
 
-static bool rows_are_equal(const struct exploration *found, const struct explore_table *one,
-                           const struct explore_table *other) {
+bool found_has_same_rows(const struct exploration *found, const struct explore_table *one,
+                         const struct explore_table *other) {
     if (strcmp(one->name, other->name) != 0 || one->rows != other->rows || one->columns != other->columns) {
         return false;
     }
@@ -127,7 +127,7 @@ bool found_are_alike(const struct exploration *found, const struct explore_outco
         return false;
     }
     for (size_t i = 0; i < one->first->table_count; i++) {
-        if (!rows_are_equal(found, &one->first->tables[i], &other->first->tables[i])) {
+        if (!found_has_same_rows(found, &one->first->tables[i], &other->first->tables[i])) {
             return false;
         }
     }

@@ -13,7 +13,7 @@ struct options {
     struct explore_settings explore;
     bool levels[CASE_LEVELS]; // all false: what the case asks for
     bool as_written;
-    const char *json_path, *junit_path; // "-": standard output
+    const char *json_path, *junit_path, *html_path; // "-": standard output
     bool verifies;
     bool tries_fixes;
     const char *replay;  // the order to run, or NULL
@@ -49,6 +49,9 @@ MUST_CHECK const struct explore_outcome *found_smallest(const struct exploration
 // True if two outcomes have the same kind, name, broken invariants and final rows.
 MUST_CHECK bool found_are_alike(const struct exploration *found, const struct explore_outcome *one,
                                 const struct explore_outcome *other);
+// True if two states of a table have the same rows, but for columns that are not compared.
+MUST_CHECK bool found_has_same_rows(const struct exploration *found, const struct explore_table *one,
+                                    const struct explore_table *other);
 // Appends "not serializable: lost update (P4); invariant x fails".
 void found_append_kind(const struct exploration *found, const struct explore_outcome *outcome, struct text *out);
 // True if the column, such as "visits.at" or "column 1 of A2", is not compared.
@@ -111,12 +114,25 @@ void report_free(struct report *report);
 // The width and the colour of the standard output: COLUMNS, the terminal, NO_COLOR.
 MUST_CHECK struct canvas report_canvas(void);
 
+// --- explorer_beside.c: one order, at each level ---
+
+struct beside {
+    const struct explore_outcome *shown;    // the outcome whose order it is; NULL: none
+    struct exploration levels[CASE_LEVELS]; // without outcomes: the order was not run there
+};
+
+// Runs the order that is shown first once more: to read the rows after each step, and at the other levels.
+void beside_run(struct explorer *explorer, const struct exploration *found, const struct options *options,
+                struct beside *beside);
+void beside_free(struct beside *beside);
+
 // --- explorer_json.c ---
 
 void json_begin_document(struct json_writer *json, const struct options *options);
 // `explored`: NULL if the file cannot be read.
 void json_begin_case(struct json_writer *json, const char *file, const struct sql_case *explored);
-void json_add_exploration(struct json_writer *json, const struct exploration *found, const struct options *options);
+void json_add_exploration(struct json_writer *json, const struct exploration *found, const struct options *options,
+                          const struct beside *beside);
 // Between the explorations and the end of a case: fixes, if some were tried.
 void json_begin_fixes(struct json_writer *json);
 void json_end_case(struct json_writer *json, const char *problem); // NULL: none

@@ -120,22 +120,83 @@ static void add_invariants(struct json_writer *json, const char *name, const str
     json_close_array(json);
 }
 
+static void add_table(struct json_writer *json, const struct exploration *found, const struct explore_table *table) {
+    bool *is_masked = memory_allocate_zeroed((size_t)table->columns + 1);
+    for (int column = 0; column < table->columns; column++) {
+        is_masked[column] = found_masks_table(found, table, column);
+    }
+    json_open_object(json, NULL);
+    json_add_string(json, "table", table->name);
+    add_rows(json, &(struct rows){table->rows, table->columns, table->names, table->values, table->from_sequence},
+             is_masked, false);
+    json_close_object(json);
+    free(is_masked);
+}
+
 static void add_state(struct json_writer *json, const struct exploration *found, const struct explore_run *run) {
     json_open_array(json, "state");
     for (size_t i = 0; i < run->table_count; i++) {
-        const struct explore_table *table = &run->tables[i];
-        bool *is_masked = memory_allocate_zeroed((size_t)table->columns + 1);
-        for (int column = 0; column < table->columns; column++) {
-            is_masked[column] = found_masks_table(found, table, column);
-        }
-        json_open_object(json, NULL);
-        json_add_string(json, "table", table->name);
-        add_rows(json, &(struct rows){table->rows, table->columns, table->names, table->values, table->from_sequence},
-                 is_masked, false);
-        json_close_object(json);
-        free(is_masked);
+        add_table(json, found, &run->tables[i]);
     }
     json_close_array(json);
+}
+
+// The tables whose rows differ from those of the last snapshot that is known.
+static void add_snapshot(struct json_writer *json, const struct exploration *found, const struct explore_run *run,
+                         size_t number) {
+    const struct explore_table *before = NULL;
+    const struct explore_table *tables = run->snapshots[number];
+    for (size_t i = 0; i < number; i++) {
+        before = run->snapshots[i] == NULL ? before : run->snapshots[i];
+    }
+    if (tables == NULL) {
+        json_add_null(json, NULL);
+        return;
+    }
+    json_open_array(json, NULL);
+    for (size_t i = 0; i < run->table_count; i++) {
+        if (before == NULL || !found_has_same_rows(found, &before[i], &tables[i])) {
+            add_table(json, found, &tables[i]);
+        }
+    }
+    json_close_array(json);
+}
+
+static void add_snapshots(struct json_writer *json, const struct exploration *found, const struct explore_run *run) {
+    json_open_array(json, "committed");
+    for (size_t i = 0; i < run->snapshot_count && run->snapshot_count == run->step_count + 1; i++) {
+        add_snapshot(json, found, run, i);
+    }
+    json_close_array(json);
+}
+
+static void add_graph(struct json_writer *json, const struct exploration *found,
+                      const struct explore_outcome *outcome) {
+    static const char *const kinds[] = {[EXPLORE_RW] = "rw", [EXPLORE_WR] = "wr", [EXPLORE_WW] = "ww"};
+    const struct case_session *sessions = found->explored->sessions;
+    const struct explore_graph *graph = &outcome->graph;
+    json_open_object(json, "graph");
+    json_open_array(json, "edges");
+    for (size_t i = 0; i < graph->count; i++) {
+        const struct explore_edge *edge = &graph->edges[i];
+        json_open_object(json, NULL);
+        json_add_string(json, "from", sessions[edge->from].name);
+        json_add_string(json, "to", sessions[edge->to].name);
+        json_add_string(json, "kind", kinds[edge->kind]);
+        json_add_string(json, "table", edge->table);
+        json_add_string_or_null(json, "row", edge->row);
+        add_step_name(json, "from_step", found, &outcome->first->steps[edge->from_step]);
+        add_step_name(json, "to_step", found, &outcome->first->steps[edge->to_step]);
+        json_add_boolean(json, "in_cycle", edge->in_cycle);
+        json_close_object(json);
+    }
+    json_close_array(json);
+    json_open_array(json, "cycle");
+    for (size_t i = 0; i < graph->cycle_length; i++) {
+        json_add_string(json, NULL, sessions[graph->cycle[i]].name);
+    }
+    json_close_array(json);
+    json_close_object(json);
 }
 
 static void add_run_members(struct json_writer *json, const struct exploration *found, const struct explore_run *run) {
@@ -160,9 +221,9 @@ static void add_replay(struct json_writer *json, const struct exploration *found
     text_free(&command);
 }
 
-static void add_outcome(struct json_writer *json, const struct exploration *found, const struct options *options,
+// The members of an outcome that do not depend on how many orders have it.
+static void add_verdict(struct json_writer *json, const struct exploration *found,
                         const struct explore_outcome *outcome) {
-    json_open_object(json, NULL);
     json_add_string(json, "kind",
                     outcome->is_anomalous    ? "anomaly"
                     : outcome->has_new_error ? "new error"
@@ -172,11 +233,57 @@ static void add_outcome(struct json_writer *json, const struct exploration *foun
     json_add_boolean(json, "anomalous", outcome->is_anomalous);
     json_add_boolean(json, "new_error", outcome->has_new_error);
     add_invariants(json, "invariants", found->explored, outcome->broken);
-    add_count(json, "count", outcome->orders);
-    add_count(json, "preemptions", outcome->first->preemptions);
     json_add_boolean(json, "deadlock", outcome->first->is_deadlocked);
     add_run_members(json, found, outcome->first);
+}
+
+static bool has_same_order(const struct explore_run *one, const struct explore_run *other) {
+    bool is_same = one->step_count == other->step_count;
+    for (size_t i = 0; i < one->step_count && is_same; i++) {
+        is_same = one->steps[i].session == other->steps[i].session &&
+                  one->steps[i].instruction == other->steps[i].instruction &&
+                  one->steps[i].is_commit == other->steps[i].is_commit &&
+                  one->steps[i].completed == other->steps[i].completed;
+    }
+    return is_same;
+}
+
+// The rows after each step of the order, and the same order at the other levels.
+static void add_beside(struct json_writer *json, const struct exploration *found, const struct beside *beside) {
+    const struct exploration *own = &beside->levels[found->level];
+    for (size_t i = 0; i < own->outcome_count; i++) {
+        if (has_same_order(own->outcomes[i].first, beside->shown->first)) {
+            add_snapshots(json, own, own->outcomes[i].first);
+            break;
+        }
+    }
+    json_open_array(json, "beside");
+    for (int level = 0; level < CASE_LEVELS; level++) {
+        const struct exploration *other = &beside->levels[level];
+        for (size_t i = 0; i < other->outcome_count && other != own; i++) {
+            json_open_object(json, NULL);
+            json_add_string(json, "level", found_level_name(other));
+            add_verdict(json, other, &other->outcomes[i]);
+            add_snapshots(json, other, other->outcomes[i].first);
+            json_close_object(json);
+        }
+    }
+    json_close_array(json);
+}
+
+static void add_outcome(struct json_writer *json, const struct exploration *found, const struct options *options,
+                        const struct explore_outcome *outcome, const struct beside *beside) {
+    json_open_object(json, NULL);
+    add_count(json, "count", outcome->orders);
+    add_count(json, "preemptions", outcome->first->preemptions);
+    add_verdict(json, found, outcome);
     add_replay(json, found, options, outcome->first);
+    if (outcome->graph.count > 0) {
+        add_graph(json, found, outcome);
+    }
+    if (outcome == beside->shown) {
+        add_beside(json, found, beside);
+    }
     json_close_object(json);
 }
 
@@ -249,7 +356,8 @@ static void add_serial(struct json_writer *json, const struct exploration *found
     json_close_array(json);
 }
 
-static void add_smallest(struct json_writer *json, const struct exploration *found, const struct options *options) {
+static void add_smallest(struct json_writer *json, const struct exploration *found, const struct options *options,
+                         const struct beside *beside) {
     const struct explore_small *small = found->smallest;
     if (small == NULL) {
         json_add_null(json, "smallest");
@@ -259,13 +367,14 @@ static void add_smallest(struct json_writer *json, const struct exploration *fou
     add_left_out(json, &small->replay);
     add_masked(json, &small->replay);
     json_open_array(json, "outcomes");
-    add_outcome(json, &small->replay, options, small->outcome);
+    add_outcome(json, &small->replay, options, small->outcome, beside);
     json_close_array(json);
     add_serial(json, &small->replay);
     json_close_object(json);
 }
 
-void json_add_exploration(struct json_writer *json, const struct exploration *found, const struct options *options) {
+void json_add_exploration(struct json_writer *json, const struct exploration *found, const struct options *options,
+                          const struct beside *beside) {
     const struct explore_outcome *smallest = found_smallest(found);
     json_open_object(json, NULL);
     json_add_string(json, "level", found_level_name(found));
@@ -279,11 +388,11 @@ void json_add_exploration(struct json_writer *json, const struct exploration *fo
     add_masked(json, found);
     json_open_array(json, "outcomes");
     for (size_t i = 0; i < found->outcome_count; i++) {
-        add_outcome(json, found, options, &found->outcomes[i]);
+        add_outcome(json, found, options, &found->outcomes[i], beside);
     }
     json_close_array(json);
     add_serial(json, found);
-    add_smallest(json, found, options);
+    add_smallest(json, found, options, beside);
     json_add_string_or_null(json, "shrink_ended_because", found->shrink_ended_because);
     if (smallest == NULL) {
         json_add_null(json, "replay");

@@ -1,6 +1,7 @@
 // explorer_main() > explore_file() > explore_case() > explore(), and the reports.
 #include "server/explorer/explorer.h"
 
+#include "server/assets/assets.h"
 #include "server/explorer/explorer_internal.h"
 
 #include <inttypes.h>
@@ -47,9 +48,14 @@ static bool writes_document(const char *path) {
     return path != NULL && strcmp(path, "-") == 0;
 }
 
+static bool prints_document(const struct options *options) {
+    return writes_document(options->json_path) || writes_document(options->junit_path) ||
+           writes_document(options->html_path);
+}
+
 static void write_out(struct program *program, struct text *out) {
     progress_hide(&program->progress);
-    if (writes_document(program->options.json_path) || writes_document(program->options.junit_path)) {
+    if (prints_document(&program->options)) {
         text_clear(out);
         return;
     }
@@ -73,7 +79,12 @@ static void report_found(struct program *program, struct report *report, const s
     worsen(program, is_bad ? EXIT_ANOMALY : found->is_complete ? EXIT_CLEAN : EXIT_INCOMPLETE);
     report_exploration(report, found, &out);
     write_out(program, &out);
-    json_add_exploration(&program->json, found, &program->options);
+    struct beside beside = {0};
+    if (program->options.json_path != NULL || program->options.html_path != NULL) {
+        beside_run(program->explorer, found, &program->options, &beside);
+    }
+    json_add_exploration(&program->json, found, &program->options, &beside);
+    beside_free(&beside);
     junit_add_exploration(&program->junit, found, &program->options);
     text_free(&out);
 }
@@ -252,6 +263,7 @@ static void run_program(struct program *program) {
 static void write_documents(struct program *program) {
     const struct options *options = &program->options;
     struct text xml = {0};
+    struct text html = {0};
     json_end_document(&program->json);
     junit_write(&program->junit, &xml);
     if (options->json_path != NULL && !output_write("json", options->json_path, text_slice(&program->json_text))) {
@@ -260,6 +272,13 @@ static void write_documents(struct program *program) {
     if (options->junit_path != NULL && !output_write("junit", options->junit_path, text_slice(&xml))) {
         worsen(program, EXIT_WRONG);
     }
+    if (options->html_path != NULL) {
+        assets_append_alone("explore.html", text_slice(&program->json_text), &html);
+        if (!output_write("html", options->html_path, text_slice(&html))) {
+            worsen(program, EXIT_WRONG);
+        }
+    }
+    text_free(&html);
     text_free(&xml);
     text_free(&program->json_text);
     text_free(&program->junit.tests);
@@ -283,7 +302,8 @@ int explorer_main(int argc, char **argv) {
         return status;
     }
     if (!output_is_possible("json", program.options.json_path) ||
-        !output_is_possible("junit", program.options.junit_path)) {
+        !output_is_possible("junit", program.options.junit_path) ||
+        !output_is_possible("html", program.options.html_path)) {
         free(program.options.scripts);
         return EXIT_WRONG;
     }

@@ -35,6 +35,7 @@ static const char help[] =
     "  --setup FILE         SQL that makes the tables for --session, or for a log\n"
     "  --jobs N             databases that run orders side by side; default 2\n"
     "  --json FILE          write what was found as JSON (docs/explore.schema.json)\n"
+    "  --html FILE          write a page for a browser: steps through an order, the same order at other levels\n"
     "  --junit FILE         write a test report in JUnit's XML; FILE is - for the standard output, which then has\n"
     "                       nothing else\n"
     "  --server URL         make databases explore_* on this server; default: PG* variables\n"
@@ -65,6 +66,7 @@ enum {
     OPTION_JOBS,
     OPTION_CATALOGUE,
     OPTION_JSON,
+    OPTION_HTML,
     OPTION_JUNIT,
     OPTION_SERVER,
     OPTION_URL,
@@ -92,6 +94,7 @@ static const struct option known[] = {
     {"jobs", required_argument, NULL, OPTION_JOBS},
     {"catalogue", no_argument, NULL, OPTION_CATALOGUE},
     {"json", required_argument, NULL, OPTION_JSON},
+    {"html", required_argument, NULL, OPTION_HTML},
     {"junit", required_argument, NULL, OPTION_JUNIT},
     {"server", required_argument, NULL, OPTION_SERVER},
     {"url", required_argument, NULL, OPTION_URL},
@@ -181,12 +184,28 @@ static bool read_option(int option, char *value, struct options *options) {
     case OPTION_SETUP: options->setup_path = value; return true;
     case OPTION_CATALOGUE: options->is_catalogue = true; return true;
     case OPTION_JSON: options->json_path = value; return true;
+    case OPTION_HTML: options->html_path = value; return true;
     case OPTION_JUNIT: options->junit_path = value; return true;
     case OPTION_SERVER: options->explore.server = value; return true;
     case OPTION_ISOLATIONTESTER: options->as_isolationtester = true; return true;
     case OPTION_URL: options->explore.database_url = value; return true;
     default: return read_limits(option, value, options);
     }
+}
+
+static bool is_same_file(const char *one, const char *other) {
+    return one != NULL && other != NULL && strcmp(one, other) == 0;
+}
+
+// Two documents in one file would be neither.
+static bool have_own_files(const struct options *options) {
+    if (is_same_file(options->json_path, options->junit_path)) {
+        return refuse("junit", options->junit_path, "give another file than to --json");
+    }
+    if (is_same_file(options->html_path, options->json_path) || is_same_file(options->html_path, options->junit_path)) {
+        return refuse("html", options->html_path, "give another file than to --json or --junit");
+    }
+    return true;
 }
 
 bool options_read(int argc, char **argv, struct options *options, int *status) {
@@ -207,9 +226,8 @@ bool options_read(int argc, char **argv, struct options *options, int *status) {
             return false;
         }
     }
-    if (options->json_path != NULL && options->junit_path != NULL &&
-        strcmp(options->json_path, options->junit_path) == 0) {
-        return refuse("junit", options->junit_path, "give another file than to --json");
+    if (!have_own_files(options)) {
+        return false;
     }
     if (options->without != NULL && options->tries_fixes) {
         return refuse("without", options->without, "a fix is of the whole case: leave out --fix");

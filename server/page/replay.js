@@ -2,7 +2,7 @@
 // pale. The cursor moves evenly over the picture, not over time, so that the crowded milliseconds are shown as slowly
 // as the others.
 
-import { element } from "./timeline_svg.js";
+import { element } from "./svg.js";
 
 const DURATION_MS = 9000;
 const STEPS = 24; // the cursor jumps if the person prefers reduced motion

@@ -1,16 +1,7 @@
 // Draws a timeline that timeline.js has laid out, as SVG. The colours are in page.css; the shapes are here. Colour is
 // never the only sign of a meaning: labels name it, and shapes differ.
 
-const SVG = "http://www.w3.org/2000/svg";
-
-export function element(name, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) {
-    made.setAttribute(key, typeof value === "number" ? String(Math.round(value * 10) / 10) : value);
-  }
-  made.append(...children);
-  return made;
-}
+import { element } from "./svg.js";
 
 function text({ x, y, anchor, lines }, className, em) {
   const made = element("text", { x, y, class: className, "text-anchor": anchor });

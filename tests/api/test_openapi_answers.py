@@ -98,7 +98,7 @@ def collect_successes(bank, collected):
     for name in ("index.html", "docs.css", "docs.js", "favicon.svg", "openapi.json", "vendor-LICENSE",
                  "vendor-swagger-ui-bundle.js"):
         collected.add("GET", "/page/{name}", bank.get(f"/page/{name}"))
-    for path in ("/", "/docs", "/openapi.json", "/page/{name}"):
+    for path in ("/", "/docs", "/explore", "/openapi.json", "/page/{name}"):
         target = TARGETS.get(path, path)
         tag = bank.get(target).headers["ETag"]
         assert collected.add("GET", path, bank.get(target, If_None_Match=tag)).status == 304

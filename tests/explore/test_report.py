@@ -255,6 +255,117 @@ def test_one_order_is_not_complete(explorer, tmp_path):
     assert found["cases"][0]["explorations"][0]["complete"] is False
 
 
+def shown_first(found):
+    """The outcome whose order was run at the other levels."""
+    return next(outcome for outcome in found["outcomes"] if "beside" in outcome)
+
+
+def test_the_smallest_order_is_run_at_the_other_levels(explorer, tmp_path):
+    found, = document(explorer, tmp_path, "--levels", "rc", CASES / "absolute_update.sql")["cases"][0]["explorations"]
+    shown = shown_first(found)
+    assert shown["kind"] == "anomaly" and shown["preemptions"] == 1
+    assert [each["level"] for each in shown["beside"]] == ["REPEATABLE READ", "SERIALIZABLE"]
+    for each in shown["beside"]:
+        waiting, = [step for step in each["steps"] if step["blocked_by"]]
+        assert (each["kind"], waiting["step"], waiting["blocked_by"]) == ("serial", "B3", ["A"])
+        assert waiting["answers"][0]["error"]["sqlstate"] == "40001"
+        assert each["order"] == [name for name in shown["order"] if name != "B4"], "B has ended, so it is passed over"
+    assert all("beside" not in outcome for outcome in found["outcomes"] if outcome is not shown)
+
+
+def test_a_step_that_waits_at_another_level_is_launched_later(explorer, tmp_path):
+    """At SERIALIZABLE nothing else waits; FOR UPDATE waits at each level, so the order itself has the wait."""
+    found, = document(explorer, tmp_path, "--levels", "rc", "--replay", "A1 A2 B1 B2", CASES / "for_update.sql")["cases"][0]["explorations"]
+    shown = shown_first(found)
+    assert shown["kind"] == "serial", "an order that was asked for is shown although nothing is wrong with it"
+    for each in shown["beside"]:
+        assert sorted(set(shown["order"]) - set(each["order"]))[:1] == sorted(set(shown["order"]) - set(each["order"]))[:1]
+        assert [step["step"] for step in each["steps"] if step["blocked_by"]] == ["B2"]
+
+
+def test_a_deadlock_has_an_outcome_for_each_victim_at_the_other_levels(explorer, tmp_path):
+    found = document(explorer, tmp_path, "--levels", "rc", "--replay", "A1 A2 B1 B2 B3 A3", CASES / "deadlock.sql")
+    shown = shown_first(found["cases"][0]["explorations"][0])
+    assert [(each["level"], each["deadlock"]) for each in shown["beside"]] == [
+        ("REPEATABLE READ", True), ("REPEATABLE READ", True), ("SERIALIZABLE", True), ("SERIALIZABLE", True)]
+
+
+def values(tables, name, column=-1):
+    return [row[column] for table in tables if table["table"] == name for row in table["rows"]]
+
+
+def test_the_rows_are_read_after_each_step(explorer, tmp_path):
+    found, = document(explorer, tmp_path, "--levels", "rc", CASES / "absolute_update.sql")["cases"][0]["explorations"]
+    shown = shown_first(found)
+    committed = shown["committed"]
+    assert len(committed) == len(shown["steps"]) + 1
+    assert values(committed[0], "accounts") == ["1000", "500", "200"]
+    commits = [number for number, step in enumerate(shown["steps"], 1) if step["sql"] == "COMMIT"]
+    assert [number for number, tables in enumerate(committed) if tables and number > 0] == commits
+    assert [values(committed[number], "accounts")[0] for number in commits] == ["900", "800"]
+    assert committed[commits[-1]] == shown["state"]
+
+
+def test_a_locked_table_is_not_waited_for(explorer, tmp_path):
+    path = write_case(tmp_path, SESSIONS.replace("SELECT value", "BEGIN;\nLOCK TABLE counters;\nSELECT value")
+                      + "COMMIT;\n-- session B\nSELECT 1;\nSELECT 2;\n")
+    found = document(explorer, tmp_path, "--levels", "rc", "--replay", "A1 A2 B1 A3", path)
+    shown = shown_first(found["cases"][0]["explorations"][0])
+    locked = [step["step"] for step, tables in zip(shown["steps"], shown["committed"][1:]) if tables is None]
+    assert locked and set(locked) <= {"A2", "B1", "A3", "A4", "B1c"} and shown["committed"][0] is not None
+
+
+def test_many_rows_are_not_read_after_each_step(explorer, tmp_path):
+    path = write_case(tmp_path, SESSIONS.replace("(1, 0)", "(1, 0), (2, 0);\nINSERT INTO counters SELECT i, 0 FROM generate_series(3, 501) i")
+                      + "-- session B like A\n")
+    shown = shown_first(document(explorer, tmp_path, "--levels", "rc", path)["cases"][0]["explorations"][0])
+    assert shown["kind"] == "anomaly" and shown["committed"] == []
+    assert len(shown["state"][0]["rows"]) == 501
+
+
+def graph_of(explorer, folder, path):
+    found, = document(explorer, folder, "--levels", "rc", path)["cases"][0]["explorations"]
+    return shown_first(found)["graph"]
+
+
+def in_cycle(graph):
+    return [(edge["from"], edge["kind"], edge["to"], edge["table"], edge["row"], edge["from_step"], edge["to_step"])
+            for edge in graph["edges"] if edge["in_cycle"]]
+
+
+def test_the_graph_has_the_cycle_with_its_rows(explorer, tmp_path):
+    graph = graph_of(explorer, tmp_path, CASES / "write_skew.sql")
+    assert graph["cycle"] == ["A", "B"]
+    assert in_cycle(graph) == [("A", "rw", "B", "doctors", "name=bob", "A2", "B3"), ("B", "rw", "A", "doctors", "name=alice", "B2", "A3")]
+    graph = graph_of(explorer, tmp_path, CASES / "vulnerable_branch.sql")
+    assert in_cycle(graph) == [("A", "rw", "B", "accounts", "id=alice", "A1", "B2"), ("B", "ww", "A", "accounts", "id=alice", "B2", "A2")]
+    assert not [edge for edge in graph["edges"] if edge["kind"] == "ww" and edge["row"] == "a new row"], "two new rows are no conflict"
+    graph = graph_of(explorer, tmp_path, CASES / "knex.sql")
+    assert {(table, row) for _, _, _, table, row, _, _ in in_cycle(graph)} == {("migrations_lock", "a new row")}
+
+
+def test_a_row_without_a_key_has_the_name_of_its_first_columns(explorer, tmp_path):
+    path = write_case(tmp_path, SESSIONS.replace("id integer PRIMARY KEY, value integer", 'id integer, value integer, "%s" text')
+                      .replace("VALUES (1, 0)", "VALUES (1, 0, 'x'), (2, NULL, '%s')") + "-- session B like A\n")
+    assert {row for _, _, _, _, row, _, _ in in_cycle(graph_of(explorer, tmp_path, path))} == {"id=1, value=0"}
+
+
+@pytest.mark.parametrize("arguments", [(), ("--levels", "rc", "--replay", "A1 B1")])
+def test_the_page_holds_the_document(explorer, tmp_path, arguments):
+    found = document(explorer, tmp_path, "--html", tmp_path / "found.html", *arguments, CASES / "write_skew.sql")
+    html = (tmp_path / "found.html").read_text(encoding="utf-8")
+    held = re.search(r'<script type="application/json" id="document">(.*?)</script>', html, re.DOTALL).group(1)
+    assert "<" not in held and json.loads(held) == found
+
+
+def test_three_documents_have_three_files(explorer, tmp_path):
+    for one, other in (("--json", "--html"), ("--junit", "--html"), ("--json", "--junit")):
+        found = explorer.run(one, tmp_path / "file", other, tmp_path / "file", CASES / "knex.sql")
+        assert (found.status, found.out) == (2, "") and "give another file" in found.err
+    found = explorer.run("--html", "-", "--levels", "rc", CASES / "knex.sql")
+    assert found.out.startswith("<!doctype html>") and found.out.endswith("</html>\n")
+
+
 # --- JUnit ---
 
 def test_a_finding_is_a_failure_and_an_incomplete_search_an_error(explorer, tmp_path):
@@ -287,7 +398,7 @@ def test_a_dash_is_the_standard_output(explorer):
     assert (found.status, found.out) == (2, "")
 
 
-@pytest.mark.parametrize("option", ["--json", "--junit"])
+@pytest.mark.parametrize("option", ["--json", "--junit", "--html"])
 def test_a_path_that_cannot_be_written_is_refused_before_any_work(tmp_path, option):
     for path in (tmp_path / "none" / "file", tmp_path, "/proc/none"):
         # A server that does not exist would be noticed by any work.

@@ -1,4 +1,5 @@
 """Takes the README's pictures of the page: a real race and the same race under the fix, in light, dark and phone width.
+And the picture of docs/EXPLORER.md: an order at two levels, and its conflict graph.
 
     /usr/bin/python3 tests/page/pictures.py [FOLDER]        # docs/pictures by default
 
@@ -19,6 +20,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests/api")]
 from bank import Bank
 from browser import PHONE, Browser
 from cluster import running_cluster
+from explorations import Explorations
 from pace import eventually
 
 DESKTOP = (1440, 1200)
@@ -46,6 +48,22 @@ def play(page):
     eventually(lambda: len(page.all("#history li")) >= 2, "all are in the history")
 
 
+def take_explorer(cluster, folder, work):
+    """Both levels at the moment at which a session waits, and the conflict graph."""
+    _, alone = Explorations(cluster.url("postgres"), work).case("absolute_update")
+    page = Browser(size=(1280, 900))
+    page.driver.get(alone.as_uri())
+    for _ in range(2):
+        page.click("#back")
+    page.script("document.querySelector('#choice').hidden = true; document.activeElement.blur(); scrollTo(0, 0)")
+    end = "return Math.ceil(document.querySelector('#edges').getBoundingClientRect().bottom + scrollY + 32)"
+    path = folder / "explore.png"
+    path.write_bytes(page.picture(page.script(end)))
+    page.close()
+    smaller(path)
+    print(f"{path}: {path.stat().st_size} bytes")
+
+
 def smaller(path):
     """Makes the file as small as the tools of this machine can."""
     if shutil.which("pngquant"):
@@ -57,6 +75,7 @@ def smaller(path):
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     with running_cluster() as cluster, tempfile.TemporaryDirectory() as logs:
+        take_explorer(cluster, folder, pathlib.Path(logs))
         bank = Bank(cluster, cluster.new_database(), pathlib.Path(logs) / "log", {}).until_healthy()
         try:
             for number, (name, (size, scheme)) in enumerate(PICTURES.items()):

@@ -141,6 +141,7 @@ The options are those of race-explore, which prints the whole list: './lab explo
                    how many orders wait or abort with it
   --verify         run also the orders that the reduction leaves out, and compare
   --json FILE      write what was found as JSON; - is the standard output
+  --html FILE      write a page for the browser: step through an order, see it at the other levels
   --server URL     make databases explore_* on this server; no private PostgreSQL is started
   --url URL        use this database, whose name must begin with explore_; its tables are dropped. No private
                    PostgreSQL is started

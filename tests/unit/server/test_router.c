@@ -21,6 +21,7 @@ static const struct {
 } contract[] = {
     {HTTP_METHOD_GET, "/", "/", handle_page, false},
     {HTTP_METHOD_GET, "/docs", "/docs", handle_page, false},
+    {HTTP_METHOD_GET, "/explore", "/explore", handle_page, false},
     {HTTP_METHOD_GET, "/openapi.json", "/openapi.json", handle_page, false},
     {HTTP_METHOD_GET, "/page/page.css", "/page/{name}", handle_page_file, false},
     {HTTP_METHOD_GET, "/events", "/events", handle_events, false},
