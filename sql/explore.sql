@@ -206,9 +206,15 @@ HAVING count(*) = 1;
 -- name: explain
 EXPLAIN (COSTS OFF)
 
--- True if a COMMIT runs code of the user's.
+-- Whether a COMMIT may check something, whether that is code of the user's, and whether a procedure ends transactions.
 -- name: deferred_code
-SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE NOT tgisinternal AND tgdeferrable);
+SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgdeferrable),
+       EXISTS (SELECT 1 FROM pg_trigger WHERE NOT tgisinternal AND tgdeferrable),
+       EXISTS (SELECT 1 FROM pg_proc WHERE oid >= 16384 AND prokind = 'p' AND prosrc ~* '\m(commit|rollback)\M');
+
+-- A COMMIT does this first.
+-- name: check
+SET CONSTRAINTS ALL IMMEDIATE;
 
 -- name: copy_schema
 CREATE SCHEMA explore_copy;

@@ -98,7 +98,7 @@ static const struct explore_step *step_like(const struct explore_run *run, const
     for (size_t i = 0; i < run->step_count; i++) {
         const struct explore_step *each = &run->steps[i];
         if (each->session == step->session && each->instruction == step->instruction &&
-            each->is_commit == step->is_commit) {
+            each->is_commit == step->is_commit && each->is_check == step->is_check) {
             return each;
         }
     }
@@ -116,7 +116,8 @@ static void append_compared_rows(struct comparison *comparison, const struct exp
     for (int row = 0; row < answer->rows; row++) {
         struct text text = {0};
         for (int column = 0; column < answer->columns; column++) {
-            bool is_masked = answer->from_sequence[column] || found_masks_answer(comparison->found, step, column);
+            bool is_masked = answer->is_generated[row * answer->columns + column] ||
+                             found_masks_answer(comparison->found, step, column);
             const char *value = answer->values[row * answer->columns + column];
             text_append_format(&text, "%s\x1f", is_masked ? "" : value == NULL ? "\x01" : value);
         }
@@ -136,7 +137,7 @@ static const char *compared_answers(struct comparison *comparison, const struct 
     const struct explore_session_run *session = &run->sessions[step->session];
     struct text text = {0};
     text_append_string(&text, step->sqlstate);
-    for (size_t i = found_answer(run, step, 0); i < session->count && !step->is_commit;
+    for (size_t i = found_answer(run, step, 0); i < session->count && explore_has_answers(step);
          i = found_answer(run, step, i + 1)) {
         const struct explore_answer *answer = &session->answers[i];
         text_append_format(&text, "\x1d%s\x1d", found_is_error(step, answer) ? answer->sqlstate : answer->tag);
@@ -160,8 +161,8 @@ static bool read_answers(struct comparison *comparison, const struct explore_ste
             text_free(&text);
         }
     }
-    // A serial order has no step for the COMMIT of an autocommit statement.
-    return differs(comparison, line) && !(step->is_commit && step->sqlstate[0] == '\0');
+    // A serial order has no step for the COMMIT of an autocommit statement, and none for the checks before a COMMIT.
+    return differs(comparison, line) && (explore_has_answers(step) || step->sqlstate[0] != '\0');
 }
 
 static void draw_answer_of(struct comparison *comparison, const struct explore_step *step, bool *has_title) {
@@ -215,7 +216,8 @@ static const char *row_text(struct comparison *comparison, const struct explore_
 static const char *compared_row(struct comparison *comparison, const struct explore_table *table, int row) {
     struct text text = {0};
     for (int column = 0; column < table->columns; column++) {
-        bool is_masked = table->from_sequence[column] || found_masks_table(comparison->found, table, column);
+        bool is_masked = table->is_generated[row * table->columns + column] ||
+                         found_masks_table(comparison->found, table, column);
         const char *value = table->values[row * table->columns + column];
         text_append_format(&text, "%s\x1f", is_masked ? "" : value == NULL ? "\x01" : value);
     }
@@ -234,6 +236,15 @@ static const struct explore_table *table_named(const struct explore_run *run, co
     return NULL;
 }
 
+static bool has_generated_key(const struct explore_table *table) {
+    for (int row = 0; row < table->rows; row++) {
+        if (table->is_generated[row * table->columns]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // True if the values of the first column name the rows: no run has one of them twice.
 static bool first_column_is_key(const struct comparison *comparison, const char *name) {
     for (size_t i = 0; i < comparison->count; i++) {
@@ -241,7 +252,7 @@ static bool first_column_is_key(const struct comparison *comparison, const char 
         if (each == NULL) {
             continue;
         }
-        if (each->columns < 2 || each->rows > 200 || each->from_sequence[0] ||
+        if (each->columns < 2 || each->rows > 200 || has_generated_key(each) ||
             found_masks_table(comparison->found, each, 0)) {
             return false;
         }

@@ -111,7 +111,8 @@ bool found_has_same_rows(const struct exploration *found, const struct explore_t
         const char *b = other->values[i];
         bool is_same = a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
         int column = i % one->columns;
-        if (!is_same && !one->from_sequence[column] && !found_masks_table(found, one, column)) {
+        bool is_generated = one->is_generated[i] && other->is_generated[i];
+        if (!is_same && !is_generated && !found_masks_table(found, one, column)) {
             return false;
         }
     }
@@ -249,8 +250,8 @@ static void append_answer(const struct exploration *found, const struct explore_
 void found_append_answers(const struct exploration *found, const struct explore_run *run,
                           const struct explore_step *step, struct text *out) {
     const struct explore_session_run *session = &run->sessions[step->session];
-    if (step->is_commit && step->sqlstate[0] == '\0') {
-        text_append_string(out, "COMMIT");
+    if (!explore_has_answers(step) && step->sqlstate[0] == '\0') {
+        text_append_string(out, step->is_commit ? "COMMIT" : "SET CONSTRAINTS");
         return;
     }
     const char *separator = "";

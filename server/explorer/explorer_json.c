@@ -100,9 +100,8 @@ static void add_step(struct json_writer *json, const struct exploration *found, 
     json_close_array(json);
     add_count(json, "completed_after", step->completed);
     json_open_array(json, "answers");
-    bool is_commit_alone = step->is_commit && step->sqlstate[0] == '\0';
-    for (size_t i = found_answer(run, step, 0); i < session->count && !is_commit_alone;
-         i = found_answer(run, step, i + 1)) {
+    bool is_alone = !explore_has_answers(step) && step->sqlstate[0] == '\0';
+    for (size_t i = found_answer(run, step, 0); i < session->count && !is_alone; i = found_answer(run, step, i + 1)) {
         add_answer(json, found, step, &session->answers[i]);
     }
     json_close_array(json);

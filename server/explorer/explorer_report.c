@@ -105,8 +105,8 @@ static void append_notes(const struct report *report, const struct exploration *
     append_serial_error(report, found, out);
     if (found->masked.length > 0) {
         text_append_string(&note,
-                           "  not compared, because the values come from a sequence or change when a serial order "
-                           "is repeated: ");
+                           "  not compared, because the values come from a sequence (rows of the setup are compared) "
+                           "or change when a serial order is repeated: ");
         words_append(&note, text_slice(&found->masked));
         append_note(report, &note, out);
     }
@@ -127,6 +127,12 @@ static void append_notes(const struct report *report, const struct exploration *
             text_append_string(&note, " fails after a serial order too");
             append_note(report, &note, out);
         }
+    }
+    if (found->has_key_writes && found->level != CASE_READ_COMMITTED && !found->as_written) {
+        text_append_string(&note,
+                           "  not shown: a lone UPDATE or DELETE of a row by its key is one step, so two that "
+                           "meet never wait, and none is refused with 40001; BEGIN and COMMIT around it show it");
+        append_note(report, &note, out);
     }
     if (report->options->explore.whole_statements) {
         text_append_string(
@@ -169,6 +175,14 @@ static bool has_dropped_work(const struct explore_run *run) {
     return false;
 }
 
+static bool has_more_errors(const struct explore_run *run) {
+    size_t errors = 0;
+    for (size_t i = 0; i < run->step_count; i++) {
+        errors += run->steps[i].sqlstate[0] != '\0' && strcmp(run->steps[i].sqlstate, "25P02") != 0;
+    }
+    return errors > 1;
+}
+
 // Names the steps that the smallest order does not need, and the anomaly if it has a name only without them.
 static void append_shrunk(const struct report *report, const struct exploration *whole, struct text *out) {
     const struct explore_small *small = whole->smallest;
@@ -206,7 +220,8 @@ static void append_story(const struct report *report, const struct exploration *
     text_append_string(out, "\n");
     story_append_run(shown, run, report->canvas, out);
     if (outcome->has_new_error) {
-        text_append_string(out, "  an error that no serial order raises:\n");
+        text_append_string(out, has_more_errors(run) ? "  errors that no serial order raises together:\n"
+                                                     : "  an error that no serial order raises:\n");
         append_errors(report, shown, run, out);
     }
     if (found_is_bad(outcome)) {

@@ -59,7 +59,7 @@ static void append_sql(const struct story *story, const struct explore_step *ste
     size_t from = out->length;
     const char *sql = step->sql == NULL ? instruction->source : step->sql;
     words_append_sql(out, step->is_commit ? SLICE_LITERAL("COMMIT") : slice_of(sql));
-    for (size_t i = 0; i < instruction->parameter_count && !step->is_commit; i++) {
+    for (size_t i = 0; i < instruction->parameter_count && explore_has_answers(step); i++) {
         const char *value = instruction->parameters[i];
         text_append_format(out, "%s$%zu=", i == 0 ? "  -- " : ", ", i + 1);
         words_append(out, slice_of(value == NULL ? "NULL" : value));

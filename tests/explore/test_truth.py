@@ -30,16 +30,6 @@ def test_code_that_a_statement_hides_is_raced(explorer, tmp_path, change):
     assert "invariant one_seat fails" in re.sub(r"\s+", " ", found.out)
 
 
-def test_a_deferred_trigger_is_not_called_complete(explorer, tmp_path):
-    change = ("CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';\n"
-              "CREATE CONSTRAINT TRIGGER guard AFTER INSERT ON seats DEFERRABLE INITIALLY DEFERRED\n"
-              "FOR EACH ROW EXECUTE FUNCTION guard();")
-    text = HIDDEN.format(change=change).split("-- invariant")[0]
-    found = explorer.run(write_case(tmp_path, text), "--levels", "rc")
-    assert found.status == 3
-    assert "deferred trigger" in found.out
-
-
 def test_the_reduction_says_of_all_orders_what_they_say(explorer):
     found = explorer.run(*sorted(CASES.glob("*.sql")), "--verify", "--levels", "rc,rr")
     assert found.out.count("  verify: ") >= 30

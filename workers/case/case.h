@@ -197,15 +197,22 @@ MUST_CHECK bool case_calculate(const char *expression, struct text *value, struc
 struct case_statement_shape {
     bool begins_transaction; // BEGIN, START TRANSACTION
     bool ends_transaction;   // COMMIT, END, ROLLBACK, ABORT (without TO SAVEPOINT), PREPARE TRANSACTION
+    bool ends_inside;        // a DO with COMMIT or ROLLBACK in its text
+    bool commits;            // COMMIT, END
     bool names_level;        // ISOLATION LEVEL, or an assignment to (default_)transaction_isolation
     bool is_read_only; // SELECT, TABLE, VALUES, SHOW, EXPLAIN without FOR UPDATE/SHARE and without a data-changing WITH
-    bool is_simple_insert; // INSERT ... VALUES without a sub-select
+    bool is_simple_insert; // INSERT ... VALUES without a sub-select and without ON CONFLICT
     bool
         is_single_table; // UPDATE or DELETE of one table, without FROM, USING, WITH, sub-select or a call of a function
     bool has_order_by;   // at the outermost level
     bool takes_lock;     // only to lock: FOR UPDATE/SHARE, LOCK, an advisory lock or its release
     bool skips_locked;   // SKIP LOCKED or NOWAIT
     bool is_several;     // statements
+    bool writes_nothing; // no row: a query without a change, also with row locks; BEGIN, SET, LOCK, FETCH, ...
+    bool is_command;     // BEGIN, SET, LOCK, DECLARE, FETCH, ...: by itself it neither reads nor writes rows
+    bool opens_cursor;   // DECLARE: its snapshot is the one that FETCH reads
+    bool is_deferrable;  // BEGIN or SET TRANSACTION ... DEFERRABLE: it waits for all that write
+    bool is_indivisible; // it cannot run inside a transaction, or nothing that it does depends on other rows
     bool changes_schema; // CREATE, ALTER, DROP, TRUNCATE, COMMENT, GRANT, ...
 };
 

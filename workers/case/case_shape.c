@@ -128,6 +128,18 @@ static const char *const schema_words[] = {
     "grant", "import",  "reassign", "refresh", "reindex", "revoke", "security", "truncate", "vacuum",
 };
 
+// Statements that neither read nor write rows. COMMIT PREPARED and ROLLBACK PREPARED are among them.
+static const char *const command_words[] = {
+    "abort",   "begin", "checkpoint", "close",     "commit", "deallocate", "declare", "discard",
+    "end",     "fetch", "listen",     "load",      "lock",   "move",       "notify",  "prepare",
+    "release", "reset", "rollback",   "savepoint", "set",    "show",       "start",   "unlisten",
+};
+
+// Functions that lock, wait or change a setting, and write no row. pg_advisory... and pg_try_advisory... are others.
+static const char *const rowless_functions[] = {
+    "current_setting", "currval", "hashtext", "hashtextextended", "nextval", "pg_backend_pid", "pg_sleep", "set_config",
+};
+
 #define IS_ONE_OF(token, words) is_one_of(token, words, sizeof(words) / sizeof(words)[0])
 
 static bool is_one_of(const struct case_token *token, const char *const *words, size_t count) {
@@ -153,11 +165,30 @@ struct words {
     bool has_advisory_lock;  // a function of advisory locks
     bool calls_unknown;      // a function that may write
     bool calls_any;          // a function that is not simple
+    bool calls_writer;       // a function that may write a row
+    bool ends_inside;        // COMMIT or ROLLBACK in the text of a DO
+    bool has_select;         // SELECT
+    bool has_conflict;       // ON CONFLICT
     bool has_chain;          // AND CHAIN
     bool has_savepoint;      // TO
     bool has_set_config;     //
     bool has_isolation_name; // transaction_isolation, default_transaction_isolation
 };
+
+static bool begins_with(const struct case_token *token, const char *letters) {
+    size_t length = strlen(letters);
+    return token->text.length >= length && strncasecmp(token->text.data, letters, length) == 0;
+}
+
+static bool has_letters(const struct case_token *token, const char *letters) {
+    size_t length = strlen(letters);
+    for (size_t i = 0; i + length <= token->text.length; i++) {
+        if (strncasecmp(token->text.data + i, letters, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 // `name` stands before a parenthesis, and `before` stands before it.
 static void count_call(struct words *words, const struct case_token *before, const struct case_token *name) {
@@ -170,7 +201,11 @@ static void count_call(struct words *words, const struct case_token *before, con
     }
     bool is_simple = is_word && IS_ONE_OF(name, simple_functions);
     words->calls_any = words->calls_any || !is_simple;
-    words->calls_unknown = words->calls_unknown || !(is_simple || (is_word && IS_ONE_OF(name, pure_functions)));
+    bool is_pure = is_simple || (is_word && IS_ONE_OF(name, pure_functions));
+    bool is_advisory = is_word && (begins_with(name, "pg_advisory_") || begins_with(name, "pg_try_advisory_"));
+    bool is_rowless = is_pure || is_advisory || (is_word && IS_ONE_OF(name, rowless_functions));
+    words->calls_unknown = words->calls_unknown || !is_pure;
+    words->calls_writer = words->calls_writer || !is_rowless;
 }
 
 static bool is_change(const struct case_token *token) {
@@ -182,6 +217,7 @@ static void count_pair(struct words *words, struct case_statement_shape *shape, 
     static const char *const locks[] = {"update", "share", "no", "key"};
     const struct case_token *last = &words->last;
     shape->names_level = shape->names_level || (case_token_is(last, "isolation") && case_token_is(token, "level"));
+    shape->is_deferrable = shape->is_deferrable || (case_token_is(token, "deferrable") && !case_token_is(last, "not"));
     shape->skips_locked = shape->skips_locked || case_token_is(token, "nowait") ||
                           (case_token_is(last, "skip") && case_token_is(token, "locked"));
     shape->has_order_by = shape->has_order_by ||
@@ -189,6 +225,7 @@ static void count_pair(struct words *words, struct case_statement_shape *shape, 
     words->has_row_lock = words->has_row_lock || (case_token_is(last, "for") && IS_ONE_OF(token, locks));
     words->has_other_table = // the row that a cursor has read
         words->has_other_table || (case_token_is(last, "current") && case_token_is(token, "of"));
+    words->has_conflict = words->has_conflict || (case_token_is(last, "on") && case_token_is(token, "conflict"));
     words->has_chain = words->has_chain || (case_token_is(token, "chain") && !case_token_is(last, "no"));
     words->has_into = words->has_into ||
                       (case_token_is(token, "into") && !case_token_is(last, "insert") && !case_token_is(last, "merge"));
@@ -201,6 +238,7 @@ static void count_single(struct words *words, const struct case_token *token) {
     words->has_values = words->has_values || (words->depth == 0 && case_token_is(token, "values"));
     words->has_query = words->has_query || IS_ONE_OF(token, queries) ||
                        (words->depth > 0 && case_token_is(token, "values"));
+    words->has_select = words->has_select || case_token_is(token, "select");
     words->has_change = words->has_change || is_change(token);
     words->has_other_table = words->has_other_table || case_token_is(token, "using") ||
                              (case_token_is(token, "from") && !is_delete_from);
@@ -209,6 +247,7 @@ static void count_single(struct words *words, const struct case_token *token) {
                                                                          "_advisory_", strlen("_advisory_")) != NULL);
     words->has_savepoint = words->has_savepoint || case_token_is(token, "to");
     words->has_set_config = words->has_set_config || case_token_is(token, "set_config");
+    words->ends_inside = words->ends_inside || has_letters(token, "commit") || has_letters(token, "rollback");
     bool is_quoted = token->kind == CASE_TOKEN_STRING || token->kind == CASE_TOKEN_QUOTED_WORD;
     words->has_isolation_name = words->has_isolation_name || IS_ONE_OF(token, names) ||
                                 (is_quoted &&
@@ -245,6 +284,13 @@ static bool begins_query(const struct words *words) {
     return IS_ONE_OF(&words->first, firsts) || case_token_is_symbol(&words->first, '(');
 }
 
+// Statements that change the schema, and may read rows: other transactions can act between the read and the COMMIT.
+static bool reads_rows(const struct words *words) {
+    const struct case_token *first = &words->first;
+    return (case_token_is(first, "do") && !words->ends_inside) || case_token_is(first, "call") ||
+           case_token_is(first, "refresh") || (case_token_is(first, "create") && words->has_select);
+}
+
 static void decide(struct case_statement_shape *shape, const struct words *words) {
     const struct case_token *first = &words->first;
     bool is_query = begins_query(words);
@@ -257,11 +303,19 @@ static void decide(struct case_statement_shape *shape, const struct words *words
     shape->is_read_only = is_query && !words->has_change && !words->has_into && !words->has_row_lock &&
                           !words->calls_unknown;
     shape->takes_lock = words->has_row_lock || words->has_advisory_lock || case_token_is(first, "lock");
+    // ON CONFLICT finds the row of a transaction that its snapshot does not show: at REPEATABLE READ it is refused.
     shape->is_simple_insert = case_token_is(first, "insert") && words->has_values && !words->has_query &&
-                              !words->calls_unknown;
+                              !words->calls_unknown && !words->has_conflict;
     shape->is_single_table = (case_token_is(first, "update") || case_token_is(first, "delete")) && !words->has_query &&
                              !words->has_other_table && !words->calls_any && !words->has_values;
     shape->changes_schema = IS_ONE_OF(first, schema_words) || (is_query && words->has_into);
+    shape->commits = shape->ends_transaction && (case_token_is(first, "commit") || case_token_is(first, "end"));
+    shape->is_command = IS_ONE_OF(first, command_words);
+    shape->writes_nothing = shape->is_command ||
+                            (is_query && !words->has_change && !words->has_into && !words->calls_writer);
+    shape->ends_inside = case_token_is(first, "do") && words->ends_inside;
+    shape->opens_cursor = case_token_is(first, "declare");
+    shape->is_indivisible = shape->is_command || (shape->changes_schema && !is_query && !reads_rows(words));
 }
 
 static struct case_statement_shape shape_of_one(struct slice sql) {
@@ -293,12 +347,18 @@ struct case_statement_shape case_shape_of(const char *sql) {
         }
         all.is_several = true;
         all.begins_transaction = all.begins_transaction || one.begins_transaction;
+        all.commits = false;
         all.ends_transaction = all.ends_transaction || one.ends_transaction;
         all.names_level = all.names_level || one.names_level;
         all.takes_lock = all.takes_lock || one.takes_lock;
         all.skips_locked = all.skips_locked || one.skips_locked;
         all.changes_schema = all.changes_schema || one.changes_schema;
         all.is_read_only = all.is_read_only && one.is_read_only;
+        all.writes_nothing = all.writes_nothing && one.writes_nothing;
+        all.is_command = all.is_command && one.is_command;
+        all.is_indivisible = all.is_indivisible && one.is_indivisible;
+        all.opens_cursor = all.opens_cursor || one.opens_cursor;
+        all.is_deferrable = all.is_deferrable || one.is_deferrable;
         all.is_simple_insert = false;
         all.is_single_table = false;
         all.has_order_by = false;

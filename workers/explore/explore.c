@@ -166,6 +166,7 @@ static bool take_measure_job(struct search *search, const struct cell *cell, str
     job->prefix = frontier_take(&once);
     job->reference = search->full;
     job->measures = true;
+    job->like = run;
     return true;
 }
 
@@ -196,6 +197,13 @@ static bool take_job(struct search *search, const struct cell *cell, struct job 
         search->explorer->knows_footprints = search->explorer->can_inspect;
         search->measures = false;
         search->reduces &= search->explorer->can_inspect;
+    }
+    if (search->explorer->learned_late && search->reduces) {
+        if (search->running > 0) {
+            return false;
+        }
+        search->explorer->learned_late = false;
+        search_begin_anew(search);
     }
     if (search->frontier.count == 0 || !may_run_more(search)) {
         return false;
@@ -275,6 +283,7 @@ static bool run_search(struct explorer *explorer, const struct sql_case *explore
         .measures = explorer->can_inspect && !explorer->cells[0]->changes_schema,
         // The level decides which steps conflict, and the level that a statement names is not known.
         .reduces = explorer->settings.reduces && given == NULL && explorer->can_inspect &&
+                   !(explorer->cells[0]->has_deferrable && !explored->stops_at_error) &&
                    !(as_written && explored->names_levels) && !explorer->cells[0]->changes_schema};
     frontier_begin(&search.frontier);
     if (given == NULL) {

@@ -63,6 +63,7 @@ void explorer_stop(struct explorer *explorer);
 struct explore_step {
     uint8_t session;
     bool is_commit;       // the COMMIT of an autocommit statement
+    bool is_check;        // the check of deferred constraints and triggers, before a COMMIT
     uint16_t instruction; // its number in the session
     uint16_t blocked_by;  // sessions (bits) that held it up; 0: it did not wait
     uint16_t asleep;      // sessions that other orders stand for
@@ -75,7 +76,7 @@ struct explore_step {
 // The server's answer to a statement. The texts live as long as the run.
 struct explore_answer {
     uint16_t instruction;
-    bool is_dropped;  // it was part of a transaction that the server aborted
+    bool is_dropped;  // it was part of a transaction that the server aborted, or of an attempt that is forgotten
     char sqlstate[6]; // "": no error
     const char *tag;
     const char *message;
@@ -83,6 +84,7 @@ struct explore_answer {
     const char **names;  // the names of the columns
     const char **values; // row by row; NULL is SQL's NULL
     bool *from_sequence; // by column: a sequence gives its values
+    bool *is_generated;  // row by row: the setup has not made the value, so a sequence has given it in this run
 };
 
 struct explore_session_run {
@@ -97,7 +99,7 @@ struct explore_table {
     int rows, columns;
     const char **names;
     const char **values;
-    bool *from_sequence;
+    bool *from_sequence, *is_generated;
 };
 
 struct explore_run {
@@ -116,7 +118,7 @@ struct explore_run {
     uint32_t preemptions;
     bool is_blocked, is_deadlocked, has_retryable_abort;
     struct explore_pending {
-        bool is_known, is_commit;
+        bool is_known, is_commit, is_check;
         uint16_t instruction;
     } pending[CASE_SESSIONS_MAX]; // the next step of each session when the run was ended before its end
     bool is_redundant;            // it was ended: every way on is part of another order
@@ -153,9 +155,9 @@ struct explore_graph {
 struct explore_outcome {
     char *key;          // equal outcomes of two explorations of one case have equal keys
     bool is_anomalous;  // no serial order of the committed work gives it
-    bool has_new_error; // an error, not 40001 or 40P01, that no serial order of all sessions raises
+    bool has_new_error; // errors, not 40001 or 40P01, that no serial order of all sessions raises together
     const char *name;   // the anomaly in the field's words, such as "lost update (P4)"; NULL: it has none
-    uint64_t broken;    // invariants (bits) that fail, but hold after every serial order of all sessions
+    uint64_t broken;    // invariants (bits) that fail, but hold after every serial order of the same work
     uint64_t orders;
     struct explore_graph graph; // that of the order below; empty unless the outcome is anomalous
     struct explore_run *first;  // the first of them in the order of the search: it has the fewest preemptions
@@ -177,6 +179,7 @@ struct exploration {
     uint64_t runs;                          // with those of the serial orders
     uint64_t anomalous, broken, new_errors; // orders; one order may count in several
     uint64_t blocked, aborted, deadlocked;  // likewise
+    bool has_key_writes;                    // lone UPDATEs or DELETEs of a row by its key, which are one step
     uint64_t stuck;           // orders without an end: a session waits for one that has ended and kept a lock
     uint64_t diverged;        // orders that went another way when they were to be repeated
     uint64_t broken_serially; // invariants (bits) that fail after a serial order too
@@ -228,6 +231,11 @@ MUST_CHECK bool explore_as_tester(uv_loop_t *loop, const char *conninfo, const s
                                   struct text *out, struct text *problem);
 
 void exploration_free(struct exploration *exploration);
+
+// False: a step that the explorer adds. If it fails, the answer of its statement has the error.
+static inline bool explore_has_answers(const struct explore_step *step) {
+    return !step->is_commit && !step->is_check;
+}
 
 // Appends the order of a run, such as "A1 B1 B2 A2".
 void explore_append_order(const struct sql_case *explored, const struct explore_run *run, struct text *out);

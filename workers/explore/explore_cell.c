@@ -131,6 +131,7 @@ static bool hash_tables(struct cell *cell, struct text *problem) {
             text_free(&truncate);
             return false;
         }
+        record_first_values(cell, table, db_async_last_answer(cell->control));
         table->first_row_count = db_async_rows(db_async_last_answer(cell->control));
         table->first_rows = record_hash_rows(db_async_last_answer(cell->control));
         text_append_string(&truncate, i == 0 ? "" : ", ");
@@ -181,7 +182,10 @@ static bool read_sequences(struct cell *cell, struct text *problem) {
     if (!ask(cell, EXPLORE_DEFERRED_CODE, problem)) {
         return false;
     }
-    cell->has_deferred_code = db_async_value(db_async_last_answer(cell->control), 0, 0)[0] == 't';
+    const struct db_async_answer *found = db_async_last_answer(cell->control);
+    cell->has_deferrable = db_async_value(found, 0, 0)[0] == 't';
+    cell->has_deferred_code = db_async_value(found, 0, 1)[0] == 't';
+    cell->ends_inside |= cell->changes_schema && db_async_value(found, 0, 2)[0] == 't';
     return true;
 }
 
@@ -243,8 +247,19 @@ static void look_at_statements(struct cell *cell, const struct sql_case *explore
             if (instruction->operation == CASE_STATEMENT) {
                 cell->shapes[i][j] = case_shape_of(instruction->source);
                 cell->changes_schema |= cell->shapes[i][j].changes_schema;
+                cell->ends_inside |= cell->shapes[i][j].ends_inside;
                 cell->keeps_session_state |= keeps_session_state(instruction->source);
             }
+        }
+    }
+}
+
+// A function of the setup may leave something in a session as well.
+static void look_at_setup(struct cell *cell, const struct sql_case *explored) {
+    static const char *const words[] = {"advisory", "perform set_config", "temp table", "temporary table"};
+    for (size_t i = 0; i < explored->setup.count; i++) {
+        for (size_t j = 0; j < sizeof words / sizeof words[0]; j++) {
+            cell->keeps_session_state |= strcasestr(explored->setup.items[i].sql, words[j]) != NULL;
         }
     }
 }
@@ -266,7 +281,7 @@ static bool make_again(struct cell *cell, const struct sql_case *explored, struc
 bool cell_prepare(struct cell *cell, const struct sql_case *explored, struct text *problem) {
     struct text words = {0};
     cell->explored = explored;
-    cell->changes_schema = cell->keeps_session_state = cell->has_session_blocks = false;
+    cell->changes_schema = cell->keeps_session_state = cell->has_session_blocks = cell->ends_inside = false;
     cell->dirty = cell->resets = 0;
     cell->ran_before = false;
     if (!make_again(cell, explored, problem) ||
@@ -274,6 +289,7 @@ bool cell_prepare(struct cell *cell, const struct sql_case *explored, struct tex
         return false;
     }
     look_at_statements(cell, explored);
+    look_at_setup(cell, explored);
     // pg_dump empties search_path; the copies need no path.
     if (!ask(cell, EXPLORE_CONTROL, &words) || !read_tables(cell, &words) || !copy_tables(cell, &words) ||
         !hash_tables(cell, &words) || !read_room(cell, &words) || !read_sequences(cell, &words) ||

@@ -46,7 +46,9 @@ static void look_back(const struct sql_case *explored, struct effects *effects) 
     for (uint16_t i = effects->began; i < effects->at; i++) {
         if (program->instructions[i].operation == CASE_STATEMENT) {
             const struct footprint *each = statement(effects->explorer, effects->session, i);
-            effects->is_unclear |= !each->was_measured || each->is_unclear;
+            const struct case_statement_shape *shape = &effects->explorer->cells[0]->shapes[effects->session][i];
+            effects->is_unclear |= !each->was_measured || each->is_unclear || each->misses_texts ||
+                                   shape->opens_cursor || shape->is_deferrable;
             effects->takes_snapshot &= each->count == 0;
         }
     }
@@ -73,9 +75,11 @@ static struct effects effects_of(const struct explorer *explorer, const struct s
         .began = footprint->began,
         .at = step.instruction,
         .own = step.is_commit ? NULL : footprint,
-        .is_unclear = !footprint->was_measured || footprint->is_unclear || shape->skips_locked,
-        .ends = step.is_commit || shape->ends_transaction ||
-                (is_lone && !program_splits(explorer, step.session, step.instruction)),
+        .is_unclear = !footprint->was_measured || footprint->is_unclear || footprint->misses_texts ||
+                      shape->skips_locked || shape->opens_cursor || shape->is_deferrable,
+        .ends = step.is_commit ||
+                (!step.is_check &&
+                 (shape->ends_transaction || (is_lone && !program_splits(explorer, step.session, step.instruction)))),
         // The server may refuse it or choose it as the victim of a deadlock, which ends its transaction.
         .may_fail = !step.is_commit && has_writes(explorer, step.session, step.instruction),
         .takes_snapshot = !step.is_commit,
@@ -307,6 +311,10 @@ struct counting {
     uint16_t (*needs)[CASE_SESSIONS_MAX];
 };
 
+static struct step_place place_of(const struct explore_step *step) {
+    return (struct step_place){step->session, step->is_commit, step->is_check, step->instruction};
+}
+
 // A session that waits has no next step before the step that lets it go on.
 static void find_release(struct counting *counting, size_t blocked) {
     const struct explore_step *steps = counting->run->steps;
@@ -335,8 +343,8 @@ static void find_needs(const struct explorer *explorer, const struct sql_case *e
         uint16_t before[CASE_SESSIONS_MAX] = {0};
         for (size_t j = 0; j < i; j++) {
             before[steps[j].session]++;
-            struct step_place first = {steps[j].session, steps[j].is_commit, steps[j].instruction};
-            struct step_place second = {steps[i].session, steps[i].is_commit, steps[i].instruction};
+            struct step_place first = place_of(&steps[j]);
+            struct step_place second = place_of(&steps[i]);
             if (steps[j].session != steps[i].session && steps_conflict(explorer, explored, level, first, second)) {
                 counting->needs[i][steps[j].session] = before[steps[j].session];
             }
@@ -375,7 +383,7 @@ static uint64_t count_extensions(const struct counting *counting, size_t states)
         }
         for (size_t i = 0; i < counting->sessions && ways[state] > 0; i++) {
             if (may_come_next(counting, at, i)) {
-                ways[state + stride] += ways[state];
+                ways[state + stride] = add_orders(ways[state + stride], ways[state]);
             }
             stride *= counting->length[i] + 1;
         }
@@ -398,7 +406,7 @@ uint64_t count_alike(const struct explorer *explorer, const struct sql_case *exp
     }
     counting.needs = memory_allocate_zeroed((run->step_count + 1) * sizeof *counting.needs);
     find_needs(explorer, explored, level, &counting);
-    uint64_t count = states > STATES_MAX ? 0 : count_extensions(&counting, states);
+    uint64_t count = states > STATES_MAX ? 1 : count_extensions(&counting, states);
     for (size_t i = 0; i < counting.sessions; i++) {
         free(counting.step[i]);
     }
@@ -411,12 +419,13 @@ static bool find_next(const struct explore_run *run, size_t place, uint8_t sessi
     for (size_t i = place; i < run->step_count; i++) {
         const struct explore_step *step = &run->steps[i];
         if (step->session == session) {
-            *next = (struct step_place){session, step->is_commit, step->instruction};
+            *next = place_of(step);
             return true;
         }
     }
-    *next = (struct step_place){session, run->pending[session].is_commit, run->pending[session].instruction};
-    return run->pending[session].is_known;
+    const struct explore_pending *pending = &run->pending[session];
+    *next = (struct step_place){session, pending->is_commit, pending->is_check, pending->instruction};
+    return pending->is_known;
 }
 
 bool next_steps_conflict(const struct explorer *explorer, const struct sql_case *explored, enum case_level level,

@@ -173,6 +173,34 @@ void footprint_ask(struct cell_session *session, db_async_done *done) {
     db_async_execute_with(session->cell->control, sql_explore[EXPLORE_FOOTPRINT], values, 1, done, session);
 }
 
+static bool has_text(const struct footprint *footprint, uint64_t hash) {
+    for (size_t i = 0; i < footprint->text_count; i++) {
+        if (footprint->texts[i] == hash) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void footprint_note_text(struct cell_session *session, const char *sql) {
+    struct explorer *explorer = session->cell->explorer;
+    struct footprint *footprint = &explorer->footprints[session->index][session->at];
+    uint64_t hash = 14695981039346656037U; // FNV-1a
+    for (const char *at = sql; *at != '\0'; at++) {
+        hash = (hash ^ (unsigned char)*at) * 1099511628211U;
+    }
+    if (has_text(footprint, hash)) {
+        return;
+    }
+    if (session->cell->measures) {
+        footprint->texts = memory_resize(footprint->texts, (footprint->text_count + 1) * sizeof *footprint->texts);
+        footprint->texts[footprint->text_count++] = hash;
+    } else if (explorer->knows_footprints && footprint->was_measured && !footprint->misses_texts) {
+        footprint->misses_texts = true;
+        explorer->learned_late = true;
+    }
+}
+
 void footprint_take(struct cell_session *session) {
     const struct cell *cell = session->cell;
     const struct db_async_answer *answer = db_async_last_answer(cell->control);

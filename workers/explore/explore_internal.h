@@ -98,6 +98,10 @@ struct footprint {
     bool was_measured;
     bool is_unclear; // it takes locks that rows do not show, or it is part of different transactions
     uint16_t began;  // the first instruction of its transaction
+    // Hashes of the texts that were measured. With another value of a variable the statement may touch other rows.
+    uint64_t *texts;
+    size_t text_count;
+    bool misses_texts; // an order has sent another text
 };
 
 // The words of the last send's error, or of a lost connection; NULL: it went well.
@@ -113,12 +117,21 @@ enum {
     CELL_INVARIANTS_MAX = 64, // bits of broken_invariants
 };
 
+// The values that a column has after the setup, in order.
+struct first_values {
+    int column; // its number in the table
+    const char **values;
+    size_t count;
+};
+
 struct cell_table {
     unsigned oid;
     const char *name;
     const char *read, *copy, *clear, *restore, *truncate; // SQL
     const char *from_sequence;                            // "1,4": columns whose values a sequence gives
-    uint64_t first_rows;                                  // a hash of the rows after the setup
+    struct first_values *first_values;                    // the values of these columns; NULL: not known
+    size_t first_value_count;
+    uint64_t first_rows; // a hash of the rows after the setup
     int first_row_count;
     bool has_unique; // two new rows may exclude each other
 };
@@ -145,6 +158,11 @@ struct cell_session {
     struct case_variables variables;
     bool is_split;                     // the running statement was sent behind a BEGIN
     bool owes_commit;                  // the next step is the COMMIT of an autocommit statement
+    bool has_checked;                  // the deferred constraints were checked, so only the COMMIT is left
+    db_async_done *answered;           // the statement is sent when its BEGIN was answered
+    bool checks;                       // the running step checks the deferred constraints
+    bool has_written;                  // the open transaction may have changed a row
+    bool has_committed_write;          // a transaction that may have changed a row was committed
     bool in_transaction;               // before the running statement
     bool in_failed_transaction;        // likewise
     bool continues;                    // after the ROLLBACK that the explorer sends
@@ -161,8 +179,9 @@ struct job {
     struct prefix *prefix;
     struct reference *reference; // NULL: an order of the exploration
     struct explore_run *run;
-    bool measures;               // footprints are taken
-    struct explore_run *repeats; // the serial order that is run for the second time, or NULL
+    bool measures;                  // footprints are taken
+    const struct explore_run *like; // a serial order whose sessions come in the same order; or NULL
+    struct explore_run *repeats;    // the serial order that is run for the second time, or NULL
 };
 
 struct explorer;
@@ -199,7 +218,9 @@ struct cell {
     struct case_statement_shape *shapes[CASE_SESSIONS_MAX]; // by instruction
     struct cell_key *keys;                                  // the unique indexes
     size_t key_count;
-    bool has_deferred_code; // a COMMIT runs code of the user's
+    bool has_deferred_code; // triggers of the user's may run at the COMMIT
+    bool has_deferrable;    // constraints or triggers may be checked at the COMMIT
+    bool ends_inside;       // a procedure or a DO ends transactions
     bool has_hidden_code, changes_schema, keeps_session_state, has_session_blocks;
     bool ran_before;      // an order
     uint64_t dirty;       // tables (bits) whose rows differ from the first ones
@@ -286,6 +307,14 @@ MUST_CHECK bool waits_may_have_ended(const struct cell_session *session, size_t 
 void cell_run(struct cell *cell, struct explore_run *run, const struct prefix *prefix,
               const struct reference *reference, enum case_level level, cell_done *done);
 
+// A step by its place in the program.
+struct step_place {
+    uint8_t session;
+    bool is_commit; // the COMMIT of an autocommit statement
+    bool is_check;  // the check of the deferred constraints, before a COMMIT
+    uint16_t instruction;
+};
+
 // --- explore_repeat.c: an order that is repeated for a reader ---
 
 // Chooses the session that goes next; `otherwise`: behind the end of the order.
@@ -309,6 +338,8 @@ MUST_CHECK enum program_state program_advance(struct cell_session *session);
 void program_send(struct cell_session *session, db_async_done *done);
 // Records the answer, and goes behind the statement.
 MUST_CHECK enum program_state program_take_answer(struct cell_session *session);
+// Where a session's next step, or its running one, stands.
+MUST_CHECK struct step_place program_place(const struct cell_session *session);
 // True if the COMMIT of the statement is a step of its own when the statement is a transaction of its own.
 MUST_CHECK bool program_splits(const struct explorer *explorer, uint8_t session, uint16_t instruction);
 // True if the next statement must be explained first: see program_take_plan().
@@ -327,6 +358,8 @@ MUST_CHECK bool record_end(struct cell *cell);
 void record_snapshot(struct cell *cell);
 // Reads the answer to EXPLORE_TABLES into the cell, in the memory of the run, and appends the queries of the tables.
 void record_table_list(struct cell *cell, struct text *reads);
+// Keeps the values of the columns that sequences give, in the cell's memory. `answer` has all rows of the table.
+void record_first_values(struct cell *cell, struct cell_table *table, const struct db_async_answer *answer);
 // A hash of the rows that does not depend on their order.
 MUST_CHECK uint64_t record_hash_rows(const struct db_async_answer *answer);
 void run_free(struct explore_run *run);
@@ -339,15 +372,10 @@ void run_clear(struct explore_run *run);
 void footprint_ask(struct cell_session *session, db_async_done *done);
 void footprint_take(struct cell_session *session);
 void footprint_add(struct footprint *footprint, struct touch touch);
+// Notes the text that a statement is sent with.
+void footprint_note_text(struct cell_session *session, const char *sql);
 
 // --- explore_commute.c: which steps may change places ---
-
-// A step by its place in the program.
-struct step_place {
-    uint8_t session;
-    bool is_commit; // the COMMIT of an autocommit statement
-    uint16_t instruction;
-};
 
 // True unless it is certain that the two steps of different sessions, one after the other, give the same in both
 // orders.
@@ -357,7 +385,8 @@ MUST_CHECK bool steps_conflict(const struct explorer *explorer, const struct sql
 MUST_CHECK bool next_steps_conflict(const struct explorer *explorer, const struct sql_case *explored,
                                     enum case_level level, const struct explore_run *run, size_t place, uint8_t one,
                                     uint8_t other);
-// The number of orders that differ from the run only in the order of steps that do not conflict.
+// The number of orders that differ from the run only in the order of steps that do not conflict. It is 1 if it cannot
+// be counted. UINT64_MAX stands for all larger numbers.
 MUST_CHECK uint64_t count_alike(const struct explorer *explorer, const struct sql_case *explored, enum case_level level,
                                 const struct explore_run *run);
 
@@ -414,6 +443,7 @@ struct reference {
     size_t running; // orders in cells
     char **outcomes;
     size_t outcome_count;
+    uint64_t broken; // invariants (bits) that fail after one of the orders
     bool is_complete;
 };
 
@@ -429,6 +459,8 @@ bool reference_add(struct reference *reference, const char *outcome);
 
 // The caller frees it with free(). NULL: `problem` says which name is unknown.
 MUST_CHECK struct prefix *order_read(const struct sql_case *explored, const char *order, struct text *problem);
+// The first session of a run that is ready.
+MUST_CHECK uint8_t order_next(const struct explore_run *like, uint16_t ready);
 // Says which step of the asked order could not be launched.
 void order_complain(const struct cell *cell, struct text *problem);
 
@@ -446,6 +478,7 @@ struct explorer {
     enum pinned *pinned[CASE_SESSIONS_MAX];          // by instruction, of the case that the cells hold
     struct footprint *footprints[CASE_SESSIONS_MAX]; // likewise
     size_t footprint_count[CASE_SESSIONS_MAX];
+    bool learned_late;                    // a statement was sent with a text that no serial order had
     bool knows_footprints;                // every statement that a serial order ran has one
     bool has_pageinspect;                 // the server's extension
     bool can_inspect;                     // footprints can be taken of this case
@@ -486,6 +519,12 @@ void explore_draw_graph(struct explorer *explorer, const struct sql_case *explor
 // Runs the given order and judges it. It frees the prefix.
 MUST_CHECK bool explore_given(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
                               bool as_written, struct prefix *given, struct exploration *result, struct text *problem);
+
+// Numbers of orders grow beyond 64 bits.
+static inline uint64_t add_orders(uint64_t one, uint64_t other) {
+    return one > UINT64_MAX - other ? UINT64_MAX : one + other;
+}
+
 // Forgets what was learned of the case that the cells hold.
 void explore_forget_case(struct explorer *explorer);
 // Makes room for what is found out about the statements of the case.

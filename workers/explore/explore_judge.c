@@ -40,7 +40,8 @@ static void judge(struct search *search, struct class *class) {
     outcome->is_anomalous = search->explored->is_serializable && !reference_has(class->reference, text);
     outcome->has_new_error = outcome_has_new_error(search->explorer->cells[0], outcome->first, search->serial,
                                                    search->serial_count);
-    outcome->broken = outcome->first->broken_invariants & ~search->result->broken_serially;
+    // The rest of the work may be to be repeated, so it is compared with serial orders of the same work.
+    outcome->broken = outcome->first->broken_invariants & ~search->result->broken_serially & ~class->reference->broken;
     free(text);
     // The places of the snapshots depend on the level, which a statement may have named.
     if (outcome->is_anomalous && !(search->result->as_written && search->explored->names_levels)) {
@@ -95,11 +96,11 @@ static struct class *add_class(struct search *search, const char *key, const cha
 void search_take_order(struct search *search, struct explore_run *run) {
     struct exploration *result = search->result;
     uint64_t alike = search->reduces ? count_alike(search->explorer, search->explored, search->level, run) : 1;
-    result->orders += alike;
+    result->orders = add_orders(result->orders, alike);
     result->is_reduced |= alike > 1;
-    result->blocked += run->is_blocked ? alike : 0;
-    result->aborted += run->has_retryable_abort ? alike : 0;
-    result->deadlocked += run->is_deadlocked ? alike : 0;
+    result->blocked = add_orders(result->blocked, run->is_blocked ? alike : 0);
+    result->aborted = add_orders(result->aborted, run->has_retryable_abort ? alike : 0);
+    result->deadlocked = add_orders(result->deadlocked, run->is_deadlocked ? alike : 0);
     struct text dropped = {0};
     struct text key = {0};
     outcome_append_dropped(run, &dropped);
@@ -114,7 +115,7 @@ void search_take_order(struct search *search, struct explore_run *run) {
     if (is_new) {
         class = add_class(search, text_terminated(&key), text_terminated(&dropped), run);
     }
-    class->outcome.orders += alike;
+    class->outcome.orders = add_orders(class->outcome.orders, alike);
     if (!is_new && run_is_smaller(run, class->outcome.first)) {
         run_free(class->outcome.first);
         class->outcome.first = run;
@@ -144,6 +145,7 @@ void search_take_serial(struct search *search, struct job *job) {
         keep_serial(search, job->run);
     } else {
         char *outcome = outcome_of(search, job->run);
+        job->reference->broken |= job->run->broken_invariants;
         (void)reference_add(job->reference, outcome);
         free(outcome);
         run_free(job->run);
@@ -174,10 +176,41 @@ void search_finish_masks(struct search *search) {
         free(outcome);
     }
     search->full->is_complete = true;
-    if (search->explorer->cells[0]->has_deferred_code) {
+    const struct cell *cell = search->explorer->cells[0];
+    if (cell->has_deferred_code && !search->explored->stops_at_error) {
         search_note_incomplete(search, "a deferred trigger runs inside COMMIT, whose parts are no steps of an order");
     }
+    if (cell->ends_inside) {
+        search_note_incomplete(search, "a procedure or a DO ends transactions, and its parts are no steps of an order");
+    }
+    search->incomplete_anyway = search->result->incomplete_because;
     search->has_failed = outcome_fails_always(search->explored, search->serial, search->serial_count, search->problem);
+}
+
+void search_begin_anew(struct search *search) {
+    struct exploration *result = search->result;
+    for (size_t i = 0; i < search->class_count; i++) {
+        free(search->classes[i].outcome.key);
+        run_free(search->classes[i].outcome.first);
+    }
+    search->class_count = 0;
+    result->orders = result->blocked = result->aborted = result->deadlocked = result->stuck = result->diverged = 0;
+    result->first_anomaly_ns = 0;
+    result->is_reduced = false;
+    result->incomplete_because = search->incomplete_anyway;
+    frontier_free(&search->frontier);
+    (void)frontier_add(&search->frontier, NULL, 0, NO_SESSION, 0);
+}
+
+static bool has_key_writes(const struct search *search) {
+    for (uint8_t i = 0; i < search->explored->session_count; i++) {
+        for (uint16_t j = 0; j < search->explored->sessions[i].count; j++) {
+            if (search->explorer->pinned[i][j] == PINNED && !program_splits(search->explorer, i, j)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 static int compare_outcomes(const void *one, const void *other) {
@@ -189,6 +222,7 @@ static int compare_outcomes(const void *one, const void *other) {
 void search_finish(struct search *search) {
     struct exploration *result = search->result;
     result->ended_ns = clock_monotonic_ns();
+    result->has_key_writes = has_key_writes(search);
     result->is_complete = result->incomplete_because == NULL && !search->has_failed;
     result->outcomes = memory_allocate_zeroed((search->class_count + 1) * sizeof *result->outcomes);
     for (size_t i = 0; i < search->class_count; i++) {
@@ -197,9 +231,10 @@ void search_finish(struct search *search) {
             explore_draw_graph(search->explorer, search->explored, search->level, &class->outcome);
         }
         result->outcomes[result->outcome_count++] = class->outcome;
-        result->anomalous += class->outcome.is_anomalous ? class->outcome.orders : 0;
-        result->broken += class->outcome.broken != 0 ? class->outcome.orders : 0;
-        result->new_errors += class->outcome.has_new_error ? class->outcome.orders : 0;
+        uint64_t orders = class->outcome.orders;
+        result->anomalous = add_orders(result->anomalous, class->outcome.is_anomalous ? orders : 0);
+        result->broken = add_orders(result->broken, class->outcome.broken != 0 ? orders : 0);
+        result->new_errors = add_orders(result->new_errors, class->outcome.has_new_error ? orders : 0);
     }
     qsort(result->outcomes, result->outcome_count, sizeof *result->outcomes, compare_outcomes);
     free(search->classes);

@@ -23,7 +23,8 @@ struct naming {
 
 void explore_append_step(const struct sql_case *explored, const struct explore_step *step, struct text *out) {
     text_append_string(out, explored->sessions[step->session].instructions[step->instruction].name);
-    text_append_string(out, step->is_commit ? "c" : ""); // the COMMIT of an autocommit statement
+    // The COMMIT of an autocommit statement, and the check of what is deferred.
+    text_append_string(out, step->is_commit ? "c" : step->is_check ? "d" : "");
 }
 
 void explore_append_order(const struct sql_case *explored, const struct explore_run *run, struct text *out) {

@@ -3,11 +3,11 @@
 
 #include <stdlib.h>
 
-// The session of a step's or a session's name; "A2c" is the COMMIT of A2.
+// The session of a step's or a session's name; "A2c" is the COMMIT of A2, and "A2d" checks what is deferred before it.
 static uint8_t session_named(const struct sql_case *explored, struct slice name) {
     for (unsigned stripped = 0; stripped < 2 && name.length > stripped; stripped++) {
         struct slice wanted = {name.data, name.length - stripped};
-        if (stripped == 1 && name.data[name.length - 1] != 'c') {
+        if (stripped == 1 && name.data[name.length - 1] != 'c' && name.data[name.length - 1] != 'd') {
             break;
         }
         for (uint8_t i = 0; i < explored->session_count; i++) {
@@ -42,6 +42,15 @@ struct prefix *order_read(const struct sql_case *explored, const char *order, st
         at += length + (at[length] == '\0' ? 0 : 1);
     }
     return given;
+}
+
+uint8_t order_next(const struct explore_run *like, uint16_t ready) {
+    for (size_t i = 0; i < like->step_count; i++) {
+        if (ready >> like->steps[i].session & 1) {
+            return like->steps[i].session;
+        }
+    }
+    return (uint8_t)__builtin_ctz(ready);
 }
 
 void order_complain(const struct cell *cell, struct text *problem) {

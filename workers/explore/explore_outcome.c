@@ -14,13 +14,14 @@
 struct rows {
     int rows, columns;
     const char **values;
-    const bool *is_masked; // by column
+    const bool *is_masked;    // by column
+    const bool *is_generated; // by row and column
 };
 
 static void append_row(const struct rows *rows, int row, struct text *out) {
     for (int column = 0; column < rows->columns; column++) {
         const char *value = rows->values[row * rows->columns + column];
-        if (!rows->is_masked[column]) {
+        if (!rows->is_masked[column] && !rows->is_generated[row * rows->columns + column]) {
             text_append_string(out, value == NULL ? NULL_VALUE : value);
         }
         text_append_string(out, VALUE_END);
@@ -62,12 +63,12 @@ static bool is_masked(const struct masks *masks, struct mask column) {
     return false;
 }
 
-static void append_masked(const struct masks *masks, struct mask column, struct rows rows, const bool *from_sequence,
-                          bool in_order, struct text *out) {
+static void append_masked(const struct masks *masks, struct mask column, struct rows rows, bool in_order,
+                          struct text *out) {
     bool *masked = memory_allocate_zeroed((size_t)rows.columns + 1);
     for (int i = 0; i < rows.columns; i++) {
         column.column = i;
-        masked[i] = from_sequence[i] || is_masked(masks, column);
+        masked[i] = is_masked(masks, column);
     }
     rows.is_masked = masked;
     append_rows(&rows, in_order, out);
@@ -86,8 +87,11 @@ void outcome_append(const struct cell *cell, const struct explore_run *run, cons
             text_append_format(out, "%u" VALUE_END "%u" VALUE_END "%s" VALUE_END "%s" VALUE_END, i, answer->instruction,
                                answer->sqlstate, answer->tag);
             append_masked(masks, (struct mask){.session = i, .instruction = answer->instruction},
-                          (struct rows){.rows = answer->rows, .columns = answer->columns, .values = answer->values},
-                          answer->from_sequence, cell->shapes[i][answer->instruction].has_order_by, out);
+                          (struct rows){.rows = answer->rows,
+                                        .columns = answer->columns,
+                                        .values = answer->values,
+                                        .is_generated = answer->is_generated},
+                          cell->shapes[i][answer->instruction].has_order_by, out);
             text_append_string(out, PART_END);
         }
     }
@@ -95,8 +99,11 @@ void outcome_append(const struct cell *cell, const struct explore_run *run, cons
         const struct explore_table *table = &run->tables[i];
         text_append_format(out, "%s" VALUE_END, table->name);
         append_masked(masks, (struct mask){.of_table = true, .table = i},
-                      (struct rows){.rows = table->rows, .columns = table->columns, .values = table->values},
-                      table->from_sequence, false, out);
+                      (struct rows){.rows = table->rows,
+                                    .columns = table->columns,
+                                    .values = table->values,
+                                    .is_generated = table->is_generated},
+                      false, out);
         text_append_string(out, PART_END);
     }
 }
@@ -194,33 +201,42 @@ void masks_append_names(const struct masks *masks, const struct sql_case *explor
     }
 }
 
-static bool is_error_of_serial_orders(const struct serial_run *serial, size_t serial_count, size_t session,
-                                      const char *sqlstate) {
-    for (size_t i = 0; i < serial_count; i++) {
-        const struct explore_session_run *other = &serial[i].run->sessions[session];
-        for (size_t j = 0; j < other->count; j++) {
-            if (strcmp(other->answers[j].sqlstate, sqlstate) == 0) {
-                return true;
-            }
+static bool has_error(const struct explore_session_run *session, const char *sqlstate) {
+    for (size_t i = 0; i < session->count; i++) {
+        if (strcmp(session->answers[i].sqlstate, sqlstate) == 0) {
+            return true;
         }
     }
     return false;
 }
 
-bool outcome_has_new_error(const struct cell *cell, const struct explore_run *run, const struct serial_run *serial,
-                           size_t serial_count) {
+// An error that is not the server's request to repeat, nor one that follows from an error before.
+static bool is_refusal(const char *sqlstate) {
+    return sqlstate[0] != '\0' && strcmp(sqlstate, "40001") != 0 && strcmp(sqlstate, "40P01") != 0 &&
+           strcmp(sqlstate, "25P02") != 0;
+}
+
+// Two sessions may each be refused in some serial order, but in none together.
+static bool has_errors_of(const struct cell *cell, const struct explore_run *serial, const struct explore_run *run) {
     for (size_t i = 0; i < cell->session_count; i++) {
         for (size_t j = 0; j < run->sessions[i].count; j++) {
             const char *sqlstate = run->sessions[i].answers[j].sqlstate;
-            bool is_retryable = strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0;
-            bool follows = strcmp(sqlstate, "25P02") == 0; // the transaction has failed before
-            if (sqlstate[0] != '\0' && !is_retryable && !follows &&
-                !is_error_of_serial_orders(serial, serial_count, i, sqlstate)) {
-                return true;
+            if (is_refusal(sqlstate) && !has_error(&serial->sessions[i], sqlstate)) {
+                return false;
             }
         }
     }
-    return false;
+    return true;
+}
+
+bool outcome_has_new_error(const struct cell *cell, const struct explore_run *run, const struct serial_run *serial,
+                           size_t serial_count) {
+    for (size_t i = 0; i < serial_count; i++) {
+        if (has_errors_of(cell, serial[i].run, run)) {
+            return false;
+        }
+    }
+    return serial_count > 0;
 }
 
 bool run_is_smaller(const struct explore_run *one, const struct explore_run *other) {
@@ -248,8 +264,10 @@ bool outcome_fails_always(const struct sql_case *explored, const struct serial_r
         for (size_t j = 0; j < explored->session_count && !fails; j++) {
             for (size_t k = 0; k < serial[i].run->sessions[j].count && !fails; k++) {
                 const struct explore_answer *answer = &serial[i].run->sessions[j].answers[k];
-                // A syntax error, an unknown name, a refused access, or what PostgreSQL does not support.
-                fails = strncmp(answer->sqlstate, "42", 2) == 0 || strncmp(answer->sqlstate, "0A", 2) == 0;
+                // A syntax error, an unknown name, a refused access, what PostgreSQL does not support, or what it
+                // accepts only inside or only outside of a transaction.
+                fails = strncmp(answer->sqlstate, "42", 2) == 0 || strncmp(answer->sqlstate, "0A", 2) == 0 ||
+                        strcmp(answer->sqlstate, "25001") == 0 || strcmp(answer->sqlstate, "25P01") == 0;
                 found = fails ? answer : found;
                 in_session = fails ? j : in_session;
             }

@@ -105,6 +105,7 @@ static void forget_footprints(struct explorer *explorer) {
     for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
         for (size_t j = 0; j < explorer->footprint_count[i]; j++) {
             free(explorer->footprints[i][j].touches);
+            free(explorer->footprints[i][j].texts);
             explorer->footprints[i][j] = (struct footprint){0};
         }
     }
@@ -120,6 +121,7 @@ void explorer_leave_out(struct explorer *explorer, const struct case_left_out *l
 
 void explore_forget_case(struct explorer *explorer) {
     forget_footprints(explorer);
+    explorer->learned_late = false;
     explorer->can_inspect = explorer->has_pageinspect;
     for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
         free(explorer->footprints[i]);

@@ -101,8 +101,24 @@ static bool is_lone_write(const struct cell_session *session) {
     const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
     const struct case_statement_shape *shape = shape_of(session);
     return !session->in_transaction && !session->owes_commit && !instruction->is_block &&
-           !cell->explorer->settings.whole_statements && !cell->changes_schema && !shape->begins_transaction &&
+           !cell->explorer->settings.whole_statements && !cell->changes_schema && !shape->is_indivisible &&
            !shape->ends_transaction && !shape->is_read_only;
+}
+
+// A COMMIT checks what is deferred, and then commits. Another transaction can act in between, so the check is a step.
+static bool owes_check(const struct cell_session *session) {
+    const struct cell *cell = session->cell;
+    const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
+    bool ends = shape_of(session)->commits && db_async_transaction(session->connection) == DB_ASYNC_IN_TRANSACTION;
+    return cell->has_deferrable && !session->has_checked && !instruction->is_block &&
+           (cell->reference == NULL || cell->measures) && (session->owes_commit || ends);
+}
+
+struct step_place program_place(const struct cell_session *session) {
+    bool is_known = session->at < program_of(session)->count &&
+                    program_of(session)->instructions[session->at].operation == CASE_STATEMENT;
+    bool is_check = is_known && owes_check(session);
+    return (struct step_place){session->index, session->owes_commit && !is_check, is_check, (uint16_t)session->at};
 }
 
 // Another transaction can act between what a statement reads and its COMMIT, so the COMMIT is a step of its own. A
@@ -112,9 +128,10 @@ bool program_splits(const struct explorer *explorer, uint8_t session, uint16_t i
     const struct case_statement_shape *shape = &cell->shapes[session][instruction];
     bool reads_only_what_it_locks = shape->is_simple_insert ||
                                     (shape->is_single_table && explorer->pinned[session][instruction] == PINNED);
-    return !explorer->settings.whole_statements && !cell->changes_schema && !shape->is_read_only &&
-           !cell->explored->sessions[session].instructions[instruction].is_block &&
-           (cell->has_hidden_code || !reads_only_what_it_locks);
+    bool is_call_that_ends = cell->ends_inside && shape->changes_schema;
+    return !explorer->settings.whole_statements && !shape->is_read_only && !shape->is_indivisible &&
+           !is_call_that_ends && !cell->explored->sessions[session].instructions[instruction].is_block &&
+           (cell->has_hidden_code || cell->has_deferrable || !reads_only_what_it_locks);
 }
 
 static bool must_split(const struct cell_session *session) {
@@ -123,7 +140,7 @@ static bool must_split(const struct cell_session *session) {
     bool is_lone = !session->in_transaction && !session->owes_commit && !shape->begins_transaction &&
                    !shape->ends_transaction;
     if (cell->measures) { // a footprint is taken inside a transaction
-        return is_lone && !cell->changes_schema && !shape->changes_schema;
+        return is_lone && !cell->changes_schema && !shape->is_indivisible;
     }
     return is_lone && cell->reference == NULL && program_splits(cell->explorer, session->index, (uint16_t)session->at);
 }
@@ -192,8 +209,45 @@ void program_take_plan(struct cell_session *session) {
     *pinned_of(session) = is_pinned && nodes == 1 ? PINNED : NOT_PINNED;
 }
 
+// A statement with bound parameters is sent alone.
+static void on_begun(void *user) {
+    struct cell_session *session = user;
+    const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
+    db_async_execute_with(session->connection, session->cell->run->steps[session->launched].sql,
+                          instruction->parameters, instruction->parameter_count, session->answered, session);
+}
+
+static void send_text(struct cell_session *session, const char *sql, db_async_done *done) {
+    const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
+    const char *both[] = {sql_explore[EXPLORE_BEGIN], sql};
+    if (instruction->is_block || session->cell->changes_schema) {
+        struct text begun = {0};
+        text_append_format(&begun, "%s;\n%s", sql_explore[EXPLORE_BEGIN], sql);
+        db_async_query(session->connection, session->is_split ? text_terminated(&begun) : sql, done, session);
+        text_free(&begun);
+    } else if (instruction->parameters != NULL) {
+        session->answered = done;
+        if (session->is_split) {
+            db_async_query(session->connection, sql_explore[EXPLORE_BEGIN], on_begun, session);
+        } else {
+            on_begun(session);
+        }
+    } else {
+        db_async_execute(session->connection, session->is_split ? both : both + 1, session->is_split ? 2 : 1, done,
+                         session);
+    }
+}
+
 void program_send(struct cell_session *session, db_async_done *done) {
     const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
+    session->checks = owes_check(session);
+    if (session->checks) {
+        session->is_split &= session->owes_commit;
+        const char *check = sql_explore[EXPLORE_CHECK];
+        session->cell->run->steps[session->launched].sql = check;
+        db_async_execute(session->connection, &check, 1, done, session);
+        return;
+    }
     if (session->owes_commit) {
         const char *commit = sql_explore[EXPLORE_COMMIT];
         session->cell->run->steps[session->launched].sql = commit;
@@ -208,22 +262,9 @@ void program_send(struct cell_session *session, db_async_done *done) {
     }
     struct explore_run *run = session->cell->run;
     run->steps[session->launched].sql = arena_copy(&run->memory, text_slice(&sql));
-    const char *text = text_terminated(&sql);
-    const char *both[] = {sql_explore[EXPLORE_BEGIN], text};
     session->is_split = must_split(session);
-    if (instruction->is_block || session->cell->changes_schema) {
-        struct text block = {0};
-        text_append_format(&block, "%s%s%s", session->is_split ? sql_explore[EXPLORE_BEGIN] : "",
-                           session->is_split ? ";" : "", text);
-        db_async_query(session->connection, text_terminated(&block), done, session);
-        text_free(&block);
-    } else if (instruction->parameters != NULL) {
-        db_async_execute_with(session->connection, text, instruction->parameters, instruction->parameter_count, done,
-                              session);
-    } else {
-        db_async_execute(session->connection, session->is_split ? both : both + 1, session->is_split ? 2 : 1, done,
-                         session);
-    }
+    footprint_note_text(session, run->steps[session->launched].sql);
+    send_text(session, run->steps[session->launched].sql, done);
     text_free(&sql);
     text_free(&problem);
 }
@@ -250,6 +291,40 @@ static void drop_answers(struct explore_session_run *recorded, size_t from) {
     }
 }
 
+static bool is_retryable(const char *sqlstate) {
+    return strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0;
+}
+
+// The program repeats a session that must be repeated, so what its transactions before have read is forgotten as well,
+// unless one of them has left something: then the attempt is no longer without effect.
+static void forget_attempt(struct cell_session *session, const char *sqlstate) {
+    const struct cell *cell = session->cell;
+    if (cell->explorer->settings.unit == EXPLORE_UNIT_SESSION && is_retryable(sqlstate) &&
+        !session->has_committed_write) {
+        drop_answers(&cell->run->sessions[session->index], 0);
+    }
+}
+
+// "UPDATE 0", "INSERT 0 0", "MERGE 0"
+static bool changed_no_row(const char *tag) {
+    size_t length = strlen(tag);
+    return length > 2 && strcmp(tag + length - 2, " 0") == 0 && strncmp(tag, "SELECT", strlen("SELECT")) != 0;
+}
+
+// Keeps in mind whether the session has left something in the database.
+static void note_writes(struct cell_session *session, size_t from) {
+    const struct explore_session_run *recorded = &session->cell->run->sessions[session->index];
+    const char *last = "";
+    for (size_t i = from; i < recorded->count; i++) {
+        last = recorded->answers[i].tag;
+        session->has_written |= !shape_of(session)->writes_nothing && !changed_no_row(last);
+    }
+    if (db_async_transaction(session->connection) == DB_ASYNC_NO_TRANSACTION) {
+        session->has_committed_write |= session->has_written && strcmp(last, "ROLLBACK") != 0;
+        session->has_written = false;
+    }
+}
+
 // An error undoes the open transaction, or else the statement alone.
 static enum program_state take_error(struct cell_session *session, const char *sqlstate) {
     struct explore_run *run = session->cell->run;
@@ -259,17 +334,20 @@ static enum program_state take_error(struct cell_session *session, const char *s
     }
     recorded->is_aborted = true;
     run->is_deadlocked |= strcmp(sqlstate, "40P01") == 0;
-    run->has_retryable_abort |= strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0;
+    run->has_retryable_abort |= is_retryable(sqlstate);
     (void)strncpy(run->steps[session->launched].sqlstate, sqlstate, sizeof run->steps->sqlstate - 1);
     drop_answers(recorded,
                  session->in_transaction && !session->owes_commit ? session->transaction_began : recorded->count - 1);
     session->at++;
+    session->has_written = session->has_checked = false;
     if (session->cell->explored->stops_at_error) {
+        forget_attempt(session, sqlstate);
         return PROGRAM_ENDED;
     }
     return session->is_split ? PROGRAM_NEEDS_ROLLBACK : PROGRAM_CONTINUES;
 }
 
+// The COMMIT of a statement, and the checks before it, have no answers of their own: an error is the statement's.
 static enum program_state take_commit(struct cell_session *session) {
     struct explore_session_run *recorded = &session->cell->run->sessions[session->index];
     const struct db_async_answer *error = db_async_error(session->connection);
@@ -279,10 +357,14 @@ static enum program_state take_commit(struct cell_session *session) {
         (void)strncpy(answer->sqlstate, db_async_sqlstate(error), sizeof answer->sqlstate - 1);
         answer->message = arena_copy(&session->cell->run->memory, slice_of(db_async_message(error)));
         state = take_error(session, db_async_sqlstate(error));
+    } else if (session->checks) {
+        session->has_checked = true;
+        return PROGRAM_CONTINUES;
     } else {
+        note_writes(session, recorded->count);
         session->at++;
     }
-    session->owes_commit = false;
+    session->owes_commit = session->has_checked = false;
     return state;
 }
 
@@ -294,20 +376,27 @@ enum program_state program_take_answer(struct cell_session *session) {
     if (db_async_transaction(session->connection) == DB_ASYNC_BROKEN) {
         return PROGRAM_ENDED;
     }
+    const struct db_async_answer *error = db_async_error(session->connection);
     if (session->owes_commit) {
         return take_commit(session);
     }
+    if (session->checks && error == NULL) {
+        session->has_checked = true; // the COMMIT is the next step
+        return PROGRAM_CONTINUES;
+    }
     const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
     size_t first = recorded->count;
-    record_answers(session, session->is_split ? 1 : 0);
+    bool has_begin = session->is_split && !session->checks && db_async_answer_count(session->connection) > 1;
+    record_answers(session, has_begin ? 1 : 0);
     enum db_async_transaction now = db_async_transaction(session->connection);
     if (!session->in_transaction && now != DB_ASYNC_NO_TRANSACTION) {
         session->transaction_began = first;
     }
-    const struct db_async_answer *error = db_async_error(session->connection);
     if (error != NULL) {
         return take_error(session, db_async_sqlstate(error));
     }
+    note_writes(session, first);
+    session->has_checked = false;
     if (session->in_failed_transaction) {
         drop_answers(recorded, first); // the ROLLBACK that ends a transaction which the server has aborted
     }

@@ -7,21 +7,62 @@ static const char *copy(struct arena *memory, const char *text) {
     return text == NULL ? NULL : arena_copy(memory, slice_of(text));
 }
 
-static bool is_from_sequence(const struct cell *cell, unsigned table, int number) {
-    for (size_t i = 0; i < cell->table_count && table != 0; i++) {
-        if (cell->tables[i].oid != table) {
-            continue;
+static const struct cell_table *table_of(const struct cell *cell, unsigned oid) {
+    for (size_t i = 0; i < cell->table_count && oid != 0; i++) {
+        if (cell->tables[i].oid == oid) {
+            return &cell->tables[i];
         }
-        const char *at = cell->tables[i].from_sequence;
-        while (*at != '\0') {
-            char *end;
-            if (strtol(at, &end, 10) == number) {
-                return true;
-            }
-            at = *end == ',' ? end + 1 : end;
+    }
+    return NULL;
+}
+
+static bool is_from_sequence(const struct cell_table *table, int number) {
+    for (const char *at = table == NULL ? "" : table->from_sequence; *at != '\0';) {
+        char *end;
+        if (strtol(at, &end, 10) == number) {
+            return true;
+        }
+        at = *end == ',' ? end + 1 : end;
+    }
+    return false;
+}
+
+static int compare_values(const void *one, const void *other) {
+    return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+// A row that the setup has made keeps its number in every order, so that it distinguishes the rows.
+static bool is_first_value(const struct cell_table *table, int number, const char *value) {
+    for (size_t i = 0; i < table->first_value_count && value != NULL; i++) {
+        const struct first_values *first = &table->first_values[i];
+        if (first->column == number && first->count > 0 &&
+            bsearch(&value, first->values, first->count, sizeof *first->values, compare_values) != NULL) {
+            return true;
         }
     }
     return false;
+}
+
+void record_first_values(struct cell *cell, struct cell_table *table, const struct db_async_answer *answer) {
+    size_t rows = (size_t)db_async_rows(answer);
+    table->first_values = arena_allocate(&cell->memory,
+                                         (size_t)db_async_columns(answer) * sizeof *table->first_values + 1);
+    for (int column = 0; column < db_async_columns(answer); column++) {
+        int number = db_async_column_number(answer, column);
+        if (!is_from_sequence(table, number)) {
+            continue;
+        }
+        struct first_values *first = &table->first_values[table->first_value_count++];
+        *first = (struct first_values){.column = number};
+        first->values = arena_allocate(&cell->memory, rows * sizeof *first->values + 1);
+        for (size_t row = 0; row < rows; row++) {
+            const char *value = db_async_value(answer, (int)row, column);
+            if (value != NULL) {
+                first->values[first->count++] = copy(&cell->memory, value);
+            }
+        }
+        qsort(first->values, first->count, sizeof *first->values, compare_values);
+    }
 }
 
 static void record_rows(struct cell *cell, const struct db_async_answer *from, struct explore_answer *to) {
@@ -33,12 +74,17 @@ static void record_rows(struct cell *cell, const struct db_async_answer *from, s
     to->names = arena_allocate(memory, columns * sizeof *to->names);
     to->from_sequence = arena_allocate(memory, columns * sizeof *to->from_sequence);
     to->values = arena_allocate(memory, columns * rows * sizeof *to->values);
+    to->is_generated = arena_allocate(memory, columns * rows * sizeof *to->is_generated);
     for (size_t column = 0; column < columns; column++) {
         to->names[column] = copy(memory, db_async_column_name(from, (int)column));
-        to->from_sequence[column] = is_from_sequence(cell, db_async_column_table(from, (int)column),
-                                                     db_async_column_number(from, (int)column));
+        const struct cell_table *table = table_of(cell, db_async_column_table(from, (int)column));
+        int number = db_async_column_number(from, (int)column);
+        to->from_sequence[column] = is_from_sequence(table, number);
         for (size_t row = 0; row < rows; row++) {
-            to->values[row * columns + column] = copy(memory, db_async_value(from, (int)row, (int)column));
+            const char *value = db_async_value(from, (int)row, (int)column);
+            to->values[row * columns + column] = copy(memory, value);
+            to->is_generated[row * columns + column] = to->from_sequence[column] &&
+                                                       !is_first_value(table, number, value);
         }
     }
 }
@@ -111,6 +157,7 @@ static struct explore_table table_of(struct cell *cell, size_t number, const str
         .names = rows.names,
         .values = rows.values,
         .from_sequence = rows.from_sequence,
+        .is_generated = rows.is_generated,
     };
 }
 

@@ -51,7 +51,8 @@ void cell_run(struct cell *cell, struct explore_run *run, const struct prefix *p
         struct cell_session *session = &cell->sessions[i];
         const struct case_session *program = &cell->explored->sessions[i];
         session->at = 0;
-        session->owes_commit = session->in_transaction = false;
+        session->owes_commit = session->in_transaction = session->has_checked = session->checks = false;
+        session->has_written = session->has_committed_write = false;
         session->activity = SESSION_READY;
         case_variables_free(&session->variables);
         for (size_t j = 0; j < program->variable_count; j++) {
@@ -146,9 +147,9 @@ static void cut(struct cell *cell) {
     timer_disarm(cell);
     cell->is_cut = true;
     for (size_t i = 0; i < cell->session_count; i++) {
-        const struct cell_session *session = &cell->sessions[i];
-        cell->run->pending[i] = (struct explore_pending){session->activity == SESSION_READY, session->owes_commit,
-                                                         (uint16_t)session->at};
+        struct step_place place = program_place(&cell->sessions[i]);
+        bool is_known = cell->sessions[i].activity == SESSION_READY;
+        cell->run->pending[i] = (struct explore_pending){is_known, place.is_commit, place.is_check, place.instruction};
         if (db_async_is_busy(cell->sessions[i].connection)) {
             db_async_cancel(cell->sessions[i].connection);
         }
@@ -244,7 +245,8 @@ static void on_answer(void *user) {
         wake_waiting(cell, session);
     }
     session->measured = session->at;
-    bool is_measured = cell->measures && !session->owes_commit && db_async_error(session->connection) == NULL;
+    bool is_measured = cell->measures && (session->checks || !session->owes_commit) &&
+                       db_async_error(session->connection) == NULL;
     enum program_state state = program_take_answer(session);
     if (is_measured && state == PROGRAM_CONTINUES) {
         footprint_ask(session, on_footprint);
@@ -281,10 +283,10 @@ static void go_on(struct cell_session *session, enum program_state state) {
 
 // A sleeping session wakes up when a step goes that conflicts with its own next one.
 static void wake_sleepers(struct cell *cell, const struct cell_session *launched) {
-    struct step_place step = {launched->index, launched->owes_commit, (uint16_t)launched->at};
+    struct step_place step = program_place(launched);
     for (size_t i = 0; i < cell->session_count && cell->asleep != 0; i++) {
         const struct cell_session *sleeper = &cell->sessions[i];
-        struct step_place next = {sleeper->index, sleeper->owes_commit, (uint16_t)sleeper->at};
+        struct step_place next = program_place(sleeper);
         if ((cell->asleep >> i & 1) && steps_conflict(cell->explorer, cell->explored, cell->level, next, step)) {
             cell->asleep &= (uint16_t) ~(1U << i);
         }
@@ -322,10 +324,12 @@ static void launch(struct cell *cell, struct cell_session *session, uint16_t rea
         run->steps = memory_resize(run->steps, run->step_capacity * sizeof *run->steps);
     }
     session->launched = run->step_count;
+    struct step_place place = program_place(session);
     run->steps[run->step_count++] = (struct explore_step){
         .session = session->index,
-        .is_commit = session->owes_commit,
-        .instruction = (uint16_t)session->at,
+        .is_commit = place.is_commit,
+        .is_check = place.is_check,
+        .instruction = place.instruction,
         .enabled = ready,
         .asleep = cell->asleep,
     };
@@ -394,6 +398,9 @@ static void next_step(struct cell *cell) {
         return;
     }
     uint8_t next = cell->last != NO_SESSION && (awake >> cell->last & 1) ? cell->last : lowest(awake);
+    if (cell->job.like != NULL) {
+        next = order_next(cell->job.like, ready);
+    }
     if (cell->prefix->is_repeat) {
         next = repeat_next(cell, ready, next);
     } else if (at < cell->prefix->count) {

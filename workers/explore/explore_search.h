@@ -28,8 +28,9 @@ struct search {
     bool knows_masks, has_failed;
     bool measures; // footprints are to be taken
     bool reduces;
-    size_t measured; // serial orders whose footprints were taken
-    bool is_replay;  // only the given order runs
+    size_t measured;               // serial orders whose footprints were taken
+    const char *incomplete_anyway; // why the search would not be complete if it began anew
+    bool is_replay;                // only the given order runs
 };
 
 // --- explore_judge.c ---
@@ -45,6 +46,8 @@ void search_take_serial(struct search *search, struct job *job);
 void search_finish_masks(struct search *search);
 // Judges the outcomes whose serial orders are known by now.
 void search_judge_all(struct search *search);
+// Forgets all orders that were run, because some were left out wrongly.
+void search_begin_anew(struct search *search);
 // Hands the outcomes over to the result, and frees the rest.
 void search_finish(struct search *search);
 

@@ -100,7 +100,8 @@ static void test_order(void **state) {
 static void test_changes(void **state) {
     (void)state;
     assert_shape("INSERT INTO t VALUES (1, 'a'), (2, DEFAULT)", "I");
-    assert_shape("INSERT INTO s.t (a, b) VALUES (1, now()) ON CONFLICT (a) DO NOTHING RETURNING a", "I");
+    assert_shape("INSERT INTO s.t (a, b) VALUES (1, now()) RETURNING a", "I");
+    assert_shape("INSERT INTO s.t (a, b) VALUES (1, now()) ON CONFLICT (a) DO NOTHING RETURNING a", "");
     assert_shape("INSERT INTO t DEFAULT VALUES", "I");
     assert_shape("INSERT INTO t VALUES ((SELECT max(a) FROM t))", "");
     assert_shape("INSERT INTO t SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM t)", "");
