@@ -9,6 +9,7 @@
 -- setup
 CREATE TABLE accounts (id text PRIMARY KEY, balance numeric NOT NULL);
 INSERT INTO accounts VALUES ('alice', 1000), ('bob', 500), ('charlie', 200);
+CREATE TABLE transfers (source text, target text, amount numeric, status text);
 
 -- session A target=bob
 SELECT source.balance - 800 AS source_after, target.balance + 800 AS target_after, source.balance >= 800 AS enough
@@ -16,6 +17,9 @@ SELECT source.balance - 800 AS source_after, target.balance + 800 AS target_afte
 \if :enough
 UPDATE accounts SET balance = :source_after WHERE id = 'alice';
 UPDATE accounts SET balance = :target_after WHERE id = :'target';
+INSERT INTO transfers VALUES ('alice', :'target', 800, 'success');
+\else
+INSERT INTO transfers VALUES ('alice', :'target', 800, 'failed_insufficient_funds');
 \endif
 
 -- session B like A target=charlie

@@ -21,6 +21,8 @@ WITH deducted AS (
     UPDATE accounts SET balance = accounts.balance + 800 FROM deducted WHERE accounts.id = :'target' RETURNING accounts.id
 )
 INSERT INTO transfers SELECT deducted.id, credited.id, 800, 'success' FROM deducted, credited;
+\else
+INSERT INTO transfers VALUES ('alice', :'target', 800, 'failed_insufficient_funds');
 \endif
 COMMIT;
 

@@ -10,7 +10,8 @@ CREATE TABLE transfers (source text, target text, amount numeric, status text);
 
 -- session A target=bob
 BEGIN ISOLATION LEVEL REPEATABLE READ;
-SELECT balance >= 800 AS enough FROM accounts WHERE id = 'alice' \gset
+SELECT every(balance >= 800) FILTER (WHERE id = 'alice') AS enough
+  FROM (SELECT id, balance FROM accounts WHERE id IN ('alice', :'target')) AS balances \gset
 \if :enough
 WITH deducted AS (
     UPDATE accounts SET balance = balance - 800 WHERE id = 'alice' RETURNING id
@@ -18,6 +19,8 @@ WITH deducted AS (
     UPDATE accounts SET balance = accounts.balance + 800 FROM deducted WHERE accounts.id = :'target' RETURNING accounts.id
 )
 INSERT INTO transfers SELECT deducted.id, credited.id, 800, 'success' FROM deducted, credited;
+\else
+INSERT INTO transfers VALUES ('alice', :'target', 800, 'failed_insufficient_funds');
 \endif
 COMMIT;
 

@@ -11,7 +11,8 @@ INSERT INTO accounts VALUES ('alice', 1000), ('bob', 500), ('charlie', 200);
 CREATE TABLE transfers (source text, target text, amount numeric, status text);
 
 -- session A target=bob
-SELECT balance >= 800 AS enough FROM accounts WHERE id = 'alice' \gset
+SELECT every(balance >= 800) FILTER (WHERE id = 'alice') AS enough
+  FROM (SELECT id, balance FROM accounts WHERE id IN ('alice', :'target')) AS balances \gset
 \if :enough
 UPDATE accounts SET balance = balance - 800 WHERE id = 'alice';
 UPDATE accounts SET balance = balance + 800 WHERE id = :'target';
