@@ -147,7 +147,7 @@ void record_table_list(struct cell *cell, struct text *reads) {
     }
 }
 
-static struct explore_table table_of(struct cell *cell, size_t number, const struct db_async_answer *answer) {
+static struct explore_table rows_of(struct cell *cell, size_t number, const struct db_async_answer *answer) {
     struct explore_answer rows = {0};
     record_rows(cell, answer, &rows);
     return (struct explore_table){
@@ -171,14 +171,14 @@ void record_snapshot(struct cell *cell) {
     if (cell_error_words(cell->control) == NULL) { // else a session has locked a table
         tables = arena_allocate(&run->memory, (cell->table_count + 1) * sizeof *tables);
         for (size_t i = 0; i < cell->table_count; i++) {
-            tables[i] = table_of(cell, i, db_async_answer(cell->control, i));
+            tables[i] = rows_of(cell, i, db_async_answer(cell->control, i));
         }
     }
     run->snapshots[run->snapshot_count++] = tables;
 }
 
 static void record_table(struct cell *cell, size_t number, const struct db_async_answer *answer) {
-    cell->run->tables[number] = table_of(cell, number, answer);
+    cell->run->tables[number] = rows_of(cell, number, answer);
     if (record_hash_rows(answer) != cell->tables[number].first_rows) {
         cell->dirty |= (uint64_t)1 << number;
     }
