@@ -5,6 +5,7 @@
 #include "server/api/database_problem.h"
 
 void respond_json(struct conn *conn, struct text *body) {
+    text_append_string(body, "\n");
     conn_respond(conn, &(struct http_response){.status = 200, .body = text_slice(body)});
     text_free(body);
 }

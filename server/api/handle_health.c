@@ -5,11 +5,11 @@
 
 void handle_health(struct exchange *exchange) {
     static const struct slice ok =
-        SLICE_INITIALIZER("{\"status\":\"ok\",\"service\":\"bank-api\",\"database\":\"ok\"}");
+        SLICE_INITIALIZER("{\"status\":\"ok\",\"service\":\"bank-api\",\"database\":\"ok\"}\n");
     static const struct slice unavailable =
-        SLICE_INITIALIZER("{\"status\":\"degraded\",\"service\":\"bank-api\",\"database\":\"unavailable\"}");
+        SLICE_INITIALIZER("{\"status\":\"degraded\",\"service\":\"bank-api\",\"database\":\"unavailable\"}\n");
     static const struct slice unreachable =
-        SLICE_INITIALIZER("{\"status\":\"degraded\",\"service\":\"bank-api\",\"database\":\"unreachable\"}");
+        SLICE_INITIALIZER("{\"status\":\"degraded\",\"service\":\"bank-api\",\"database\":\"unreachable\"}\n");
     enum database_state state = exchange->api->watch.state;
     bool ready = state == DATABASE_READY;
     conn_respond(exchange->conn, &(struct http_response){

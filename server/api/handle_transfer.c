@@ -19,6 +19,7 @@ static bool respond_record(struct conn *conn, const struct transfer_job *transfe
     transfer_record_of(&transfer->request, &transfer->result, &record);
     struct json_writer json = {.out = &body};
     json_add_record(&json, NULL, &record);
+    text_append_string(&body, "\n");
     trace_context_traceparent(&transfer->request.trace, traceparent);
     bool taken = conn_respond(conn, &(struct http_response){
                                         .status = 200,

@@ -37,7 +37,7 @@ static bool choose_strategy(const struct settings_change *change, const struct s
         const struct strategy *named = strategy_find(change->strategy);
         if (named == NULL) {
             text_append_string(problem, "strategy must be one of ");
-            strategy_append_names(problem);
+            strategy_append_choice(problem, change->strategy);
             return false;
         }
         if (change->has_use_transactions && change->use_transactions != named->safe) {

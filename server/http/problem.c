@@ -17,6 +17,7 @@ struct http_response problem_response(struct text *body, int status, struct slic
         json_add_string(&json, "trace_id", trace_id);
     }
     json_close_object(&json);
+    text_append_string(body, "\n");
     return (struct http_response){
         .status = status,
         .content_type = "application/problem+json",

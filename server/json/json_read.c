@@ -227,10 +227,11 @@ static int read_transfer_strategy(json_t *object, struct transfer_request *out, 
     if (!json_is_string(value)) {
         return refuse(problem, "\"strategy\" must be a string: GET /strategies lists them");
     }
-    out->settings.strategy = strategy_find((struct slice){json_string_value(value), json_string_length(value)});
+    struct slice name = {json_string_value(value), json_string_length(value)};
+    out->settings.strategy = strategy_find(name);
     if (out->settings.strategy == NULL) {
         text_append_string(problem, "\"strategy\" must be one of ");
-        strategy_append_names(problem);
+        strategy_append_choice(problem, name);
         return 422;
     }
     return 200;

@@ -128,7 +128,9 @@ class Document:
             return [f"{kind} is not documented"]
         is_json = kind == "application/json" or kind.endswith("+json")
         value = parse(answer.body) if is_json and kind != "image/svg+xml" else answer.text()
-        return self.errors(content[kind]["schema"], value)
+        # In a terminal, the next text must not follow the JSON on the same line.
+        is_line = answer.body == b"" or re.search(rb"[^\n]\n\Z", answer.body) is not None
+        return self.errors(content[kind]["schema"], value) + ([] if is_line or not is_json else ["no single line end"])
 
     def examples(self):
         """(where, schema, value) of every example: of bodies, of answers, of parameters."""

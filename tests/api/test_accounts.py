@@ -95,6 +95,7 @@ def test_head_is_get_without_the_body(bank, path):
         assert head.status == 200
         assert head.headers["Content-Type"] == body.headers["Content-Type"]
         assert head.headers["Content-Length"] == body.headers["Content-Length"] == str(len(body.body))
+        assert body.body.endswith(b"}\n")
         assert wire.send(request_bytes("GET", "/health")).answer().json()["status"] == "ok"
 
 

@@ -115,6 +115,13 @@ def test_for_one_transfer_only(bank):
     assert [each["strategy"] for each in bank.transactions()] == ["optimistic", "vulnerable"]
 
 
+def test_a_mistyped_one_is_recognised(bank):
+    for answer in (bank.post("/admin/strategy?name=optimstic"), send(bank, strategy="optimstic"),
+                   bank.request("POST", "/admin/settings", '{"strategy":"optimstic"}', JSON_TYPE)):
+        expect_problem(answer, 422, "process_mutex: did you mean optimistic?")
+    assert "did you mean" not in bank.post("/admin/strategy?name=hope").json()["detail"]
+
+
 def test_one_that_is_not_there(bank):
     for answer in (bank.post("/admin/strategy?name=hope"), send(bank, strategy="hope"),
                    bank.request("POST", "/admin/settings", '{"strategy":"hope"}', JSON_TYPE)):

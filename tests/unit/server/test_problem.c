@@ -22,16 +22,16 @@ static void test_problem(void **state) {
     (void)state;
     assert_problem(404, SLICE_LITERAL("There is no account \"eve\""),
                    "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,"
-                   "\"detail\":\"There is no account \\\"eve\\\"\"}");
+                   "\"detail\":\"There is no account \\\"eve\\\"\"}\n");
     assert_problem(422, (struct slice){NULL, 0},
-                   "{\"type\":\"about:blank\",\"title\":\"Unprocessable Content\",\"status\":422,\"detail\":\"\"}");
+                   "{\"type\":\"about:blank\",\"title\":\"Unprocessable Content\",\"status\":422,\"detail\":\"\"}\n");
 }
 
 static void test_what_a_client_sent_stays_json(void **state) {
     (void)state;
     assert_problem(400, SLICE_LITERAL("\xFF\0\n"),
                    "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
-                   "\"detail\":\"\xEF\xBF\xBD\\u0000\\n\"}");
+                   "\"detail\":\"\xEF\xBF\xBD\\u0000\\n\"}\n");
 }
 
 static void test_a_traced_problem_names_its_trace(void **state) {
@@ -43,7 +43,7 @@ static void test_a_traced_problem_names_its_trace(void **state) {
     assert_int_equal(response.status, 504);
     assert_string_equal(text_terminated(&body),
                         "{\"type\":\"about:blank\",\"title\":\"Gateway Timeout\",\"status\":504,"
-                        "\"detail\":\"slow\",\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\"}");
+                        "\"detail\":\"slow\",\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\"}\n");
     text_free(&body);
 }
 

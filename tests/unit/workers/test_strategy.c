@@ -56,12 +56,38 @@ static void test_names_in_words(void **state) {
     text_free(&names);
 }
 
+static void assert_meant(struct slice wrong, const char *meant) {
+    struct text names = {0};
+    struct text choice = {0};
+    strategy_append_names(&names);
+    strategy_append_choice(&choice, wrong);
+    if (meant != NULL) {
+        text_append_format(&names, ": did you mean %s?", meant);
+    }
+    assert_string_equal(text_terminated(&choice), text_terminated(&names));
+    text_free(&names);
+    text_free(&choice);
+}
+
+static void test_a_mistyped_name_is_recognised(void **state) {
+    (void)state;
+    assert_meant(SLICE_LITERAL("optimstic"), "optimistic");
+    assert_meant(SLICE_LITERAL("for-update"), "for_update");
+    assert_meant(SLICE_LITERAL("Batched"), "batched");
+    assert_meant(SLICE_LITERAL("serialisable"), "serializable");
+    assert_meant(SLICE_LITERAL(""), NULL);
+    assert_meant(SLICE_LITERAL("hope"), NULL);
+    assert_meant(SLICE_LITERAL("batched\0\0\0"), NULL);
+    assert_meant(SLICE_LITERAL("vulnerable vulnerable vulnerable vulnerable vulnerable vulnerable"), NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_is_complete_and_found_by_its_name),
         cmocka_unit_test(test_vulnerable_and_for_update),
         cmocka_unit_test(test_names_that_are_none),
         cmocka_unit_test(test_names_in_words),
+        cmocka_unit_test(test_a_mistyped_name_is_recognised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
