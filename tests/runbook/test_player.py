@@ -86,7 +86,6 @@ def test_not_seen(play, shown, expected):
 
 
 @pytest.mark.parametrize("text, complaint", [
-    (block("one", "true"), "no expectation of one"),
     (block("one", "echo a", "a") + block("one", "echo a", "a"), "a second one of one"),
     ('```text {"expect": "none"}\na\n```\n' + block("one", "echo a", "a"), "before it there is no block none"),
     (block("one", "echo a", ""), "nothing in it"),
@@ -100,6 +99,16 @@ def test_a_runbook_not_in_order_is_not_played(play, text, complaint):
     assert outcome.returncode == 1
     assert complaint in outcome.stdout
     assert "| held" not in outcome.stdout
+
+
+def test_a_block_without_an_expectation_is_played(play):
+    outcome = play(block("one", "echo first") + block("two", "echo second", "second"))
+    assert holds(outcome), outcome.stdout
+    assert "one                    |    0 | played, nothing to compare" in outcome.stdout
+    assert "two                    |    0 | held" in outcome.stdout
+    outcome = play(block("one", "exit 3"))
+    assert outcome.returncode == 1
+    assert "one                    |    3 | played, nothing to compare" in outcome.stdout
 
 
 def test_with_an_engine_its_blocks_are_played(play, tmp_path):
