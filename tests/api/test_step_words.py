@@ -1,4 +1,5 @@
-"""A step has the same words at psql (the view transfer_steps) and on the page (server/page/words.js).
+"""A step has the same words at psql (the view transfer_steps), on the page (server/page/words.js) and in the terminal
+(race.jq of the launcher).
 
 Every kind of step, with every outcome that changes its words, is written as one record. The view describes the steps of
 that record, and so does the page's function, which gets them from GET /races/{transfer_id} as the page does."""
@@ -13,6 +14,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORDS = ROOT / "server" / "page" / "words.js"
+LAUNCHER = ROOT / "compose" / "native" / "lib"
 KINDS = re.compile(r'case STEP_\w+: return "(\w+)";')
 
 TRANSFER = "0a1b2c3d"
@@ -76,17 +78,35 @@ def said_by_the_page(steps, folder):
     return json.loads(output.stdout.replace("\u2212$", "$-"))
 
 
+def said_by_the_launcher(race):
+    """The words of the first transfer's steps; `./lab races` draws the same answer of the bank."""
+    if shutil.which("jq") is None:
+        pytest.skip("no jq (apt install jq)")
+    words = '[.] | model | .lanes[0] as $lane | [$lane.steps[] | select(.step != "commit") | [moments($lane).text]]'
+    output = subprocess.run(["jq", "-L", LAUNCHER, "--argjson", "width", "100", "--argjson", "color", "{}",
+                             f'include "race"; {words}'], input=race, check=True, capture_output=True, text=True)
+    return json.loads(output.stdout.replace("-$", "$-"))
+
+
 def test_every_kind_of_step_is_here():
     assert {step["step"] for step in STEPS} == set(KINDS.findall((ROOT / "workers/transfer/step.c").read_text()))
+
+
+def said_by_the_view(bank, count):
+    by_view = [[] for _ in range(count)]
+    for row in bank.rows("SELECT position, description FROM transfer_steps WHERE transfer_id = %s "
+                         "ORDER BY position, moment", TRANSFER):
+        by_view[row["position"] - 1].append(row["description"])
+    assert all(by_view)
+    return by_view
+
+
+def test_the_launcher_says_what_the_view_says(bank, record):
+    assert said_by_the_launcher(bank.get(f"/races/{TRANSFER}").text()) == said_by_the_view(bank, len(STEPS))
 
 
 def test_the_page_says_what_the_view_says(bank, record, tmp_path):
     steps = bank.get(f"/races/{TRANSFER}").json()["transfers"][0]["steps"]
     steps = [step for step in steps if step["step"] != "commit"]  # only the page has the end of a transfer
     assert [step["step"] for step in steps] == [step["step"] for step in STEPS]
-    by_view = [[] for _ in steps]
-    for row in bank.rows("SELECT position, description FROM transfer_steps WHERE transfer_id = %s "
-                         "ORDER BY position, moment", TRANSFER):
-        by_view[row["position"] - 1].append(row["description"])
-    assert all(by_view)
-    assert said_by_the_page(steps, tmp_path) == by_view
+    assert said_by_the_page(steps, tmp_path) == said_by_the_view(bank, len(steps))

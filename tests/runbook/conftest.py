@@ -3,6 +3,7 @@
 import pytest
 
 from lab import PROGRAM, Lab
+from terminal import Terminal
 
 
 def pytest_configure(config):
@@ -15,3 +16,16 @@ def lab():
     lab = Lab()
     yield lab
     lab.close()
+
+
+@pytest.fixture
+def terminal():
+    """terminal(LAB, COLUMNS, VERB...): the launcher at a terminal."""
+    opened = []
+
+    def start(*arguments, **environment):
+        opened.append(Terminal(*arguments, **environment))
+        return opened[-1]
+    yield start
+    for each in opened:
+        each.close()

@@ -51,6 +51,10 @@ class Lab:
                 "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True,
                 "env": {**kept, "LAB_STATE": str(self.state), "LAB_PROGRAM": str(self.program), **environment}}
 
+    def command(self, *arguments, **environment):
+        """The arguments of subprocess.Popen that run the launcher."""
+        return self._command(self.root / "lab", arguments, environment)
+
     def run(self, *arguments, timeout=600, **environment):
         """The launcher's CompletedProcess; both its outputs in stdout."""
         return subprocess.run(**self._command(self.root / "lab", arguments, environment), timeout=timeout)

@@ -1,6 +1,7 @@
 """Options that cannot be used: one line names the verb and says what to change, before anything is begun."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def refused(lab, *arguments):
 
 
 @pytest.mark.parametrize("verb, option", [
-    ("up", "--port"), ("logs", "-n"), ("runbook", "--port"), ("runbook", "--file"), ("test", "--preset"),
+    ("up", "--port"), ("logs", "-n"), ("logs", "--lines"), ("races", "--port"), ("watch", "--port"), ("demo", "--act"), ("runbook", "--port"), ("runbook", "--file"), ("test", "--preset"),
     ("test", "--postgres"), ("test", "-R")])
 def test_a_value_that_is_missing(quiet, verb, option):
     wanted = f"lab: {verb}: {option} wants a value: './lab {verb} --help' describes it\n"
@@ -66,8 +67,60 @@ def test_a_measurement_with_a_bad_option_is_refused_before_the_build(quiet, verb
     assert not list(quiet.state.glob("build-*.log"))
 
 
-def test_a_number_of_lines_that_is_none_is_shown(quiet):
-    assert "not '-5'" in refused(quiet, "logs", "-n", "-5")
+@pytest.mark.parametrize("options, complaint", [
+    (("-n", "-5"), "-n wants a number of lines, not '-5'"), (("-nfive",), "-n wants a number of lines, not 'five'"),
+    (("-fx",), "-f wants a number of lines, not 'x'"), (("--lines=x",), "--lines wants a number of lines, not 'x'")])
+def test_a_number_of_lines_that_is_none_is_shown(quiet, options, complaint):
+    assert refused(quiet, "logs", *options) == f"lab: logs: {complaint}\n"
+
+
+@pytest.mark.parametrize("options, count", [
+    (("-n", "2"), 2), (("-n2",), 2), (("--lines", "2"), 2), (("--lines=2",), 2), (("--tail=3",), 3), ((), 50)])
+def test_the_spellings_of_tail(quiet, options, count):
+    (quiet.state / "bank-api.log").write_text("".join(f"{number}\n" for number in range(60)))
+    assert quiet.run("logs", *options).stdout.split() == [str(number) for number in range(60 - count, 60)]
+
+
+@pytest.mark.parametrize("options", [("-f",), ("--follow", "-n50"), ("-f50",)])
+def test_the_log_is_followed_in_colour(quiet, terminal, options):
+    log = quiet.state / "bank-api.log"
+    log.write_text("12:00:00.000 INFO  [bank-api] first\n")
+    shown = terminal(quiet, 80, "logs", *options)
+    shown.until("first")
+    with log.open("a") as more:
+        more.write("12:00:00.001 WARN  [bank-api] [0a1b2c3d] RACE CONDITION DETECTED: alice is negative: $-600.00\n"
+                   "12:00:00.002 WARN  [bank-api] second\n12:00:00.003 INFO  [bank-api] third\n")
+    shown.until("third")
+    lines = {line.split("] ")[-1].rstrip("\x1b[0m"): line for line in shown.printed.split("\r\n")}
+    assert "\x1b[31m\x1b[1m12:00:00.001" in shown.printed and "\x1b[33m12:00:00.002" in shown.printed
+    assert lines["third"].startswith("12:00:00.003")
+
+
+@pytest.mark.parametrize("word, meant", [("upp", "up"), ("stauts", "status"), ("demos", "demo"), ("logs2", "logs"),
+                                         ("Help", "help"), ("versoin", "version")])
+def test_a_mistyped_verb_is_recognised(quiet, word, meant):
+    assert refused(quiet, word) == f"lab: no verb '{word}': did you mean './lab {meant}'? './lab help' lists all\n"
+    assert f"did you mean './lab {meant}'" in refused(quiet, "help", word)
+
+
+@pytest.mark.parametrize("word", ["nonsense", "--bogus", "x" * 100])
+def test_a_word_that_resembles_no_verb(quiet, word):
+    assert refused(quiet, word) == f"lab: no verb '{word}': './lab help' lists them\n"
+
+
+def test_a_port_without_its_option(quiet):
+    assert refused(quiet, "up", "8000") == "lab: up: no option '8000': did you mean --port 8000?\n"
+
+
+def test_every_verb_has_a_help_of_80_columns(quiet):
+    main = quiet.run("help").stdout
+    verbs = re.findall(r"^  ([a-z]+) {2,}", main, re.MULTILINE)
+    assert {"demo", "races", "watch", "version"} <= set(verbs)
+    for verb in verbs:
+        text = quiet.run(verb, "--help").stdout
+        assert text.startswith(("Usage: ./lab", "Race Conditions Lab"))
+        if verb != "explore":  # its options are described as race-explore describes them
+            assert [line for line in text.splitlines() if len(line) > 80] == []
 
 
 @pytest.mark.parametrize("words", [("help", "help"), ("help", "--help"), ("--help",), ("-h",)])

@@ -20,16 +20,38 @@ api_post() {
 
 # api_setting PATH: changes a setting, and prints the command that does the same.
 api_setting() {
-    say_dim "  \$ curl -X POST '$server_url$1'"
+    api_print_post "$1"
     api_post "$1" >/dev/null
+}
+
+# api_print_post PATH: the command, in two lines on a narrow terminal.
+api_print_post() {
+    local command="  \$ curl -X POST '$server_url$1'"
+    ((${#command} <= terminal_columns)) || command="  \$ curl -X POST \\"$'\n'"      '${server_url#http://}$1'"
+    say "$command"
+}
+
+# api_print_transfer FROM TO AMOUNT: a command that runs in the background, so that the next one starts at once.
+api_print_transfer() {
+    local command header="-H 'Content-Type: application/json'" data
+    data="-d '$(api_transfer_json "$@")'"
+    command="  \$ curl -X POST $server_url/transfer \\"$'\n'"      $header \\"$'\n'
+    # A JSON text may have spaces and line ends between its members.
+    ((${#data} + 8 <= terminal_columns)) || data=${data/,\"to_account/,$'\n           '\"to_account}
+    say "$command      $data &"
 }
 
 # api_value KEY JSON: the scalar at that key. The server writes compact JSON, and the objects that are read here
 # have no objects in them.
 api_value() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" <<<"$2"; }
 
-# Money with two decimals, however many the JSON number has.
-api_money() { LC_ALL=C printf '$%.2f' "$1"; }
+# Money with two decimals, however many the JSON number has, and the sign before the currency.
+api_money() {
+    local amount
+    LC_ALL=C printf -v amount '%.2f' "$1"
+    [[ $amount != -* ]] || printf -- '-'
+    printf '$%s' "${amount#-}"
+}
 
 # api_balance ACCOUNT
 api_balance() {
@@ -48,11 +70,13 @@ api_metric() {
 
 api_transfer_json() { printf '{"from_account":"%s","to_account":"%s","amount":%s}' "$@"; }
 
-# api_transfer_status FROM TO AMOUNT: "success", "failed_insufficient_funds", or what went wrong.
-api_transfer_status() {
-    local body status
-    body=$(api_post /transfer "$(api_transfer_json "$@")") || { printf 'no answer'; return; }
-    status=$(api_value status "$body")
+# api_transfer FROM TO AMOUNT: the body of the answer, or "no answer".
+api_transfer() { api_post /transfer "$(api_transfer_json "$@")" || printf 'no answer'; }
+
+# api_outcome BODY: "success", "failed_insufficient_funds", or what went wrong.
+api_outcome() {
+    local status
+    status=$(api_value status "$1")
     [[ ! $status =~ ^[0-9]+$ ]] || status="HTTP $status"
-    printf '%s' "${status:-$body}"
+    printf '%s' "${status:-$1}"
 }

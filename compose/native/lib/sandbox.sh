@@ -31,7 +31,7 @@ sandbox_start() {
     cluster_use "$sandbox_place"
     cluster_start
     sandbox_start_server "${2:-}"
-    say "The bank API answers on $server_url, its PostgreSQL on port $cluster_port."
+    say_wrapped "" "The bank API answers on $server_url, its PostgreSQL on port $cluster_port."
     sandbox_unfinished=true
 }
 

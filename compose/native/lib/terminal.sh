@@ -2,8 +2,13 @@
 # error, everything else to standard output. Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
-# Colour is used on a terminal that has it, unless NO_COLOR is set (no-color.org).
 terminal_setup() {
+    terminal_set_colors
+    terminal_measure
+}
+
+# Colour is used on a terminal that has it, unless NO_COLOR is set (no-color.org).
+terminal_set_colors() {
     terminal_bold='' terminal_dim='' terminal_red='' terminal_green='' terminal_yellow='' terminal_cyan='' terminal_plain=''
     terminal_is_tty=false
     [[ -t 1 ]] || return 0
@@ -15,7 +20,41 @@ terminal_setup() {
 
 terminal_has_color() { [[ -n $terminal_plain ]]; }
 
+# Puts the size of the terminal into terminal_columns and terminal_rows. The columns are 100 where the output is no
+# terminal, and at most 120, because longer lines are hard to read. A terminal that does not know its size has 80.
+terminal_measure() {
+    local size=''
+    terminal_columns=100 terminal_rows=40
+    $terminal_is_tty || return 0
+    { size=$(stty size <&3 2>/dev/null) || true; } 3>&1
+    terminal_columns=${size#* }
+    terminal_rows=${size% *}
+    [[ $terminal_rows =~ ^[1-9][0-9]*$ ]] || terminal_rows=24
+    [[ $terminal_columns =~ ^[1-9][0-9]*$ ]] || terminal_columns=80
+    ((terminal_columns >= 40)) || terminal_columns=40
+    ((terminal_columns <= 120)) || terminal_columns=120
+}
+
 say() { printf '%s\n' "$*"; }
+
+# say_wrapped PREFIX TEXT: the prefix, and beside it the text, broken at its spaces to the width of the terminal.
+say_wrapped() {
+    local line=$1 indent word words is_empty=true
+    printf -v indent '%*s' "${#1}" ''
+    read -r -d '' -a words <<<"$2" || true
+    for word in "${words[@]}"; do
+        if $is_empty; then
+            line+=$word
+        elif ((${#line} + 1 + ${#word} <= terminal_columns)); then
+            line+=" $word"
+        else
+            say "$line"
+            line=$indent$word
+        fi
+        is_empty=false
+    done
+    say "$line"
+}
 
 say_dim() { printf '%s%s%s\n' "$terminal_dim" "$*" "$terminal_plain"; }
 

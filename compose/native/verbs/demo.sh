@@ -5,15 +5,23 @@
 
 lab_demo() {
     local install=true started
+    demo_step='' demo_pauses=false
     while (($#)); do
         case $1 in
             --no-install) install=false ;;
+            --pause)      demo_pauses=true ;;
+            --act)        lab_needs_value "$@"; demo_step=$2; shift ;;
+            --act=*)      lab_needs_value --act "${1#*=}"; demo_step=${1#*=} ;;
             *)            fail "demo: no option '$1': './lab demo --help' lists them" ;;
         esac
         shift
     done
+    [[ -z $demo_step || $demo_step =~ ^[1-7]$ ]] || fail "demo: --act wants a number from 1 to 7, not '$demo_step'"
+    ! $demo_pauses || [[ -t 0 && -t 1 ]] ||
+        fail "demo: --pause waits for Enter, so it needs a terminal: leave it out where there is none"
     started=$(terminal_now)
     sandbox_open "$lab_state/demo" 'the demo'
+    packages_ensure "$install" "$packages_to_play"
     sandbox_start "$install"
     scenario_run
     sandbox_unfinished=false
@@ -21,7 +29,17 @@ lab_demo() {
     scenario_print_verdicts
     say ""
     ! $scenario_failed || fail "not every step showed what it must (logs: $sandbox_place)"
-    say "${terminal_green}The race, the barrier and the fix: all seen.${terminal_plain} $(terminal_seconds_since "$started") s, and nothing is left running."
+    demo_print_end "$(terminal_seconds_since "$started")"
+}
+
+# demo_print_end SECONDS
+demo_print_end() {
+    local verdict='The race, the barrier and the fix: all seen.'
+    [[ -z $demo_step ]] || verdict="Step $demo_step showed what it must."
+    printf '%s' "$terminal_green"
+    say_wrapped "" "$verdict $1 s, and nothing is left running."
+    printf '%s' "$terminal_plain"
+    ((terminal_columns >= scenario_table_width)) || say "A terminal of 100 columns shows more beside each other."
 }
 
 # The last step: a server that gets SIGTERM answers the requests it has, and ends with status 0.
@@ -33,23 +51,54 @@ demo_close() {
 
 scenario_delay_ms=200
 
+scenario_steps=(step_normal step_two_at_once step_delay step_barrier step_metrics step_fix step_log)
+
+# All steps, or the one of --act after what the steps before it have left.
 scenario_run() {
+    local step
     scenario_rows=()
     scenario_failed=false
     scenario_double_spends=0
-    step_normal
-    step_two_at_once
-    step_delay
-    step_barrier
-    step_metrics
-    step_fix
-    step_log
+    if [[ -n $demo_step ]]; then
+        scenario_prepare "$demo_step"
+        "${scenario_steps[demo_step - 1]}"
+        return
+    fi
+    for step in "${scenario_steps[@]}"; do
+        [[ $step == step_normal ]] || scenario_pause
+        "$step"
+    done
+}
+
+# scenario_prepare STEP: the settings that the step needs, and the pair of transfers that it looks at.
+scenario_prepare() {
+    (($1 < 4)) || say $'\n'"Step $1 needs what the steps before it do:"
+    (($1 < 4)) || api_setting "/admin/delay?enabled=true&ms=$scenario_delay_ms"
+    (($1 < 5)) || api_setting '/admin/barrier?enabled=true&count=2'
+    (($1 < 7)) || api_setting '/admin/transactions?enabled=true'
+    case $1 in 5 | 7) scenario_pair ;; esac
+}
+
+# With --pause: waits for Enter, and removes the line that asks for it. After the end of the input nothing waits.
+scenario_pause() {
+    $demo_pauses || return 0
+    printf '\n%sEnter: the next step. Ctrl-C: the end.%s ' "$terminal_bold" "$terminal_plain"
+    if read -r -s; then
+        printf '\r\e[K\e[A'
+    else
+        demo_pauses=false
+        say ""
+    fi
 }
 
 scenario_open() { printf '\n%s%s== %s%s\n' "$terminal_bold" "$terminal_cyan" "$1" "$terminal_plain"; }
-scenario_do() { say "We do      $1"; }
-scenario_expect() { say "We expect  $1"; }
-scenario_saw() { say "${terminal_bold}We saw     $1${terminal_plain}"; }
+scenario_do() { say_wrapped 'We do      ' "$1"; }
+scenario_expect() { say_wrapped 'We expect  ' "$1"; }
+scenario_saw() {
+    printf '%s' "$terminal_bold"
+    say_wrapped 'We saw     ' "$1"
+    printf '%s' "$terminal_plain"
+}
 
 # scenario_verdict STEP MUST SHOWED true|false|either
 scenario_verdict() {
@@ -67,7 +116,7 @@ scenario_judge_pair() {
         [[ $outcome != success ]] || successes=$((successes + 1))
     done
     pair_raced=false pair_refused=false
-    if ((successes == 2)) && [[ $race_alice == '$-600.00' ]]; then
+    if ((successes == 2)) && [[ $race_alice == '-$600.00' ]]; then
         pair_raced=true
         scenario_double_spends=$((scenario_double_spends + 1))
         pair_showed="both succeed, Alice at $race_alice"
@@ -80,10 +129,16 @@ scenario_judge_pair() {
 }
 
 scenario_pair() {
+    api_print_transfer alice bob 800
+    api_print_transfer alice charlie 800
+    scenario_pair_again
+}
+
+scenario_pair_again() {
     scenario_race
     scenario_judge_pair
     say ""
-    timeline_draw
+    timeline_draw "${race_ids[@]}"
     say ""
 }
 
@@ -93,7 +148,8 @@ step_normal() {
     scenario_expect "Alice at \$900.00, Bob at \$600.00"
     api_post /reset >/dev/null
     local outcome alice bob good
-    outcome=$(api_transfer_status alice bob 100)
+    api_print_transfer alice bob 100
+    outcome=$(api_outcome "$(api_transfer alice bob 100)")
     alice=$(api_balance alice)
     bob=$(api_balance bob)
     good=$(scenario_is [ "$outcome $alice $bob" = 'success $900.00 $600.00' ])
@@ -116,26 +172,28 @@ step_delay() {
     scenario_open "Step 3 of 7: a delay between the read and the check"
     api_setting "/admin/delay?enabled=true&ms=$scenario_delay_ms"
     scenario_do "the same, but each transfer sleeps $scenario_delay_ms ms after its read: the window is wide open"
-    scenario_expect "both read \$1000.00, both succeed: Alice at \$-600.00"
+    scenario_expect "both read \$1000.00, both succeed: Alice at -\$600.00"
     local tries
     # On a busy machine the second request may arrive after the delay of the first: then the pair is tried again.
+    scenario_pair
     for tries in 1 2 3; do
-        scenario_pair
         ! $pair_raced || break
-        ((tries == 3)) || say "The second transfer came after the first had ended: the pair is tried again."
+        ((tries < 3)) || break
+        say_wrapped "" "The second transfer came after the first had ended: the pair is tried again."
+        scenario_pair_again
     done
     scenario_saw "$pair_showed"
-    scenario_verdict '3 the delay' "both succeed, Alice at \$-600.00" "$pair_showed" "$pair_raced"
+    scenario_verdict '3 the delay' "both succeed, Alice at -\$600.00" "$pair_showed" "$pair_raced"
 }
 
 step_barrier() {
     scenario_open 'Step 4 of 7: a barrier makes it certain'
     api_setting '/admin/barrier?enabled=true&count=2'
     scenario_do 'the same, but nobody goes on to the check before both have read'
-    scenario_expect "both read \$1000.00, both succeed: Alice at \$-600.00, every time"
+    scenario_expect "both read \$1000.00, both succeed: Alice at -\$600.00, every time"
     scenario_pair
     scenario_saw "$pair_showed: \$1600 were spent out of \$1000"
-    scenario_verdict '4 the barrier' "both succeed, Alice at \$-600.00" "$pair_showed" "$pair_raced"
+    scenario_verdict '4 the barrier' "both succeed, Alice at -\$600.00" "$pair_showed" "$pair_raced"
 }
 
 step_metrics() {
@@ -147,11 +205,24 @@ step_metrics() {
     spends=$(api_metric double_spend_detected_total)
     alice=$(api_metric account_balance 'account_id="alice"')
     api_get /metrics | grep -E '^(race_condition_hits_total|double_spend_detected_total|transfers_total|account_balance)' |
-        grep -v ' 0$' | sed 's/^/  /' || true
+        grep -v ' 0$' | step_metrics_print || true
     good=$(scenario_is [ "$races $spends $alice" = "$scenario_double_spends $scenario_double_spends -600" ])
     scenario_saw "$races raced, $spends double spends, Alice at $alice"
     scenario_verdict '5 the metrics' "$scenario_double_spends raced, $scenario_double_spends double spends" \
         "$races raced, $spends double spends" "$good"
+}
+
+# A line for each sample; on a narrow terminal its labels have a line of their own.
+step_metrics_print() {
+    local line
+    while IFS= read -r line; do
+        if ((${#line} + 2 <= terminal_columns)); then
+            say "  $line"
+        else
+            say "  ${line%%\{*}"
+            say "    {${line#*\{}"
+        fi
+    done
 }
 
 step_fix() {
@@ -181,43 +252,58 @@ step_log() {
 }
 
 step_log_print() {
-    local record
+    local record id from to amount before after status
     while IFS= read -r record; do
-        printf '  %s  %-7s -> %-7s %8s  read %8s, left %8s  %s\n' \
-            "$(api_value id "$record")" "$(api_value from_account "$record")" "$(api_value to_account "$record")" \
-            "$(api_money "$(api_value amount "$record")")" \
-            "$(api_money "$(api_value from_balance_before "$record")")" \
-            "$(api_money "$(api_value from_balance_after "$record")")" "$(api_value status "$record")"
+        id=$(api_value id "$record") from=$(api_value from_account "$record") to=$(api_value to_account "$record")
+        amount=$(api_money "$(api_value amount "$record")") status=$(api_value status "$record")
+        before=$(api_money "$(api_value from_balance_before "$record")")
+        after=$(api_money "$(api_value from_balance_after "$record")")
+        say_wrapped "  $id  " "$from -> $to $amount: read $before, left $after, $status"
     done <<<"$1"
 }
 
-# The table at the end of the demo.
+scenario_table_width=95
+
+# The table at the end of the demo; on a narrow terminal a few lines for each step.
 scenario_print_verdicts() {
     local row step must showed good mark
-    printf '\n%s%-14s | %-33s | %-33s | %s%s\n' "$terminal_bold" step 'must show' showed verdict "$terminal_plain"
-    printf '%s\n' '---------------+-----------------------------------+-----------------------------------+-----------'
+    if ((terminal_columns >= scenario_table_width)); then
+        printf '\n%s%-14s | %-33s | %-33s | %s%s\n' "$terminal_bold" step 'must show' showed verdict "$terminal_plain"
+        printf '%s\n' '---------------+-----------------------------------+-----------------------------------+--------'
+    else
+        say ""
+    fi
     for row in "${scenario_rows[@]}"; do
         IFS='|' read -r step must showed good <<<"$row"
         case $good in
-            true)   mark="${terminal_green}as it must${terminal_plain}" ;;
-            either) mark="${terminal_green}fine${terminal_plain}" ;;
-            *)      mark="${terminal_red}WRONG${terminal_plain}" ;;
+            true | either) mark="${terminal_green}ok${terminal_plain}" ;;
+            *)             mark="${terminal_red}WRONG${terminal_plain}" ;;
         esac
-        printf '%-14s | %-33s | %-33s | %s\n' "$step" "$must" "$showed" "$mark"
+        if ((terminal_columns >= scenario_table_width)); then
+            printf '%-14s | %-33s | %-33s | %s\n' "$step" "$must" "$showed" "$mark"
+        else
+            say "$terminal_bold$step$terminal_plain: $mark"
+            say_wrapped '  must show  ' "$must"
+            say_wrapped '  showed     ' "$showed"
+        fi
     done
 }
 
-# Two transfers of $800 at the same time. Sets race_outcome_1, race_outcome_2 and race_alice, her balance.
+# Two transfers of $800 at the same time. Sets race_outcome_1, race_outcome_2, race_alice, her balance, and race_ids.
 scenario_race() {
-    local folder=$sandbox_place/answers
+    local folder=$sandbox_place/answers number id
     mkdir -p "$folder"
     api_post /reset >/dev/null
-    api_transfer_status alice bob 800 >"$folder/1" &
+    api_transfer alice bob 800 >"$folder/1" &
     local first=$!
-    api_transfer_status alice charlie 800 >"$folder/2" &
+    api_transfer alice charlie 800 >"$folder/2" &
     local second=$!
     wait "$first" "$second"
-    race_outcome_1=$(<"$folder/1")
-    race_outcome_2=$(<"$folder/2")
+    race_ids=()
+    for number in 1 2; do
+        printf -v "race_outcome_$number" '%s' "$(api_outcome "$(<"$folder/$number")")"
+        id=$(api_value id "$(<"$folder/$number")")
+        [[ -z $id ]] || race_ids+=("$id")
+    done
     race_alice=$(api_balance alice)
 }

@@ -13,6 +13,7 @@ lab_up() {
         case $1 in
             --port)       lab_needs_value "$@"; port=$2; shift ;;
             --port=*)     port=${1#*=}; port_check up "$port" ;;
+            [0-9]*)       fail "up: no option '$1': did you mean --port $1?" ;;
             --observe)    observe=true ;;
             --no-install) install=false ;;
             *)            fail "up: no option '$1': './lab up --help' lists them" ;;
@@ -63,16 +64,26 @@ lifecycle_print_hints() {
     say ""
     say "  Live page    $server_url/"
     say "  Bank API     $server_url   ($server_url/metrics for Prometheus)"
-    say "  PostgreSQL   127.0.0.1:$cluster_port, user and database '$cluster_user' (password: $cluster_home/password), or ./lab psql"
+    say "  PostgreSQL   127.0.0.1:$cluster_port, user and database '$cluster_user', or ./lab psql"
+    say "               (password: $cluster_home/password)"
     ! observe_is_running || say "  Prometheus   $observe_url   (its alerts: $observe_url/alerts)"
     cat <<TEXT
 
-Try:
-  curl $server_url/accounts
-  curl -X POST $server_url/transfer -H 'Content-Type: application/json' -d '{"from_account":"alice","to_account":"bob","amount":100}'
+Try two transfers at once, which a barrier makes race:
   curl -X POST '$server_url/admin/barrier?enabled=true&count=2'
+  curl -X POST $server_url/transfer -H 'Content-Type: application/json' \\
+    -d '{"from_account":"alice","to_account":"bob","amount":800}' &
+  curl -X POST $server_url/transfer -H 'Content-Type: application/json' \\
+    -d '{"from_account":"alice","to_account":"charlie","amount":800}' &
+  wait
+  curl $server_url/accounts
+  ./lab races
 
-Then: ./lab status | ./lab logs -f | ./lab psql -c 'TABLE race_timeline' | ./lab down
+A transfer alone waits at the barrier until another one comes, at most 30 s. The
+barrier is off again after:
+  curl -X POST '$server_url/admin/barrier?enabled=false'
+
+Then: ./lab watch | ./lab status | ./lab logs -f | ./lab down
 TEXT
 }
 
@@ -113,8 +124,9 @@ lab_status() {
 lifecycle_print_server() {
     local health
     if server_is_running; then
-        health=$(server_curl --max-time 3 "$server_url/health" 2>/dev/null || echo 'no answer')
+        health=$(server_curl --max-time 3 "$server_url/health" 2>/dev/null) || health=${health:-no answer}
         say "bank-api    running  $server_url  pid $(server_pid)  health: $health"
+        lifecycle_print_state
         [[ $health == *'"status":"ok"'* ]]
         return
     fi
@@ -124,6 +136,14 @@ lifecycle_print_server() {
         say "bank-api    stopped"
     fi
     return 1
+}
+
+lifecycle_print_state() {
+    bank_state_read || return 0
+    say "  version   ${bank_state[version]}, up for $(bank_state_uptime)"
+    say "  strategy  $(bank_state_strategy)"
+    say "  delay     $(bank_state_delay)"
+    say "  barrier   $(bank_state_barrier)"
 }
 
 lifecycle_print_cluster() {
@@ -148,20 +168,34 @@ lab_psql() {
     cluster_psql "$@"
 }
 
+# tail's spellings are understood too.
 lab_logs() {
-    local lines=50 follow=()
+    local lines=50 follow=() option
     while (($#)); do
+        option=$1
         case $1 in
-            -f) follow=(-F) ;;
-            -n) lab_needs_value "$@"; lines=$2; shift ;;
-            *)  fail "logs: no option '$1': './lab logs --help' lists them" ;;
+            -f | --follow)        follow=(-F) ;;
+            -n | --lines | --tail) lab_needs_value "$@"; lines=$2; shift ;;
+            --lines=* | --tail=*) lab_needs_value "${1%%=*}" "${1#*=}"; lines=${1#*=} option=${1%%=*} ;;
+            -n*)                  lines=${1#-n} option=-n ;;
+            -f*)                  follow=(-F) lines=${1#-f} option=-f ;;
+            *)                    fail "logs: no option '$1': './lab logs --help' lists them" ;;
         esac
+        [[ $lines =~ ^[0-9]{1,9}$ ]] || fail "logs: $option wants a number of lines, not '$lines'"
         shift
     done
-    [[ $lines =~ ^[0-9]+$ ]] || fail "logs: -n wants a number of lines, not '$lines'"
     server_use "$lab_state"
     [[ -e $server_log ]] || fail "no log yet: './lab up' starts the bank API"
-    exec tail -n "$lines" "${follow[@]}" "$server_log"
+    terminal_has_color || exec tail -n "$lines" "${follow[@]}" "$server_log"
+    tail -n "$lines" "${follow[@]}" "$server_log" | lifecycle_color_log
+}
+
+# On a terminal: errors and races red, warnings yellow. sed prints each line at once (-u), for --follow.
+lifecycle_color_log() {
+    sed -u -e "/RACE CONDITION DETECTED/s/.*/$terminal_red$terminal_bold&$terminal_plain/;t" \
+        -e "/^[0-9:.]* ERROR /s/.*/$terminal_red&$terminal_plain/;t" \
+        -e "/^[0-9:.]* WARN /s/.*/$terminal_yellow&$terminal_plain/;t" \
+        -e "/\(at barrier\|BARRIER\)/s/.*/$terminal_cyan&$terminal_plain/"
 }
 
 lab_clean() {
