@@ -204,7 +204,7 @@ int main(int argument_count, char **arguments) {
     (void)mallopt(M_ARENA_MAX, MALLOC_ARENAS);
     (void)signal(SIGPIPE, SIG_IGN);
     if (argument_count > 2) {
-        (void)fail("it takes one argument at most: see --help");
+        (void)fail("it takes one argument at most; its settings are variables, such as BANK_API_PORT=8000: see --help");
         return EXIT_USAGE;
     }
     return run(argument_count == 2 ? arguments[1] : "");

@@ -118,12 +118,14 @@ def test_help_names_every_variable():
         assert name in said, name
 
 
-@pytest.mark.parametrize("arguments", [["--port"], ["-h", "x"], ["serve"], ["--help", "--version"]])
+@pytest.mark.parametrize("arguments", [["--port"], ["-h", "x"], ["serve"], ["--help", "--version"],
+                                       ["--port", "9"]])
 def test_unknown_arguments(arguments):
     outcome = run_to_the_end(*arguments)
     assert outcome.returncode == 2
     line, = outcome.stderr.splitlines()
     assert "--help" in line
+    assert len(arguments) == 1 or "BANK_API_PORT=8000" in line
 
 
 def test_the_environment_is_the_start(start_bank):

@@ -1,8 +1,12 @@
 """`lab demo`: readable at terminals of 60, 80 and 100 columns, step by step, and one step alone."""
 
+import json
 import re
 
 import pytest
+
+from lab import ROOT
+from terminal import COLOUR, CONTROL
 
 STEPS = 7
 
@@ -57,3 +61,16 @@ def test_one_step_with_what_it_needs(lab, step, shown):
 def test_a_step_that_is_none(lab, number):
     outcome = lab.run("demo", "--no-install", "--act", number)
     assert (outcome.returncode, outcome.stdout) == (1, f"lab: demo: --act wants a number from 1 to 7, not '{number}'\n")
+
+
+def test_the_recording_is_the_demo():
+    """docs/casts/demo.cast, as docs/casts/record.sh made it: a whole demo, in which no line was broken."""
+    text = (ROOT / "docs/casts/demo.cast").read_text(encoding="utf-8")
+    head, *events = map(json.loads, text.splitlines())
+    assert (head["version"], head["width"], set(head["env"])) == (2, 100, {"SHELL", "TERM"})
+    assert len(text.encode()) < 200_000
+    printed = COLOUR.sub("", "".join(data for _, kind, data in events if kind == "o"))
+    assert all(f"== Step {step} of {STEPS}" in printed for step in range(1, STEPS + 1))
+    assert "The race, the barrier and the fix: all seen." in printed and "WRONG" not in printed
+    for line in printed.replace("\r\n", "\n").split("\n"):
+        assert len(CONTROL.sub("", line.split("\r")[-1]).rstrip()) <= 100

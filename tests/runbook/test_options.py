@@ -74,6 +74,11 @@ def test_a_number_of_lines_that_is_none_is_shown(quiet, options, complaint):
     assert refused(quiet, "logs", *options) == f"lab: logs: {complaint}\n"
 
 
+def test_a_part_that_is_none(quiet):
+    assert refused(quiet, "bench", "--only", "nope") == ("lab: bench: --only wants transfers, reads or health, not "
+                                                         "'nope'\n")
+
+
 @pytest.mark.parametrize("options, count", [
     (("-n", "2"), 2), (("-n2",), 2), (("--lines", "2"), 2), (("--lines=2",), 2), (("--tail=3",), 3), ((), 50)])
 def test_the_spellings_of_tail(quiet, options, count):

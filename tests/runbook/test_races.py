@@ -184,6 +184,14 @@ def test_the_status_has_the_settings(running):
     running.set(strategy="vulnerable")
 
 
+def test_a_view_that_is_none(running):
+    outcome = running.run("psql", "-c", "TABLE nope")
+    assert outcome.returncode == 1 and 'relation "nope" does not exist' in outcome.stdout
+    assert outcome.stdout.splitlines()[-1].startswith("lab: psql: './lab psql --help' lists the views"), outcome.stdout
+    assert running.run("psql", "-Atc", "SELECT 1").stdout == "1\n"
+    assert running.run("psql", "-At", "-c", "SELECT 1").stdout == "1\n"
+
+
 def test_the_status_needs_no_token(lab):
     lab.up(ADMIN_TOKEN="secret")
     assert "  barrier   off\n" in lab.run("status").stdout

@@ -165,7 +165,20 @@ lab_psql() {
     lifecycle_use
     cluster_is_running || fail "the database does not run: './lab up' starts it"
     cluster_find_programs 14
+    local option
+    for option in "$@"; do
+        [[ ! $option =~ ^-[A-Za-z0-9]*c$ ]] || { lifecycle_run_command "$@"; return; }
+    done
     cluster_psql "$@"
+}
+
+# psql with -c: if a table is missing, a line says where the names are.
+lifecycle_run_command() {
+    local complaint status=0
+    { complaint=$(cluster_psql "$@" 2>&1 >&3) || status=$?; } 3>&1
+    [[ -z $complaint ]] || printf '%s\n' "$complaint" >&2
+    [[ $complaint != *relation*'does not exist'* ]] || warn "psql: './lab psql --help' lists the views, './lab psql -c \"\\d\"' all tables"
+    return "$status"
 }
 
 # tail's spellings are understood too.
