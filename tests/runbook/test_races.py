@@ -207,4 +207,11 @@ def test_the_hints_do_not_hang(lab):
     shown, _ = outcome.communicate(timeout=25)
     assert '"balance":-600.0' in shown, shown
     assert lab.run("races").stdout.count("vulnerable: double spend") == 1
-    assert max(map(len, hints.split("\n"))) <= 100
+    assert max(map(len, hints.split("\n"))) <= 80
+    assert max(map(len, lab.run("status").stdout.split("\n"))) <= 80
+
+
+def test_an_error_is_not_broken_in_a_word(lab, terminal):
+    refused = terminal(lab, 60, "races", "nonsense")
+    assert refused.end() == 1 and fits(refused), refused.text()
+    assert " ".join(refused.text().split()).endswith("'./lab races --list' lists the races")

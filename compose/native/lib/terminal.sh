@@ -58,12 +58,19 @@ say_wrapped() {
 
 say_dim() { printf '%s%s%s\n' "$terminal_dim" "$*" "$terminal_plain"; }
 
-warn() { printf '%slab: %s%s\n' "$terminal_yellow" "$*" "$terminal_plain" >&2; }
+warn() { terminal_complain "$terminal_yellow" "$*"; }
+
+# terminal_complain COLOUR TEXT: one line on standard error; on a terminal it is broken at spaces.
+terminal_complain() {
+    local text="lab: $2"
+    [[ ! -t 2 ]] || text=$(say_wrapped '' "$text")
+    printf '%s%s%s\n' "$1" "$text" "$terminal_plain" >&2
+}
 
 # Prints one line and exits. Never call it inside $(...): the exit would end only the subshell.
 fail_status=1
 fail() {
-    printf '%slab: %s%s\n' "$terminal_red" "$*" "$terminal_plain" >&2
+    terminal_complain "$terminal_red" "$*"
     exit "$fail_status"
 }
 

@@ -246,7 +246,7 @@ step_log() {
     refused=$(grep -c '"status":"failed_insufficient_funds"' <<<"$records" || true)
     drift=$(cluster_psql -X -q -At -c 'SELECT drift FROM money_supply')
     must='1 success, 1 refused, drift $0.00'
-    showed="$success success, $refused refused, drift \$$drift"
+    showed="$success success, $refused refused, drift $(api_money "$drift")"
     scenario_saw "$showed"
     scenario_verdict '7 the log' "$must" "$showed" "$(scenario_is [ "$showed" = "$must" ])"
 }

@@ -155,8 +155,8 @@ TEXT
 
 help_races() {
     cat <<'TEXT'
-Usage: ./lab races [ID] [--port PORT]
-       ./lab races --list [--port PORT]
+Usage: ./lab races [ID] [--port PORT] [--no-install]
+       ./lab races --list [--port PORT] [--no-install]
 
 Draws a race of the running lab: what each transfer did and when, the balance
 after each write, and the write that a stale read missed. ID is the id of any
@@ -165,6 +165,7 @@ transfer in the race; without one it is the last race.
   --list         the newest 20 races, a line each
   --port PORT    ask the bank API on this port of this machine, such as that of
                  the Docker lab, instead of the one of './lab up'
+  --no-install   stop if jq is missing instead of installing it
 
 Exit status: 0, or 1 if there is no such race or no answer.
 TEXT
@@ -172,7 +173,7 @@ TEXT
 
 help_watch() {
     cat <<'TEXT'
-Usage: ./lab watch [--port PORT]
+Usage: ./lab watch [--port PORT] [--no-install]
 
 A live view of the running lab: the balances, the settings, the last races and
 the totals. It is drawn again after every event. q or Ctrl-C ends it. Without a
@@ -180,6 +181,7 @@ terminal it prints one picture and ends.
 
   --port PORT    watch the bank API on this port of this machine, such as that
                  of the Docker lab, instead of the one of './lab up'
+  --no-install   stop if jq is missing instead of installing it
 TEXT
 }
 

@@ -63,7 +63,8 @@ lifecycle_start() {
 lifecycle_print_hints() {
     say ""
     say "  Live page    $server_url/"
-    say "  Bank API     $server_url   ($server_url/metrics for Prometheus)"
+    say "  Bank API     $server_url"
+    say "  Metrics      $server_url/metrics"
     say "  PostgreSQL   127.0.0.1:$cluster_port, user and database '$cluster_user', or ./lab psql"
     say "               (password: $cluster_home/password)"
     ! observe_is_running || say "  Prometheus   $observe_url   (its alerts: $observe_url/alerts)"
@@ -71,9 +72,11 @@ lifecycle_print_hints() {
 
 Try two transfers at once, which a barrier makes race:
   curl -X POST '$server_url/admin/barrier?enabled=true&count=2'
-  curl -X POST $server_url/transfer -H 'Content-Type: application/json' \\
+  curl -X POST $server_url/transfer \\
+    -H 'Content-Type: application/json' \\
     -d '{"from_account":"alice","to_account":"bob","amount":800}' &
-  curl -X POST $server_url/transfer -H 'Content-Type: application/json' \\
+  curl -X POST $server_url/transfer \\
+    -H 'Content-Type: application/json' \\
     -d '{"from_account":"alice","to_account":"charlie","amount":800}' &
   wait
   curl $server_url/accounts
@@ -125,7 +128,8 @@ lifecycle_print_server() {
     local health
     if server_is_running; then
         health=$(server_curl --max-time 3 "$server_url/health" 2>/dev/null) || health=${health:-no answer}
-        say "bank-api    running  $server_url  pid $(server_pid)  health: $health"
+        say "bank-api    running  $server_url  pid $(server_pid)"
+        say "  health    $health"
         lifecycle_print_state
         [[ $health == *'"status":"ok"'* ]]
         return
@@ -154,7 +158,8 @@ lifecycle_print_cluster() {
     local version
     version=$(<"$cluster_data/PG_VERSION")
     if cluster_find_programs 14 && cluster_is_ready; then
-        say "PostgreSQL  running  version $version  127.0.0.1:$cluster_port  pid $(cluster_pid)  socket in $cluster_socket"
+        say "PostgreSQL  running  version $version  127.0.0.1:$cluster_port  pid $(cluster_pid)"
+        say "  socket    $cluster_socket"
     else
         say "PostgreSQL  running, but takes no connections (pid $(cluster_pid), log: $cluster_log)"
         return 1

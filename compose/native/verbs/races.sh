@@ -3,13 +3,14 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
 lab_races() {
-    local id='' port='' list=false
+    local id='' port='' list=false install=true
     while (($#)); do
         case $1 in
-            --list)   list=true ;;
-            --port)   lab_needs_value "$@"; port=$2; shift ;;
-            --port=*) port=${1#*=}; port_check races "$port" ;;
-            -*)       fail "races: no option '$1': './lab races --help' lists them" ;;
+            --list)       list=true ;;
+            --no-install) install=false ;;
+            --port)       lab_needs_value "$@"; port=$2; shift ;;
+            --port=*)     port=${1#*=}; port_check races "$port" ;;
+            -*)           fail "races: no option '$1': './lab races --help' lists them" ;;
             *)
                 [[ -z $id ]] || fail "races: one race at a time: leave '$1' out"
                 id=$1
@@ -22,7 +23,7 @@ lab_races() {
     [[ -z $id || $id =~ ^[0-9a-f]{8}$ ]] ||
         fail "races: the id of a transfer has 8 characters from 0 to 9 and a to f, unlike '$id': './lab races --list' lists the races"
     races_find_server races "$port"
-    packages_ensure false "$packages_to_play"
+    packages_ensure "$install" "$packages_to_play"
     if $list; then races_list; else races_draw "$id"; fi
 }
 

@@ -3,19 +3,20 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
 lab_watch() {
-    local port=''
+    local port='' install=true
     while (($#)); do
         case $1 in
-            --port)   lab_needs_value "$@"; port=$2; shift ;;
-            --port=*) port=${1#*=}; port_check watch "$port" ;;
-            *)        fail "watch: no option '$1': './lab watch --help' lists them" ;;
+            --no-install) install=false ;;
+            --port)       lab_needs_value "$@"; port=$2; shift ;;
+            --port=*)     port=${1#*=}; port_check watch "$port" ;;
+            *)            fail "watch: no option '$1': './lab watch --help' lists them" ;;
         esac
         shift
     done
     [[ -z $port ]] || port_check watch "$port"
     watch_keys=''
     races_find_server watch "$port"
-    packages_ensure false "$packages_to_play"
+    packages_ensure "$install" "$packages_to_play"
     if [[ -t 0 ]] && $terminal_is_tty; then
         watch_live
     else
