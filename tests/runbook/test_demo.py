@@ -27,7 +27,7 @@ def test_no_line_is_broken_by_the_terminal(lab, terminal, columns):
     # Both transfers are shown as they are sent, and the commit of each.
     assert re.search(r"\$ curl -X POST http://127\.0\.0\.1:\d+/transfer", text)
     assert '"to_account":"charlie","amount":800}\' &' in text
-    assert "ends: all is committed" in text and "ends: refused" in text
+    assert "| commits" in text and "ends: refused" in text
     assert "alice in the database: $1000.00 -> $200.00 -> -$600.00" in " ".join(text.split())
 
 

@@ -71,9 +71,10 @@ def end_of($lane):
         + if .value >= $lane.amount then "enough" else "not enough, refused" end
     elif .step == "deduct" then writes($lane; "deducts")
     elif .step == "credit" then writes($lane; "adds")
+    # A record is written just before its COMMIT, so at this time nothing of the transaction is committed yet.
     elif .step == "commit" then
         if $lane.status != "success" then "ends: refused"
-        elif .outcome != "recorded" then "ends: all is committed"
+        elif .outcome != "recorded" then "commits"
         else "ends: all is written, each statement committed on its own" end
     else null end;
 
@@ -158,7 +159,7 @@ def wrapped($size):
         if (.[-1] | length) + 1 + ($word | length) <= $size then .[-1] += " " + $word else . + ["  " + $word] end)
     | map(gsub("\u00a0"; " "));
 
-def painted($kind): if $color[$kind] then $color[$kind] + . + $color.plain else . end;
+def painted($kind): if $kind != "plain" and $color[$kind] then $color[$kind] + . + $color.plain else . end;
 
 def title: "\(.letter): \(.amount | money | rtrimstr(".00")) \(.from) -> \(.to)";
 
