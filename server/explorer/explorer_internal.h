@@ -28,6 +28,7 @@ struct options {
     const char *only_case;   // --case: the name of the only case to run, or NULL
     bool has_more_cases;     // the file that is read has more than one
     bool as_isolationtester; // write what isolationtester writes, and nothing else
+    bool as_stepper;         // answer orders from the standard input, and nothing else
 };
 
 // False: the program ends with *status; the reason, or the help, is written.
@@ -136,6 +137,10 @@ void json_add_exploration(struct json_writer *json, const struct exploration *fo
 // Between the explorations and the end of a case: fixes, if some were tried.
 void json_begin_fixes(struct json_writer *json);
 void json_end_case(struct json_writer *json, const char *problem); // NULL: none
+// Adds the members "order", "steps" and "state" to the open object.
+void json_add_run_members(struct json_writer *json, const struct exploration *found, const struct explore_run *run);
+// Adds an array of the names of the invariants (bits).
+void json_add_invariants(struct json_writer *json, const char *name, const struct sql_case *explored, uint64_t broken);
 void json_end_document(struct json_writer *json);
 
 // --- explorer_junit.c ---
@@ -175,6 +180,11 @@ void progress_end(struct progress *progress); // closes the timer
 void fix_report(struct explorer *explorer, struct case_list *list, const struct sql_case *explored,
                 const struct exploration *found, size_t count, struct canvas canvas, struct json_writer *json,
                 struct text *out);
+
+// --- explorer_stepper.c: --stepper ---
+
+// Answers the orders that come in on the standard input until its end. Returns the exit status.
+MUST_CHECK int stepper_run(uv_loop_t *loop, const struct options *options);
 
 // --- explorer_tester.c: --isolationtester ---
 

@@ -108,8 +108,7 @@ static void add_step(struct json_writer *json, const struct exploration *found, 
     json_close_object(json);
 }
 
-static void add_invariants(struct json_writer *json, const char *name, const struct sql_case *explored,
-                           uint64_t broken) {
+void json_add_invariants(struct json_writer *json, const char *name, const struct sql_case *explored, uint64_t broken) {
     json_open_array(json, name);
     for (size_t i = 0; i < explored->invariant_count && i < 64; i++) {
         if (broken >> i & 1) {
@@ -198,7 +197,7 @@ static void add_graph(struct json_writer *json, const struct exploration *found,
     json_close_object(json);
 }
 
-static void add_run_members(struct json_writer *json, const struct exploration *found, const struct explore_run *run) {
+void json_add_run_members(struct json_writer *json, const struct exploration *found, const struct explore_run *run) {
     json_open_array(json, "order");
     for (size_t i = 0; i < run->step_count; i++) {
         add_step_name(json, NULL, found, &run->steps[i]);
@@ -231,9 +230,9 @@ static void add_verdict(struct json_writer *json, const struct exploration *foun
     json_add_string_or_null(json, "name", outcome->name);
     json_add_boolean(json, "anomalous", outcome->is_anomalous);
     json_add_boolean(json, "new_error", outcome->has_new_error);
-    add_invariants(json, "invariants", found->explored, outcome->broken);
+    json_add_invariants(json, "invariants", found->explored, outcome->broken);
     json_add_boolean(json, "deadlock", outcome->first->is_deadlocked);
-    add_run_members(json, found, outcome->first);
+    json_add_run_members(json, found, outcome->first);
 }
 
 static bool has_same_order(const struct explore_run *one, const struct explore_run *other) {
@@ -348,8 +347,8 @@ static void add_serial(struct json_writer *json, const struct exploration *found
     json_open_array(json, "serial");
     for (size_t i = 0; i < found->serial_count; i++) {
         json_open_object(json, NULL);
-        add_run_members(json, found, found->serial[i]);
-        add_invariants(json, "invariants", found->explored, found->serial[i]->broken_invariants);
+        json_add_run_members(json, found, found->serial[i]);
+        json_add_invariants(json, "invariants", found->explored, found->serial[i]->broken_invariants);
         json_close_object(json);
     }
     json_close_array(json);
@@ -382,7 +381,7 @@ void json_add_exploration(struct json_writer *json, const struct exploration *fo
                             options->replay != NULL ? "one order was run" : found->incomplete_because);
     json_add_boolean(json, "reduced", found->is_reduced);
     add_counts(json, found);
-    add_invariants(json, "invariants_not_judged", found->explored, found->broken_serially);
+    json_add_invariants(json, "invariants_not_judged", found->explored, found->broken_serially);
     add_left_out(json, found);
     add_masked(json, found);
     json_open_array(json, "outcomes");

@@ -231,6 +231,10 @@ static void run_program(struct program *program) {
         program->status = isolationtester_run(&program->loop, &program->options);
         return;
     }
+    if (program->options.as_stepper) {
+        program->status = stepper_run(&program->loop, &program->options);
+        return;
+    }
     program->explorer = explorer_open(&program->loop, &program->options.explore, &problem);
     if (program->explorer == NULL) {
         (void)fprintf(stderr, "race-explore: the database cannot be used: %s\n", text_terminated(&problem));

@@ -42,6 +42,8 @@ static const char help[] =
     "  --url URL            use this database, whose name must begin with explore_; its tables are dropped\n"
     "  --isolationtester    write what PostgreSQL's isolationtester writes for a .spec; uses the database of --url,\n"
     "                       --server or the PG* variables as it is, whatever its name\n"
+    "  --stepper            answer orders that come in on the standard input: how the bank's page plays a case\n"
+    "                       (server/explorer/explorer_stepper.c describes the lines)\n"
     "  --version, --help\n"
     "\n"
     "Exit status: 0 complete and clean, 1 an anomaly, a broken invariant or a new error, 2 a wrong file or option,\n"
@@ -71,6 +73,7 @@ enum {
     OPTION_SERVER,
     OPTION_URL,
     OPTION_ISOLATIONTESTER,
+    OPTION_STEPPER,
     OPTION_VERSION,
     OPTION_HELP,
 };
@@ -99,6 +102,7 @@ static const struct option known[] = {
     {"server", required_argument, NULL, OPTION_SERVER},
     {"url", required_argument, NULL, OPTION_URL},
     {"isolationtester", no_argument, NULL, OPTION_ISOLATIONTESTER},
+    {"stepper", no_argument, NULL, OPTION_STEPPER},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -188,6 +192,7 @@ static bool read_option(int option, char *value, struct options *options) {
     case OPTION_JUNIT: options->junit_path = value; return true;
     case OPTION_SERVER: options->explore.server = value; return true;
     case OPTION_ISOLATIONTESTER: options->as_isolationtester = true; return true;
+    case OPTION_STEPPER: options->as_stepper = true; return true;
     case OPTION_URL: options->explore.database_url = value; return true;
     default: return read_limits(option, value, options);
     }
@@ -234,7 +239,8 @@ bool options_read(int argc, char **argv, struct options *options, int *status) {
     }
     options->files = argv + optind;
     options->file_count = (size_t)(argc - optind);
-    if (options->file_count == 0 && options->script_count == 0 && !options->is_catalogue) {
+    bool needs_file = options->script_count == 0 && !options->is_catalogue && !options->as_stepper;
+    if (options->file_count == 0 && needs_file) {
         (void)fputs("race-explore: give a file to explore: 'race-explore --help' shows how\n", stderr);
         return false;
     }

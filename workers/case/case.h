@@ -158,6 +158,9 @@ struct case_list {
 // what is expected". The caller frees the list in both cases.
 MUST_CHECK bool case_read(const char *path, struct case_list *list, struct text *problem);
 
+// The same for a file that was read already; `path` is used in problems, and its suffix says the kind.
+MUST_CHECK bool case_read_text(const char *path, struct slice content, struct case_list *list, struct text *problem);
+
 // Makes one case of pgbench scripts, a session each, and of a file of SQL that sets up the tables (NULL: none).
 // `seed` gives the values of random().
 MUST_CHECK bool case_read_pgbench(const char *setup_path, const char *const *script_paths, size_t script_count,

@@ -99,30 +99,41 @@ static void skip_byte_order_mark(struct slice *content) {
     }
 }
 
-bool case_load(struct case_reader *reader, struct text *content) {
-    if (!load(reader, content)) {
-        return false;
-    }
-    reader->content = text_slice(content);
+static bool take_content(struct case_reader *reader, struct slice content) {
+    reader->content = content;
     skip_byte_order_mark(&reader->content);
     return is_text(reader);
+}
+
+bool case_load(struct case_reader *reader, struct text *content) {
+    return load(reader, content) && take_content(reader, text_slice(content));
+}
+
+static bool find_kind(struct case_reader *reader, const struct kind **kind) {
+    *kind = kind_of(reader->path);
+    if (*kind == NULL && slice_ends_with(slice_of(reader->path), SLICE_LITERAL(".pgbench"))) {
+        return case_complain(reader, 0, "is the script of one session: give it with --session");
+    }
+    return *kind != NULL || case_complain(reader, 0,
+                                          "has no suffix that says its kind: .sql, .spec, .md, .json or .csv is "
+                                          "expected");
 }
 
 bool case_read(const char *path, struct case_list *list, struct text *problem) {
     *list = (struct case_list){.memory = case_memory_new()};
     struct case_reader reader = {.path = path, .list = list, .problem = problem};
-    const struct kind *kind = kind_of(path);
-    if (kind == NULL && slice_ends_with(slice_of(path), SLICE_LITERAL(".pgbench"))) {
-        return case_complain(&reader, 0, "is the script of one session: give it with --session");
-    }
-    if (kind == NULL) {
-        return case_complain(&reader, 0,
-                             "has no suffix that says its kind: .sql, .spec, .md, .json or .csv is expected");
-    }
+    const struct kind *kind = NULL;
     struct text content = {0};
-    bool is_read = case_load(&reader, &content) && kind->read(&reader);
+    bool is_read = find_kind(&reader, &kind) && case_load(&reader, &content) && kind->read(&reader);
     text_free(&content);
     return is_read;
+}
+
+bool case_read_text(const char *path, struct slice content, struct case_list *list, struct text *problem) {
+    *list = (struct case_list){.memory = case_memory_new()};
+    struct case_reader reader = {.path = path, .list = list, .problem = problem};
+    const struct kind *kind = NULL;
+    return find_kind(&reader, &kind) && take_content(&reader, content) && kind->read(&reader);
 }
 
 void case_list_free(struct case_list *list) {

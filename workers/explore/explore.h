@@ -230,6 +230,36 @@ MUST_CHECK bool explore_verify(struct explorer *explorer, const struct explorati
 MUST_CHECK bool explore_as_tester(uv_loop_t *loop, const char *conninfo, const struct sql_case *explored,
                                   struct text *out, struct text *problem);
 
+// Where the sessions stand between two steps of an order.
+struct explore_position {
+    struct explore_run *run; // its steps and answers, and the rows that a new session reads now
+    struct explore_stand {
+        enum explore_standing {
+            EXPLORE_STANDS_READY,
+            EXPLORE_STANDS_WAITING,
+            EXPLORE_STANDS_ENDED,
+        } standing;
+        uint16_t waits_for;   // sessions (bits)
+        uint16_t instruction; // the statement that is next, or that waits; the number of instructions: it has ended
+        bool is_commit;       // the COMMIT of an autocommit statement is next
+        const char *sql;      // the same with its variables filled in; it lives as long as the run; NULL: it has ended
+    } stands[CASE_SESSIONS_MAX];
+};
+
+enum explore_position_end {
+    EXPLORE_POSITION_KNOWN,
+    EXPLORE_POSITION_IMPOSSIBLE, // a step cannot be launched: its session waits, or has ended
+    EXPLORE_POSITION_FAILED,     // the case cannot be run, or the server failed
+};
+
+// Runs the first steps of an order, one for each of the given sessions, and stops there. Transactions that are open
+// then are rolled back when the position is known. Runs the loop. If the position is not known, `problem` says why in
+// one line. The caller frees the position with explore_position_free() in all cases.
+MUST_CHECK enum explore_position_end explore_position(struct explorer *explorer, const struct sql_case *explored,
+                                                      enum case_level level, const uint8_t *sessions, size_t count,
+                                                      struct explore_position *position, struct text *problem);
+void explore_position_free(struct explore_position *position);
+
 void exploration_free(struct exploration *exploration);
 
 // False: a step that the explorer adds. If it fails, the answer of its statement has the error.

@@ -254,10 +254,11 @@ struct cell {
     struct cell_session *plan_is_due;       // likewise, its statement is explained; or NULL
     bool is_cut;                            // the run ends before its end
     bool missed_deadlock;                   // the order must be run again with a longer deadlock_timeout
-    uint16_t circle;     // members of a deadlock that has no victim: the order must be run again for each
-    struct text problem; // why the case cannot be run, in one line
-    struct job job;      // given by explore.c
-    void *search;        // the search that gave the job
+    uint16_t circle;                   // members of a deadlock that has no victim: the order must be run again for each
+    struct text problem;               // why the case cannot be run, in one line
+    struct job job;                    // given by explore.c
+    void *search;                      // the search that gave the job
+    struct explore_position *position; // the order stops at the end of its prefix, and this says where; or NULL
 };
 
 MUST_CHECK bool cell_open(struct cell *cell, struct explorer *explorer, uv_loop_t *loop, const char *conninfo,
@@ -345,6 +346,8 @@ MUST_CHECK bool program_splits(const struct explorer *explorer, uint8_t session,
 // True if the next statement must be explained first: see program_take_plan().
 MUST_CHECK bool program_needs_plan(const struct cell_session *session);
 void program_ask_plan(struct cell_session *session, db_async_done *done);
+// Appends the next statement with its variables filled in. False: `problem` says which variable is not set.
+MUST_CHECK bool program_render(const struct cell_session *session, struct text *out, struct text *problem);
 // Learns from EXPLAIN whether the statement reads only the rows of one key.
 void program_take_plan(struct cell_session *session);
 
@@ -365,6 +368,11 @@ MUST_CHECK uint64_t record_hash_rows(const struct db_async_answer *answer);
 void run_free(struct explore_run *run);
 // Forgets everything but the memory of the run itself.
 void run_clear(struct explore_run *run);
+
+// --- explore_stand.c ---
+
+// Keeps where each session stands in cell->position, before the order is cut.
+void stand_take(struct cell *cell);
 
 // --- explore_footprint.c: which rows a statement reads and writes ---
 

@@ -147,8 +147,9 @@ static bool must_split(const struct cell_session *session) {
 
 // The serial orders run before the others, so they ask for the plans.
 bool program_needs_plan(const struct cell_session *session) {
-    return session->cell->reference != NULL && !session->cell->measures && is_lone_write(session) &&
-           shape_of(session)->is_single_table && *pinned_of(session) != NOT_PINNED;
+    const struct cell *cell = session->cell;
+    bool may_ask = (cell->reference != NULL && !cell->measures) || cell->position != NULL;
+    return may_ask && is_lone_write(session) && shape_of(session)->is_single_table && *pinned_of(session) != NOT_PINNED;
 }
 
 void program_ask_plan(struct cell_session *session, db_async_done *done) {
@@ -236,6 +237,14 @@ static void send_text(struct cell_session *session, const char *sql, db_async_do
         db_async_execute(session->connection, session->is_split ? both : both + 1, session->is_split ? 2 : 1, done,
                          session);
     }
+}
+
+bool program_render(const struct cell_session *session, struct text *out, struct text *problem) {
+    if (session->owes_commit) {
+        text_append_string(out, sql_explore[EXPLORE_COMMIT]);
+        return true;
+    }
+    return case_render(&program_of(session)->instructions[session->at].text, &session->variables, out, problem);
 }
 
 void program_send(struct cell_session *session, db_async_done *done) {

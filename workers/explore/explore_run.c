@@ -15,6 +15,7 @@ enum {
 #define MISSED_DEADLOCK_NS ((uint64_t)4000 * 1000000)
 
 static void next_step(struct cell *cell);
+static void cut(struct cell *cell);
 
 static void end_run(struct cell *cell) {
     cell_done *done = cell->done;
@@ -77,6 +78,10 @@ static void on_end(void *user) {
         return;
     } else if (!record_end(cell)) {
         cell->is_cut = true;
+    } else if (cell->position != NULL) {
+        stand_take(cell);
+        cut(cell);
+        return;
     }
     end_run(cell);
 }
@@ -377,6 +382,10 @@ static void next_step(struct cell *cell) {
     }
     uint16_t ready = ready_sessions(cell);
     size_t at = cell->run->step_count;
+    if (cell->position != NULL && at == cell->prefix->count) {
+        read_end(cell);
+        return;
+    }
     if (ready == 0) {
         for (size_t i = 0; i < cell->session_count; i++) {
             if (cell->sessions[i].activity != SESSION_ENDED) {
