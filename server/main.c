@@ -7,6 +7,7 @@
 #include "server/api/api.h"
 #include "server/events/events.h"
 #include "server/healthcheck.h"
+#include "server/lesson/lesson.h"
 #include "server/server.h"
 #include "workers/strategies/strategies.h"
 
@@ -93,6 +94,7 @@ static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
     });
     database_watch_init(&api->watch, loop, api->pool);
     api->events = events_new(loop, api->metrics, api->config.tracing.page_url);
+    api->lesson = lesson_new(loop, api->config.database_url);
     gate_change_settings(pool_gate(api->pool), api->settings.gate_version);
 }
 
@@ -103,6 +105,7 @@ static void bank_api_end(struct bank_api *api) {
     pool_free(api->pool);
     database_watch_free(&api->watch);
     events_free(api->events);
+    lesson_free(api->lesson);
     process_metrics_free(api->process_metrics);
     http_metrics_free(api->http_metrics);
     bank_metrics_free(api->bank_metrics);

@@ -11,6 +11,7 @@
 #include "observability/log/log.h"
 #include "server/events/events.h"
 #include "server/http/http.h"
+#include "server/lesson/lesson.h"
 
 #include <netdb.h>
 #include <signal.h>
@@ -75,10 +76,10 @@ static void close_handle(uv_handle_t *handle) {
     }
 }
 
-// Enters the last stage once no connection and no job is left. Called whenever one of them ends.
+// Enters the last stage once no connection, no job and no lesson is left. Called whenever one of them ends.
 static void continue_stopping(struct server *server) {
     if (server->stage == STOP_NOT || server->stage == STOP_CLOSING || server->connections.count > 0 ||
-        !pool_is_idle(server->api->pool)) {
+        !pool_is_idle(server->api->pool) || !lesson_has_ended(server->api->lesson)) {
         return;
     }
     enter_stage(server, STOP_CLOSING);
@@ -112,6 +113,7 @@ static void force(struct server *server) {
     log_write(LOG_LEVEL_WARN, NULL, "Shutdown: aborting the running jobs, %u connections are open",
               server->connections.count);
     pool_abort(server->api->pool);
+    lesson_kill(server->api->lesson);
     events_end(server->api->events);
     conn_context_close(&server->connections, conn_is_reading);
     stop_after(server, SHUTDOWN_FORCE_MS, on_force_over);
@@ -141,6 +143,7 @@ void server_stop(struct server *server) {
     pool_on_finished(server->api->pool, on_progress, server);
     database_watch_stop(&server->api->watch, on_progress, server);
     pool_close(server->api->pool);
+    lesson_close(server->api->lesson, on_progress, server);
     stop_after(server, SHUTDOWN_GRACE_MS, on_grace_over);
 }
 

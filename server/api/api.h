@@ -13,12 +13,14 @@
 #include "workers/transfer/transfer.h"
 
 struct events;
+struct lesson;
 
 struct bank_api {
     struct config config;
     struct settings settings; // the one that counts; changed by the admin handlers
     struct pool *pool;
     struct events *events;
+    struct lesson *lesson;
     struct database_watch watch;
     struct metrics *metrics;
     struct bank_metrics *bank_metrics;

@@ -39,8 +39,11 @@ static void respond_asset(struct exchange *exchange, struct slice name) {
 void handle_page(struct exchange *exchange) {
     static const struct {
         const char *path, *name;
-    } pages[] = {
-        {"/", "index.html"}, {"/docs", "docs.html"}, {"/explore", "explore.html"}, {"/openapi.json", "openapi.json"}};
+    } pages[] = {{"/", "index.html"},
+                 {"/docs", "docs.html"},
+                 {"/explore", "explore.html"},
+                 {"/play", "play.html"},
+                 {"/openapi.json", "openapi.json"}};
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
         if (slice_equals(exchange->request->path, slice_of(pages[i].path))) {
             respond_asset(exchange, slice_of(pages[i].name));

@@ -11,6 +11,7 @@
     ROUTE(GET, "/", handle_page, false)                                                                                \
     ROUTE(GET, "/docs", handle_page, false)                                                                            \
     ROUTE(GET, "/explore", handle_page, false)                                                                         \
+    ROUTE(GET, "/play", handle_page, false)                                                                            \
     ROUTE(GET, "/openapi.json", handle_page, false)                                                                    \
     ROUTE(GET, "/page/{name}", handle_page_file, false)                                                                \
     ROUTE(GET, "/health", handle_health, false)                                                                        \
@@ -20,6 +21,7 @@
     ROUTE(GET, "/transactions", handle_transactions, false)                                                            \
     ROUTE(GET, "/transfers/{transfer_id}", handle_transfer_record, false)                                              \
     ROUTE(GET, "/strategies", handle_strategies, false)                                                                \
+    ROUTE(POST, "/lesson", handle_lesson, false)                                                                       \
     ROUTE(GET, "/audit", handle_audit, false)                                                                          \
     ROUTE(GET, "/races", handle_races, false)                                                                          \
     ROUTE(GET, "/races/{transfer_id}", handle_race, false)                                                             \

@@ -31,7 +31,8 @@ OPERATIONS = [(method, path) for method, path, _ in document.operations()]
 # The values for the parameters of paths, and a valid body for each operation with a body.
 TARGETS = {"/accounts/{id}": "/accounts/alice", "/races/{transfer_id}": "/races/00000000",
            "/transfers/{transfer_id}": "/transfers/00000000",
-           "/page/{name}": "/page/docs.css", "/admin/strategy": "/admin/strategy?name=vulnerable"}
+           "/page/{name}": "/page/docs.css", "/admin/strategy": "/admin/strategy?name=vulnerable",
+           "/lesson": "/lesson?name=vulnerable"}
 BODIES = {"/transfer": b'{"from_account": "alice", "to_account": "bob", "amount": 1}', "/admin/settings": b"{}"}
 # A job that asks the database answers these.
 DATABASE = ["/accounts", "/accounts/{id}", "/transactions", "/audit", "/reset", "/races", "/races/{transfer_id}",
@@ -98,7 +99,7 @@ def collect_successes(bank, collected):
     for name in ("index.html", "docs.css", "docs.js", "favicon.svg", "openapi.json", "vendor-LICENSE",
                  "vendor-swagger-ui-bundle.js"):
         collected.add("GET", "/page/{name}", bank.get(f"/page/{name}"))
-    for path in ("/", "/docs", "/explore", "/openapi.json", "/page/{name}"):
+    for path in ("/", "/docs", "/explore", "/play", "/openapi.json", "/page/{name}"):
         target = TARGETS.get(path, path)
         tag = bank.get(target).headers["ETag"]
         assert collected.add("GET", path, bank.get(target, If_None_Match=tag)).status == 304
@@ -110,6 +111,7 @@ def collect_missing_objects(bank, collected):
     collected.add("GET", "/page/{name}", bank.get("/page/nothing.css"))
     collected.add("POST", "/transfer", bank.transfer(target="nobody"))
     collected.add("POST", "/transfer", bank.transfer(source="nobody"))
+    collected.add("POST", "/lesson", bank.post("/lesson?name=for_update&order=A,B,A,B,B"))
 
 
 def collect_malformed_requests(bank, collected):

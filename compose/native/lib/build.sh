@@ -10,7 +10,7 @@ build_explorer() {
     printf '%s' "${program%/*}/race-explore"
 }
 
-# build_preset NAME WHAT: bank-api, race-explore, or everything
+# build_preset NAME WHAT: bank-api (with race-explore, which plays the page's lesson), race-explore, or everything
 build_preset() {
     local preset=$1
     mkdir -p "$lab_root/build"
@@ -29,6 +29,7 @@ build_run() (
     local tests=ON target=()
     if [[ $2 != everything ]]; then
         target=(--target "$2")
+        [[ $2 != bank-api ]] || target+=(race-explore)
         pkg-config --exists cmocka || tests=OFF
     fi
     cmake --preset "$1" -DLLHTTP_ROOT="$lab_state/llhttp" -DLAB_TESTS="$tests" &&
