@@ -82,6 +82,8 @@ export const api = {
   // second.
   race: (id) => orNone(request("GET", `/races/${encodeURIComponent(id)}`)),
   transfer: (transfer) => request("POST", "/transfer", transfer),
+  // Where the two transfers of a lesson stand after the steps of an order, such as ["A", "B"].
+  lesson: (name, order) => request("POST", `/lesson?${query({ name, order: order.join(",") })}`),
   reset: () => request("POST", "/reset"),
   setSettings: (settings) => request("POST", "/admin/settings", settings),
 };

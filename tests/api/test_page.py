@@ -11,7 +11,8 @@ from wire import request_bytes
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "../../server/page"
 FILES = {str(path.relative_to(FOLDER)).replace("/", "-"): path for path in sorted(FOLDER.rglob("*")) if path.is_file()}
-PAGES = {"/": "index.html", "/docs": "docs.html", "/explore": "explore.html", "/openapi.json": "openapi.json"}
+PAGES = {"/": "index.html", "/docs": "docs.html", "/explore": "explore.html", "/play": "play.html",
+         "/openapi.json": "openapi.json"}
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
          ".js": "text/javascript; charset=utf-8", ".json": "application/json", ".svg": "image/svg+xml"}
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
