@@ -414,3 +414,152 @@ FROM lab_totals t, money_supply m, (
            count(*) FILTER (WHERE anomaly = 'double_spend') AS double_spends,
            count(*) FILTER (WHERE anomaly = 'lost_update') AS lost_updates
     FROM transfers) AS l;
+
+-- ---- Views for a person at psql ----
+-- Each is at most 78 columns wide for accounts with short names, and has the newest first. The views above keep their
+-- columns for programs. A and B are the first and the second transfer of a race; ms counts from the start of the race.
+
+-- Breaks a text at spaces into lines of at most `width` characters.
+CREATE OR REPLACE FUNCTION show_wrapped(line text, width integer) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT rtrim(regexp_replace(line, format('(.{1,%s})( |$)', width), E'\\1\n', 'g'), E'\n')
+$$;
+
+-- The letter of a transfer: A to Z, then its number.
+CREATE OR REPLACE FUNCTION show_letter(place bigint) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN place <= 26 THEN chr(64 + place::integer) ELSE place::text END
+$$;
+
+-- The races, with any outcome. show_race and GET /races/{id} have the details.
+CREATE OR REPLACE VIEW show_races AS
+SELECT id, date_trunc('second', started_at) AS started_at,
+       CASE WHEN cardinality(strategies) = 1 THEN strategies[1] ELSE 'several strategies' END AS strategy,
+       transfer_count AS n, verdict
+FROM race_groups
+WHERE transfer_count > 1
+ORDER BY reset DESC, race_groups.started_at DESC;
+
+-- The newest race step by step, under the fix as well. A transfer has the column A or B; of more than two, each second
+-- one is in the same column, with its letter. The first line of a transfer says what it is.
+CREATE OR REPLACE VIEW show_race AS
+WITH newest AS MATERIALIZED (
+    SELECT reset, id FROM race_groups WHERE transfer_count > 1 ORDER BY reset DESC, started_at DESC LIMIT 1
+), step AS MATERIALIZED (
+    SELECT s.*, min(s.at_us - s.took_us) OVER () AS began_us
+    FROM race_steps s JOIN newest ON newest.reset = s.reset AND newest.id = s.race
+), missed AS MATERIALIZED (
+    SELECT m.* FROM missed_writes m JOIN newest ON newest.reset = m.reset AND newest.id = m.race
+), line AS (
+    SELECT NULL::bigint AS us, 0.00 AS had, place, 0 AS position, 0 AS moment,
+           format('%s: $%s to %s, %s', m.id, m.amount, m.to_account, m.strategy) AS words
+    FROM race_members m JOIN newest ON newest.reset = m.reset AND newest.id = m.race
+    UNION ALL
+    SELECT at_us - took_us, from_balance_before, place, position, 1,
+           CASE step
+               WHEN 'barrier' THEN 'waits at the barrier'
+               WHEN 'delay'   THEN format('sleeps %s ms (delay)', round(took_us / 1000.0))
+               WHEN 'lock'    THEN 'asks for the row locks'
+               WHEN 'mutex'   THEN 'asks for the mutex'
+               WHEN 'hold'    THEN format('keeps the row of %s', from_account)
+               WHEN 'batch'   THEN 'waits for its batch'
+           END
+    FROM step WHERE step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch')
+    UNION ALL
+    SELECT s.at_us, s.from_balance_before, s.place, s.position, 2,
+           CASE s.step
+               WHEN 'read'    THEN format('reads %s: $%s', s.account, s.value)
+               WHEN 'lock'    THEN format('has them, reads %s: $%s', s.account, s.value)
+               WHEN 'mutex'   THEN 'has the mutex'
+               WHEN 'batch'   THEN format('is in a batch of %s, reads %s: $%s', s.parties, s.account, s.value)
+               WHEN 'retry'   THEN format('lost (%s), tries again', s.outcome)
+               WHEN 'hold'    THEN format('lets go of the row: %s', s.outcome)
+               WHEN 'barrier' THEN format('leaves the barrier: %s', s.outcome)
+               WHEN 'check'   THEN format('checks $%s >= $%s: %s', s.value, s.amount,
+                                          CASE WHEN s.value >= s.amount THEN 'enough' ELSE 'not enough, refused' END)
+               WHEN 'commit'  THEN CASE s.outcome WHEN 'committed' THEN 'commits' ELSE 'ends' END
+               ELSE format('writes %s: $%s', s.account, s.value)
+           END || CASE WHEN m.writer IS NULL THEN ''
+                       ELSE format(' (it had read $%s; %s wrote $%s)', m.value_read,
+                                   coalesce(show_letter(writer.place), 'another race'), m.value_written) END
+    FROM step s
+    LEFT JOIN missed m ON m.reader = s.transfer_id AND m.account = s.account AND s.step IN ('deduct', 'credit')
+    LEFT JOIN (SELECT DISTINCT transfer_id, place FROM step) AS writer ON writer.transfer_id = m.writer
+    WHERE s.step <> 'delay'
+), cell AS (
+    SELECT *, show_wrapped(CASE WHEN place > 2 THEN show_letter(place) || ': ' ELSE '' END || words, 31) AS text
+    FROM line
+)
+SELECT round((us - (SELECT min(began_us) FROM step)) / 1000.0, 1) AS ms,
+       CASE place % 2 WHEN 1 THEN text END AS "A", CASE place % 2 WHEN 0 THEN text END AS "B"
+FROM cell
+ORDER BY us NULLS FIRST, had DESC, place, position, moment; -- the steps of a batch have the same time
+
+-- Every transfer that overdrew its account: the balance that it had read, the balance that its write found, and the
+-- balance after it. `who` is its letter in its race.
+CREATE OR REPLACE VIEW show_double_spends AS
+SELECT race, strategy, from_account AS account, show_letter(place) AS who, from_balance_before AS read,
+       from_balance_after + amount AS found, from_balance_after AS after
+FROM race_members
+WHERE race_detected AND from_balance_after < 0
+ORDER BY reset DESC, seq DESC;
+
+-- Every stale read, with the write that it missed.
+CREATE OR REPLACE VIEW show_missed_writes AS
+WITH member AS MATERIALIZED (
+    SELECT reset, race, id, place, strategy,
+           min((extract(epoch FROM "timestamp") * 1000000)::bigint) OVER (PARTITION BY reset, race) AS began_us
+    FROM race_members
+)
+SELECT m.race, r.strategy, m.account,
+       show_wrapped(format('%s read $%s at %s ms, %s wrote $%s at %s ms, committed by %s ms', show_letter(r.place),
+                           m.value_read, round((m.read_at_us - r.began_us) / 1000.0, 1),
+                           CASE w.race WHEN m.race THEN show_letter(w.place) ELSE m.writer END, m.value_written,
+                           round((m.written_at_us - r.began_us) / 1000.0, 1),
+                           round((m.committed_by_us - r.began_us) / 1000.0, 1)), 32) AS what
+FROM missed_writes m
+JOIN member r ON r.reset = m.reset AND r.id = m.reader
+LEFT JOIN member w ON w.reset = m.reset AND w.id = m.writer
+ORDER BY m.reset DESC, m.read_at_us DESC;
+
+-- Which transfer (who) waited for a lock of which other (whom), from when to when.
+CREATE OR REPLACE VIEW show_lock_waits AS
+WITH member AS MATERIALIZED (
+    SELECT reset, race, id, place, strategy, from_account,
+           min((extract(epoch FROM "timestamp") * 1000000)::bigint) OVER (PARTITION BY reset, race) AS began_us
+    FROM race_members
+)
+SELECT l.race, w.strategy, w.from_account AS account, show_letter(w.place) AS who, show_letter(h.place) AS whom,
+       round((l.from_us - w.began_us) / 1000.0, 1) AS from_ms, round((l.to_us - w.began_us) / 1000.0, 1) AS to_ms
+FROM lock_waits l
+JOIN member w ON w.reset = l.reset AND w.id = l.waiter
+JOIN member h ON h.reset = l.reset AND h.id = l.holder
+ORDER BY l.reset DESC, l.to_us DESC;
+
+-- Every violation of the books, with the newest transfers involved.
+CREATE OR REPLACE VIEW show_violations AS
+SELECT kind, account,
+       show_wrapped(detail || coalesce('; transfers ' || array_to_string(
+           ARRAY(SELECT id FROM unnest(transfers) WITH ORDINALITY AS t (id, place) ORDER BY place DESC LIMIT 3), ', '), ''),
+           46) AS detail
+FROM audit_violations;
+
+-- Every account: its balance, and the balance that the transfers table says it must have.
+CREATE OR REPLACE VIEW show_accounts AS
+SELECT id AS account, initial_balance AS initial, credits AS received, debits AS sent, expected, balance, drift
+FROM account_audit;
+
+-- The newest transfers.
+CREATE OR REPLACE VIEW show_transfers AS
+SELECT id, date_trunc('second', "timestamp") AS received_at, from_account AS "from", to_account AS "to", amount,
+       CASE status WHEN 'success' THEN 'success' ELSE 'refused' END AS outcome
+FROM recent_transfers
+ORDER BY reset DESC, seq DESC;
+
+-- The counts since the database was made, one row for each.
+CREATE OR REPLACE VIEW show_totals AS
+SELECT t.what, t.total
+FROM running_totals r
+CROSS JOIN LATERAL (VALUES ('transfers', r.transfers), ('raced transfers', r.raced_transfers),
+                           ('double spends', r.double_spends), ('lost updates', r.lost_updates),
+                           ('money drift', r.money_drift)) AS t (what, total);
