@@ -153,7 +153,7 @@ static int serve(struct bank_api *api) {
     int status = started ? EXIT_SUCCESS : fail(text_terminated(&start.problem));
     text_free(&start.problem);
     if (started) {
-        log_write(LOG_LEVEL_INFO, NULL, "Stopped");
+        log_event(LOG_LEVEL_INFO, "stopped", NULL, "Stopped");
     }
     return listening && !started ? EXIT_USAGE : status;
 }

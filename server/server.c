@@ -176,7 +176,7 @@ static const struct conn_callbacks callbacks = {
 // --- The start ---
 
 static void on_signal(uv_signal_t *signal, int number) {
-    log_write(LOG_LEVEL_INFO, NULL, "Stopping on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    log_event(LOG_LEVEL_INFO, "stopping", NULL, "Stopping on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
     server_stop(signal->data);
 }
 
@@ -254,8 +254,9 @@ bool server_listen(struct server *server, struct text *problem) {
         text_append_format(problem, "cannot listen on BANK_API_HOST=\"%s\" port %u: %s", config->host, config->port,
                            uv_strerror(status));
     } else {
-        log_write(LOG_LEVEL_INFO, NULL, "Listening on http://%s:%u (%u workers, %u transfers at once)", config->host,
-                  bound_port(server), pool_threads(server->api->pool), pool_transfer_slots(server->api->pool));
+        log_event(LOG_LEVEL_INFO, "listening", NULL, "Listening on http://%s:%u (%u workers, %u transfers at once)",
+                  config->host, bound_port(server), pool_threads(server->api->pool),
+                  pool_transfer_slots(server->api->pool));
     }
     return status == 0;
 }

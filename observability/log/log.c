@@ -16,13 +16,18 @@
 #define MESSAGE_MAX 1024
 #define UTF8_CHARACTER_MAX 4
 #define ESCAPED_CHARACTER_MAX 6  // such as \u001b
-#define ESCAPED_MESSAGE_MAX 3072 // a message that is longer after escaping is cut
+#define ESCAPED_MESSAGE_MAX 2560 // a message that is longer after escaping is cut
 #define TRANSFER_ID_MAX 64
+#define ACCOUNT_MAX 64
+#define FIELD_MAX 40                      // a word or a number, after escaping
+#define FIELDS_MAX (8 * (FIELD_MAX + 20)) // with the names of the fields
 #define LINE_MAX_SIZE 4096
 #define OTHER_PARTS_MAX 256 // timestamp, field names, trace id and span id
 
 static_assert(LINE_MAX_SIZE <= PIPE_BUF, "a longer line may be torn by a pipe");
-static_assert(ESCAPED_MESSAGE_MAX + ESCAPED_CHARACTER_MAX * TRANSFER_ID_MAX + OTHER_PARTS_MAX <= LINE_MAX_SIZE,
+static_assert(ESCAPED_MESSAGE_MAX + ESCAPED_CHARACTER_MAX * (TRANSFER_ID_MAX + ACCOUNT_MAX) + FIELDS_MAX +
+                      OTHER_PARTS_MAX <=
+                  LINE_MAX_SIZE,
               "a line fits its buffer, which must never be grown");
 
 static atomic_int configured_level = LOG_LEVEL_INFO;
@@ -35,6 +40,10 @@ void log_configure(enum log_level least, enum log_format format) {
 
 bool log_enabled(enum log_level level) {
     return (int)level >= atomic_load_explicit(&configured_level, memory_order_relaxed);
+}
+
+bool log_shows_fields(enum log_level level) {
+    return log_enabled(level) && atomic_load_explicit(&configured_format, memory_order_relaxed) == LOG_FORMAT_JSON;
 }
 
 static const char *level_name(enum log_level level) {
@@ -122,6 +131,39 @@ static void append_json_field(struct text *line, const char *name, struct slice 
     text_append_json_string(line, value);
 }
 
+static void append_json_word(struct text *line, const char *name, const char *word) {
+    if (word != NULL) {
+        append_json_field(line, name, cut(slice_of(word), FIELD_MAX, FIELD_MAX));
+    }
+}
+
+// Money and times are JSON numbers.
+static void append_json_number(struct text *line, const char *name, const char *number) {
+    if (number != NULL) {
+        text_append_string(line, ",\"");
+        text_append_string(line, name);
+        text_append_string(line, "\":");
+        text_append_slice(line, cut(slice_of(number), FIELD_MAX, FIELD_MAX));
+    }
+}
+
+static void append_fields(struct text *line, const struct log_fields *fields) {
+    append_json_word(line, "event", fields->event);
+    if (fields->account != NULL) {
+        append_json_field(line, "account", cut(slice_of(fields->account), ACCOUNT_MAX, SIZE_MAX));
+    }
+    append_json_number(line, "amount", fields->amount);
+    append_json_number(line, "balance", fields->balance);
+    append_json_number(line, "balance_read", fields->balance_read);
+    if (fields->duration_ms > 0) {
+        char number[FIELD_MAX];
+        (void)snprintf(number, sizeof number, "%.3f", fields->duration_ms);
+        append_json_number(line, "duration_ms", number);
+    }
+    append_json_word(line, "outcome", fields->outcome);
+    append_json_word(line, "racer", fields->racer);
+}
+
 static void compose_json(struct text *line, enum log_level level, const struct log_context *context,
                          struct slice message) {
     char timestamp[CLOCK_TIMESTAMP_LENGTH];
@@ -141,6 +183,12 @@ static void compose_json(struct text *line, enum log_level level, const struct l
         trace_context_span_id(context->trace, span_id);
         append_json_field(line, "trace_id", slice_of(trace_id));
         append_json_field(line, "span_id", slice_of(span_id));
+    }
+    if (context != NULL) {
+        append_json_word(line, "strategy", context->strategy);
+    }
+    if (context != NULL && context->fields != NULL) {
+        append_fields(line, context->fields);
     }
     append_json_field(line, "message", message);
     text_append_string(line, "}\n");

@@ -14,7 +14,7 @@ static void log_settings(const struct settings *settings) {
     struct text text = {0};
     struct json_writer json = {.out = &text};
     json_add_settings(&json, NULL, settings);
-    log_write(LOG_LEVEL_INFO, NULL, "Settings are now %s", text_terminated(&text));
+    log_event(LOG_LEVEL_INFO, "settings_changed", NULL, "Settings are now %s", text_terminated(&text));
     text_free(&text);
 }
 

@@ -1,12 +1,14 @@
 """The log for an operator: the lines of the contract, in order, in both formats, at every level."""
 
+import datetime
 import json
 import re
 
 import pytest
 
 from client import together
-from pace import eventually
+from pace import HANG_GUARD, eventually
+from strategies import SAFE, WRONG
 
 LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARN|ERROR) \[bank-api\] (?:\[([0-9a-f]{8})\] )?(\S.*)")
 
@@ -145,6 +147,65 @@ def test_json_lines(start_bank):
     assert len({line["trace_id"] for line in lines if "transfer_id" in line}) >= 2
     assert [line["message"] for line in lines if "RACE CONDITION" in line["message"]] == [
         "RACE CONDITION DETECTED: alice is negative: $-600.00"]
+
+
+def fields_of(bank, event, transfer=None):
+    lines = [json.loads(line) for line in bank.log().splitlines()]
+    return [line for line in lines if line.get("event") == event and (transfer is None or line["transfer_id"] == transfer)]
+
+
+@pytest.mark.race
+@pytest.mark.parametrize("strategy, account, found", [("vulnerable", "alice", -600), ("subselect_predicate", "alice", -600),
+                                                      ("absolute_update", "alice", 200)])
+def test_json_fields_of_a_race(start_bank, strategy, account, found):
+    """The facts stand beside the message; the race names whom it raced and the balance that it had read. Earlier rounds
+    left the same balances, and are not named."""
+    bank = start_bank(LOG_FORMAT="json", BARRIER_ENABLED="true")
+    bank.set(strategy=strategy)
+    for _ in range(10):
+        bank.post("/reset")
+        records = race(bank)
+        eventually(lambda: fields_of(bank, "transfer_ended", records[1]["id"]), "the last line")
+        alarm, = [line for record in records for line in fields_of(bank, "race_detected", record["id"])]
+        raced = next(record for record in records if record["race_detected"])
+        other = next(record for record in records if not record["race_detected"])
+        assert alarm["level"] == "WARN" and alarm["transfer_id"] == raced["id"]
+        assert (alarm["strategy"], alarm["account"], alarm["amount"]) == (strategy, account, 800)
+        assert (alarm["balance_read"], alarm["balance"], alarm["outcome"]) == (1000, found, raced["anomaly"])
+        assert alarm["racer"] == other["id"]
+
+
+def test_json_fields_of_each_step(start_bank):
+    bank = start_bank(LOG_FORMAT="json")
+    for strategy in SAFE + WRONG:
+        done, refused = bank.transfer(amount="1", strategy=strategy).json(), bank.transfer(strategy=strategy,
+                                                                                           amount="5000").json()
+        eventually(lambda: fields_of(bank, "transfer_ended", refused["id"]), "the last line")
+        end, = fields_of(bank, "transfer_ended", done["id"])
+        assert (end["strategy"], end["account"], end["amount"], end["outcome"]) == (strategy, "alice", 1, "success")
+        assert end["balance"] == done["from_balance_after"] and end["duration_ms"] > 0
+        assert fields_of(bank, "transfer_ended", refused["id"])[0]["outcome"] == "insufficient_funds"
+        assert fields_of(bank, "check", refused["id"])[0]["outcome"] == "insufficient_funds"
+        for event, account in (("deduct", "alice"), ("credit", "bob")):
+            assert [line["account"] for line in fields_of(bank, event, done["id"])] == [account], (strategy, event)
+    bank.set(barrier_enabled=False)
+    bank.stop()
+    lines = [json.loads(line) for line in bank.log().splitlines()]
+    assert all("event" in line for line in lines), [line for line in lines if "event" not in line]
+    assert {"listening", "database_state", "settings_changed", "stopping", "stopped"} <= {line["event"] for line in lines}
+
+
+def test_a_database_that_cannot_be_reached(start_bank):
+    """It is logged at once and again after 30 s, with the number of the failures meanwhile."""
+    bank = start_bank(ready=False, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+
+    def lines():
+        return [line for line in bank.log().splitlines() if "Database unreachable" in line]
+
+    eventually(lambda: len(lines()) >= 2, "it is logged again", 60 + HANG_GUARD)
+    first, second = [datetime.datetime.strptime(line[:12], "%H:%M:%S.%f") for line in lines()[:2]]
+    assert (second - first).total_seconds() % 86400 >= 29.9, lines()
+    assert int(re.search(r"\((\d+) attempts since the last such line\)", lines()[1])[1]) > 1
 
 
 @pytest.mark.parametrize("level, logged, silent", [

@@ -90,20 +90,33 @@ void batch_note_read(const struct batch *batch, struct transfer_job *transfer, u
     step->account = request->from_account;
     step->value = balance;
     add_step(result, STEP_CHECK, request->from_account, balance, now_ns);
-    request_log(request, LOG_LEVEL_INFO, "STEP 1: Read balance for %s = $%s (row locked, batch of %zu)",
-                request->from_account, money_text_of(balance).text, batch->count);
-    request_log(request, LOG_LEVEL_INFO, "STEP 2: Check if $%s >= $%s", money_text_of(balance).text,
-                money_text_of(request->amount).text);
+    request_log(request, LOG_LEVEL_INFO,
+                LOG_FACTS(.event = "read", .account = request->from_account, .balance = money_text_of(balance).text),
+                "STEP 1: Read balance for %s = $%s (row locked, batch of %zu)", request->from_account,
+                money_text_of(balance).text, batch->count);
+    request_log(request, LOG_LEVEL_INFO,
+                LOG_FACTS(.event = "check", .account = request->from_account,
+                          .amount = money_text_of(request->amount).text, .balance = money_text_of(balance).text,
+                          .outcome = balance >= request->amount ? "enough" : "insufficient_funds"),
+                "STEP 2: Check if $%s >= $%s", money_text_of(balance).text, money_text_of(request->amount).text);
 }
 
 void batch_note_success(const struct batch *batch, struct transfer_job *transfer, uint64_t now_ns) {
     const struct transfer_request *request = &transfer->request;
     struct transfer_result *result = &transfer->result;
     batch_note_read(batch, transfer, now_ns);
+    recent_writes_end(recent_writes_begin(request->from_account, request->id), true, result->from_balance_after,
+                      WRITE_VERSION_UNKNOWN);
+    recent_writes_end(recent_writes_begin(request->to_account, request->id), true, result->to_balance_after,
+                      WRITE_VERSION_UNKNOWN);
     add_step(result, STEP_DEDUCT, request->from_account, result->from_balance_after, now_ns);
     add_step(result, STEP_CREDIT, request->to_account, result->to_balance_after, now_ns);
-    request_log(request, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", money_text_of(request->amount).text,
-                request->from_account);
-    request_log(request, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", money_text_of(request->amount).text,
-                request->to_account);
+    request_log(
+        request, LOG_LEVEL_INFO,
+        LOG_FACTS(.event = "deduct", .account = request->from_account, .amount = money_text_of(request->amount).text),
+        "STEP 3: Deducting $%s from %s", money_text_of(request->amount).text, request->from_account);
+    request_log(
+        request, LOG_LEVEL_INFO,
+        LOG_FACTS(.event = "credit", .account = request->to_account, .amount = money_text_of(request->amount).text),
+        "STEP 4: Adding $%s to %s", money_text_of(request->amount).text, request->to_account);
 }

@@ -60,7 +60,9 @@ void batch_delay(struct batch *batch) {
     }
     batch->passed_delay = true;
     for (size_t i = 0; i < batch->count; i++) {
-        request_log(&batch->transfers[i]->request, LOG_LEVEL_INFO, "Debug delay: %" PRIu32 " ms", longest->delay_ms);
+        request_log(&batch->transfers[i]->request, LOG_LEVEL_INFO,
+                    LOG_FACTS(.event = "delay", .duration_ms = longest->delay_ms), "Debug delay: %" PRIu32 " ms",
+                    longest->delay_ms);
     }
     uint64_t started_ns = clock_monotonic_ns();
     enum gate_release release = gate_delay(batch->gate, longest->gate_version, longest->delay_ms);

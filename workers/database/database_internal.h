@@ -58,7 +58,7 @@ struct db_parameters {
 struct db_complaints {
     uint64_t said[COMPLAINTS_MAX]; // hashes of their texts; the oldest is overwritten
     unsigned count;                // warnings so far; may exceed COMPLAINTS_MAX
-    uint64_t pause_ns;             // the current pause between repeated warnings
+    uint64_t attempts;             // failures since the last warning that was logged, this one included
     uint64_t next_ns;              // monotonic; no warning is repeated before this time
 };
 

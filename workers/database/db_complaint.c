@@ -3,8 +3,9 @@
 #include "observability/log/log.h"
 #include "workers/database/database_internal.h"
 
-#define PAUSE_FIRST_NS NANOSECONDS_PER_SECOND
-#define PAUSE_MAX_NS (60 * NANOSECONDS_PER_SECOND)
+#include <inttypes.h>
+
+#define PAUSE_NS (30 * NANOSECONDS_PER_SECOND)
 
 // FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/.
 static uint64_t hash_of(const char *words) {
@@ -28,23 +29,27 @@ static bool is_new(struct db_complaints *complaints, uint64_t hash) {
 
 static bool is_due(struct db_complaints *complaints, const char *words) {
     uint64_t now = clock_monotonic_ns();
-    if (is_new(complaints, hash_of(words))) {
-        complaints->pause_ns = PAUSE_FIRST_NS;
-    } else if (now >= complaints->next_ns) {
-        complaints->pause_ns = MIN(2 * complaints->pause_ns, PAUSE_MAX_NS);
-    } else {
+    complaints->attempts++;
+    if (!is_new(complaints, hash_of(words)) && now < complaints->next_ns) {
         return false;
     }
-    complaints->next_ns = now + complaints->pause_ns;
+    complaints->next_ns = now + PAUSE_NS;
     return true;
 }
 
 void db_complain(struct db *db, const char *words) {
     CHECK(pthread_mutex_lock(&db->mutex) == 0);
     bool due = is_due(&db->complaints, words);
-    CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+    uint64_t attempts = db->complaints.attempts;
     if (due) {
-        log_write(LOG_LEVEL_WARN, NULL, "%s", words);
+        db->complaints.attempts = 0;
+    }
+    CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+    if (due && attempts > 1) {
+        log_event(LOG_LEVEL_WARN, "database_unreachable", NULL, "%s (%" PRIu64 " attempts since the last such line)",
+                  words, attempts);
+    } else if (due) {
+        log_event(LOG_LEVEL_WARN, "database_unreachable", NULL, "%s", words);
     }
 }
 

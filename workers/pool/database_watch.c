@@ -11,10 +11,12 @@ static void watch_set(struct database_watch *watch, enum database_state state) {
         [DATABASE_UNAVAILABLE] = "unavailable: it cannot serve transfers now",
         [DATABASE_READY] = "ready",
     };
+    static const char *const words[] = {"unreachable", "unavailable", "ready"};
     watch->must_check_schema |= state != DATABASE_READY; // a database that was unavailable may come back empty
     if (state != watch->state) {
         watch->state = state;
-        log_write(state == DATABASE_READY ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, NULL, "Database is %s", names[state]);
+        log_event(state == DATABASE_READY ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "database_state", words[state],
+                  "Database is %s", names[state]);
     }
 }
 

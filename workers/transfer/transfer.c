@@ -81,8 +81,10 @@ static void transfer_note_retry(struct transfer *transfer) {
     result->retries_deadlock += deadlock;
     result->retries_stale += stale;
     result->retries_serialization += !deadlock && !stale;
-    transfer_log(transfer, LOG_LEVEL_INFO, "Lost against another transaction (%s), attempt %u of %d", step->outcome,
-                 transfer->result->attempts, TRANSFER_ATTEMPTS_MAX);
+    transfer_log(transfer, LOG_LEVEL_INFO,
+                 LOG_FACTS(.event = "retry", .account = transfer->request->from_account, .outcome = step->outcome),
+                 "Lost against another transaction (%s), attempt %u of %d", step->outcome, transfer->result->attempts,
+                 TRANSFER_ATTEMPTS_MAX);
     transfer_publish_steps(transfer->request, result);
 }
 
@@ -152,9 +154,15 @@ static enum transfer_outcome transfer_try_until_decided(struct transfer *transfe
 void transfer_end(const struct transfer_request *request, struct transfer_result *result) {
     result->duration_ns = clock_monotonic_ns() - request->received_ns;
     bool unknown = result->outcome == TRANSFER_OUTCOME_UNKNOWN;
-    request_log(request, unknown ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "Transfer ended: %s in %.1f ms",
-                unknown ? "outcome unknown" : transfer_outcome_metric(result->outcome),
-                (double)result->duration_ns / (double)NANOSECONDS_PER_MILLISECOND);
+    double duration_ms = (double)result->duration_ns / (double)NANOSECONDS_PER_MILLISECOND;
+    const char *outcome = unknown ? "outcome unknown" : transfer_outcome_metric(result->outcome);
+    bool moved = result->outcome == TRANSFER_SUCCESS;
+    request_log(request, unknown ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+                LOG_FACTS(.event = "transfer_ended", .account = request->from_account,
+                          .amount = money_text_of(request->amount).text,
+                          .balance = moved ? money_text_of(result->from_balance_after).text : NULL,
+                          .duration_ms = duration_ms, .outcome = unknown ? "unknown" : outcome),
+                "Transfer ended: %s in %.1f ms", outcome, duration_ms);
 }
 
 // A failover may lose a commit that is only on this server, so its outcome is unknown. A refusal moved no money: its

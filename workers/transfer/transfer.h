@@ -6,6 +6,7 @@
 
 #include "observability/log/log.h"
 #include "workers/transfer/event_queue.h"
+#include "workers/transfer/recent_writes.h"
 #include "workers/transfer/settings.h"
 #include "workers/transfer/step.h"
 #include "workers/transfer/step_view.h"
@@ -16,13 +17,18 @@
 #include "workers/transfer/transfer_spans.h"
 #include "workers/transfer/transfer_steps.h"
 
-// Writes a log line about a transfer. The arguments are evaluated only if the level is enabled.
-#define request_log(request, level, ...)                                                                               \
-    (log_enabled(level)                                                                                                \
-         ? log_write((level), &(struct log_context){.transfer_id = (request)->id, .trace = &(request)->trace},         \
-                     __VA_ARGS__)                                                                                      \
-         : (void)0)
-#define transfer_log(transfer, level, ...) request_log((transfer)->request, level, __VA_ARGS__)
+// Writes a log line about a transfer. `facts` is LOG_FACTS() with members of struct log_fields. The arguments are
+// evaluated only if the level is enabled.
+#define request_log(request, level, facts, ...)                                                                        \
+    (log_enabled(level) ? log_write((level),                                                                           \
+                                    &(struct log_context){.transfer_id = (request)->id,                                \
+                                                          .trace = &(request)->trace,                                  \
+                                                          .strategy = (request)->settings.strategy->name,              \
+                                                          .fields = facts},                                            \
+                                    __VA_ARGS__)                                                                       \
+                        : (void)0)
+#define transfer_log(transfer, level, facts, ...) request_log((transfer)->request, level, facts, __VA_ARGS__)
+#define LOG_FACTS(...) (&(struct log_fields){__VA_ARGS__})
 
 // Runs the request with the strategy and the gates of its settings, and fills the result. `thread_id` is borrowed.
 void transfer_run(const struct transfer_request *request, struct db_session *session, struct gate *gate,

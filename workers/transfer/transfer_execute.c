@@ -33,7 +33,8 @@ enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_sta
     case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
     case DB_OUT_OF_RANGE: return TRANSFER_BALANCE_OUT_OF_RANGE;
     case DB_CONDITION_FAILED:
-        transfer_log(transfer, LOG_LEVEL_ERROR, "The database did not keep all writes; check its triggers and rules");
+        transfer_log(transfer, LOG_LEVEL_ERROR, LOG_FACTS(.event = "write_missing"),
+                     "The database did not keep all writes; check its triggers and rules");
         return TRANSFER_FAILED;
     case DB_NOT_REPRESENTABLE: // transfer_attempt() finds the account that has this name
     case DB_NOT_ASKED:

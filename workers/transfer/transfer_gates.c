@@ -8,13 +8,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static void log_barrier_pass(const struct transfer *transfer, const struct barrier_ticket *ticket) {
+static void log_barrier_pass(const struct transfer *transfer, const struct barrier_ticket *ticket,
+                             const struct step *step) {
     const struct barrier_pass *pass = &transfer->result->barrier;
+    double waited_ms = (double)(step->ended_ns - step->started_ns) / (double)NANOSECONDS_PER_MILLISECOND;
     if (pass->release == GATE_TIMED_OUT) {
-        transfer_log(transfer, LOG_LEVEL_WARN, "Barrier timed out after %" PRIu32 " ms with %" PRIu32 "/%" PRIu32,
+        transfer_log(transfer, LOG_LEVEL_WARN,
+                     LOG_FACTS(.event = "barrier_left", .duration_ms = waited_ms, .outcome = "timed_out"),
+                     "Barrier timed out after %" PRIu32 " ms with %" PRIu32 "/%" PRIu32,
                      transfer->request->settings.barrier_timeout_ms, pass->present, ticket->parties);
     } else if (pass->release != GATE_RELEASED) {
-        transfer_log(transfer, LOG_LEVEL_INFO, "Barrier opened early: %s", gate_release_name(pass->release));
+        transfer_log(
+            transfer, LOG_LEVEL_INFO,
+            LOG_FACTS(.event = "barrier_left", .duration_ms = waited_ms, .outcome = gate_release_name(pass->release)),
+            "Barrier opened early: %s", gate_release_name(pass->release));
     }
 }
 
@@ -35,13 +42,13 @@ void transfer_wait_at_barrier(struct transfer *transfer) {
     if (ticket->round == NULL) {
         return;
     }
-    transfer_log(transfer, LOG_LEVEL_INFO, "Waiting at barrier (%" PRIu32 "/%" PRIu32 ")", ticket->position,
-                 ticket->parties);
+    transfer_log(transfer, LOG_LEVEL_INFO, LOG_FACTS(.event = "barrier_wait"),
+                 "Waiting at barrier (%" PRIu32 "/%" PRIu32 ")", ticket->position, ticket->parties);
     transfer_publish_arrival(transfer->request, ticket);
     if (ticket->position == ticket->parties) {
         // Log before the release, so that this line comes before the lines of the released transfers.
-        transfer_log(transfer, LOG_LEVEL_INFO, "BARRIER RELEASED: all %" PRIu32 " transfers proceed now",
-                     ticket->parties);
+        transfer_log(transfer, LOG_LEVEL_INFO, LOG_FACTS(.event = "barrier_released"),
+                     "BARRIER RELEASED: all %" PRIu32 " transfers proceed now", ticket->parties);
         transfer_publish_release(transfer->request, ticket, GATE_RELEASED);
     }
     struct barrier_pass *pass = &transfer->result->barrier;
@@ -51,7 +58,7 @@ void transfer_wait_at_barrier(struct transfer *transfer) {
     step->ended_ns = clock_monotonic_ns();
     step->outcome = gate_release_name(pass->release);
     step->parties = ticket->parties;
-    log_barrier_pass(transfer, ticket);
+    log_barrier_pass(transfer, ticket, step);
     transfer_publish_release(transfer->request, ticket, pass->release);
     transfer_publish_steps(transfer->request, transfer->result);
 }
@@ -69,7 +76,8 @@ void transfer_delay(struct transfer *transfer) {
     }
     transfer->passed_delay = true;
     struct step *step = step_add(&transfer->result->steps, STEP_DELAY, clock_monotonic_ns());
-    transfer_log(transfer, LOG_LEVEL_INFO, "Debug delay: %" PRIu32 " ms", settings->delay_ms);
+    transfer_log(transfer, LOG_LEVEL_INFO, LOG_FACTS(.event = "delay", .duration_ms = settings->delay_ms),
+                 "Debug delay: %" PRIu32 " ms", settings->delay_ms);
     step->outcome = gate_release_name(gate_delay(transfer->gate, settings->gate_version, settings->delay_ms));
     step->ended_ns = clock_monotonic_ns();
     transfer_publish_steps(transfer->request, transfer->result);
@@ -125,14 +133,18 @@ void transfer_hold_row(struct transfer *transfer) {
     }
     struct step *step = step_add(&transfer->result->steps, STEP_HOLD, clock_monotonic_ns());
     step->parties = rivals;
-    transfer_log(transfer, LOG_LEVEL_INFO, "Holding the row of %s until %" PRIu32 " more stand behind it",
-                 transfer->request->from_account, rivals);
+    transfer_log(transfer, LOG_LEVEL_INFO, LOG_FACTS(.event = "hold", .account = transfer->request->from_account),
+                 "Holding the row of %s until %" PRIu32 " more stand behind it", transfer->request->from_account,
+                 rivals);
     enum gate_release release = await_rivals(transfer);
     step->outcome = gate_release_name(release);
     step->ended_ns = clock_monotonic_ns();
     transfer_publish_steps(transfer->request, transfer->result);
     if (release == GATE_TIMED_OUT) {
-        transfer_log(transfer, LOG_LEVEL_WARN, "Barrier timed out after %" PRIu32 " ms at the row of %s",
-                     transfer->request->settings.barrier_timeout_ms, transfer->request->from_account);
+        transfer_log(
+            transfer, LOG_LEVEL_WARN,
+            LOG_FACTS(.event = "hold_ended", .account = transfer->request->from_account, .outcome = "timed_out"),
+            "Barrier timed out after %" PRIu32 " ms at the row of %s", transfer->request->settings.barrier_timeout_ms,
+            transfer->request->from_account);
     }
 }

@@ -47,7 +47,9 @@ void record_values_take_clock(struct record_values *record, const struct transfe
 // Returns the outcome of a transfer after a statement with this status.
 MUST_CHECK enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_status status);
 
-// Logs the race if the transfer raced.
-void transfer_log_race(const struct transfer_request *request, const struct transfer_result *result);
+// Logs the race if the transfer raced, over `account`. `version_found` is the version that its write replaced, or
+// WRITE_VERSION_UNKNOWN.
+void transfer_log_race(const struct transfer_request *request, const struct transfer_result *result,
+                       const char *account, int64_t version_found);
 
 #endif

@@ -1,6 +1,7 @@
 // Posts a transfer in one statement, records a refusal, and commits. Worker threads.
 #include "observability/base/base.h"
 #include "workers/database/database.h"
+#include "workers/transfer/recent_writes.h"
 #include "workers/transfer/strategy.h"
 #include "workers/transfer/transfer_events.h"
 #include "workers/transfer/transfer_internal.h"
@@ -64,10 +65,14 @@ static void announce_writes(struct record_values *record) {
 
 static enum transfer_outcome post(struct transfer *transfer, enum statement statement, bool commit) {
     const struct transfer_request *request = transfer->request;
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", money_text_of(request->amount).text,
-                 request->from_account);
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", money_text_of(request->amount).text,
-                 request->to_account);
+    transfer_log(
+        transfer, LOG_LEVEL_INFO,
+        LOG_FACTS(.event = "deduct", .account = request->from_account, .amount = money_text_of(request->amount).text),
+        "STEP 3: Deducting $%s from %s", money_text_of(request->amount).text, request->from_account);
+    transfer_log(
+        transfer, LOG_LEVEL_INFO,
+        LOG_FACTS(.event = "credit", .account = request->to_account, .amount = money_text_of(request->amount).text),
+        "STEP 4: Adding $%s to %s", money_text_of(request->amount).text, request->to_account);
     struct record_values record;
     record_values_take(&record, request, transfer->result);
     announce_writes(&record);
@@ -84,6 +89,8 @@ static enum transfer_outcome post(struct transfer *transfer, enum statement stat
     }
     struct db_rows rows;
     uint64_t started_ns = clock_monotonic_ns();
+    uint64_t deduct = recent_writes_begin(request->from_account, request->id);
+    uint64_t credit = recent_writes_begin(request->to_account, request->id);
     // Outside a transaction the statement commits by itself, so the same doubt applies.
     enum db_status status = commit || !transfer->in_transaction
                                 ? transfer_execute_and_commit(transfer, statement, record.values, count, &rows,
@@ -91,11 +98,16 @@ static enum transfer_outcome post(struct transfer *transfer, enum statement stat
                                 : transfer_execute(transfer, statement, record.values, count, &rows);
     text_free(&record.steps);
     if (status != DB_OK) {
+        recent_writes_end(deduct, false, 0, 0);
+        recent_writes_end(credit, false, 0, 0);
         return transfer_outcome_of(transfer, status);
     }
     enum transfer_outcome outcome = take_posting(transfer, &rows, started_ns);
     db_rows_free(&rows);
-    transfer_log_race(request, transfer->result);
+    bool posted = outcome == TRANSFER_SUCCESS;
+    recent_writes_end(deduct, posted, transfer->result->from_balance_after, WRITE_VERSION_UNKNOWN);
+    recent_writes_end(credit, posted, transfer->result->to_balance_after, WRITE_VERSION_UNKNOWN);
+    transfer_log_race(request, transfer->result, request->from_account, WRITE_VERSION_UNKNOWN);
     return outcome;
 }
 

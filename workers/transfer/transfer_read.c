@@ -57,8 +57,11 @@ static enum transfer_outcome read_balances(struct transfer *transfer, enum state
     step->account = request->from_account;
     step->value = transfer->result->from_balance_before;
     transfer_publish_steps(request, transfer->result);
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 1: Read balance for %s = $%s%s", request->from_account,
-                 money_text_of(step->value).text, kind == STEP_LOCK ? " (row locked)" : "");
+    transfer_log(
+        transfer, LOG_LEVEL_INFO,
+        LOG_FACTS(.event = "read", .account = request->from_account, .balance = money_text_of(step->value).text),
+        "STEP 1: Read balance for %s = $%s%s", request->from_account, money_text_of(step->value).text,
+        kind == STEP_LOCK ? " (row locked)" : "");
     return TRANSFER_CONTINUE;
 }
 
@@ -77,8 +80,11 @@ bool transfer_check(struct transfer *transfer) {
     step->account = request->from_account;
     step->value = balance;
     transfer_publish_steps(request, transfer->result);
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 2: Check if $%s >= $%s", money_text_of(balance).text,
-                 money_text_of(request->amount).text);
+    transfer_log(transfer, LOG_LEVEL_INFO,
+                 LOG_FACTS(.event = "check", .account = request->from_account,
+                           .amount = money_text_of(request->amount).text, .balance = money_text_of(balance).text,
+                           .outcome = balance >= request->amount ? "enough" : "insufficient_funds"),
+                 "STEP 2: Check if $%s >= $%s", money_text_of(balance).text, money_text_of(request->amount).text);
     return balance >= request->amount;
 }
 

@@ -4,6 +4,7 @@
 // set_balance() > change_balance(). transfer_record() > record_values_take(), which all statements that record use.
 #include "observability/base/base.h"
 #include "workers/database/database.h"
+#include "workers/transfer/recent_writes.h"
 #include "workers/transfer/strategy.h"
 #include "workers/transfer/transfer_events.h"
 #include "workers/transfer/transfer_internal.h"
@@ -23,6 +24,7 @@ struct change {
     int64_t *after;       // out: the new balance as the UPDATE returned it
     int64_t version_read; // the version that `value` was computed from, or CHANGE_IS_RELATIVE
     bool overwrote;       // out: the version had changed since it was read
+    int64_t version;      // out: the version that the write left
 };
 
 // Outside a transaction a write is committed at once. A write without an answer may be committed, too.
@@ -43,24 +45,27 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
     const char *values[] = {change->account, value.text};
     struct step *step = step_add(&transfer->result->steps, change->kind, clock_monotonic_ns());
     struct db_rows rows;
+    uint64_t number = recent_writes_begin(change->account, transfer->request->id);
     enum db_status status = transfer_execute(transfer, change->statement, values, 2, &rows);
     step->ended_ns = clock_monotonic_ns();
     bool found = status == DB_OK && db_rows_count(&rows) == 1; // false: the account was deleted since it was read
     note_standing(transfer, change->kind, status, found);
     if (status != DB_OK) {
+        recent_writes_end(number, false, 0, 0);
         return transfer_outcome_of(transfer, status);
     }
     bool good = found && money_column_read(&rows, 0, 0, change->after);
     if (found) {
         // Each write increments the version. A larger difference means that this write overwrote another one.
-        int64_t version = db_rows_integer(&rows, 0, 1);
-        change->overwrote = change->version_read != CHANGE_IS_RELATIVE && version != change->version_read + 1;
+        change->version = db_rows_integer(&rows, 0, 1);
+        change->overwrote = change->version_read != CHANGE_IS_RELATIVE && change->version != change->version_read + 1;
         step->outcome = change->overwrote ? "overwrote" : NULL;
         step->committed_ns = transfer->in_transaction ? 0 : step->ended_ns;
         // Use the database's time, because the answers to two writes may arrive in another order than the writes.
         step->ended_ns = transfer_moment_ns(transfer, db_rows_integer(&rows, 0, 2), step);
     }
     db_rows_free(&rows);
+    recent_writes_end(number, good, *change->after, change->version);
     if (!good) {
         return transfer_outcome_of(transfer, DB_FAILED);
     }
@@ -70,50 +75,81 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
     return TRANSFER_CONTINUE;
 }
 
-void transfer_log_race(const struct transfer_request *request, const struct transfer_result *result) {
+void transfer_log_race(const struct transfer_request *request, const struct transfer_result *result,
+                       const char *account, int64_t version_found) {
     if (!result->race_detected) {
         return;
     }
-    if (result->lost_update) {
-        request_log(request, LOG_LEVEL_WARN,
+    bool overwrote = result->lost_update;
+    char racer[TRANSFER_ID_LENGTH + 1];
+    int64_t found = result->from_balance_after + request->amount;
+    // A write that overwrote another one does not know the balance it found: only the version identifies the racer.
+    bool is_known = (!overwrote || version_found != WRITE_VERSION_UNKNOWN) &&
+                    recent_writes_find(request, account, overwrote ? INT64_MIN : found, version_found, racer);
+    bool is_source = strcmp(account, request->from_account) == 0;
+    struct money_text read = money_text_of(is_source ? result->from_balance_before : result->to_balance_before);
+    struct money_text after = money_text_of(is_source ? result->from_balance_after : result->to_balance_after);
+    struct log_fields facts = {.event = "race_detected",
+                               .account = account,
+                               .balance = after.text,
+                               .balance_read = read.text,
+                               .outcome = transfer_anomaly(result)};
+    struct money_text amount = money_text_of(request->amount);
+    facts.amount = amount.text;
+    facts.racer = is_known ? racer : NULL;
+    if (overwrote) {
+        request_log(request, LOG_LEVEL_WARN, &facts,
                     "RACE CONDITION DETECTED: lost update, somebody else's write to %s or %s "
                     "was overwritten",
                     request->from_account, request->to_account);
     } else if (result->double_spend) {
-        request_log(request, LOG_LEVEL_WARN, "RACE CONDITION DETECTED: %s is negative: $%s", request->from_account,
-                    money_text_of(result->from_balance_after).text);
+        request_log(request, LOG_LEVEL_WARN, &facts, "RACE CONDITION DETECTED: %s is negative: $%s",
+                    request->from_account, after.text);
     } else {
-        request_log(request, LOG_LEVEL_WARN, "RACE CONDITION DETECTED: %s was $%s when read, $%s when changed",
-                    request->from_account, money_text_of(result->from_balance_before).text,
-                    money_text_of(result->from_balance_after + request->amount).text);
+        request_log(request, LOG_LEVEL_WARN, &facts, "RACE CONDITION DETECTED: %s was $%s when read, $%s when changed",
+                    request->from_account, read.text, money_text_of(found).text);
     }
 }
 
 enum transfer_outcome transfer_deduct(struct transfer *transfer) {
     const struct transfer_request *request = transfer->request;
     struct transfer_result *result = transfer->result;
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Deducting $%s from %s", money_text_of(request->amount).text,
-                 request->from_account);
-    struct change change = {
-        STATEMENT_DEDUCT,   STEP_DEDUCT, request->from_account, request->amount, &result->from_balance_after,
-        CHANGE_IS_RELATIVE, false};
+    transfer_log(
+        transfer, LOG_LEVEL_INFO,
+        LOG_FACTS(.event = "deduct", .account = request->from_account, .amount = money_text_of(request->amount).text),
+        "STEP 3: Deducting $%s from %s", money_text_of(request->amount).text, request->from_account);
+    struct change change = {STATEMENT_DEDUCT,
+                            STEP_DEDUCT,
+                            request->from_account,
+                            request->amount,
+                            &result->from_balance_after,
+                            CHANGE_IS_RELATIVE,
+                            false,
+                            0};
     enum transfer_outcome outcome = change_balance(transfer, &change);
     if (outcome == TRANSFER_CONTINUE) {
         // This is exact: the UPDATE returned the balance that it changed.
         result->race_detected = result->from_balance_after + request->amount != result->from_balance_before;
         result->double_spend = result->race_detected && result->from_balance_after < 0;
-        transfer_log_race(request, result);
+        transfer_log_race(request, result, change.account, change.version - 1);
     }
     return outcome;
 }
 
 enum transfer_outcome transfer_credit(struct transfer *transfer) {
     const struct transfer_request *request = transfer->request;
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Adding $%s to %s", money_text_of(request->amount).text,
-                 request->to_account);
-    struct change change = {
-        STATEMENT_CREDIT,   STEP_CREDIT, request->to_account, request->amount, &transfer->result->to_balance_after,
-        CHANGE_IS_RELATIVE, false};
+    transfer_log(
+        transfer, LOG_LEVEL_INFO,
+        LOG_FACTS(.event = "credit", .account = request->to_account, .amount = money_text_of(request->amount).text),
+        "STEP 4: Adding $%s to %s", money_text_of(request->amount).text, request->to_account);
+    struct change change = {STATEMENT_CREDIT,
+                            STEP_CREDIT,
+                            request->to_account,
+                            request->amount,
+                            &transfer->result->to_balance_after,
+                            CHANGE_IS_RELATIVE,
+                            false,
+                            0};
     return change_balance(transfer, &change);
 }
 
@@ -123,7 +159,7 @@ static enum transfer_outcome set_balance(struct transfer *transfer, struct chang
     if (outcome == TRANSFER_CONTINUE && change->overwrote && !result->lost_update) {
         result->race_detected = true;
         result->lost_update = true;
-        transfer_log_race(transfer->request, result);
+        transfer_log_race(transfer->request, result, change->account, change->version - 1);
     }
     return outcome;
 }
@@ -132,11 +168,18 @@ enum transfer_outcome transfer_set_from_balance(struct transfer *transfer) {
     const struct transfer_request *request = transfer->request;
     struct transfer_result *result = transfer->result;
     int64_t balance = result->from_balance_before - request->amount;
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 3: Setting %s to $%s", request->from_account,
-                 money_text_of(balance).text);
-    struct change change = {
-        STATEMENT_SET_BALANCE,  STEP_DEDUCT, request->from_account, balance, &result->from_balance_after,
-        transfer->from_version, false};
+    transfer_log(transfer, LOG_LEVEL_INFO,
+                 LOG_FACTS(.event = "deduct", .account = request->from_account,
+                           .amount = money_text_of(request->amount).text, .balance = money_text_of(balance).text),
+                 "STEP 3: Setting %s to $%s", request->from_account, money_text_of(balance).text);
+    struct change change = {STATEMENT_SET_BALANCE,
+                            STEP_DEDUCT,
+                            request->from_account,
+                            balance,
+                            &result->from_balance_after,
+                            transfer->from_version,
+                            false,
+                            0};
     return set_balance(transfer, &change);
 }
 
@@ -144,10 +187,18 @@ enum transfer_outcome transfer_set_to_balance(struct transfer *transfer) {
     const struct transfer_request *request = transfer->request;
     struct transfer_result *result = transfer->result;
     int64_t balance = result->to_balance_before + request->amount;
-    transfer_log(transfer, LOG_LEVEL_INFO, "STEP 4: Setting %s to $%s", request->to_account,
-                 money_text_of(balance).text);
-    struct change change = {STATEMENT_SET_BALANCE, STEP_CREDIT, request->to_account, balance, &result->to_balance_after,
-                            transfer->to_version,  false};
+    transfer_log(transfer, LOG_LEVEL_INFO,
+                 LOG_FACTS(.event = "credit", .account = request->to_account,
+                           .amount = money_text_of(request->amount).text, .balance = money_text_of(balance).text),
+                 "STEP 4: Setting %s to $%s", request->to_account, money_text_of(balance).text);
+    struct change change = {STATEMENT_SET_BALANCE,
+                            STEP_CREDIT,
+                            request->to_account,
+                            balance,
+                            &result->to_balance_after,
+                            transfer->to_version,
+                            false,
+                            0};
     return set_balance(transfer, &change);
 }
 

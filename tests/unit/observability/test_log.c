@@ -80,6 +80,34 @@ static void test_json_lines(void **state) {
     text_free(&out);
 }
 
+// The fields are in JSON only. Money is a number, and a name of an account is escaped and cut to 64 bytes.
+static void test_fields(void **state) {
+    (void)state;
+    struct text out = {0};
+    static const struct log_fields fields = {.event = "race_detected",
+                                             .account = "a\"b",
+                                             .amount = "800.00",
+                                             .balance = "-600.00",
+                                             .balance_read = "1000.00",
+                                             .duration_ms = 1.5,
+                                             .outcome = "double_spend",
+                                             .racer = "0a1b2c3d"};
+    static const struct log_context context = {.strategy = "vulnerable", .fields = &fields};
+    log_configure(LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);
+    capture_begin();
+    log_write(LOG_LEVEL_WARN, &context, "raced");
+    log_configure(LOG_LEVEL_DEBUG, LOG_FORMAT_JSON);
+    log_write(LOG_LEVEL_WARN, &context, "raced");
+    capture_end(&out);
+    assert_matches(out.data, "##:##:##.### WARN [bank-api] raced\n"
+                             "{\"timestamp\":\"####-##-##T##:##:##.######Z\",\"level\":\"WARN\","
+                             "\"service\":\"bank-api\",\"strategy\":\"vulnerable\",\"event\":\"race_detected\","
+                             "\"account\":\"a\\\"b\",\"amount\":800.00,\"balance\":-600.00,\"balance_read\":1000.00,"
+                             "\"duration_ms\":1.500,\"outcome\":\"double_spend\",\"racer\":\"0a1b2c3d\","
+                             "\"message\":\"raced\"}\n");
+    text_free(&out);
+}
+
 static void test_level_filters(void **state) {
     (void)state;
     struct text out = {0};
@@ -228,6 +256,7 @@ int main(void) {
         cmocka_unit_test(test_text_line_about_a_transfer),
         cmocka_unit_test(test_text_line_without_a_transfer),
         cmocka_unit_test(test_json_lines),
+        cmocka_unit_test(test_fields),
         cmocka_unit_test(test_level_filters),
         cmocka_unit_test(test_text_line_stays_one_line),
         cmocka_unit_test(test_long_message_is_cut),
