@@ -237,6 +237,20 @@ def test_statements_are_timed_by_name(bank):
     assert {name: grown[name] for name in expected} == expected
 
 
+def test_a_histogram_is_made_when_it_is_first_used(start_bank):
+    """A scrape every 2 s is not filled with buckets of statements that this server has not run."""
+    bank = start_bank()
+    bank.get("/health")
+    scrape = bank.scrape()
+    assert len(scrape.samples) < 700, len(scrape.samples)
+    for name in (name for name, kind in scrape.types.items() if kind == "histogram"):
+        unused = [labels for labels in scrape.labels(f"{name}_count") if scrape.values(f"{name}_count", **labels) == [0]]
+        assert unused == [] or name == "barrier_release_skew_seconds", unused
+    assert scrape.total("db_statement_duration_seconds_count", statement="book") == 0
+    bank.transfer("alice", "bob", "1", "for_update")
+    assert bank.scrape().values("db_statement_duration_seconds_count", statement="book") == [1]
+
+
 def test_counters_start_at_zero(start_bank):
     """An alert can see the first race as an increase, because the series exist before it."""
     scrape = start_bank().scrape()

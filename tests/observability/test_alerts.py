@@ -1,8 +1,17 @@
 """Every alert fires in time and clears afterwards: the lab's rules in a real Prometheus, at ten times their speed."""
 
+import contextlib
+import pathlib
+import re
+import time
+
 import pytest
 
 from client import together
+from prometheus import CONFIGURATION
+
+ALERTS = (CONFIGURATION / "rules/alerts.yml").read_text(encoding="utf-8")
+RUNBOOK = pathlib.Path(__file__).resolve().parents[2] / "docs/RUNBOOK.md"
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +82,77 @@ def test_database_hangs(bank, cluster, start_prometheus):
     finally:
         cluster.resume()
     prometheus.until("bank:database_away:bool", lambda away: away == 0)
+
+
+@pytest.mark.parametrize("alert", re.findall(r"- alert: (\w+)", ALERTS))
+def test_every_alert_has_a_section_in_the_runbook(alert):
+    assert f"runbook_url: docs/RUNBOOK.md#{alert.lower()}\n" in ALERTS
+    assert f"\n### {alert}\n" in RUNBOOK.read_text(encoding="utf-8")
+
+
+def test_requests_fail(bank, prometheus):
+    """PostgreSQL refuses a record; the log has its error."""
+    bank.set(strategy="for_update")
+    bank.rows("ALTER TABLE transfers ADD CONSTRAINT no_13 CHECK (amount <> 13) NOT VALID")
+    try:
+        for _ in range(50):
+            assert bank.transfer(amount="13").status == 500
+            if "RequestsFail" in prometheus.firing():
+                break
+            time.sleep(0.2)
+        prometheus.until_firing("RequestsFail")
+    finally:
+        bank.rows("ALTER TABLE transfers DROP CONSTRAINT no_13")
+    prometheus.until_quiet("RequestsFail")
+
+
+def test_transfers_slow(bank, prometheus, background):
+    """A session at psql keeps the row for longer than a second."""
+    bank.set(strategy="for_update")
+    bank.transfer(amount="1")  # Prometheus sees an increase only of a series that it has seen before
+    count = 'transfer_duration_seconds_count{strategy="for_update",status="success"}'
+    prometheus.until(f"count_over_time({count}[1m])", lambda scrapes: scrapes >= 2)
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        waiting = [background(bank.transfer, amount="1") for _ in range(4)]
+        time.sleep(2)
+        session.rollback()
+    assert [each.result().status for each in waiting] == [200] * 4
+    prometheus.until_firing("TransfersSlow")
+    prometheus.until_quiet("TransfersSlow")
+
+
+def test_queue_long(bank, prometheus):
+    """A row that psql keeps makes more transfers wait than there are workers."""
+    bank.set(strategy="for_update")
+    with bank.cluster.session(bank.database) as session, contextlib.ExitStack() as stack:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        wires = [stack.enter_context(bank.wire()) for _ in range(300)]
+        body = b'{"from_account":"alice","to_account":"bob","amount":1}'
+        for wire in wires:
+            wire.send(b"POST /transfer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                      b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        prometheus.until_firing("QueueLong")
+        session.rollback()
+        bank.until_in_progress(0)
+    prometheus.until_quiet("QueueLong")
+
+
+def test_sessions_exhausted(start_bank, start_prometheus, cluster):
+    """The role of the bank may open one session only, and two transfers want one each."""
+    database = cluster.new_database()
+    cluster.rows("postgres", "CREATE ROLE teller LOGIN CONNECTION LIMIT 1")
+    cluster.rows("postgres", f"ALTER DATABASE {database} OWNER TO teller")
+    cluster.rows(database, "ALTER SCHEMA public OWNER TO teller")
+    bank = start_bank(database, DATABASE_URL=cluster.url(database).replace("user=postgres", "user=teller"))
+    prometheus = start_prometheus(bank)
+    for _ in range(3):
+        together(*[lambda: bank.transfer(amount="1")] * 8)
+    prometheus.until_firing("SessionsExhausted")
+    cluster.rows("postgres", "ALTER ROLE teller CONNECTION LIMIT -1")
+    bank.stop()
 
 
 def test_spans_dropped(bank, collector, prometheus):

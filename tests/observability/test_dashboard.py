@@ -122,3 +122,19 @@ def test_the_file_is_sound():
         assert panel["description"], panel["title"]
         assert {panel["datasource"]["uid"]} | {target["datasource"]["uid"] for target in panel["targets"]} \
             <= datasource_uids(), panel["title"]
+
+
+def test_the_live_page_and_the_runbook_are_named():
+    assert "http://localhost:8000/" in [link["url"] for link in DASHBOARD["links"]]
+    alerts, = (panel for panel in PANELS if panel["title"] == "Alerts")
+    assert "docs/RUNBOOK.md" in alerts["description"]
+
+
+@pytest.mark.parametrize("title", ["Raced transfers, double spends, lost updates", "Transfers by status and strategy"])
+def test_only_strategies_that_were_used_have_series(prometheus, scenario, title):
+    """Twelve strategies with three states each make 36 flat lines."""
+    panel, = (panel for panel in PANELS if panel["title"] == title)
+    found = [labels for target in panel["targets"]
+             for labels, _ in prometheus.series_since(scenario, as_grafana_asks(target["expr"]))]
+    assert {labels["strategy"] for labels in found} == {"vulnerable", "for_update"}, found
+    assert len(found) <= 6, found

@@ -28,7 +28,9 @@ struct bank_metrics {
     struct metric *available;
     struct metric *sessions_idle;
     struct metric *sessions_in_use;
-    struct metric *statement_durations[STATEMENT_COUNT];
+    struct metric *sessions_refused;
+    struct metric_family *statement_durations;
+    struct metric *statement_duration[STATEMENT_COUNT]; // NULL until the statement has run
 };
 
 // Seconds; from what two woken threads need to what a loaded machine makes of it.
@@ -102,12 +104,11 @@ static void add_database_families(struct bank_metrics *bank, struct metrics *met
                                          "Database connections held, by state.", "state", NULL);
     bank->sessions_idle = metric_with(sessions, (const char *[]){"idle"});
     bank->sessions_in_use = metric_with(sessions, (const char *[]){"in_use"});
-    struct metric_family *durations = add(metrics, METRIC_HISTOGRAM, "db_statement_duration_seconds",
-                                          "One SQL statement, sent and answered, lock waits included.", "statement",
-                                          NULL);
-    for (size_t i = 0; i < STATEMENT_COUNT; i++) {
-        bank->statement_durations[i] = metric_with(durations, (const char *[]){statement_texts[i].name});
-    }
+    bank->sessions_refused = metric_without_labels(
+        add(metrics, METRIC_GAUGE, "database_sessions_refused",
+            "1 while PostgreSQL refuses more sessions because of a connection limit; else 0.", NULL, NULL));
+    bank->statement_durations = add(metrics, METRIC_HISTOGRAM, "db_statement_duration_seconds",
+                                    "One SQL statement, sent and answered, lock waits included.", "statement", NULL);
 }
 
 // At zero from the start, so that a first race is an increase an alert can see.
@@ -202,10 +203,19 @@ void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct trans
     }
 }
 
+// A server runs few of the statements. A histogram has 19 series, so it is made when its statement first runs.
+static struct metric *statement_duration(struct bank_metrics *bank, enum statement statement) {
+    struct metric **duration = &bank->statement_duration[statement];
+    if (*duration == NULL) {
+        *duration = metric_with(bank->statement_durations, (const char *[]){statement_texts[statement].name});
+    }
+    return *duration;
+}
+
 void bank_metrics_publish_statements(struct bank_metrics *bank, struct statement_trace *trace) {
     while (trace->published < trace->count) {
         const struct statement_run *run = &trace->runs[trace->published++];
-        metric_observe(bank->statement_durations[run->statement], seconds(run->ended_ns - run->started_ns));
+        metric_observe(statement_duration(bank, run->statement), seconds(run->ended_ns - run->started_ns));
     }
 }
 
@@ -215,6 +225,7 @@ void bank_metrics_set_gauges(struct bank_metrics *bank, const struct bank_gauges
     metric_set(bank->barrier_waiting, gauges->barrier_waiting);
     metric_set(bank->sessions_idle, gauges->sessions_idle);
     metric_set(bank->sessions_in_use, gauges->sessions_in_use);
+    metric_set(bank->sessions_refused, gauges->sessions_refused);
 }
 
 void bank_metrics_set_available(struct bank_metrics *bank, bool available) {

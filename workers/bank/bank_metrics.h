@@ -15,6 +15,7 @@ struct bank_gauges {
     unsigned barrier_waiting;
     unsigned sessions_idle;
     unsigned sessions_in_use;
+    bool sessions_refused; // PostgreSQL refuses more because of a connection limit
 };
 
 // `strategies` ends with NULL and lives for ever: each has its series from the start.

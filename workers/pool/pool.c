@@ -139,6 +139,7 @@ void pool_refresh_gauges(struct pool *pool) {
                                                .barrier_waiting = gate_barrier_waiting(pool->gate),
                                                .sessions_idle = sessions.idle,
                                                .sessions_in_use = sessions.in_use,
+                                               .sessions_refused = pool_is_at_connection_limit(pool),
                                            });
 }
 
