@@ -33,6 +33,7 @@ static void add_strategy(struct json_writer *json, const struct strategy *strate
     }
     json_close_array(json);
     json_add_string(json, "watch_for", strategy->watch_for);
+    json_add_string(json, "choose_when", strategy->choose_when);
     json_add_boolean(json, "selected", selected);
     json_close_object(json);
 }

@@ -31,8 +31,10 @@ def test_the_list(bank):
     assert sorted(strategies) == sorted(SAFE + WRONG)
     assert sorted(name for name, each in strategies.items() if each["safe"]) == sorted(SAFE)
     for each in strategies.values():
-        assert list(each) == ["name", "idea", "safe", "uses_locks", "isolation", "sql", "watch_for", "selected"]
+        assert list(each) == ["name", "idea", "safe", "uses_locks", "isolation", "sql", "watch_for", "choose_when",
+                              "selected"]
         assert len(each["idea"]) > 20 and len(each["watch_for"]) > 40
+        assert each["choose_when"].startswith("never") == (not each["safe"]), each["name"]
         assert each["sql"] and all("\n" not in sql and "  " not in sql and ";" not in sql for sql in each["sql"])
     assert [name for name, each in strategies.items() if each["selected"]] == ["vulnerable"]
     assert strategies["serializable"]["isolation"] == "serializable"

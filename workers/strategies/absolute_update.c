@@ -30,6 +30,7 @@ static const enum statement absolute_update_statements[] = {
 const struct strategy strategy_absolute_update = {
     .name = "absolute_update",
     .idea = "read, compute the new balances in the program, write them back: what was written in between is lost",
+    .choose_when = "never for money. It is right only if no two writers can have the row at once",
     .watch_for = "It is what an ORM's save() does, and no balance ever goes negative, so CHECK (balance >= 0) stays "
                  "silent. Two transfers of $800 out of $1000 both succeed and both write $200: money is made",
     .isolation = STRATEGY_NO_TRANSACTION,

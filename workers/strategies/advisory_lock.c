@@ -30,6 +30,8 @@ static const enum statement advisory_lock_statements[] = {
 const struct strategy strategy_advisory_lock = {
     .name = "advisory_lock",
     .idea = "pg_advisory_xact_lock on both account ids, in order, before the read: an agreement, not a lock on the row",
+    .choose_when =
+        "there is no row to lock yet, or the lock stands for something that is not a row, and all code paths take it",
     .watch_for =
         "It also protects a row that does not exist yet. It stops only those who take it. Read in a statement after "
         "the lock, under READ COMMITTED: in the same statement, or under REPEATABLE READ, the read is stale",

@@ -16,6 +16,8 @@ static const enum statement atomic_update_statements[] = {STATEMENT_LOCK_FIRST, 
 const struct strategy strategy_atomic_update = {
     .name = "atomic_update",
     .idea = "one UPDATE takes the amount only WHERE balance >= amount: check and deduct are one statement",
+    .choose_when = "the rule fits into the WHERE clause of one UPDATE of one row. It is the first choice then: one "
+                   "statement and no retries",
     .watch_for =
         "The fastest fix for one row, in one round trip: the row is locked only while PostgreSQL itself works. "
         "The rule has to fit into a WHERE, and zero rows may also mean an unknown account",

@@ -37,6 +37,8 @@ static const enum statement batched_statements[] = {STATEMENT_BOOK_MANY_IF_COVER
 const struct strategy strategy_batched = {
     .name = "batched",
     .idea = "transfers of a hot account queue in the program; a worker posts many of them in one locked transaction",
+    .choose_when = "one account is very hot, all of its transfers go through one server, and a transfer may fail "
+                   "together with its batch",
     .watch_for =
         "The fastest on a hot row: lock, round trips and flush are paid once for many. The order of arrival is the "
         "order of posting, a batch that fails fails for all in it, and the queue is lost with the process: "

@@ -25,6 +25,8 @@ const struct strategy strategy_cte_snapshot = {
     .name = "cte_snapshot",
     .idea =
         "a CTE reads the balance and the UPDATE computes from it: one statement, but from the snapshot it began with",
+    .choose_when =
+        "never. Move the check into the WHERE clause of the UPDATE (atomic_update), or lock the row first (for_update)",
     .watch_for = "One statement looks atomic, and no balance goes negative. Both transfers succeed and the second "
                  "overwrites the first: a lost update. FOR UPDATE inside the CTE fixes it",
     .isolation = "read committed",

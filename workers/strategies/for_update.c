@@ -24,6 +24,8 @@ static const enum statement for_update_statements[] = {STATEMENT_BEGIN, STATEMEN
 const struct strategy strategy_for_update = {
     .name = "for_update",
     .idea = "lock both rows (SELECT ... FOR UPDATE) in one transaction: the second transfer waits, then reads afresh",
+    .choose_when = "the program has to decide between the read and the write, and transfers often meet on one account. "
+                   "Every code path must lock rows in the same order",
     .watch_for =
         "The lock is held for every round trip between the read and the COMMIT: a hot row serializes them all. "
         "Lock several rows in one order everywhere, or two transfers in opposite directions deadlock",

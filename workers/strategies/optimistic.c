@@ -26,6 +26,8 @@ const struct strategy strategy_optimistic = {
     .name = "optimistic",
     .idea =
         "read with a version column, write only WHERE version is unchanged, else read again: no lock while thinking",
+    .choose_when = "conflicts are rare, or a person thinks between the read and the write. On a hot account most of "
+                   "the work is retries",
     .watch_for =
         "Nothing is locked while the program (or a person) thinks. On a hot row most attempts lose, every loss is "
         "wasted work, and some transfers run out of attempts: bound the retries, with jitter",

@@ -45,6 +45,7 @@ static const enum statement process_mutex_statements[] = {STATEMENT_READ_BALANCE
 const struct strategy strategy_process_mutex = {
     .name = "process_mutex",
     .idea = "read, check and deduct behind a mutex in the program: a second server has a mutex of its own",
+    .choose_when = "never for data that a second process can write. It is right for the memory of one process",
     .watch_for = "It is right as long as one server runs, so it passes every test on a laptop, and it serializes all "
                  "accounts, not just one. The day a second replica starts, the double spend is back",
     .isolation = STRATEGY_NO_TRANSACTION,

@@ -29,6 +29,8 @@ const struct strategy strategy_repeatable_read = {
     .name = "repeatable_read",
     .idea = "plain SELECT and UPDATE under REPEATABLE READ: updating a row that changed since the snapshot fails "
             "(40001), retry",
+    .choose_when = "all transfers write the rows that their rule reads, conflicts are rare, and the code repeats a "
+                   "transaction that lost (40001). It does not stop write skew",
     .watch_for = "The retry is yours: the whole transaction again, decision included, on 40001 only. It protects rows "
                  "that are written; two transactions that each read what the other writes (write skew) get through",
     .isolation = "repeatable read",

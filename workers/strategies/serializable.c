@@ -28,6 +28,8 @@ static const enum statement serializable_statements[] = {STATEMENT_BEGIN_SERIALI
 const struct strategy strategy_serializable = {
     .name = "serializable",
     .idea = "plain SELECT and UPDATE under SERIALIZABLE: whatever would not fit some serial order fails (40001), retry",
+    .choose_when = "the rule spans rows that the transaction reads and does not write (write skew), conflicts are "
+                   "rare, and the code repeats a transaction that lost (40001)",
     .watch_for =
         "Covers every rule, not only this one, and every transaction must take part. 40001 may come at COMMIT, and is "
         "no proof of a conflict on the account: over a small table a sequential scan conflicts with everybody",

@@ -24,6 +24,7 @@ static const enum statement subselect_predicate_statements[] = {STATEMENT_BEGIN,
 const struct strategy strategy_subselect_predicate = {
     .name = "subselect_predicate",
     .idea = "the check in the WHERE, but as a sub-select: it keeps the snapshot that the statement began with",
+    .choose_when = "never. Put the check on the row that the UPDATE changes (atomic_update)",
     .watch_for = "It looks like atomic_update, and it is one statement, so it must be atomic. It is, but not isolated: "
                  "READ COMMITTED looks again only at the row it updates, never at what a sub-select has read",
     .isolation = "read committed",

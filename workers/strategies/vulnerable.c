@@ -30,6 +30,7 @@ static const enum statement vulnerable_statements[] = {STATEMENT_READ_BALANCES, 
 const struct strategy strategy_vulnerable = {
     .name = "vulnerable",
     .idea = "read, check, then deduct in separate statements: another transfer can read the same balance in between",
+    .choose_when = "never, except to show the race",
     .watch_for = "It reads like the requirement, and every test with one client passes. Two clients at once both read "
                  "$1000, both find it enough for $800, and both take it: the account ends at -$600",
     .isolation = STRATEGY_NO_TRANSACTION,

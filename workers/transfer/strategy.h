@@ -9,6 +9,7 @@ struct batch;
 struct strategy {
     const char *name;                 // in settings, records, metrics and spans
     const char *idea;                 // in one line
+    const char *choose_when;          // the case that it suits: completes "choose it when"
     const char *watch_for;            // its cost, or why an unsafe one looks right, and where it fails
     const char *isolation;            // the isolation level of its transaction, or STRATEGY_NO_TRANSACTION
     const enum statement *statements; // the SQL it runs, in order; STATEMENT_COUNT ends the list

@@ -17,6 +17,7 @@ static void test_each_is_complete_and_found_by_its_name(void **state) {
         assert_true((strategy->attempt == NULL) != (strategy->attempt_batch == NULL));
         assert_true(strategy->statements[0] != STATEMENT_COUNT);
         assert_true(strlen(strategy->watch_for) > 40);
+        assert_true((strncmp(strategy->choose_when, "never", 5) == 0) == !strategy->safe);
         assert_true(strlen(strategy->isolation) > 0);
         assert_true(strlen(strategy->idea) > 20);
         assert_null(strchr(strategy->idea, '\n'));
