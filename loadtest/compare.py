@@ -14,11 +14,18 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from comparison import load, report, rounds  # noqa: E402
+from comparison import decision, load, report, rounds  # noqa: E402
 from harness import lab, machine  # noqa: E402
 
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def numbers(text):
+    found = sorted({int(each) for each in text.split(",")})
+    if found[0] < 1 or found[-1] > 1000:
+        raise ValueError
+    return found
 
 
 def options_of(arguments):
@@ -32,6 +39,10 @@ def options_of(arguments):
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
                         help="where to write compare.json, compare.md and the charts (docs/benchmarks; quick: nowhere)")
     parser.add_argument("--no-charts", action="store_true", help="draw no SVG charts")
+    parser.add_argument("--clients", type=numbers, default=[], metavar="N,...",
+                        help="run the load also with these numbers of connections, such as 2,8,32,128,512")
+    parser.add_argument("--from", dest="measured", type=pathlib.Path, metavar="FILE",
+                        help="measure nothing: write the reports again, from this compare.json")
     options = parser.parse_args(arguments)
     usual = {"rounds": 20, "runs": 1, "seconds": 1} if options.quick else {"rounds": 1000, "runs": 5, "seconds": 3}
     for name, value in usual.items():
@@ -70,17 +81,22 @@ def run_rounds(cluster, bank, results, wanted):
                     "rounds": rounds.race_between_servers(bank, other, count)})
 
 
-def run_load(cluster, bank, results, runs, seconds):
+def run_load(cluster, bank, results, runs, seconds, clients):
     """Runs every strategy once, then every strategy again, so that a change of the machine meanwhile affects all
     alike."""
-    seen = {result["name"]: {shape: [] for shape in load.SHAPES} for result in results}
+    connections = sorted({lab.CONNECTIONS, *clients})
+    seen = {result["name"]: {(shape, count): [] for shape in load.SHAPES for count in connections} for result in results}
     for number in range(runs):
-        for name, shapes in seen.items():
+        for name, kinds in seen.items():
             lab.say(f"  load {number + 1}/{runs}: {name}")
-            for shape, done in shapes.items():
-                done.append(load.once(cluster, bank, name, shape, seconds))
+            for (shape, count), done in kinds.items():
+                done.append(load.once(cluster, bank, name, shape, seconds, count))
     for result in results:
-        result["load"] = {shape: load.median_of(done) for shape, done in seen[result["name"]].items()}
+        medians = {kind: load.median_of(done) for kind, done in seen[result["name"]].items()}
+        result["load"] = {shape: medians[shape, lab.CONNECTIONS] for shape in load.SHAPES}
+        if clients:
+            result["clients"] = {shape: {str(count): medians[shape, count] for count in connections}
+                                 for shape in load.SHAPES}
 
 
 def compare(options):
@@ -93,7 +109,7 @@ def compare(options):
             run_rounds(cluster, bank, results, options.rounds)
         with lab.bank(cluster, load_database) as bank:
             lab.add_accounts(cluster, load_database)
-            run_load(cluster, bank, strategies, options.runs, options.seconds)
+            run_load(cluster, bank, strategies, options.runs, options.seconds, options.clients)
             who = machine.describe(lambda query: cluster.rows(load_database, query))
     return {"machine": who, "connections": lab.CONNECTIONS, "runs": options.runs, "seconds": options.seconds,
             "strategies": results}
@@ -103,6 +119,8 @@ def write_files(folder, outcome, with_charts):
     words = machine.in_words(outcome["machine"])
     (folder / "compare.json").write_text(json.dumps(outcome, indent=2) + "\n")
     (folder / "compare.md").write_text(f"{report.markdown(outcome['strategies'])}\n\n{words}\n")
+    if decision.write_into(folder / "README.md", outcome):
+        lab.say(f"written: the first table of {folder / 'README.md'}")
     if not with_charts:
         return
     try:
@@ -116,10 +134,14 @@ def write_files(folder, outcome, with_charts):
 
 def main():
     options = options_of(sys.argv[1:])
-    lab.missing(("wrk", "wrk"))
-    outcome = compare(options)
+    if options.measured:
+        outcome = json.loads(options.measured.read_text())
+    else:
+        lab.missing(("wrk", "wrk"))
+        outcome = compare(options)
     print(report.table(outcome["strategies"], colour=sys.stdout.isatty()))
     print(machine.in_words(outcome["machine"]))
+    print(decision.table(outcome))
     if options.out:
         write_files(options.out, outcome, not options.no_charts)
     found = report.complaints(outcome["strategies"])

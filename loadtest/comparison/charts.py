@@ -5,22 +5,29 @@ import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot  # noqa: E402
 
-SAFE, WRONG, INK, PAPER, GRID = "#1f6f8b", "#c0392b", "#222222", "#ffffff", "#d8d8d8"
+THEMES = {  # by the ending of the file's name
+    "": {"safe": "#1f6f8b", "wrong": "#c0392b", "ink": "#222222", "paper": "#ffffff", "grid": "#d8d8d8", "faint": "#eeeeee"},
+    "-dark": {"safe": "#6cc3df", "wrong": "#ff8a7a", "ink": "#e6edf3", "paper": "#0d1117", "grid": "#30363d",
+              "faint": "#21262d"},
+}
 HATCH = "///"  # so that the bars differ without colour as well
 
 
-def new(title, machine, rows):
+def new(title, machine, rows, theme):
     pyplot.rcParams.update({"svg.hashsalt": "race-conditions-lab", "font.family": "sans-serif", "font.size": 10,
                             "hatch.linewidth": 0.6, "svg.fonttype": "none"})
-    figure, axes = pyplot.subplots(figsize=(9, 1.3 + 0.42 * rows), facecolor=PAPER)
-    axes.set_facecolor(PAPER)
-    axes.set_title(title, loc="left", fontsize=12, color=INK, pad=12)
-    axes.grid(axis="x", color=GRID, linewidth=0.8)
+    figure, axes = pyplot.subplots(figsize=(9, 1.3 + 0.42 * rows), facecolor=theme["paper"])
+    axes.set_facecolor(theme["paper"])
+    axes.set_title(title, loc="left", fontsize=12, color=theme["ink"], pad=12)
+    axes.grid(axis="x", color=theme["grid"], linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(theme["grid"])
+    axes.tick_params(axis="both", colors=theme["ink"])
     axes.tick_params(axis="y", length=0)
-    figure.text(0.01, 0.01, machine, fontsize=6.5, color="#555555")
+    axes.xaxis.label.set_color(theme["ink"])
+    figure.text(0.01, 0.01, machine, fontsize=6.5, color=theme["ink"])
     return figure, axes
 
 
@@ -30,8 +37,8 @@ def save(figure, path):
     pyplot.close(figure)
 
 
-def colour_of(result):
-    return SAFE if result["safe"] else WRONG
+def colour_of(result, theme):
+    return theme["safe" if result["safe"] else "wrong"]
 
 
 def names(axes, results):
@@ -40,35 +47,42 @@ def names(axes, results):
     axes.invert_yaxis()
 
 
-def pairs(path, title, machine, results, key, unit, label):
-    """Two bars for every strategy, spread and hot, on a logarithmic axis."""
-    figure, axes = new(title, machine, len(results) * 1.6)
+def pairs(path, title, machine, results, key, unit, label, theme):
+    """Two dots for every strategy, spread and hot, on a logarithmic axis, where the length of a bar means nothing."""
+    figure, axes = new(title, machine, len(results) * 1.2, theme)
     values = [result["load"][shape][key] for result in results for shape in ("spread", "hot")]
     axes.set_xscale("log")
-    axes.set_xlim(min(values) * 0.6, max(values) * 2.2)
+    axes.set_xlim(min(values) * 0.6, max(values) * 1.8)
     for place, result in enumerate(results):
-        for shift, shape in ((-0.2, "spread"), (0.2, "hot")):
-            value = result["load"][shape][key]
-            axes.barh(place + shift, value, 0.36, color=colour_of(result) if shape == "hot" else PAPER,
-                      edgecolor=colour_of(result), hatch=None if shape == "hot" else HATCH, linewidth=1)
-            axes.text(value * 1.05, place + shift, label(value), va="center", fontsize=8, color=INK)
+        spread, hot = (result["load"][shape][key] for shape in ("spread", "hot"))
+        colour = colour_of(result, theme)
+        axes.plot([spread, hot], [place, place], color=colour, linewidth=1, zorder=2)
+        for value, fill in ((spread, theme["paper"]), (hot, colour)):
+            axes.scatter([value], [place], s=46, facecolors=fill, edgecolors=colour, linewidths=1.4, zorder=3)
+        low, high = sorted((spread, hot))
+        for value, shift, side in ((low, -7, "right"), (high, 7, "left")):
+            axes.annotate(label(value), (value, place), (shift, 0), textcoords="offset points", ha=side, va="center",
+                          fontsize=8, color=theme["ink"])
     names(axes, results)
-    axes.set_xlabel(f"{unit} (logarithmic); hatched: spread over 1,000 accounts, filled: one hot account")
+    axes.scatter([], [], s=46, facecolors=theme["paper"], edgecolors=theme["ink"], label="spread over 1,000 accounts")
+    axes.scatter([], [], s=46, facecolors=theme["ink"], edgecolors=theme["ink"], label="one hot account")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=8, labelcolor=theme["ink"])
+    axes.set_xlabel(f"{unit}; logarithmic scale: each labelled step is ten times the one before")
     axes.get_xaxis().set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:,.6g}"))
     save(figure, path)
 
 
-def correctness(path, title, machine, results):
+def correctness(path, title, machine, results, theme):
     """The share of wrong rounds among the forced rounds of each strategy."""
-    figure, axes = new(title, machine, len(results) * 1.2)
+    figure, axes = new(title, machine, len(results) * 1.2, theme)
     for place, result in enumerate(results):
         total = sum(result["rounds"].values())
         wrong = total - result["rounds"].get("clean", 0)
-        axes.barh(place, 100, 0.6, color="#eeeeee")
-        axes.barh(place, 100 * wrong / total, 0.6, color=WRONG, hatch=HATCH, edgecolor=PAPER, linewidth=0)
+        axes.barh(place, 100, 0.6, color=theme["faint"])
+        axes.barh(place, 100 * wrong / total, 0.6, color=theme["wrong"], hatch=HATCH, edgecolor=theme["paper"], linewidth=0)
         worst = max((name for name in result["rounds"] if name != "clean"), key=result["rounds"].get, default="")
         text = f"{wrong:,} of {total:,}" + (f"  {worst.replace('_', ' ')}" if wrong else "")
-        axes.text(101, place, text, va="center", fontsize=8, color=INK)
+        axes.text(101, place, text, va="center", fontsize=8, color=theme["ink"])
     names(axes, results)
     axes.set_xlim(0, 130)
     axes.set_xticks([0, 25, 50, 75, 100])
@@ -80,14 +94,17 @@ def draw(folder, results, machine):
     """Draws all charts into a folder and returns their paths."""
     raced = [result for result in results if result.get("rounds")]
     loaded = [result for result in results if result.get("load")]
+    loaded.sort(key=lambda result: -result["load"]["hot"]["rate"])
     drawn = []
-    if raced:
-        correctness(folder / "correctness.svg", "Two transfers of \\$800 out of \\$1000, released together", machine, raced)
-        drawn.append("correctness.svg")
-    if loaded:
-        pairs(folder / "throughput.svg", "Transfers a second, 32 connections", machine, loaded, "rate",
-              "transfers a second", lambda value: f"{value:,.0f}")
-        pairs(folder / "latency.svg", "The slowest in a hundred, 32 connections", machine, loaded, "p99_ms",
-              "p99 in milliseconds", lambda value: f"{value:,.1f}")
-        drawn += ["throughput.svg", "latency.svg"]
-    return [folder / name for name in drawn]
+    for ending, theme in THEMES.items():
+        if raced:
+            drawn.append(folder / f"correctness{ending}.svg")
+            correctness(drawn[-1], "Two transfers of \\$800 out of \\$1000, released together", machine, raced, theme)
+        if loaded:
+            drawn.append(folder / f"throughput{ending}.svg")
+            pairs(drawn[-1], "Transfers per second, 32 connections", machine, loaded, "rate", "transfers per second",
+                  lambda value: f"{value:,.0f}", theme)
+            drawn.append(folder / f"latency{ending}.svg")
+            pairs(drawn[-1], "99th percentile of the latency, 32 connections", machine, loaded, "p99_ms",
+                  "p99 in milliseconds", lambda value: f"{value:,.1f}", theme)
+    return drawn

@@ -42,13 +42,13 @@ def retries(bank, strategy):
             for code in ("none", "40001", "40P01")}
 
 
-def once(cluster, bank, strategy, shape, seconds):
+def once(cluster, bank, strategy, shape, seconds, connections=lab.CONNECTIONS):
     """One run, with an audit of the books after it."""
     lab.settle(cluster, bank.database)
     bank.set(strategy=strategy)
     before = retries(bank, strategy)
     with LockWatch(cluster, bank.database) as watch:
-        seen = wrk.transfers(bank.port, shape, lab.CONNECTIONS, seconds)
+        seen = wrk.transfers(bank.port, shape, connections, seconds)
     lab.until_idle(bank)
     after = retries(bank, strategy)
     return {"rate": seen.rate, "p50_ms": seen.p50_ms, "p99_ms": seen.p99_ms, "refused": seen.refused,
@@ -57,8 +57,11 @@ def once(cluster, bank, strategy, shape, seconds):
 
 
 def median_of(runs):
-    """The runs of one strategy and shape as one: medians and sums; consistent only if each run was."""
+    """The runs of one strategy and shape as one: medians, the smallest and the largest value, and sums; consistent only
+    if each run was."""
     totals = {key: statistics.median(run[key] for run in runs) for key in ("rate", "p50_ms", "p99_ms", "lock_waiters")}
+    totals |= {f"{key}_band": [min(run[key] for run in runs), max(run[key] for run in runs)] for key in
+               ("rate", "p99_ms")}
     totals |= {key: sum(run[key] for run in runs) for key in ("refused", "broken")}
     totals["retries"] = {code: sum(run["retries"][code] for run in runs) for code in runs[0]["retries"]}
     totals["consistent"] = all(run["consistent"] for run in runs)

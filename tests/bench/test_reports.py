@@ -2,8 +2,9 @@
 
 import pytest
 
+import compare
 from bench import Figures, options_of
-from comparison import report, rounds
+from comparison import decision, load, report, rounds
 from harness import disk, pgbench, wrk
 
 
@@ -91,3 +92,48 @@ def test_promises_are_ratios_of_medians():
 def test_a_number_beside_quick_is_used(tmp_path, arguments, rounds_and_seconds):
     options = options_of([*arguments, "--out", str(tmp_path)])
     assert (options.rounds, options.seconds) == rounds_and_seconds
+
+
+def run_of(rate, retries=0, runs=3, spread=0.1):
+    once = {"p50_ms": 1.0, "p99_ms": 8.0, "refused": 0, "broken": 0, "lock_waiters": 0.0, "consistent": True,
+            "retries": {"40001": retries}}
+    return load.median_of([{**once, "rate": rate * factor} for factor in (1 - spread, 1, 1 + spread)][:runs])
+
+
+def outcome_of(**strategies):
+    return {"connections": 32, "runs": 3, "seconds": 1, "strategies": [
+        {"name": name, "safe": True, "rounds": {"clean": 1}, "load": {shape: runs[shape]["32"] for shape in runs},
+         "clients": runs} for name, runs in strategies.items()]}
+
+
+def test_runs_keep_their_band():
+    assert run_of(100)["rate_band"] == [90, pytest.approx(110)]
+
+
+def test_the_threshold_is_where_the_rates_part():
+    """Few clients: as fast as with locks. Many on one account: a fifth, with ten retries per transfer."""
+    outcome = outcome_of(
+        optimistic={"spread": {"2": run_of(100), "32": run_of(1000)}, "hot": {"2": run_of(90, 9), "32": run_of(100, 1000)}},
+        for_update={"spread": {"2": run_of(100), "32": run_of(900)}, "hot": {"2": run_of(100), "32": run_of(500)}})
+    line = next(line for line in decision.table(outcome).splitlines() if "`optimistic`" in line)
+    assert "1.11 x at spread, 32 clients; 0.20 x at hot, 32 clients and 10 retries per transfer" in line
+    assert "1000 (900 to 1100)" in line
+    assert "at most 10% away from its median" in decision.table(outcome)
+
+
+def test_the_table_replaces_the_older_one(tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text(f"# Title\n\n{decision.BEGIN}\nthe older table\n{decision.END}\n\nrest\n")
+    outcome = outcome_of(for_update={"spread": {"32": run_of(10)}, "hot": {"32": run_of(5)}})
+    assert decision.write_into(page, outcome) and decision.write_into(page, outcome)
+    text = page.read_text()
+    assert text.startswith("# Title") and text.endswith("rest\n") and "older" not in text
+    assert text.count("`for_update`") == 1
+    assert not decision.write_into(tmp_path / "none.md", outcome)
+
+
+def test_numbers_of_clients(tmp_path):
+    assert compare.options_of(["--clients", "32,2,8", "--out", str(tmp_path)]).clients == [2, 8, 32]
+    for wrong in ("", "x", "0,2", "2,5000"):
+        with pytest.raises(SystemExit):
+            compare.options_of(["--clients", wrong, "--out", str(tmp_path)])

@@ -41,7 +41,26 @@ def test_compare_draws(tmp_path):
     pytest.importorskip("matplotlib")
     outcome = run("compare.py", "--quick", "--rounds", "5", "--strategy", "vulnerable", "--out", tmp_path)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert sorted(path.name for path in tmp_path.glob("*.svg")) == ["correctness.svg", "latency.svg", "throughput.svg"]
+    assert sorted(path.name for path in tmp_path.glob("*.svg")) == [
+        "correctness-dark.svg", "correctness.svg", "latency-dark.svg", "latency.svg", "throughput-dark.svg", "throughput.svg"]
+
+
+def test_compare_with_several_numbers_of_clients(tmp_path):
+    """The first table of a README beside the figures is written from them, also without measuring again."""
+    page = tmp_path / "README.md"
+    page.write_text("<!-- decision: written by ./lab compare -->\n<!-- /decision -->\n")
+    outcome = run("compare.py", "--quick", "--rounds", "1", "--no-charts", "--clients", "2,8", "--strategy", "for_update",
+                  "--strategy", "optimistic", "--out", tmp_path)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    results = json.loads((tmp_path / "compare.json").read_text())["strategies"]
+    for result in results:
+        for counts in result["clients"].values():
+            assert list(counts) == ["2", "8", "32"]
+            assert all(load["rate"] > 0 and load["rate_band"] for load in counts.values())
+    written = page.read_text()
+    assert "`optimistic`" in written and "against for_update" in written
+    again = run("compare.py", "--from", tmp_path / "compare.json", "--no-charts", "--out", tmp_path)
+    assert again.returncode == 0 and page.read_text() == written
 
 
 def test_compare_refuses_what_it_does_not_know():
