@@ -38,6 +38,14 @@ static const struct footprint *footprint_of(const struct naming *naming, const s
     return &naming->explorer->footprints[step->session][step->instruction];
 }
 
+// False: another step of the run stands for what this one has read and written. A COMMIT has read what its check has;
+// the check of a lone statement has a part of the statement's footprint.
+static bool has_footprint(const struct naming *naming, const struct explore_step *step) {
+    const struct cell *cell = naming->explorer->cells[0];
+    bool is_explicit = cell->shapes[step->session][step->instruction].commits;
+    return !step->is_commit && (step->is_check ? is_explicit : !(is_explicit && cell->has_deferrable));
+}
+
 // The place in the run where the transaction of a step commits; step_count: it does not.
 static size_t committed_at(const struct naming *naming, size_t at) {
     const struct explore_step *step = &naming->run->steps[at];
@@ -223,12 +231,12 @@ static void look_around_write(struct naming *naming, size_t at, const struct tou
         return;
     }
     for (size_t before = 0; before < committed; before++) {
-        if (steps[before].session == steps[at].session || steps[before].is_commit ||
+        if (steps[before].session == steps[at].session || !has_footprint(naming, &steps[before]) ||
             !touches_row(naming, before, written, true)) {
             continue;
         }
         for (size_t after = before; after < naming->run->step_count; after++) {
-            if (steps[after].session == steps[before].session && !steps[after].is_commit) {
+            if (steps[after].session == steps[before].session && has_footprint(naming, &steps[after])) {
                 bool *overwrites = &naming->overwrites[steps[before].session][steps[at].session];
                 bool *again = &naming->reads_again[steps[before].session][steps[at].session];
                 *overwrites |= touches_row(naming, after, written, false) && !changed_nothing(naming, &steps[after]) &&
@@ -245,12 +253,12 @@ static void draw(struct naming *naming) {
     const struct explore_run *run = naming->run;
     for (size_t i = 0; i < run->step_count; i++) {
         const struct footprint *mine = footprint_of(naming, &run->steps[i]);
-        for (size_t m = 0; m < mine->count && !run->steps[i].is_commit; m++) {
+        for (size_t m = 0; m < mine->count && has_footprint(naming, &run->steps[i]); m++) {
             look_around_write(naming, i, &mine->touches[m]);
             for (size_t j = 0; j < run->step_count; j++) {
                 const struct footprint *other = footprint_of(naming, &run->steps[j]);
                 for (size_t o = 0; o < other->count && run->steps[j].session != run->steps[i].session; o++) {
-                    if (!run->steps[j].is_commit) {
+                    if (has_footprint(naming, &run->steps[j])) {
                         add_edges(naming, i, &mine->touches[m], j, &other->touches[o]);
                     }
                 }
