@@ -207,7 +207,7 @@ static void draw_answers(struct comparison *comparison) {
 
 static const char *row_text(struct comparison *comparison, const struct explore_table *table, int row) {
     struct text text = {0};
-    found_append_row(table, row, &text);
+    found_append_row(comparison->found, table, row, &text);
     const char *copy = arena_copy(&comparison->memory, text_slice(&text));
     text_free(&text);
     return copy;
@@ -334,8 +334,10 @@ static void draw_table(struct comparison *comparison, const struct explore_table
     }
     words_append(&title, slice_of(table->name));
     for (int column = 0; column < table->columns; column++) {
-        text_append_string(&title, column == 0 ? " (" : ", ");
-        words_append(&title, slice_of(table->names[column]));
+        if (found_shows_column(comparison->found, table, column)) {
+            text_append_string(&title, column == 0 ? " (" : ", ");
+            words_append(&title, slice_of(table->names[column]));
+        }
     }
     text_append_string(&title, table->columns == 0 ? "" : ")");
     text_append_string(&title, lines.count == 0 ? ": no rows" : "");

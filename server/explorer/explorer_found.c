@@ -262,10 +262,16 @@ void found_append_answers(const struct exploration *found, const struct explore_
     }
 }
 
-void found_append_row(const struct explore_table *table, int row, struct text *out) {
+bool found_shows_column(const struct exploration *found, const struct explore_table *table, int column) {
+    return column == 0 || table->from_sequence[column] || !found_masks_table(found, table, column);
+}
+
+void found_append_row(const struct exploration *found, const struct explore_table *table, int row, struct text *out) {
     for (int column = 0; column < table->columns; column++) {
-        text_append_string(out, column == 0 ? "" : ", ");
-        append_value(table->values[row * table->columns + column], out);
+        if (found_shows_column(found, table, column)) {
+            text_append_string(out, column == 0 ? "" : ", ");
+            append_value(table->values[row * table->columns + column], out);
+        }
     }
 }
 

@@ -56,6 +56,13 @@ def sessions(count):
 
 # --- The terminal ---
 
+def test_a_column_that_changes_from_run_to_run_is_not_drawn(explorer):
+    found = explorer.run("--levels", "rc", ROOT / "docs/explorer-example.sql")
+    drawn = found.out[found.out.index("this order"):]
+    assert "identities.changed" in found.not_compared()
+    assert "ada@work.example" in drawn and "changed" not in drawn and not re.search(r"\d\d:\d\d:\d\d", drawn)
+
+
 @pytest.mark.parametrize("columns", WIDTHS)
 @pytest.mark.parametrize("name", ALL)
 def test_no_line_is_wider_than_the_terminal(explorer, monkeypatch, name, columns):

@@ -22,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 READERS = ("case_sql", "case_pgbench", "case_spec", "case_hermitage", "case_log")
 TEST = re.compile(r"^add_fuzz_test\((\w+) \d+ (\d+)(?: -dict=\$\{CMAKE_CURRENT_SOURCE_DIR\}/(\S+))?\)$", re.MULTILINE)
 EXECUTED = re.compile(r"^stat::number_of_executed_units: *(\d+)", re.MULTILINE)
+INTERRUPTED = 72  # the exit status of libFuzzer after SIGINT or SIGTERM
 FINDINGS_MAX = 20  # one fault is found again and again
 
 
@@ -64,9 +65,12 @@ class Target:
                                           f"-max_total_time={left}", *self._corpus], stdout=out, stderr=out, check=False)
             counted = EXECUTED.search(log.read_text(errors="replace"))
             done += int(counted.group(1)) if counted else 0
-            findings += outcome.returncode != 0
-            if outcome.returncode == 0:
+            if outcome.returncode in (0, INTERRUPTED):
                 log.unlink()
+            else:
+                findings += 1
+            if outcome.returncode == INTERRUPTED:
+                return done, findings
 
 
 def run(target, options):
