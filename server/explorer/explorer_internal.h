@@ -71,8 +71,8 @@ void found_append_sessions(const struct exploration *found, const struct explore
 // Appends what the server answered to a step in short: "a=1, b=2", "UPDATE 1", "ERROR 40001 ...".
 void found_append_answers(const struct exploration *found, const struct explore_run *run,
                           const struct explore_step *step, struct text *out);
-// False for a column whose values change from run to run, such as now(): they would hide the rows that differ. The first
-// column is shown, because it may name the row.
+// False for a column whose values change from run to run, such as now(): they would hide the rows that differ. The
+// first column is shown, because it may name the row.
 MUST_CHECK bool found_shows_column(const struct exploration *found, const struct explore_table *table, int column);
 // Appends the values of the columns that are shown.
 void found_append_row(const struct exploration *found, const struct explore_table *table, int row, struct text *out);
