@@ -1,3 +1,4 @@
+// The checks compare texts and tokens; they know nothing of how a reader found its statements.
 #include "case_check.h"
 
 #include "workers/case/case_tokens.h"
