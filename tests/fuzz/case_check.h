@@ -9,7 +9,7 @@ void case_check_place(struct slice file, const struct case_instruction *statemen
 // The template is the statement: with its variables in psql's notation it gives the text of the file again.
 void case_check_template(const struct case_instruction *statement);
 // Every piece of code of a file without backslash commands is in one statement of the case, and no other code is.
-// Nothing is compared if the file has a backslash.
+// Nothing is compared if the file has a backslash, or asks whether a variable is set.
 void case_check_code(struct slice file, const struct sql_case *made);
 
 #endif
