@@ -212,6 +212,10 @@ static void explore_file(struct program *program, const char *path) {
     struct case_list list = {0};
     struct text problem = {0};
     bool was_read = case_read(path, &list, &problem);
+    const char *setup = program->options.setup_path;
+    if (was_read && setup != NULL && list.count > 0 && list.cases[0].is_recording) {
+        was_read = case_add_setup(setup, &list, &problem);
+    }
     explore_list(program, path, was_read, &list, &problem);
 }
 

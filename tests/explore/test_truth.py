@@ -1,5 +1,6 @@
 """Cases that are not clean or not complete, the reduction against all orders, and the fixes that are tried."""
 
+import json
 import re
 
 import pytest
@@ -106,6 +107,21 @@ def test_the_reduction_knows_what_a_block_of_a_spec_touches(explorer, tmp_path, 
     found = explorer.run(write_case(tmp_path, text, "case.spec"), "--verify", "--levels", "rc,rr,ser")
     assert found.out.count("  verify: ") == 3 and "differs from" not in found.out, found.out
     assert found.status == 1, found.out
+
+
+def test_a_recorded_statement_with_parameters_is_raced_inside(explorer, tmp_path):
+    entries = []
+    for session, amount in ("a1", 5), ("b2", 7):
+        for sql, values in (("UPDATE t SET v = (SELECT max(v) FROM t) + $1 WHERE id = $2", (amount, 1)),
+                            ("SELECT v FROM t WHERE id = $1", (1,))):
+            detail = ", ".join(f"${number} = '{value}'" for number, value in enumerate(values, 1))
+            entries.append(json.dumps({"session_id": f"6b096fb4.{session}", "dbname": "d", "error_severity": "LOG",
+                                       "message": f"execute <unnamed>: {sql}", "detail": f"parameters: {detail}"}))
+    log = write_case(tmp_path, "\n".join(entries) + "\n", "log.json")
+    setup = write_case(tmp_path, "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0);", "t.sql")
+    found = explorer.run(log, "--setup", setup, "--verify", "--levels", "rc")
+    assert (found.status, found.err) == (1, ""), found.out
+    assert "A1c" in found.out and "differs from" not in found.out, found.out
 
 
 def fixes(found):

@@ -166,6 +166,9 @@ MUST_CHECK bool case_read_text(const char *path, struct slice content, struct ca
 MUST_CHECK bool case_read_pgbench(const char *setup_path, const char *const *script_paths, size_t script_count,
                                   uint64_t seed, struct case_list *list, struct text *problem);
 
+// Adds the statements of a file of SQL to the setup of each case: a log does not show what made its tables.
+MUST_CHECK bool case_add_setup(const char *setup_path, struct case_list *list, struct text *problem);
+
 void case_list_free(struct case_list *list);
 
 // --- Variables and templates: what the explorer needs when it runs a session ---

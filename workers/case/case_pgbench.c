@@ -462,3 +462,13 @@ bool case_read_pgbench(const char *setup_path, const char *const *script_paths, 
     }
     return true;
 }
+
+bool case_add_setup(const char *setup_path, struct case_list *list, struct text *problem) {
+    struct case_reader reader = {.path = setup_path, .list = list, .problem = problem};
+    for (size_t i = 0; i < list->count; i++) {
+        if (!read_setup(&reader, &list->cases[i])) {
+            return false;
+        }
+    }
+    return true;
+}

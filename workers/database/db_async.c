@@ -350,9 +350,15 @@ void db_async_execute(struct db_async *connection, const char *const *sql, size_
 
 void db_async_execute_with(struct db_async *connection, const char *sql, const char *const *values, size_t value_count,
                            db_async_done *done, void *user) {
+    db_async_execute_behind(connection, NULL, sql, values, value_count, done, user);
+}
+
+void db_async_execute_behind(struct db_async *connection, const char *first, const char *sql, const char *const *values,
+                             size_t value_count, db_async_done *done, void *user) {
     begin(connection, done, user);
     begin_pipeline(connection);
-    bool sent = !connection->is_broken && send_prepared(connection, sql, values, (int)value_count);
+    bool sent = !connection->is_broken && (first == NULL || send_prepared(connection, first, NULL, 0)) &&
+                send_prepared(connection, sql, values, (int)value_count);
     launched(connection, sent && PQpipelineSync(connection->connection) == 1);
 }
 

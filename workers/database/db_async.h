@@ -48,6 +48,9 @@ void db_async_execute(struct db_async *connection, const char *const *sql, size_
 // The same for one statement with text parameters; NULL is the NULL of SQL.
 void db_async_execute_with(struct db_async *connection, const char *sql, const char *const *values, size_t value_count,
                            db_async_done *done, void *user);
+// The same, behind a statement without parameters. NULL: there is none.
+void db_async_execute_behind(struct db_async *connection, const char *first, const char *sql, const char *const *values,
+                             size_t value_count, db_async_done *done, void *user);
 // Forgets the prepared statements: after DISCARD or DEALLOCATE, or when the tables have changed.
 void db_async_forget_prepared(struct db_async *connection);
 

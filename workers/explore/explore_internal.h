@@ -159,7 +159,6 @@ struct cell_session {
     bool is_split;                     // the running statement was sent behind a BEGIN
     bool owes_commit;                  // the next step is the COMMIT of an autocommit statement
     bool has_checked;                  // the deferred constraints were checked, so only the COMMIT is left
-    db_async_done *answered;           // the statement is sent when its BEGIN was answered
     bool checks;                       // the running step checks the deferred constraints
     bool has_written;                  // the open transaction may have changed a row
     bool has_committed_write;          // a transaction that may have changed a row was committed

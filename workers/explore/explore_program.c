@@ -210,14 +210,6 @@ void program_take_plan(struct cell_session *session) {
     *pinned_of(session) = is_pinned && nodes == 1 ? PINNED : NOT_PINNED;
 }
 
-// A statement with bound parameters is sent alone.
-static void on_begun(void *user) {
-    struct cell_session *session = user;
-    const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
-    db_async_execute_with(session->connection, session->cell->run->steps[session->launched].sql,
-                          instruction->parameters, instruction->parameter_count, session->answered, session);
-}
-
 static void send_text(struct cell_session *session, const char *sql, db_async_done *done) {
     const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
     const char *both[] = {sql_explore[EXPLORE_BEGIN], sql};
@@ -227,12 +219,8 @@ static void send_text(struct cell_session *session, const char *sql, db_async_do
         db_async_query(session->connection, session->is_split ? text_terminated(&begun) : sql, done, session);
         text_free(&begun);
     } else if (instruction->parameters != NULL) {
-        session->answered = done;
-        if (session->is_split) {
-            db_async_query(session->connection, sql_explore[EXPLORE_BEGIN], on_begun, session);
-        } else {
-            on_begun(session);
-        }
+        db_async_execute_behind(session->connection, session->is_split ? both[0] : NULL, sql, instruction->parameters,
+                                instruction->parameter_count, done, session);
     } else {
         db_async_execute(session->connection, session->is_split ? both : both + 1, session->is_split ? 2 : 1, done,
                          session);
