@@ -242,7 +242,8 @@ def test_the_snapshot_of_a_cursor_and_the_wait_for_a_safe_one(explorer, tmp_path
 
 
 def test_numbers_of_orders_do_not_overflow(hasty, tmp_path):
-    text = "-- session A\n" + "SELECT 1;\n" * 17 + "".join(f"-- session {name} like A\n" for name in "BCD")
+    text = "-- setup\nCREATE TABLE t (n integer);\n-- session A\n" + "SELECT 1;\n" * 17
+    text += "".join(f"-- session {name} like A\n" for name in "BCD")
     assert hasty.run("--levels", "rc", "--max", "1", write_case(tmp_path, text)).levels["rc"].orders == 2 ** 64 - 1
 
 

@@ -121,7 +121,7 @@ static bool must_stop(struct search *search) {
 
 static bool may_run_more(struct search *search) {
     uint64_t most = search->explorer->settings.orders_max;
-    if (most > 0 && search->result->orders + search->running >= most) {
+    if (most > 0 && add_orders(search->result->orders, search->running) >= most) {
         search_note_incomplete(search, "the limit of orders was reached");
         return false;
     }
