@@ -136,8 +136,8 @@ SELECT c.oid,
    AND a.names IS NOT NULL
  ORDER BY n.nspname, c.relname;
 
--- The text of a query that gives the bytes that are free on the fullest page of the tables and their indexes; 0 if one of
--- them has not all its rows on one page, or is no B-tree. A B-tree has a page of its own in front.
+-- The text of a query that gives the bytes that are free on the fullest page of the tables and their indexes; 0 if one
+-- of them has not all its rows on one page, or is no B-tree. A B-tree has a page of its own in front.
 -- name: room
 SELECT format('SELECT least(%s)', string_agg(
            CASE WHEN c.relkind = 'i' AND a.amname <> 'btree' THEN '0'

@@ -79,7 +79,7 @@ def test_the_reduction_keeps_orders_that_ssi_distinguishes(explorer, tmp_path, t
     assert "  verify: " in found.out and "differs from" not in found.out, found.out
 
 
-# A block that runs outside of a transaction, one that is a whole transaction, and one that ends in a failed transaction.
+# A block that runs outside of a transaction, one that is a whole transaction, and one in a transaction that fails.
 SPECS = ["""setup { CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0), (2, 0); }
 teardown { DROP TABLE t; }
 session s1
@@ -107,6 +107,37 @@ def test_the_reduction_knows_what_a_block_of_a_spec_touches(explorer, tmp_path, 
     found = explorer.run(write_case(tmp_path, text, "case.spec"), "--verify", "--levels", "rc,rr,ser")
     assert found.out.count("  verify: ") == 3 and "differs from" not in found.out, found.out
     assert found.status == 1, found.out
+
+
+# The levels stand in the statements. PostgreSQL shows no reads of a READ ONLY transaction.
+NAMED = """-- setup
+CREATE TABLE pots (id integer PRIMARY KEY, coins integer);
+INSERT INTO pots VALUES (1, 10), (2, 20);
+-- session A
+BEGIN ISOLATION LEVEL {a};
+SELECT sum(coins) FROM pots;
+UPDATE pots SET coins = coins - 5 WHERE id = 1;
+COMMIT;
+-- session B
+BEGIN{b};
+SELECT coins FROM pots WHERE id = 1;
+{b_write}SELECT sum(coins) FROM pots;
+COMMIT;
+"""
+WRITE = "UPDATE pots SET coins = coins + 7 WHERE id = 2;\n"
+
+
+@pytest.mark.parametrize("a, b, b_write, is_reduced", [
+    ("SERIALIZABLE", " ISOLATION LEVEL SERIALIZABLE", WRITE, True),
+    ("REPEATABLE READ", " ISOLATION LEVEL READ COMMITTED", WRITE, True),
+    ("SERIALIZABLE", "", WRITE, True),
+    ("SERIALIZABLE", " READ ONLY", "", False),
+])
+def test_levels_that_statements_name_are_reduced_rightly(explorer, tmp_path, a, b, b_write, is_reduced):
+    found = explorer.run(write_case(tmp_path, NAMED.format(a=a, b=b, b_write=b_write)), "--verify")
+    runs = re.search(r"verify: (\d+) runs say of the (\d+) orders", found.out)
+    assert runs and "differs from" not in found.out, found.out
+    assert (int(runs.group(1)) < int(runs.group(2))) == is_reduced, found.out
 
 
 def test_a_recorded_statement_with_parameters_is_raced_inside(explorer, tmp_path):

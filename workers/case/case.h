@@ -224,6 +224,15 @@ struct case_statement_shape {
 
 MUST_CHECK struct case_statement_shape case_shape_of(const char *sql);
 
+enum case_named_level {
+    CASE_NO_LEVEL,
+    CASE_ONE_LEVEL,   // the level of a transaction that begins: it can be taken out
+    CASE_OTHER_LEVEL, // two of them, or a level that is set in another way
+};
+
+// Finds the isolation level that one or several statements name. Appends them without it to `kept`.
+MUST_CHECK enum case_named_level case_take_level(const char *sql, enum case_level *level, struct text *kept);
+
 // --- A part of a case that is left out ---
 
 enum { CASE_LEFT_OUT_WORDS = (CASE_INSTRUCTIONS_MAX + 63) / 64 };

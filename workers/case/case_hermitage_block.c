@@ -8,7 +8,7 @@
 // order of the case. The level is taken out of the statements if all transactions have the same one, so that the
 // explorer can run the case at every level.
 //
-// "abort; -- T1. There's nothing else we can do, this transaction has failed" is what a person typed when the server had
+// "abort; -- T1. There's nothing else we can do, this transaction has failed": a person typed this when the server had
 // refused the transaction in this order. The program commits, and the server decides, so the step is a COMMIT.
 //
 // A query at the end of a session, behind its COMMIT, or a query of "either" session looks at the result. It is no

@@ -90,3 +90,21 @@ enum hermitage_level hermitage_take_level(const char *statement, enum case_level
     }
     return HERMITAGE_LEVEL;
 }
+
+enum case_named_level case_take_level(const char *sql, enum case_level *level, struct text *kept) {
+    struct case_memory *memory = case_memory_new();
+    struct slice rest = slice_of(sql);
+    struct case_sql_statement statement;
+    enum case_named_level all = CASE_NO_LEVEL;
+    int line = 1;
+    while (case_next_statement(&rest, &line, &statement, NULL)) {
+        size_t before = kept->length;
+        enum hermitage_level one = hermitage_take_level(case_copy(memory, statement.text), level, kept);
+        text_append_string(kept, kept->length > before ? "; " : "");
+        if (one != HERMITAGE_NO_LEVEL) {
+            all = one == HERMITAGE_LEVEL && all == CASE_NO_LEVEL ? CASE_ONE_LEVEL : CASE_OTHER_LEVEL;
+        }
+    }
+    case_memory_free(memory);
+    return all;
+}

@@ -273,18 +273,19 @@ static bool run_search(struct explorer *explorer, const struct sql_case *explore
             return false;
         }
     }
-    struct search search = {
-        .explorer = explorer,
-        .explored = explored,
-        .level = level,
-        .result = result,
-        .problem = problem,
-        .is_replay = given != NULL,
-        .measures = explorer->can_inspect && !explorer->cells[0]->changes_schema,
-        // The level decides which steps conflict, and the level that a statement names is not known.
-        .reduces = explorer->settings.reduces && given == NULL && explorer->can_inspect &&
-                   !(explorer->cells[0]->has_deferrable && !explored->stops_at_error) &&
-                   !(as_written && explored->names_levels) && !explorer->cells[0]->changes_schema};
+    explorer->mixes_levels = explored->names_levels;
+    bool shows_reads = (!explorer->mixes_levels || levels_find(explorer, explored)) &&
+                       !explorer->cells[0]->has_read_only;
+    struct search search = {.explorer = explorer,
+                            .explored = explored,
+                            .level = level,
+                            .result = result,
+                            .problem = problem,
+                            .is_replay = given != NULL,
+                            .measures = explorer->can_inspect && shows_reads && !explorer->cells[0]->changes_schema,
+                            .reduces = explorer->settings.reduces && given == NULL && explorer->can_inspect &&
+                                       shows_reads && !explorer->cells[0]->changes_schema &&
+                                       !(explorer->cells[0]->has_deferrable && !explored->stops_at_error)};
     frontier_begin(&search.frontier);
     if (given == NULL) {
         (void)frontier_add(&search.frontier, NULL, 0, NO_SESSION, 0);

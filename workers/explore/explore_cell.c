@@ -237,10 +237,25 @@ static bool keeps_session_state(const char *sql) {
     return false;
 }
 
+// PostgreSQL drops the predicate locks of a READ ONLY transaction that nothing can refuse, so it seems to read nothing.
+static bool is_read_only(const char *sql) {
+    for (const char *at = sql; (at = strcasestr(at, "read")) != NULL;) {
+        at += strlen("read");
+        const char *next = at + strspn(at, " _\t\r\n");
+        if (next > at && strncasecmp(next, "only", strlen("only")) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void look_at_statements(struct cell *cell, const struct sql_case *explored) {
     for (size_t i = 0; i < explored->session_count; i++) {
         const struct case_session *session = &explored->sessions[i];
         cell->has_session_blocks |= session->setup.count + session->teardown.count > 0;
+        for (size_t j = 0; j < session->setup.count; j++) {
+            cell->has_read_only |= is_read_only(session->setup.items[j].sql);
+        }
         cell->shapes[i] = arena_allocate(&cell->memory, session->count * sizeof *cell->shapes[i]);
         for (size_t j = 0; j < session->count; j++) {
             const struct case_instruction *instruction = &session->instructions[j];
@@ -249,6 +264,7 @@ static void look_at_statements(struct cell *cell, const struct sql_case *explore
                 cell->changes_schema |= cell->shapes[i][j].changes_schema;
                 cell->ends_inside |= cell->shapes[i][j].ends_inside;
                 cell->keeps_session_state |= keeps_session_state(instruction->source);
+                cell->has_read_only |= is_read_only(instruction->source);
             }
         }
     }
@@ -281,7 +297,8 @@ static bool make_again(struct cell *cell, const struct sql_case *explored, struc
 bool cell_prepare(struct cell *cell, const struct sql_case *explored, struct text *problem) {
     struct text words = {0};
     cell->explored = explored;
-    cell->changes_schema = cell->keeps_session_state = cell->has_session_blocks = cell->ends_inside = false;
+    cell->changes_schema = cell->keeps_session_state = cell->has_session_blocks = false;
+    cell->ends_inside = cell->has_read_only = false;
     cell->dirty = cell->resets = 0;
     cell->ran_before = false;
     if (!make_again(cell, explored, problem) ||

@@ -68,7 +68,7 @@ static struct effects effects_of(const struct explorer *explorer, const struct s
                                  struct step_place step) {
     const struct footprint *footprint = statement(explorer, step.session, step.instruction);
     const struct case_statement_shape *shape = &explorer->cells[0]->shapes[step.session][step.instruction];
-    bool is_lone = footprint->began == step.instruction && !shape->begins_transaction;
+    bool is_lone = footprint->is_lone;
     struct effects effects = {
         .explorer = explorer,
         .session = step.session,
@@ -208,8 +208,8 @@ static bool parts_meet(const struct explorer *explorer, struct part one, struct 
     return false;
 }
 
-// What the transaction has done so far. If the other step ends a transaction and this one may take the snapshot, the
-// order decides which of its statements are concurrent with the one that ends: all of them count.
+// The statements of the transaction so far. If the other step ends a transaction and this one may take the snapshot,
+// the order decides which of its statements are concurrent with the one that ends: all of them count.
 static struct part done_by(const struct sql_case *explored, const struct effects *effects,
                            const struct effects *other) {
     struct part part = {effects->session, effects->began, effects->at};
@@ -278,8 +278,8 @@ static bool only_repeats(const struct sql_case *explored, const struct effects *
     return only_reads(explored, effects);
 }
 
-bool steps_conflict(const struct explorer *explorer, const struct sql_case *explored, enum case_level level,
-                    struct step_place one, struct step_place other) {
+static bool steps_conflict_at(const struct explorer *explorer, const struct sql_case *explored, enum case_level level,
+                              struct step_place one, struct step_place other) {
     struct effects a = effects_of(explorer, explored, one);
     struct effects b = effects_of(explorer, explored, other);
     if (a.is_unclear || b.is_unclear) {
@@ -296,6 +296,16 @@ bool steps_conflict(const struct explorer *explorer, const struct sql_case *expl
     }
     return level == CASE_SERIALIZABLE && !only_repeats(explored, &a) && !only_repeats(explored, &b) &&
            are_related(explored, &a, &b);
+}
+
+// If statements name levels, the rules of all levels count. The rules of SERIALIZABLE include those of REPEATABLE READ.
+bool steps_conflict(const struct explorer *explorer, const struct sql_case *explored, enum case_level level,
+                    struct step_place one, struct step_place other) {
+    if (!explorer->mixes_levels) {
+        return steps_conflict_at(explorer, explored, level, one, other);
+    }
+    return steps_conflict_at(explorer, explored, CASE_READ_COMMITTED, one, other) ||
+           steps_conflict_at(explorer, explored, CASE_SERIALIZABLE, one, other);
 }
 
 // --- How many orders are alike ---

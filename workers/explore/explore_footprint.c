@@ -229,11 +229,12 @@ void footprint_take(struct cell_session *session) {
     const struct explore_session_run *recorded = &cell->run->sessions[session->index];
     bool in_transaction = db_async_transaction(session->connection) != DB_ASYNC_NO_TRANSACTION;
     const struct case_statement_shape *shape = &cell->shapes[session->index][session->measured];
-    // What a transaction has touched is not seen behind its end.
+    // The server does not show behind a transaction's end what it has touched.
     footprint->is_unclear |= !in_transaction && (!session->in_transaction || shape->is_several);
     size_t first = in_transaction || session->in_transaction ? session->transaction_began : recorded->count - 1;
     uint16_t began = recorded->answers[first].instruction;
     footprint->is_unclear |= footprint->was_measured && footprint->began != began;
     footprint->began = began;
+    footprint->is_lone = session->is_split || (!in_transaction && !session->in_transaction);
     footprint->was_measured = true;
 }

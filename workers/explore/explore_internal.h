@@ -96,6 +96,7 @@ struct footprint {
     struct touch *touches;
     size_t count;
     bool was_measured;
+    bool is_lone;    // it ran as a transaction of its own
     bool is_unclear; // it takes locks that rows do not show, or it is part of different transactions
     uint16_t began;  // the first instruction of its transaction
     // Hashes of the texts that were measured. With another value of a variable the statement may touch other rows.
@@ -221,6 +222,7 @@ struct cell {
     bool has_deferrable;    // constraints or triggers may be checked at the COMMIT
     bool ends_inside;       // a procedure or a DO ends transactions
     bool has_hidden_code, changes_schema, keeps_session_state, has_session_blocks;
+    bool has_read_only;   // transactions whose reads are not shown
     bool ran_before;      // an order
     uint64_t dirty;       // tables (bits) whose rows differ from the first ones
     uint64_t resets;      // so far
@@ -489,6 +491,8 @@ struct explorer {
     bool knows_footprints;                // every statement that a serial order ran has one
     bool has_pageinspect;                 // the server's extension
     bool can_inspect;                     // footprints can be taken of this case
+    bool mixes_levels;                    // statements name levels, so transactions may have any
+    int named_level[CASE_SESSIONS_MAX];   // then: see levels_of_session()
     struct db_async *admin;               // makes and drops the databases
     struct text drops[EXPLORE_CELLS_MAX]; // the statements that drop them; empty: not made
 };
@@ -534,6 +538,15 @@ static inline uint64_t add_orders(uint64_t one, uint64_t other) {
 
 // Forgets what was learned of the case that the cells hold.
 void explore_forget_case(struct explorer *explorer);
+// --- explore_level.c: levels that statements name ---
+
+// Finds the levels of a case that is run as it is written. False: a level is set in a way that is not understood.
+MUST_CHECK bool levels_find(struct explorer *explorer, const struct sql_case *explored);
+// Appends the text without the levels that it names: footprints are taken at SERIALIZABLE.
+void levels_append_without(const char *sql, struct text *out);
+// The level of a session's transactions; -1: it has several.
+MUST_CHECK int levels_of_session(const struct explorer *explorer, uint8_t session, enum case_level level);
+
 // Makes room for what is found out about the statements of the case.
 void explore_expect_case(struct explorer *explorer, const struct sql_case *explored);
 

@@ -43,8 +43,7 @@ static void judge(struct search *search, struct class *class) {
     // The rest of the work may be to be repeated, so it is compared with serial orders of the same work.
     outcome->broken = outcome->first->broken_invariants & ~search->result->broken_serially & ~class->reference->broken;
     free(text);
-    // The places of the snapshots depend on the level, which a statement may have named.
-    if (outcome->is_anomalous && !(search->result->as_written && search->explored->names_levels)) {
+    if (outcome->is_anomalous) {
         outcome->name = explore_name(search->explorer, search->explored, search->level, outcome->first, NULL);
     }
     bool is_bad = outcome->is_anomalous || outcome->has_new_error || outcome->broken != 0;

@@ -51,7 +51,7 @@ static size_t committed_at(const struct naming *naming, size_t at) {
     const struct explore_step *step = &naming->run->steps[at];
     uint16_t began = footprint_of(naming, step)->began;
     const struct case_statement_shape *shapes = naming->explorer->cells[0]->shapes[step->session];
-    bool is_lone = began == step->instruction && !shapes[step->instruction].begins_transaction;
+    bool is_lone = footprint_of(naming, step)->is_lone;
     for (size_t i = at; i < naming->run->step_count; i++) {
         const struct explore_step *later = &naming->run->steps[i];
         if (later->session != step->session || later->sqlstate[0] != '\0') {
@@ -72,7 +72,8 @@ static size_t committed_at(const struct naming *naming, size_t at) {
 // The place where the statement's snapshot was taken.
 static size_t snapshot_at(const struct naming *naming, size_t at) {
     const struct explore_step *step = &naming->run->steps[at];
-    for (size_t i = 0; naming->level != CASE_READ_COMMITTED && i < at; i++) {
+    int level = levels_of_session(naming->explorer, step->session, naming->level);
+    for (size_t i = 0; level != CASE_READ_COMMITTED && i < at; i++) {
         const struct explore_step *earlier = &naming->run->steps[i];
         if (earlier->session == step->session && !earlier->is_commit && footprint_of(naming, earlier)->count > 0 &&
             footprint_of(naming, earlier)->began == footprint_of(naming, step)->began) {
@@ -327,7 +328,8 @@ static bool draw_graph(struct naming *naming) {
     }
     for (size_t i = 0; i < naming->run->step_count; i++) {
         const struct footprint *footprint = footprint_of(naming, &naming->run->steps[i]);
-        if (!footprint->was_measured || footprint->is_unclear) {
+        if (!footprint->was_measured || footprint->is_unclear ||
+            levels_of_session(naming->explorer, naming->run->steps[i].session, naming->level) < 0) {
             return false;
         }
     }

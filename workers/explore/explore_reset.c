@@ -135,8 +135,14 @@ static void run_session_setup(struct cell *cell, size_t session, size_t block) {
     }
     cell->setup_session = session;
     cell->setup_block = block;
-    db_async_query(cell->sessions[session].connection, cell->explored->sessions[session].setup.items[block].sql,
-                   on_session_setup, cell);
+    const char *sql = cell->explored->sessions[session].setup.items[block].sql;
+    struct text kept = {0};
+    if (cell->measures && cell->explorer->mixes_levels) {
+        levels_append_without(sql, &kept);
+        sql = text_terminated(&kept);
+    }
+    db_async_query(cell->sessions[session].connection, sql, on_session_setup, cell);
+    text_free(&kept);
 }
 
 static void on_vacuum(void *user) {
@@ -193,11 +199,15 @@ static void on_made(void *user) {
 
 enum { PAGE_BYTES = 8192 };
 
-// SSI decides by pages. An UPDATE that no longer fits its page touches the index, and rows of one page share a lock. So a
-// serializable order needs the pages of the first one, which TRUNCATE gives, or as many with room for all that it
+static bool may_be_serializable(const struct cell *cell) {
+    return cell->level == CASE_SERIALIZABLE || cell->explorer->mixes_levels;
+}
+
+// SSI decides by pages. An UPDATE that no longer fits its page touches the index, and rows of one page share a lock.
+// So a serializable order needs the pages of the first one, which TRUNCATE gives, or as many with room for all that it
 // writes.
 static bool must_truncate(const struct cell *cell) {
-    if (cell->level != CASE_SERIALIZABLE || cell->table_count == 0) {
+    if (!may_be_serializable(cell) || cell->table_count == 0) {
         return false;
     }
     if (cell->measures) {
@@ -207,7 +217,7 @@ static bool must_truncate(const struct cell *cell) {
 }
 
 bool reset_asks_room(const struct cell *cell) {
-    return cell->level == CASE_SERIALIZABLE && cell->ask_room != NULL && !cell->changes_schema;
+    return may_be_serializable(cell) && cell->ask_room != NULL && !cell->changes_schema;
 }
 
 bool reset_was_enough(struct cell *cell) {

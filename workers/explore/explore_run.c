@@ -202,7 +202,7 @@ static void plan_first_look(struct cell *cell, unsigned microseconds) {
 
 static void came_to_rest(struct cell *cell);
 
-// Those that wait for a session whose locks may be free must be looked at again.
+// The sessions that wait for one whose locks may be free must be looked at again.
 static void wake_waiting(struct cell *cell, const struct cell_session *answered) {
     bool woke = false;
     for (size_t i = 0; i < cell->session_count; i++) {
