@@ -10,54 +10,12 @@
 #include "workers/case/case.h"
 #include "workers/database/database.h"
 #include "workers/explore/explore.h"
-
-#include <sys/queue.h>
-
-#define NO_SESSION 255
+#include "workers/explore/explore_dependency.h"
+#include "workers/explore/explore_frontier.h"
 
 enum { EXPLORE_CELLS_MAX = 8 };
 
 struct cell;
-
-// --- explore_frontier.c: the orders that are still to be run, those with the fewest preemptions first ---
-
-// The first steps of an order. The rest follows by rule: the same session goes on while it can, then the first one.
-struct prefix {
-    SLIST_ENTRY(prefix) next;
-    uint32_t preemptions;
-    uint16_t asleep;  // sessions that need not go next: other prefixes stand for these orders
-    uint16_t victims; // sessions that are the victim if they are part of a deadlock
-    uint16_t count;
-    uint8_t misses; // how often its deadlock was missed
-    // The order is shown to a reader, perhaps at another level than its own: a session that cannot go is passed over,
-    // and the rows are read after each step.
-    bool is_repeat;
-    uint8_t sessions[];
-};
-
-enum { PREEMPTION_BUCKETS = 64 };
-
-struct frontier {
-    SLIST_HEAD(, prefix) buckets[PREEMPTION_BUCKETS];
-    size_t count;
-};
-
-void frontier_begin(struct frontier *frontier);
-// Adds a prefix: the first `count` sessions of `steps`, then `next` unless it is NO_SESSION.
-// The caller sets the other members of the prefix that is returned.
-struct prefix *frontier_add(struct frontier *frontier, const struct explore_step *steps, size_t count, uint8_t next,
-                            uint32_t preemptions);
-// Adds a prefix that the caller has made. The frontier frees it.
-void frontier_put(struct frontier *frontier, struct prefix *prefix);
-// The caller frees it with free(). NULL: none is left.
-MUST_CHECK struct prefix *frontier_take(struct frontier *frontier);
-void frontier_free(struct frontier *frontier);
-// Adds the prefixes that leave `run` at a step behind its own prefix. `conflict` says whether two steps of the run
-// must keep their order: the next step of each session at a place of the run. NULL: all of them.
-typedef bool frontier_conflict(const void *user, const struct explore_run *run, size_t place, uint8_t one,
-                               uint8_t other);
-void frontier_branch(struct frontier *frontier, const struct prefix *prefix, const struct explore_run *run,
-                     frontier_conflict *conflict, const void *user);
 
 // --- explore_settle.c: who waits for whom ---
 
@@ -325,6 +283,16 @@ MUST_CHECK uint8_t repeat_next(struct cell *cell, uint16_t ready, uint8_t otherw
 // called.
 void repeat_read_rows(struct cell *cell, cell_done *done);
 
+// --- explore_choose.c: which session goes next ---
+
+// The sessions (bits) with this activity.
+MUST_CHECK uint16_t choose_among(const struct cell *cell, enum session_activity activity);
+// The sessions that may go next. A serial order leaves a session only where its unit ends.
+MUST_CHECK uint16_t choose_ready(const struct cell *cell);
+MUST_CHECK uint8_t choose_lowest(uint16_t sessions);
+// `awake`: the ready sessions that no other prefix stands for. NO_SESSION: the one that the prefix names is not ready.
+MUST_CHECK uint8_t choose_next(struct cell *cell, uint16_t ready, uint16_t awake);
+
 // --- explore_program.c: the program of a session ---
 
 enum program_state {
@@ -497,35 +465,14 @@ struct explorer {
     struct text drops[EXPLORE_CELLS_MAX]; // the statements that drop them; empty: not made
 };
 
-// --- explore_name.c ---
+// --- explore_level.c: levels that statements name ---
 
-// An edge of the graph, by the numbers of the sessions, steps and rows.
-struct dependency {
-    uint8_t from, to;
-    enum explore_dependency kind;
-    uint32_t from_step, to_step;
-    unsigned table;
-    uint64_t row;
-};
-
-struct dependencies {
-    struct dependency *items; // freed with free()
-    size_t count;
-    uint8_t cycle[EXPLORE_CYCLE_MAX]; // the sessions of the cycle that gave the name
-    size_t cycle_length;
-};
-
-// The name of the anomaly of an order, or NULL. A constant text. The edges are added to `dependencies`, which may be
-// NULL.
-MUST_CHECK const char *explore_name(const struct explorer *explorer, const struct sql_case *explored,
-                                    enum case_level level, const struct explore_run *run,
-                                    struct dependencies *dependencies);
-
-// --- explore_graph.c: the dependency graph of an order, for the reader ---
-
-// Gives an anomalous outcome its graph, in the memory of its run. Runs the loop to ask for the names of the rows.
-void explore_draw_graph(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
-                        struct explore_outcome *outcome);
+// Finds the levels of a case that is run as it is written. False: a level is set in a way that is not understood.
+MUST_CHECK bool levels_find(struct explorer *explorer, const struct sql_case *explored);
+// Appends the text without the levels that it names: footprints are taken at SERIALIZABLE.
+void levels_append_without(const char *sql, struct text *out);
+// The level of a session's transactions; -1: it has several.
+MUST_CHECK int levels_of_session(const struct explorer *explorer, uint8_t session, enum case_level level);
 
 // Runs the given order and judges it. It frees the prefix.
 MUST_CHECK bool explore_given(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
@@ -538,15 +485,6 @@ static inline uint64_t add_orders(uint64_t one, uint64_t other) {
 
 // Forgets what was learned of the case that the cells hold.
 void explore_forget_case(struct explorer *explorer);
-// --- explore_level.c: levels that statements name ---
-
-// Finds the levels of a case that is run as it is written. False: a level is set in a way that is not understood.
-MUST_CHECK bool levels_find(struct explorer *explorer, const struct sql_case *explored);
-// Appends the text without the levels that it names: footprints are taken at SERIALIZABLE.
-void levels_append_without(const char *sql, struct text *out);
-// The level of a session's transactions; -1: it has several.
-MUST_CHECK int levels_of_session(const struct explorer *explorer, uint8_t session, enum case_level level);
-
 // Makes room for what is found out about the statements of the case.
 void explore_expect_case(struct explorer *explorer, const struct sql_case *explored);
 

@@ -354,25 +354,6 @@ static void launch(struct cell *cell, struct cell_session *session, uint16_t rea
     }
 }
 
-// The sessions that may go next. A serial order leaves a session only where its unit ends.
-static uint16_t ready_sessions(const struct cell *cell) {
-    uint16_t ready = 0;
-    for (size_t i = 0; i < MIN(cell->session_count, (size_t)CASE_SESSIONS_MAX); i++) {
-        ready |= (uint16_t)((cell->sessions[i].activity == SESSION_READY ? 1U : 0U) << i);
-    }
-    if (cell->reference != NULL && cell->last != NO_SESSION && (ready >> cell->last & 1)) {
-        const struct cell_session *last = &cell->sessions[cell->last];
-        bool in_unit = cell->explorer->settings.unit == EXPLORE_UNIT_SESSION ||
-                       db_async_transaction(last->connection) != DB_ASYNC_NO_TRANSACTION;
-        return (uint16_t)(in_unit ? 1U << cell->last : ready);
-    }
-    return ready;
-}
-
-static uint8_t lowest(uint16_t sessions) {
-    return (uint8_t)__builtin_ctz(sessions);
-}
-
 static void next_step(struct cell *cell) {
     for (size_t i = 0; i < cell->session_count; i++) {
         if (cell->sessions[i].activity == SESSION_READY && program_advance(&cell->sessions[i]) == PROGRAM_FAILED) {
@@ -380,7 +361,7 @@ static void next_step(struct cell *cell) {
             return;
         }
     }
-    uint16_t ready = ready_sessions(cell);
+    uint16_t ready = choose_ready(cell);
     size_t at = cell->run->step_count;
     if (cell->position != NULL && at == cell->prefix->count) {
         read_end(cell);
@@ -406,39 +387,19 @@ static void next_step(struct cell *cell) {
         cut(cell);
         return;
     }
-    uint8_t next = cell->last != NO_SESSION && (awake >> cell->last & 1) ? cell->last : lowest(awake);
-    if (cell->job.like != NULL) {
-        next = order_next(cell->job.like, ready);
-    }
-    if (cell->prefix->is_repeat) {
-        next = repeat_next(cell, ready, next);
-    } else if (at < cell->prefix->count) {
-        next = cell->prefix->sessions[at];
-        if (!(ready >> next & 1)) {
-            cell->run->diverged_at = (uint32_t)at + 1;
-            cut(cell);
-            return;
-        }
+    uint8_t next = choose_next(cell, ready, awake);
+    if (next == NO_SESSION) {
+        cell->run->diverged_at = (uint32_t)at + 1;
+        cut(cell);
+        return;
     }
     launch(cell, &cell->sessions[next], ready);
 }
 
 // --- Waits ---
 
-static uint16_t sessions_in(const struct cell *cell, enum session_activity activity) {
-    uint16_t sessions = 0;
-    for (size_t i = 0; i < cell->session_count; i++) {
-        sessions |= (uint16_t)((cell->sessions[i].activity == activity ? 1U : 0U) << i);
-    }
-    return sessions;
-}
-
-static uint16_t running_sessions(const struct cell *cell) {
-    return sessions_in(cell, SESSION_RUNNING);
-}
-
 static void came_to_rest(struct cell *cell) {
-    if (running_sessions(cell) == 0 && cell->done != NULL) {
+    if (choose_among(cell, SESSION_RUNNING) == 0 && cell->done != NULL) {
         timer_disarm(cell);
         repeat_read_rows(cell, next_step);
     }
@@ -454,7 +415,7 @@ static void on_look(void *user) {
         ask_plan(cell->plan_is_due);
         return;
     }
-    uint16_t running = running_sessions(cell);
+    uint16_t running = choose_among(cell, SESSION_RUNNING);
     if (running == 0) {
         if (cell->end_is_due) {
             read_end(cell);
@@ -476,7 +437,7 @@ static void on_look(void *user) {
     waits_read(cell);
     uint16_t stable;
     uint16_t circle;
-    enum settled settled = settle(running | sessions_in(cell, SESSION_WAITING), blocked_by, &stable, &circle);
+    enum settled settled = settle(running | choose_among(cell, SESSION_WAITING), blocked_by, &stable, &circle);
     for (size_t i = 0; i < cell->session_count; i++) {
         if (stable >> i & 1) {
             cell->sessions[i].activity = SESSION_WAITING;
@@ -499,16 +460,17 @@ static void on_look(void *user) {
 }
 
 static void look(struct cell *cell) {
-    if (cell->done == NULL || cell->is_cut || running_sessions(cell) == 0 || db_async_is_busy(cell->control)) {
+    if (cell->done == NULL || cell->is_cut || choose_among(cell, SESSION_RUNNING) == 0 ||
+        db_async_is_busy(cell->control)) {
         return;
     }
     if (clock_monotonic_ns() - cell->armed_ns > (uint64_t)STEP_LIMIT_MS * 1000000) {
-        const struct cell_session *session = &cell->sessions[lowest(running_sessions(cell))];
+        const struct cell_session *session = &cell->sessions[choose_lowest(choose_among(cell, SESSION_RUNNING))];
         cell_fail(cell, cell->explored->sessions[session->index].instructions[session->at].line,
                   "a statement does not end", "it neither ended in 30 s nor waited for a lock of another session");
         cut(cell);
         return;
     }
     cell->looked_changes = cell->changes;
-    waits_ask(cell, running_sessions(cell), on_look);
+    waits_ask(cell, choose_among(cell, SESSION_RUNNING), on_look);
 }
