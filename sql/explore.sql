@@ -139,12 +139,12 @@ SELECT c.oid,
 -- The text of a query that gives the bytes that are free on the fullest page of the tables and their indexes; 0 if one
 -- of them has not all its rows on one page, or is no B-tree. A B-tree has a page of its own in front.
 -- name: room
-SELECT format('SELECT least(%s)', string_agg(
+SELECT 'SELECT least(' || string_agg(
            CASE WHEN c.relkind = 'i' AND a.amname <> 'btree' THEN '0'
                 ELSE format('CASE pg_relation_size(%s) / 8192 WHEN %s THEN 8192 WHEN %s THEN '
                             '(SELECT upper - lower FROM page_header(get_raw_page(%L, %s))) ELSE 0 END',
                             c.oid, own.pages, CASE WHEN c.relkind = 't' THEN -1 ELSE own.pages + 1 END,
-                            format('%I.%I', n.nspname, c.relname), own.pages) END, ', '))
+                            format('%I.%I', n.nspname, c.relname), own.pages) END, ', ') || ')'
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_am a ON a.oid = c.relam

@@ -14,10 +14,16 @@ struct lesson_job {
     struct text name;
 };
 
+static void respond_position(struct conn *conn, struct slice json) {
+    struct text body = {0};
+    text_append_slice(&body, json);
+    respond_json(conn, &body);
+}
+
 static void respond(struct conn *conn, enum lesson_end end, struct slice words) {
     int length = (int)words.length;
     switch (end) {
-    case LESSON_ANSWERED: conn_respond(conn, &(struct http_response){.status = 200, .body = words}); return;
+    case LESSON_ANSWERED: respond_position(conn, words); return;
     case LESSON_IMPOSSIBLE: conn_respond_problem(conn, 409, "%.*s", length, words.data); return;
     case LESSON_DATABASE:
         conn_respond_problem(conn, 503,

@@ -2,7 +2,6 @@
 hosts and name servers, connection limits."""
 
 import contextlib
-import datetime
 import json
 import re
 import secrets
@@ -15,7 +14,6 @@ from client import transfer_body
 from cluster import PASSWORD, USER, free_port, running_cluster
 from crowd import Crowd
 from pace import eventually
-from problem import assert_problem
 from silence import deaf_server, program_that_sees, silent_name_server, silent_server
 from wire import request_bytes
 
@@ -269,21 +267,6 @@ def test_nothing_but_json_in_a_json_log(start_bank, cluster, tmp_path):
         json.loads(line)
     if column:
         cluster.rows("postgres", "UPDATE pg_database SET datcollversion = NULL WHERE datname = %s", name)
-
-
-def moments(log, words):
-    return [datetime.datetime.strptime(line.split()[0], "%H:%M:%S.%f") for line in log.splitlines() if words in line]
-
-
-def test_the_same_complaint_with_growing_pauses(start_bank, cluster):
-    """The complaint is repeated after one second, then after two; another complaint is logged at once."""
-    name = cluster.unused_database_name()
-    bank = start_bank(database=name, ready=False, LOG_LEVEL="warn").until_serving()
-    said = eventually(lambda: (found := moments(bank.log(), "does not exist"))[2:] and found, "three complaints")
-    day = datetime.timedelta(days=1)
-    assert (said[1] - said[0]) % day >= datetime.timedelta(seconds=1)
-    assert (said[2] - said[1]) % day >= datetime.timedelta(seconds=2)
-    assert_problem(bank.transfer("alice", "bob", "1"), 503)
 
 
 @pytest.mark.shutdown

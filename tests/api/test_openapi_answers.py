@@ -267,8 +267,8 @@ def collect_the_events(bank, collected):
             collect_a_race(bank, collected, strategy)
         bank.set(barrier_enabled=False, delay_enabled=False)
         bank.transfer(target="nobody")
-        for _ in range(100):
-            bank.transfer(amount="0.01")
+        with concurrent.futures.ThreadPoolExecutor(16) as clients:  # faster than the events are published
+            list(clients.map(lambda _: bank.transfer(amount="0.01"), range(400)))
         time.sleep(0.5)  # a timer publishes the number of the skipped ones
         bank.stop()
         collect_stream(collected, wire)

@@ -296,7 +296,7 @@ def test_a_race_detail_is_of_one_moment(bank, background):
     before = detail(bank, record["id"])
     with bank.cluster.session(bank.database) as session:
         session.autocommit = False
-        session.cursor().execute("DROP VIEW race_groups")  # until the rollback every query of it waits
+        session.cursor().execute("DROP VIEW race_groups CASCADE")  # until the rollback every query of it waits
         details = background(detail, bank, record["id"])
         eventually(lambda: bank.waiting_for_locks() == 1, "the detail waits for the view")
         insert_records(bank, 1, 3000)

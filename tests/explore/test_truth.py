@@ -155,6 +155,13 @@ def test_a_recorded_statement_with_parameters_is_raced_inside(explorer, tmp_path
     assert "A1c" in found.out and "differs from" not in found.out, found.out
 
 
+def test_a_case_without_tables_is_explored(explorer, tmp_path):
+    case = write_case(tmp_path, "-- session A\nSELECT 1 AS a;\n-- session B\nSELECT 2 AS b;\n")
+    found = explorer.run(case)
+    assert (found.status, found.err) == (0, ""), found.err
+    assert found.numbers("orders") == {"rc": (2,), "rr": (2,), "ser": (2,)}
+
+
 def fixes(found):
     """The lines of --fix: (change, level) -> verdict."""
     verdicts, change = {}, None

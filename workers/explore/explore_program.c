@@ -257,6 +257,7 @@ void program_send(struct cell_session *session, db_async_done *done) {
         cell_fail(session->cell, instruction->line, program_of(session)->name, text_terminated(&problem));
         text_clear(&sql); // an empty query: its answer comes back to a run that is cut
     }
+    footprint_note_text(session, text_terminated(&sql));
     if (session->cell->measures && session->cell->explorer->mixes_levels) {
         struct text written = sql;
         sql = (struct text){0};
@@ -266,7 +267,6 @@ void program_send(struct cell_session *session, db_async_done *done) {
     struct explore_run *run = session->cell->run;
     run->steps[session->launched].sql = arena_copy(&run->memory, text_slice(&sql));
     session->is_split = must_split(session);
-    footprint_note_text(session, run->steps[session->launched].sql);
     send_text(session, run->steps[session->launched].sql, done);
     text_free(&sql);
     text_free(&problem);
