@@ -73,13 +73,48 @@ SELECT 'row', t.oid, p.page, h.lp, split_part(trim(h.t_ctid::text, '()'), ',', 1
  CROSS JOIN LATERAL heap_page_items(get_raw_page(t.oid::regclass::text, p.page)) h
  WHERE h.lp_flags = 1;
 
--- The databases of a run: names, and the statements that make and drop them. No other run on the server has the same
--- names, also where a killed one has left its databases.
+-- The databases of a run: names, and the statements that make, drop and mark them. A name has the backend that makes
+-- the database, and the time in milliseconds, so no other run on the server has the same names.
 -- name: databases
 SELECT name, format('CREATE DATABASE %I TEMPLATE template0 ENCODING ''UTF8''', name),
-       format('DROP DATABASE IF EXISTS %I (FORCE)', name)
+       format('DROP DATABASE IF EXISTS %I (FORCE)', name),
+       format('COMMENT ON DATABASE %I IS %L', name, format(
+           'race-explore made this at %s. It drops it when it ends, or at its next start on this server if it was killed.',
+           date_trunc('second', clock_timestamp())))
   FROM (SELECT format('explore_%s_%s_%s', pg_backend_pid(), to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), n)
           AS name FROM generate_series(1, 8) AS n) AS named;
+
+-- Databases that a killed run has left: the name and the comment say that race-explore has made it, no session is in
+-- it, and the backend that made it has ended (one of the same number has started later; another role's start is not
+-- visible). A run that is killed right after CREATE DATABASE leaves no comment.
+-- name: left_databases
+WITH made AS MATERIALIZED (
+    SELECT oid, datname, split_part(datname, '_', 2) AS pid,
+           ('x' || lpad(split_part(datname, '_', 3), 16, '0')) AS milliseconds
+      FROM pg_database
+     WHERE datname ~ '^explore_[1-9][0-9]{0,6}_[0-9a-f]{11}_[1-8]$' AND pg_has_role(datdba, 'USAGE')
+       AND coalesce(shobj_description(oid, 'pg_database'), 'race-explore') LIKE 'race-explore%'
+)
+SELECT format('DROP DATABASE IF EXISTS %I', datname)
+  FROM made
+ WHERE NOT EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.datid = made.oid)
+   AND NOT EXISTS (SELECT 1 FROM pg_stat_activity a
+                    WHERE a.pid::text = made.pid
+                      AND coalesce(a.backend_start <= to_timestamp(made.milliseconds::bit(64)::bigint / 1000.0), true));
+
+-- The connections that the server has left for this role, and what limits them.
+-- name: connections
+SELECT least(s.free, r.free),
+       CASE WHEN r.free < s.free THEN format('the connection limit of the role %s', current_user)
+            ELSE format('max_connections (%s)', current_setting('max_connections')) END
+  FROM (SELECT current_setting('max_connections')::bigint - count(*)
+             - CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN 0
+                    ELSE current_setting('superuser_reserved_connections')::bigint
+                         + coalesce(current_setting('reserved_connections', true), '0')::bigint END AS free
+          FROM pg_stat_activity WHERE backend_type = 'client backend') AS s,
+       (SELECT CASE WHEN rolconnlimit < 0 OR rolsuper THEN 1000000
+                    ELSE rolconnlimit - (SELECT count(*) FROM pg_stat_activity WHERE usesysid = pg_roles.oid) END AS free
+          FROM pg_roles WHERE rolname = current_user) AS r;
 
 -- The tables of a database are dropped, so its name must say that this is what it is for.
 -- name: may_use

@@ -11,7 +11,7 @@ static const struct explore_outcome *shown_outcome(const struct exploration *fou
 void beside_run(struct explorer *explorer, const struct exploration *found, const struct options *options,
                 struct beside *beside) {
     beside->shown = shown_outcome(found, options);
-    for (int level = 0; level < CASE_LEVELS && beside->shown != NULL; level++) {
+    for (int level = 0; level < CASE_LEVELS && beside->shown != NULL && !explorer_is_stopped(explorer); level++) {
         struct text problem = {0};
         bool is_own = level == (int)found->level;
         if (!is_own && found->as_written) {

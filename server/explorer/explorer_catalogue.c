@@ -2,7 +2,7 @@
 //     -- expect rc: anomaly, invariant
 //     -- expect ser: clean
 //
-// catalogue_run() > run_path() > run_file() > read_expectations(), run_level().
+// catalogue_read() > read_path() > read_file() > read_expectations(); catalogue_run() > run_level().
 #include "server/explorer/explorer_internal.h"
 
 #include <dirent.h>
@@ -28,18 +28,22 @@ struct expectation {
     unsigned found; // bits
 };
 
+struct catalogue_file {
+    struct case_list list;
+    struct expectation expected[EXPECTATIONS_MAX];
+};
+
 struct catalogue {
     struct explorer *explorer;
-    enum exit_status status;
+    struct ending *ending;
+    struct catalogue_file *files;
+    size_t count;
+    int status;
     size_t checked, differing;
 };
 
-static void worsen(struct catalogue *catalogue, enum exit_status status) {
-    // A file that cannot be used says more than a difference, and a difference more than a run that was stopped.
-    static const int rank[] = {[EXIT_CLEAN] = 0, [EXIT_INCOMPLETE] = 1, [EXIT_ANOMALY] = 2, [EXIT_WRONG] = 3};
-    if (rank[status] > rank[catalogue->status]) {
-        catalogue->status = status;
-    }
+static void worsen(struct catalogue *catalogue, int status) {
+    catalogue->status = worse_status(catalogue->status, status);
 }
 
 static bool complain(struct catalogue *catalogue, const char *path, int line, const char *problem) {
@@ -149,7 +153,8 @@ static uint64_t bad_orders(const struct exploration *found) {
     return count;
 }
 
-static void write_line(const struct exploration *found, const char *level, unsigned expected, bool differs) {
+static void write_line(struct ending *ending, const struct exploration *found, const char *level, unsigned expected,
+                       bool differs) {
     struct text line = {0};
     struct text words = {0};
     append_words(findings_of(found), &words);
@@ -167,8 +172,8 @@ static void write_line(const struct exploration *found, const char *level, unsig
         append_words(expected, &words);
         text_append_format(&line, "  DIFFERS: expected %s", text_terminated(&words));
     }
-    (void)printf("%s\n", text_terminated(&line));
-    (void)fflush(stdout);
+    text_append_string(&line, "\n");
+    output_print(ending, text_slice(&line));
     text_free(&line);
     text_free(&words);
 }
@@ -183,13 +188,15 @@ static void run_level(struct catalogue *catalogue, const struct sql_case *explor
                        "the statements name their isolation levels: expect something of as-written");
     } else if (!explore(catalogue->explorer, explored, as_written ? CASE_READ_COMMITTED : (enum case_level)level,
                         as_written, &found, &problem)) {
-        (void)fprintf(stderr, "race-explore: %s\n", text_terminated(&problem));
-        worsen(catalogue, EXIT_WRONG);
+        if (!catalogue->ending->is_stopped) {
+            (void)fprintf(stderr, "race-explore: %s\n", text_terminated(&problem));
+            worsen(catalogue, explorer_is_lost(catalogue->explorer) ? EXIT_DATABASE : EXIT_WRONG);
+        }
         exploration_free(&found);
     } else {
         bool differs = findings_of(&found) != expected->found;
         worsen(catalogue, !found.is_complete ? EXIT_INCOMPLETE : differs ? EXIT_ANOMALY : EXIT_CLEAN);
-        write_line(&found, keys[level], expected->found, found.is_complete && differs);
+        write_line(catalogue->ending, &found, keys[level], expected->found, found.is_complete && differs);
         catalogue->checked++;
         catalogue->differing += found.is_complete && differs;
         exploration_free(&found);
@@ -197,42 +204,35 @@ static void run_level(struct catalogue *catalogue, const struct sql_case *explor
     text_free(&problem);
 }
 
-static void run_file(struct catalogue *catalogue, const char *path) {
-    struct expectation expected[EXPECTATIONS_MAX] = {0};
-    if (!read_expectations(catalogue, path, expected)) {
+static void read_file(struct catalogue *catalogue, const char *path) {
+    struct catalogue_file file = {0};
+    struct text problem = {0};
+    if (!read_expectations(catalogue, path, file.expected)) {
         return;
     }
-    struct case_list list = {0};
-    struct text problem = {0};
-    if (!case_read(path, &list, &problem)) {
+    if (case_read(path, &file.list, &problem)) {
+        catalogue->files = memory_resize(catalogue->files, (catalogue->count + 1) * sizeof *catalogue->files);
+        catalogue->files[catalogue->count++] = file;
+    } else {
         (void)fprintf(stderr, "race-explore: %s\n", text_terminated(&problem));
         worsen(catalogue, EXIT_WRONG);
-    } else {
-        for (size_t i = 0; i < list.count; i++) {
-            for (int level = 0; level < EXPECTATIONS_MAX; level++) {
-                if (expected[level].line != 0 && catalogue->status != EXIT_INCOMPLETE) {
-                    run_level(catalogue, &list.cases[i], level, &expected[level]);
-                }
-            }
-        }
+        case_list_free(&file.list);
     }
     text_free(&problem);
-    explorer_forget_case(catalogue->explorer);
-    case_list_free(&list);
 }
 
 static int is_sql(const struct dirent *entry) {
     return slice_ends_with(slice_of(entry->d_name), SLICE_LITERAL(".sql"));
 }
 
-static void run_path(struct catalogue *catalogue, const char *path) {
+static void read_path(struct catalogue *catalogue, const char *path) {
     struct stat status;
     if (stat(path, &status) != 0) {
         (void)complain(catalogue, path, 0, strerror(errno));
         return;
     }
     if (!S_ISDIR(status.st_mode)) {
-        run_file(catalogue, path);
+        read_file(catalogue, path);
         return;
     }
     struct dirent **entries = NULL;
@@ -243,7 +243,7 @@ static void run_path(struct catalogue *catalogue, const char *path) {
     for (int i = 0; i < count; i++) {
         struct text file = {0};
         text_append_format(&file, "%s/%s", path, entries[i]->d_name);
-        run_file(catalogue, text_terminated(&file));
+        read_file(catalogue, text_terminated(&file));
         text_free(&file);
         free(entries[i]);
     }
@@ -264,17 +264,59 @@ static void append_folder(struct text *out) {
     text_append_string(out, "/sql/cases");
 }
 
-int catalogue_run(struct explorer *explorer, char *const *paths, size_t count) {
-    struct catalogue catalogue = {.explorer = explorer};
+struct catalogue *catalogue_read(char *const *paths, size_t count, struct ending *ending) {
+    struct catalogue *catalogue = memory_allocate_zeroed(sizeof *catalogue);
+    catalogue->ending = ending;
     struct text folder = {0};
     if (count == 0) {
         append_folder(&folder);
-        run_path(&catalogue, text_terminated(&folder));
+        read_path(catalogue, text_terminated(&folder));
     }
     for (size_t i = 0; i < count; i++) {
-        run_path(&catalogue, paths[i]);
+        read_path(catalogue, paths[i]);
     }
-    (void)printf("%zu checked, %zu differ\n", catalogue.checked, catalogue.differing);
     text_free(&folder);
-    return (int)catalogue.status;
+    return catalogue;
+}
+
+size_t catalogue_sessions(const struct catalogue *catalogue) {
+    size_t most = 0;
+    for (size_t i = 0; i < catalogue->count; i++) {
+        const struct case_list *list = &catalogue->files[i].list;
+        for (size_t j = 0; j < list->count; j++) {
+            most = MAX(most, list->cases[j].session_count);
+        }
+    }
+    return most;
+}
+
+static void run_file(struct catalogue *catalogue, const struct catalogue_file *file) {
+    for (size_t i = 0; i < file->list.count; i++) {
+        for (int level = 0; level < EXPECTATIONS_MAX; level++) {
+            bool may_run = !catalogue->ending->is_stopped && !explorer_is_lost(catalogue->explorer);
+            if (file->expected[level].line != 0 && may_run) {
+                run_level(catalogue, &file->list.cases[i], level, &file->expected[level]);
+            }
+        }
+    }
+}
+
+int catalogue_run(struct catalogue *catalogue, struct explorer *explorer) {
+    struct text line = {0};
+    catalogue->explorer = explorer;
+    for (size_t i = 0; i < catalogue->count && explorer != NULL; i++) {
+        run_file(catalogue, &catalogue->files[i]);
+    }
+    text_append_format(&line, "%zu checked, %zu differ\n", catalogue->checked, catalogue->differing);
+    output_print(catalogue->ending, text_slice(&line));
+    text_free(&line);
+    return catalogue->status;
+}
+
+void catalogue_free(struct catalogue *catalogue) {
+    for (size_t i = 0; i < catalogue->count; i++) {
+        case_list_free(&catalogue->files[i].list);
+    }
+    free(catalogue->files);
+    free(catalogue);
 }

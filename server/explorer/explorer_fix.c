@@ -80,9 +80,15 @@ static void explore_levels(const struct fix *fix, const struct sql_case *changed
     bool as_written = fix->explored->names_levels; // the file's own BEGIN names the level
     for (int level = 0; level < (as_written ? 1 : CASE_LEVELS) && problem->length == 0; level++) {
         struct exploration found;
+        if (explorer_is_stopped(fix->explorer)) {
+            break;
+        }
         if (explore(fix->explorer, changed, (enum case_level)level, as_written, &found, problem)) {
             append_level(fix, &found);
             add_level(fix->json, &found);
+        } else if (explorer_is_stopped(fix->explorer)) {
+            text_clear(problem); // the server's answer to a cancelled statement
+            text_append_string(problem, "it was interrupted");
         }
         exploration_free(&found);
     }
@@ -92,7 +98,7 @@ static void explore_levels(const struct fix *fix, const struct sql_case *changed
 static void append_problem(const struct fix *fix, const struct text *problem) {
     struct text line = {0};
     if (problem->length > 0) {
-        text_append_string(&line, "    cannot be placed: ");
+        text_append_string(&line, explorer_is_stopped(fix->explorer) ? "    not known: " : "    cannot be placed: ");
         words_append(&line, text_slice(problem));
         append_paragraph(fix, &line, 8);
     }
@@ -104,7 +110,8 @@ static bool try_change(const struct fix *fix, enum case_variant variant, const c
     struct sql_case changed;
     struct text diff = {0};
     struct text problem = {0};
-    bool has_place = case_make_variant(fix->list, fix->explored, variant, &changed, &diff);
+    bool has_place = !explorer_is_stopped(fix->explorer) &&
+                     case_make_variant(fix->list, fix->explored, variant, &changed, &diff);
     if (has_place) {
         text_append_format(fix->out, "\n  %s\n", change);
         json_open_object(fix->json, NULL);
@@ -132,6 +139,9 @@ void fix_report(struct explorer *explorer, struct case_list *list, const struct 
     for (size_t i = 0; i < count; i++) {
         wrong += wrong_orders(&found[i]);
     }
+    if (explorer_is_stopped(explorer)) {
+        return;
+    }
     if (wrong == 0) {
         text_append_string(out, "  --fix: nothing was found, so there is nothing to change\n");
         return;
@@ -145,6 +155,9 @@ void fix_report(struct explorer *explorer, struct case_list *list, const struct 
     bool has_guard = try_change(&fix, CASE_GUARDS_UPDATE,
                                 "the check in the WHERE of the UPDATE, the rest only if it finds the row");
     text_append_string(out, "\n");
+    if (explorer_is_stopped(explorer)) {
+        return;
+    }
     text_append_format(&line,
                        "  Not tried, because they need a person: %sa unique key, a constraint, a lock of the "
                        "parent row. docs/catalogue shows each of them.",

@@ -6,7 +6,21 @@
 #include "server/explorer/explorer_words.h"
 #include "workers/explore/explore.h"
 
-enum exit_status { EXIT_CLEAN = 0, EXIT_ANOMALY = 1, EXIT_WRONG = 2, EXIT_INCOMPLETE = 3, EXIT_DATABASE = 4 };
+enum exit_status {
+    EXIT_CLEAN = 0,
+    EXIT_ANOMALY = 1,
+    EXIT_WRONG = 2,
+    EXIT_INCOMPLETE = 3,
+    EXIT_DATABASE = 4,
+    EXIT_INTERRUPTED = 130, // as a shell reports a Ctrl-C
+};
+
+// Why the program ends early.
+struct ending {
+    bool is_stopped;     // for one of the reasons below; a signal's callback sets it
+    bool is_interrupted; // SIGINT, SIGTERM or SIGHUP has come
+    int output_status;   // the standard output could not be written; EXIT_CLEAN: it could
+};
 
 // The command line.
 struct options {
@@ -34,11 +48,47 @@ struct options {
 // False: the program ends with *status; the reason, or the help, is written.
 MUST_CHECK bool options_read(int argc, char **argv, struct options *options, int *status);
 
+// --- explorer_ending.c ---
+
+// The status that says more.
+MUST_CHECK int worse_status(int one, int other);
+// Opens the standard descriptors that are closed: else the next socket would be the standard output. False: that is
+// closed; the reason is written.
+MUST_CHECK bool output_is_open(void);
+// Writes to the standard output. If that fails, the program ends, and the reason is written unless the reader has gone.
+void output_print(struct ending *ending, struct slice content);
+
 // --- explorer_catalogue.c: cases that state what must be found ---
 
-// Runs the files and the .sql files of the folders; without any, those of the lab's catalogue. Returns the exit status:
-// EXIT_ANOMALY if one differs.
-MUST_CHECK int catalogue_run(struct explorer *explorer, char *const *paths, size_t count);
+struct catalogue;
+
+// Reads the files and the .sql files of the folders; without any, those of the lab's catalogue. Writes what is wrong
+// with them.
+MUST_CHECK struct catalogue *catalogue_read(char *const *paths, size_t count, struct ending *ending);
+// The most sessions that a case has; 0: there is no case to run.
+MUST_CHECK size_t catalogue_sessions(const struct catalogue *catalogue);
+// Runs what was read. `explorer` is NULL if there is nothing to run. Returns the exit status: EXIT_ANOMALY if a case
+// differs.
+MUST_CHECK int catalogue_run(struct catalogue *catalogue, struct explorer *explorer);
+void catalogue_free(struct catalogue *catalogue);
+
+// --- explorer_inputs.c: the files of the command line, read before anything is done with them ---
+
+struct input {
+    const char *file;
+    struct case_list list;
+    struct text problem; // why it cannot be explored; empty: it can
+};
+
+struct inputs {
+    struct input *items;
+    size_t count;
+};
+
+void inputs_read(const struct options *options, struct inputs *inputs);
+// The most sessions that a case of them has; 0: there is no case to explore.
+MUST_CHECK size_t inputs_sessions(const struct inputs *inputs);
+void inputs_free(struct inputs *inputs);
 
 // --- explorer_found.c: what an exploration found, in words ---
 
@@ -193,6 +243,7 @@ MUST_CHECK int stepper_run(uv_loop_t *loop, const struct options *options);
 // --- explorer_tester.c: --isolationtester ---
 
 // Runs the files in the database that --url, --server or the PG* variables name. Returns the exit status.
-MUST_CHECK int isolationtester_run(uv_loop_t *loop, const struct options *options);
+MUST_CHECK int isolationtester_run(uv_loop_t *loop, const struct options *options, const struct inputs *inputs,
+                                   struct ending *ending);
 
 #endif

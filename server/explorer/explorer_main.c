@@ -1,4 +1,4 @@
-// explorer_main() > explore_file() > explore_case() > explore(), and the reports.
+// explorer_main() > run_program() > explore_inputs() > explore_one() > explore(), and the reports.
 #include "server/explorer/explorer.h"
 
 #include "server/assets/assets.h"
@@ -9,14 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+// SIGHUP: the terminal has gone. SIGPIPE is no reason to end: what was made must be removed first.
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+enum { SIGNALS = sizeof signals / sizeof signals[0] };
+
 struct program {
     struct options options;
     uv_loop_t loop;
-    uv_signal_t interrupt, terminate;
+    uv_signal_t signals[SIGNALS];
     struct explorer *explorer;
+    struct inputs inputs;
     int status;
-    bool is_interrupted;
-    size_t explored_cases;
+    struct ending ending;
     struct progress progress;
     struct canvas canvas;
     struct text json_text;
@@ -25,25 +29,17 @@ struct program {
 };
 
 static void worsen(struct program *program, int status) {
-    // A wrong case and a database that fails say more than what was found before them.
-    static const int rank[] = {
-        [EXIT_CLEAN] = 0, [EXIT_INCOMPLETE] = 1, [EXIT_ANOMALY] = 2, [EXIT_WRONG] = 3, [EXIT_DATABASE] = 4};
-    if (rank[status] > rank[program->status]) {
-        program->status = status;
-    }
+    program->status = worse_status(program->status, status);
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
     struct program *program = handle->data;
     (void)number;
-    program->is_interrupted = true; // there may be no explorer yet
-    (void)uv_signal_stop(handle);   // a second signal ends the process at once
-    if (program->explorer != NULL) {
-        explorer_stop(program->explorer);
-    }
+    program->ending.is_stopped = program->ending.is_interrupted = true;
+    (void)uv_signal_stop(handle); // a second signal ends the process at once
 }
 
-// Nothing but the document goes to the standard output if --json or --junit is "-".
+// Nothing but the document goes to the standard output if --json, --junit or --html is "-".
 static bool writes_document(const char *path) {
     return path != NULL && strcmp(path, "-") == 0;
 }
@@ -59,17 +55,25 @@ static void write_out(struct program *program, struct text *out) {
         text_clear(out);
         return;
     }
-    (void)fputs(text_terminated(out), stdout);
-    (void)fflush(stdout);
+    output_print(&program->ending, text_slice(out));
     text_clear(out);
+}
+
+static bool has_lost_database(const struct program *program) {
+    return program->explorer != NULL && explorer_is_lost(program->explorer);
 }
 
 // `explored`: NULL if the file cannot be read.
 static void complain(struct program *program, const char *file, const struct sql_case *explored, struct text *problem) {
     progress_hide(&program->progress);
-    (void)fprintf(stderr, "race-explore: %s\n", text_terminated(problem));
+    if (program->ending.is_stopped) {
+        text_clear(problem); // the server's answer to a cancelled statement
+        text_append_string(problem, "it was interrupted");
+    } else {
+        (void)fprintf(stderr, "race-explore: %s\n", text_terminated(problem));
+        worsen(program, has_lost_database(program) ? EXIT_DATABASE : EXIT_WRONG);
+    }
     junit_add_problem(&program->junit, file, explored == NULL ? file : explored->name, text_terminated(problem));
-    worsen(program, EXIT_WRONG);
 }
 
 // Adds what was found to the three reports.
@@ -119,17 +123,13 @@ static void shrink(struct program *program, struct exploration *found, const str
     }
 }
 
-// --without. False: the reason is written.
-static bool leave_out(struct program *program, const struct sql_case *explored, struct text *problem) {
+// --without
+static void leave_out(struct program *program, const struct sql_case *explored) {
     struct case_left_out left_out = {0};
+    struct text ignored = {0};
     const char *names = program->options.without;
-    bool good = names == NULL || case_read_left_out(explored, names, &left_out, problem);
-    if (good) {
-        explorer_leave_out(program->explorer, &left_out);
-    } else {
-        complain(program, explored->file, explored, problem);
-    }
-    return good;
+    CHECK(names == NULL || case_read_left_out(explored, names, &left_out, &ignored)); // as in inputs_read()
+    explorer_leave_out(program->explorer, &left_out);
 }
 
 static void explore_one(struct program *program, struct case_list *list, const struct sql_case *explored) {
@@ -143,9 +143,9 @@ static void explore_one(struct program *program, struct case_list *list, const s
     struct text title = {0};
     struct report report = {.options = options, .canvas = program->canvas};
     json_begin_case(&program->json, explored->file, explored);
-    bool is_possible = leave_out(program, explored, &problem);
-    for (int level = 0; level < CASE_LEVELS && is_possible; level++) {
-        if (as_written ? level != 0 : (chose && !options->levels[level])) {
+    leave_out(program, explored);
+    for (int level = 0; level < CASE_LEVELS; level++) {
+        if (program->ending.is_stopped || (as_written ? level != 0 : (chose && !options->levels[level]))) {
             continue;
         }
         struct exploration *each = &found[count++];
@@ -167,7 +167,7 @@ static void explore_one(struct program *program, struct case_list *list, const s
             break;
         }
         report_found(program, &report, each);
-        if (options->verifies && options->replay == NULL) {
+        if (options->verifies && options->replay == NULL && !program->ending.is_stopped) {
             verify(program, each);
         }
     }
@@ -187,85 +187,112 @@ static void explore_one(struct program *program, struct case_list *list, const s
     text_free(&problem);
 }
 
-// Explores the cases of a file that was read, or complains of it.
-static void explore_list(struct program *program, const char *file, bool was_read, struct case_list *list,
-                         struct text *problem) {
-    if (!was_read) {
-        complain(program, file, NULL, problem);
-        json_begin_case(&program->json, file, NULL);
-        json_begin_fixes(&program->json);
-        json_end_case(&program->json, text_terminated(problem));
-    }
-    program->options.has_more_cases = list->count > 1;
-    for (size_t i = 0; i < list->count && was_read; i++) { // else they are not all of the file
-        if (program->options.only_case == NULL || strcmp(program->options.only_case, list->cases[i].name) == 0) {
-            explore_one(program, list, &list->cases[i]);
-            program->explored_cases++;
+// Reports the files that cannot be explored.
+static void report_inputs(struct program *program) {
+    for (size_t i = 0; i < program->inputs.count; i++) {
+        struct input *input = &program->inputs.items[i];
+        if (input->problem.length > 0) {
+            complain(program, input->file, NULL, &input->problem);
+            json_begin_case(&program->json, input->file, NULL);
+            json_begin_fixes(&program->json);
+            json_end_case(&program->json, text_terminated(&input->problem));
         }
     }
-    explorer_forget_case(program->explorer);
-    text_free(problem);
-    case_list_free(list);
 }
 
-static void explore_file(struct program *program, const char *path) {
-    struct case_list list = {0};
-    struct text problem = {0};
-    bool was_read = case_read(path, &list, &problem);
-    const char *setup = program->options.setup_path;
-    if (was_read && setup != NULL && list.count > 0 && list.cases[0].is_recording) {
-        was_read = case_add_setup(setup, &list, &problem);
+// False: --case names a case that is in none of the files.
+static bool has_the_case(const struct program *program) {
+    const char *name = program->options.only_case;
+    bool found = name == NULL;
+    for (size_t i = 0; i < program->inputs.count; i++) {
+        const struct case_list *list = &program->inputs.items[i].list;
+        for (size_t j = 0; j < list->count; j++) {
+            found = found || strcmp(name, list->cases[j].name) == 0;
+        }
     }
-    explore_list(program, path, was_read, &list, &problem);
+    if (!found) {
+        (void)fprintf(stderr, "race-explore: --case %s: there is no case of this name\n", name);
+    }
+    return found;
 }
 
-static void explore_scripts(struct program *program) {
-    const struct options *options = &program->options;
-    struct case_list list = {0};
-    struct text problem = {0};
-    bool was_read = case_read_pgbench(options->setup_path, options->scripts, options->script_count, 1, &list, &problem);
-    explore_list(program, options->scripts[0], was_read, &list, &problem);
+static void explore_inputs(struct program *program) {
+    const char *name = program->options.only_case;
+    for (size_t i = 0; i < program->inputs.count; i++) {
+        struct input *input = &program->inputs.items[i];
+        program->options.has_more_cases = input->list.count > 1;
+        for (size_t j = 0; j < input->list.count && input->problem.length == 0; j++) { // else they are not all of it
+            const struct sql_case *each = &input->list.cases[j];
+            bool may_run = !program->ending.is_stopped && !has_lost_database(program);
+            if (may_run && (name == NULL || strcmp(name, each->name) == 0)) {
+                explore_one(program, &input->list, each);
+            }
+        }
+    }
 }
 
-static void run_program(struct program *program) {
+// Connects. False: the database cannot be used; the reason is written.
+static bool open_explorer(struct program *program, size_t sessions) {
     struct text problem = {0};
-    if (program->options.as_isolationtester) {
-        (void)uv_signal_stop(&program->interrupt); // the first signal ends the process
-        (void)uv_signal_stop(&program->terminate);
-        program->status = isolationtester_run(&program->loop, &program->options);
-        return;
-    }
-    if (program->options.as_stepper) {
-        program->status = stepper_run(&program->loop, &program->options);
-        return;
-    }
+    program->options.explore.sessions_max = sessions;
+    program->options.explore.is_stopped = &program->ending.is_stopped;
     program->explorer = explorer_open(&program->loop, &program->options.explore, &problem);
-    if (program->explorer == NULL) {
+    if (program->explorer == NULL && !program->ending.is_stopped) {
         (void)fprintf(stderr, "race-explore: the database cannot be used: %s\n", text_terminated(&problem));
-        program->status = EXIT_DATABASE;
-    } else {
-        if (program->options.is_catalogue) {
-            program->status = catalogue_run(program->explorer, program->options.files, program->options.file_count);
-            program->options.file_count = 0;
-        }
-        if (program->options.script_count > 0) {
-            explore_scripts(program);
-        }
-        for (size_t i = 0; i < program->options.file_count && !program->is_interrupted; i++) {
-            explore_file(program, program->options.files[i]);
-        }
-        if (program->is_interrupted) {
-            worsen(program, EXIT_INCOMPLETE);
-        }
-        if (program->options.only_case != NULL && program->explored_cases == 0 && !program->is_interrupted) {
-            (void)fprintf(stderr, "race-explore: --case %s: there is no case of this name\n",
-                          program->options.only_case);
-            worsen(program, EXIT_WRONG);
-        }
+        worsen(program, EXIT_DATABASE);
+    }
+    const char *note = program->explorer == NULL ? NULL : explorer_note(program->explorer);
+    if (note != NULL) {
+        (void)fprintf(stderr, "race-explore: %s\n", note);
+    }
+    text_free(&problem);
+    return program->explorer != NULL;
+}
+
+static void run_catalogue(struct program *program) {
+    struct catalogue *catalogue = catalogue_read(program->options.files, program->options.file_count, &program->ending);
+    size_t sessions = catalogue_sessions(catalogue);
+    if (sessions == 0 || open_explorer(program, sessions)) {
+        worsen(program, catalogue_run(catalogue, program->explorer));
+    }
+    if (program->explorer != NULL) {
         explorer_close(program->explorer);
         program->explorer = NULL;
     }
-    text_free(&problem);
+    catalogue_free(catalogue);
+}
+
+static void run_program(struct program *program) {
+    if (program->options.as_stepper) {
+        worsen(program, stepper_run(&program->loop, &program->options));
+        return;
+    }
+    if (program->options.is_catalogue) {
+        run_catalogue(program);
+        return;
+    }
+    inputs_read(&program->options, &program->inputs);
+    report_inputs(program);
+    size_t sessions = inputs_sessions(&program->inputs);
+    if (!has_the_case(program)) {
+        worsen(program, EXIT_WRONG);
+    } else if (sessions > 0 && program->options.as_isolationtester) {
+        worsen(program, isolationtester_run(&program->loop, &program->options, &program->inputs, &program->ending));
+    } else if (sessions > 0 && open_explorer(program, sessions)) {
+        explore_inputs(program);
+        explorer_close(program->explorer);
+        program->explorer = NULL;
+    }
+    inputs_free(&program->inputs);
+}
+
+// The reason for an early end counts more than what was found before.
+static void report_ending(struct program *program) {
+    worsen(program, program->ending.output_status);
+    if (program->ending.is_interrupted) {
+        (void)fputs("race-explore: interrupted: what was found so far is not complete\n", stderr);
+        worsen(program, EXIT_INTERRUPTED);
+    }
 }
 
 static void write_documents(struct program *program) {
@@ -292,40 +319,50 @@ static void write_documents(struct program *program) {
     text_free(&program->junit.tests);
 }
 
+// These handles also keep the loop alive: without any it would not look for signals.
 static void watch_signals(struct program *program) {
-    CHECK(uv_signal_init(&program->loop, &program->interrupt) == 0);
-    CHECK(uv_signal_init(&program->loop, &program->terminate) == 0);
-    program->interrupt.data = program->terminate.data = program;
-    CHECK(uv_signal_start(&program->interrupt, on_signal, SIGINT) == 0);
-    CHECK(uv_signal_start(&program->terminate, on_signal, SIGTERM) == 0);
-    uv_unref((uv_handle_t *)&program->interrupt);
-    uv_unref((uv_handle_t *)&program->terminate);
+    (void)signal(SIGPIPE, SIG_IGN); // a write that fails is noticed where it fails
+    for (size_t i = 0; i < SIGNALS; i++) {
+        uv_signal_t *handle = &program->signals[i];
+        CHECK(uv_signal_init(&program->loop, handle) == 0);
+        handle->data = program;
+        struct sigaction before;
+        bool has_nohup = signals[i] == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN;
+        if (!has_nohup) {
+            CHECK(uv_signal_start(handle, on_signal, signals[i]) == 0);
+        }
+    }
 }
 
 int explorer_main(int argc, char **argv) {
     struct program program = {0};
     int status;
+    if (!output_is_open()) {
+        return EXIT_WRONG;
+    }
     if (!options_read(argc, argv, &program.options, &status)) {
         free(program.options.scripts);
         return status;
     }
-    if (!output_is_possible("json", program.options.json_path) ||
-        !output_is_possible("junit", program.options.junit_path) ||
-        !output_is_possible("html", program.options.html_path)) {
-        free(program.options.scripts);
-        return EXIT_WRONG;
-    }
     program.canvas = report_canvas();
-    program.json.out = &program.json_text;
-    json_begin_document(&program.json, &program.options);
     CHECK(uv_loop_init(&program.loop) == 0);
     watch_signals(&program);
-    progress_begin(&program.progress, &program.loop, &program.explorer);
-    run_program(&program);
-    progress_end(&program.progress);
-    write_documents(&program);
-    uv_close((uv_handle_t *)&program.interrupt, NULL);
-    uv_close((uv_handle_t *)&program.terminate, NULL);
+    if (output_is_possible("json", program.options.json_path) &&
+        output_is_possible("junit", program.options.junit_path) &&
+        output_is_possible("html", program.options.html_path)) {
+        program.json.out = &program.json_text;
+        json_begin_document(&program.json, &program.options);
+        progress_begin(&program.progress, &program.loop, &program.explorer);
+        run_program(&program);
+        progress_end(&program.progress);
+        write_documents(&program);
+    } else {
+        program.status = EXIT_WRONG;
+    }
+    report_ending(&program);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        uv_close((uv_handle_t *)&program.signals[i], NULL);
+    }
     (void)uv_run(&program.loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&program.loop) == 0);
     free(program.options.scripts);

@@ -32,7 +32,7 @@ static const char help[] =
     "  --session FILE       a pgbench script as a session; give it once for each session\n"
     "  --catalogue          run files or folders that state what must be found, with comments such as\n"
     "                       '-- expect rc: anomaly'; without a file or folder: the lab's catalogue, sql/cases\n"
-    "  --setup FILE         SQL that makes the tables for --session, or for a log\n"
+    "  --setup FILE         SQL that runs before the setup of each file: the tables for --session, or for a log\n"
     "  --jobs N             databases that run orders side by side; default 2\n"
     "  --json FILE          write what was found as JSON (docs/explore.schema.json)\n"
     "  --html FILE          write a page for a browser: steps through an order, the same order at other levels\n"
@@ -47,7 +47,7 @@ static const char help[] =
     "  --version, --help\n"
     "\n"
     "Exit status: 0 complete and clean, 1 an anomaly, a broken invariant or a new error, 2 a wrong file or option,\n"
-    "3 not complete, 4 the database cannot be used.\n";
+    "3 not complete, 4 the database cannot be used, 130 interrupted by a signal.\n";
 
 enum {
     OPTION_LEVELS = 256,
@@ -113,13 +113,13 @@ static bool refuse(const char *option, const char *value, const char *expected) 
     return false;
 }
 
-static bool read_number(const char *option, const char *value, uint64_t most, uint64_t *number) {
+static bool read_number(const char *option, const char *value, uint64_t least, uint64_t most, uint64_t *number) {
     char *end;
     errno = 0;
     unsigned long long read = strtoull(value, &end, 10);
-    if (errno != 0 || end == value || *end != '\0' || value[0] == '-' || read > most) {
-        (void)fprintf(stderr, "race-explore: --%s %s: give a whole number from 0 to %llu\n", option, value,
-                      (unsigned long long)most);
+    if (errno != 0 || end == value || *end != '\0' || value[0] == '-' || read < least || read > most) {
+        (void)fprintf(stderr, "race-explore: --%s %s: give a whole number from %llu to %llu\n", option, value,
+                      (unsigned long long)least, (unsigned long long)most);
         return false;
     }
     *number = read;
@@ -132,7 +132,8 @@ static bool read_levels(const char *value, struct options *options) {
         options->as_written = true;
         return true;
     }
-    for (const char *at = value; *at != '\0';) {
+    const char *at = value;
+    do {
         size_t length = strcspn(at, ",");
         bool found = false;
         for (int i = 0; i < CASE_LEVELS; i++) {
@@ -144,19 +145,19 @@ static bool read_levels(const char *value, struct options *options) {
             return refuse("levels", value, "give rc, rr, ser, separated by commas, or as-written");
         }
         at += length + (at[length] == ',' ? 1 : 0);
-    }
+    } while (*at != '\0');
     return true;
 }
 
 static bool read_limits(int option, const char *value, struct options *options) {
     uint64_t number = 0;
-    if (option == OPTION_PREEMPTIONS && read_number("preemptions", value, 1000, &number)) {
+    if (option == OPTION_PREEMPTIONS && read_number("preemptions", value, 0, 1000, &number)) {
         options->explore.preemptions_max = (int)number;
-    } else if (option == OPTION_MAX && read_number("max", value, UINT64_MAX / 2, &number)) {
+    } else if (option == OPTION_MAX && read_number("max", value, 0, UINT64_MAX / 2, &number)) {
         options->explore.orders_max = number;
-    } else if (option == OPTION_TIME && read_number("time", value, 1000000, &number)) {
+    } else if (option == OPTION_TIME && read_number("time", value, 0, 1000000, &number)) {
         options->explore.milliseconds_max = number * 1000;
-    } else if (option == OPTION_JOBS && read_number("jobs", value, 8, &number)) {
+    } else if (option == OPTION_JOBS && read_number("jobs", value, 1, 8, &number)) {
         options->explore.cells = (unsigned)number;
     } else {
         return false;
@@ -177,9 +178,11 @@ static bool read_option(int option, char *value, struct options *options) {
     case OPTION_VERIFY: options->verifies = true; return true;
     case OPTION_FIX: options->tries_fixes = true; return true;
     case OPTION_WHOLE: options->explore.whole_statements = true; return true;
-    case OPTION_REPLAY: options->replay = value; return true;
     case OPTION_WITHOUT: options->without = value; return true;
     case OPTION_NO_SHRINK: options->keeps_all = true; return true;
+    case OPTION_REPLAY:
+        options->replay = value;
+        return value[strspn(value, " \t,")] != '\0' || refuse("replay", value, "give an order, such as 'A1 B1 B2 A2'");
     case OPTION_CASE: options->only_case = value; return true;
     case OPTION_SESSION:
         options->scripts = memory_resize(options->scripts, (options->script_count + 1) * sizeof *options->scripts);
@@ -219,8 +222,9 @@ bool options_read(int argc, char **argv, struct options *options, int *status) {
     int option;
     while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
         if (option == OPTION_HELP || option == 'h' || option == OPTION_VERSION) {
-            (void)fputs(option == OPTION_VERSION ? "race-explore " LAB_VERSION "\n" : help, stdout);
-            *status = EXIT_CLEAN;
+            struct ending ending = {0};
+            output_print(&ending, slice_of(option == OPTION_VERSION ? "race-explore " LAB_VERSION "\n" : help));
+            *status = ending.output_status;
             return false;
         }
         if (option == '?') {

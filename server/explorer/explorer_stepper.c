@@ -9,8 +9,8 @@
 //     step WORDS       the last step cannot be launched: its session waits or has ended
 //     case WORDS       the case or the request is wrong
 //     database WORDS   the server cannot be used now; another request may succeed
-// The program ends when its input ends, and drops its database. It ignores SIGINT and SIGTERM, because a terminal sends
-// them to both programs.
+// The program ends when its input ends, and drops its database. It ignores SIGINT, SIGTERM and SIGHUP, because a terminal
+// sends them to both programs.
 #include "server/explorer/explorer_internal.h"
 
 #include <signal.h>
@@ -158,6 +158,7 @@ static void run_request(struct stepper *stepper, struct request *request, struct
         return;
     }
     if (stepper->explorer == NULL) {
+        stepper->settings.sessions_max = explored->session_count;
         stepper->explorer = explorer_open(stepper->loop, &stepper->settings, problem);
     }
     if (stepper->explorer == NULL) {
@@ -234,9 +235,9 @@ static bool serve_one(struct stepper *stepper) {
 int stepper_run(uv_loop_t *loop, const struct options *options) {
     struct stepper stepper = {.loop = loop, .settings = options->explore};
     stepper.settings.cells = 1;
-    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGINT, SIG_IGN); // SIGPIPE is ignored by each mode of the program
     (void)signal(SIGTERM, SIG_IGN);
-    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
     while (serve_one(&stepper)) {}
     close_explorer(&stepper);
     case_list_free(&stepper.list);

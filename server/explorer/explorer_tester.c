@@ -4,36 +4,35 @@
 #include <stdio.h>
 
 static bool run_case(uv_loop_t *loop, const struct options *options, const struct sql_case *explored,
-                     struct text *problem) {
+                     struct ending *ending, struct text *problem) {
     const struct explore_settings *settings = &options->explore;
     const char *conninfo = settings->database_url != NULL ? settings->database_url : settings->server;
     struct text out = {0};
-    bool good = explore_as_tester(loop, conninfo, explored, &out, problem);
+    bool good = explore_as_tester(loop, conninfo, explored, &ending->is_stopped, &out, problem);
     if (out.length > 0) {
-        (void)fwrite(out.data, 1, out.length, stdout);
-        (void)fflush(stdout);
+        output_print(ending, text_slice(&out));
     }
     text_free(&out);
     return good;
 }
 
-int isolationtester_run(uv_loop_t *loop, const struct options *options) {
+int isolationtester_run(uv_loop_t *loop, const struct options *options, const struct inputs *inputs,
+                        struct ending *ending) {
     int status = EXIT_CLEAN;
-    for (size_t i = 0; i < options->file_count; i++) {
-        struct case_list list = {0};
+    for (size_t i = 0; i < inputs->count && !ending->is_stopped; i++) {
+        const struct input *input = &inputs->items[i];
         struct text problem = {0};
-        bool good = case_read(options->files[i], &list, &problem);
-        for (size_t j = 0; j < list.count && good; j++) {
-            good = run_case(loop, options, &list.cases[j], &problem);
+        bool good = input->problem.length == 0;
+        for (size_t j = 0; j < input->list.count && good; j++) {
+            good = run_case(loop, options, &input->list.cases[j], ending, &problem);
         }
         if (!good) {
             status = EXIT_WRONG;
         }
-        if (problem.length > 0) {
+        if (problem.length > 0 && !ending->is_stopped) {
             (void)fprintf(stderr, "race-explore: %s\n", text_terminated(&problem));
         }
         text_free(&problem);
-        case_list_free(&list);
     }
     return status;
 }

@@ -115,3 +115,37 @@ def test_an_anomaly_counts_more_than_a_limit(explorer):
     found = explorer.case("write_skew", "--levels", "rc", "--preemptions", "1")
     assert found.status == 1
     assert found.says_incomplete()
+
+
+def test_three_sessions_that_do_not_touch_each_other_are_complete(explorer, tmp_path):
+    case = tmp_path / "three.sql"
+    case.write_text("-- setup\nCREATE TABLE visits (who text);\n-- session A who=a\nINSERT INTO visits VALUES (:'who');\n"
+                    "INSERT INTO visits VALUES (:'who');\n-- session B like A who=b\n-- session C like A who=c\n")
+    found = explorer.run(case)
+    assert (found.status, found.err) == (0, "")
+    assert found.numbers("orders", "anomalous", "complete") == dict.fromkeys(("rc", "rr", "ser"), (90, 0, True))
+
+
+# A session of several transactions need not look atomic as a whole: each of its transactions must.
+UNITS = {"vulnerable": (0, (70, 0), (70, 0), (70, 0)), "in_transaction": (1, (92, 80), (92, 0), (92, 0)),
+         "write_skew": (1, (70, 60), (70, 60), (70, 0)), "absolute_update": (1, (50, 40), (50, 0), (50, 0)),
+         "subselect_predicate": (1, (14, 6), (10, 0), (10, 0)), "knex": (1, (20, 12), (20, 12), (20, 0))}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_each_transaction_must_look_atomic(explorer, name):
+    status, *rows = UNITS[name]
+    found = explorer.case(name, "--unit", "transaction")
+    assert found.numbers("orders", "anomalous") == dict(zip(("rc", "rr", "ser"), rows)), found.out
+    assert (found.status, found.err) == (status, ""), found.out
+    assert all(level.complete for level in found.levels.values()), found.out
+    assert found.out.count("--unit transaction") >= 1
+
+
+def test_a_session_that_leaves_its_transaction_open_is_named(explorer, tmp_path):
+    case = tmp_path / "open.sql"
+    case.write_text("-- setup\nCREATE TABLE t (id integer);\nINSERT INTO t VALUES (1);\n-- session A\nUPDATE t SET id = 2;\n"
+                    "-- session B\nBEGIN;\nUPDATE t SET id = 3;\n")
+    found = explorer.run("--levels", "rc", case)
+    assert found.status == 2 and found.err.count("\n") == 1
+    assert found.err.endswith("open.sql:8: B: the session ends inside a transaction: end it with COMMIT or ROLLBACK\n")

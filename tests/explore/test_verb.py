@@ -106,7 +106,7 @@ def test_a_signal_stops_all(lab, tmp_path, number, is_group):
     else:
         os.kill(run.pid, number)
     out, err = run.communicate(timeout=120)
-    assert run.returncode == 3, (out, err)
+    assert run.returncode == 130, (out, err)
     assert list(servers(lab.state)) == []
     assert MAKING not in lab.explore(NOW).err
 

@@ -60,6 +60,7 @@ struct case_instruction {
     const char *source;        // the statement as it is written in the file, for the report
     const char *gset_prefix;   // "" or \gset's prefix: the columns of the only row become variables; NULL: no \gset
     size_t target;             // index into the instructions; `count` is the end of the session
+    bool null_is_empty;        // \gset of a NULL sets an empty value (pgbench); else it unsets the variable (psql)
     bool is_block;             // a block of a .spec: sent as it is, as one simple query, and never split
     // A recorded statement (case_log.c): its bound parameters, or NULL. `parameters[i]` may be NULL (SQL's NULL).
     const char *const *parameters;
@@ -70,6 +71,7 @@ struct case_instruction {
 struct case_block {
     const char *sql;
     int line;
+    const char *file; // that has it; NULL: the case's
 };
 
 struct case_blocks {
@@ -161,20 +163,21 @@ MUST_CHECK bool case_read(const char *path, struct case_list *list, struct text 
 // The same for a file that was read already; `path` is used in problems, and its suffix says the kind.
 MUST_CHECK bool case_read_text(const char *path, struct slice content, struct case_list *list, struct text *problem);
 
+// Reads a file of SQL that runs before the own setup of each case of the list: a log does not show what made its tables.
+// False: as case_read().
+MUST_CHECK bool case_add_setup(const char *path, struct case_list *list, struct text *problem);
+
 // Makes one case of pgbench scripts, a session each, and of a file of SQL that sets up the tables (NULL: none).
 // `seed` gives the values of random().
 MUST_CHECK bool case_read_pgbench(const char *setup_path, const char *const *script_paths, size_t script_count,
                                   uint64_t seed, struct case_list *list, struct text *problem);
 
-// Adds the statements of a file of SQL to the setup of each case: a log does not show what made its tables.
-MUST_CHECK bool case_add_setup(const char *setup_path, struct case_list *list, struct text *problem);
-
 void case_list_free(struct case_list *list);
 
 // --- Variables and templates: what the explorer needs when it runs a session ---
 
-// The variables of one run of a session. Starts as zeroes. A statement may read ROW_COUNT, ERROR and SQLSTATE, which
-// psql sets after every statement: the reader accepts these names, and the caller must set them.
+// The variables of one run of a session. Starts as zeroes. A statement may read the variables that psql sets itself,
+// such as ROW_COUNT: the reader accepts their names, and the caller must set them.
 struct case_variables {
     struct case_variable_slot {
         char *name;
@@ -184,6 +187,10 @@ struct case_variables {
 };
 
 void case_variables_set(struct case_variables *variables, const char *name, const char *value);
+// Sets the variables that psql sets when it starts, and after each statement. `row_count`: "" if it has none.
+void case_variables_begin(struct case_variables *variables);
+void case_variables_succeed(struct case_variables *variables, const char *row_count);
+void case_variables_fail(struct case_variables *variables, const char *sqlstate, const char *message);
 void case_variables_unset(struct case_variables *variables, const char *name);
 MUST_CHECK const char *case_variables_get(const struct case_variables *variables, const char *name); // NULL: not set
 void case_variables_free(struct case_variables *variables); // the struct can be used again

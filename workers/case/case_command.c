@@ -220,19 +220,20 @@ static bool is_name(const char *text) {
     return length > 0 && length <= CASE_NAME_BYTES_MAX && text[length] == '\0' && (text[0] < '0' || text[0] > '9');
 }
 
-// psql would end a transaction by its own rules, so that the steps would not be the statements that are written.
+// psql would end a transaction by its own rules, so that the steps would not be the statements that are written. After
+// an error the explorer ends the session.
 static bool check_special(struct case_reader *reader, const struct case_command *command) {
     const char *value = plain_text(&command->value);
     bool is_on = true;
-    bool is_autocommit = strcmp(command->word, "AUTOCOMMIT") == 0;
-    if (!is_autocommit && strcmp(command->word, "ON_ERROR_ROLLBACK") != 0) {
+    bool is_stop = strcmp(command->word, "ON_ERROR_STOP") == 0;
+    bool must_be_on = is_stop || strcmp(command->word, "AUTOCOMMIT") == 0;
+    if (!must_be_on && strcmp(command->word, "ON_ERROR_ROLLBACK") != 0) {
         return true;
     }
-    if (value == NULL || !case_parse_boolean(value, &is_on) || is_on != is_autocommit) {
-        return case_complain(reader, command->line,
-                             "\\set %s may only be %s in a case: write BEGIN, COMMIT and SAVEPOINT "
-                             "where they belong",
-                             command->word, is_autocommit ? "on" : "off");
+    if (value == NULL || !case_parse_boolean(value, &is_on) || is_on != must_be_on) {
+        return case_complain(
+            reader, command->line, "\\set %s may only be %s in a case: %s", command->word, must_be_on ? "on" : "off",
+            is_stop ? "a session ends at its first error" : "write BEGIN, COMMIT and SAVEPOINT where they belong");
     }
     return true;
 }

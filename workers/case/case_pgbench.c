@@ -297,6 +297,7 @@ static bool take_gset(struct script *script, struct slice line, int number) {
     const char *name = case_copy(script->memory, prefix);
     struct case_names set = {0};
     case_program_add_gset(program, slice_of(last->source), name);
+    last->null_is_empty = true;
     case_names_add_columns(script->memory, &set, slice_of(last->source), name);
     for (size_t i = script->known.count; i-- > 0;) {
         if (case_names_have(&set, script->known.slots[i].name)) {
@@ -417,13 +418,6 @@ static bool read_script(struct case_reader *reader, struct sql_case *made, size_
     return good;
 }
 
-static bool read_setup(struct case_reader *reader, struct sql_case *made) {
-    struct text content = {0};
-    bool good = case_load(reader, &content) && case_read_setup(reader, made);
-    text_free(&content);
-    return good;
-}
-
 static const char *joined_names(struct case_memory *memory, const char *const *paths, size_t count) {
     struct text name = {0};
     for (size_t i = 0; i < count; i++) {
@@ -438,7 +432,7 @@ static const char *joined_names(struct case_memory *memory, const char *const *p
 bool case_read_pgbench(const char *setup_path, const char *const *script_paths, size_t script_count, uint64_t seed,
                        struct case_list *list, struct text *problem) {
     *list = (struct case_list){.memory = case_memory_new()};
-    struct case_reader reader = {.path = setup_path, .list = list, .problem = problem};
+    struct case_reader reader = {.list = list, .problem = problem};
     if (script_count == 0 || script_count > CASE_SESSIONS_MAX) {
         reader.path = "--session";
         return case_complain(&reader, 0, "1 to %d scripts are expected, not %zu", CASE_SESSIONS_MAX, script_count);
@@ -451,22 +445,12 @@ bool case_read_pgbench(const char *setup_path, const char *const *script_paths, 
         .stops_at_error = true,
         .is_serializable = true,
     };
-    if (setup_path != NULL && !read_setup(&reader, made)) {
+    if (setup_path != NULL && !case_add_setup(setup_path, list, problem)) {
         return false;
     }
     for (size_t i = 0; i < script_count; i++) {
         reader.path = script_paths[i];
         if (!read_script(&reader, made, i, seed)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool case_add_setup(const char *setup_path, struct case_list *list, struct text *problem) {
-    struct case_reader reader = {.path = setup_path, .list = list, .problem = problem};
-    for (size_t i = 0; i < list->count; i++) {
-        if (!read_setup(&reader, &list->cases[i])) {
             return false;
         }
     }

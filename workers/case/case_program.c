@@ -26,10 +26,14 @@ static int count_lines(const char *text) {
     return lines;
 }
 
-// ROW_COUNT, ERROR and SQLSTATE are psql's own: they describe the last statement. A name with a backslash is ours.
+// psql sets these itself: they describe the last statement, or the last error. A name with a backslash is ours.
 static bool is_always_set(const char *name) {
-    return name[0] == '\\' || strcmp(name, "ROW_COUNT") == 0 || strcmp(name, "ERROR") == 0 ||
-           strcmp(name, "SQLSTATE") == 0;
+    static const char *const own[] = {"ROW_COUNT", "ERROR", "SQLSTATE", "LAST_ERROR_MESSAGE", "LAST_ERROR_SQLSTATE"};
+    bool is_own = name[0] == '\\';
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        is_own |= strcmp(name, own[i]) == 0;
+    }
+    return is_own;
 }
 
 bool case_program_check(struct case_program *program, const struct case_template *text, int line) {

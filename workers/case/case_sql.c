@@ -85,7 +85,7 @@ static bool add_block(struct sql_reader *sql, struct case_blocks *blocks) {
         return false;
     }
     struct case_block *block = case_append(sql->memory, &blocks->items, &blocks->count, sizeof *block);
-    *block = (struct case_block){.sql = filled, .line = sql->statement_line};
+    *block = (struct case_block){.sql = filled, .line = sql->statement_line, .file = sql->made->file};
     return true;
 }
 
@@ -166,7 +166,8 @@ static bool begin_session(struct sql_reader *sql, const struct case_marker *mark
 
 static bool begin_section(struct sql_reader *sql, const struct case_marker *marker, int line) {
     if (sql->is_setup_only) {
-        return case_complain(sql->reader, line, "a file of setup has no markers: the sessions are the scripts");
+        return marker->kind == CASE_MARKER_SETUP ||
+               case_complain(sql->reader, line, "a file of setup has no such marker: the sessions are in other files");
     }
     if (is_open(sql)) {
         return complain_about_open(sql, line, "this marker");

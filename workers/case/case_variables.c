@@ -52,6 +52,26 @@ const char *case_variables_get(const struct case_variables *variables, const cha
     return slot == NULL ? NULL : slot->value;
 }
 
+void case_variables_begin(struct case_variables *variables) {
+    case_variables_set(variables, "LAST_ERROR_MESSAGE", "");
+    case_variables_set(variables, "LAST_ERROR_SQLSTATE", "00000");
+}
+
+// psql's SetResultVariables().
+void case_variables_succeed(struct case_variables *variables, const char *row_count) {
+    case_variables_set(variables, "ERROR", "false");
+    case_variables_set(variables, "SQLSTATE", "00000");
+    case_variables_set(variables, "ROW_COUNT", row_count[0] == '\0' ? "0" : row_count);
+}
+
+void case_variables_fail(struct case_variables *variables, const char *sqlstate, const char *message) {
+    case_variables_set(variables, "ERROR", "true");
+    case_variables_set(variables, "SQLSTATE", sqlstate);
+    case_variables_set(variables, "ROW_COUNT", "0");
+    case_variables_set(variables, "LAST_ERROR_SQLSTATE", sqlstate);
+    case_variables_set(variables, "LAST_ERROR_MESSAGE", message);
+}
+
 void case_variables_free(struct case_variables *variables) {
     for (size_t i = 0; i < variables->count; i++) {
         free(variables->slots[i].name);

@@ -3,9 +3,8 @@
 //
 // db_async_query(), db_async_execute() > begin() ... launched() > receive() > finish() > the caller's `done`.
 // on_socket() > receive() when more bytes have come.
-#include "workers/database/db_async.h"
+#include "workers/database/db_async_internal.h"
 
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -31,7 +30,8 @@ struct expected {
 struct db_async {
     uv_poll_t poll;
     PGconn *connection;
-    db_async_done *done; // NULL: nothing is unanswered
+    const bool *is_stopped; // see db_async_open(); or NULL
+    db_async_done *done;    // NULL: nothing is unanswered
     void *done_user;
     db_async_notice *notice;
     db_async_notification *notification;
@@ -62,19 +62,14 @@ static void watch(struct db_async *connection) {
     CHECK(uv_poll_start(&connection->poll, events, on_socket) == 0);
 }
 
-struct db_async *db_async_open(uv_loop_t *loop, const char *conninfo, struct text *problem) {
-    PGconn *opened = PQconnectdb(conninfo);
-    if (PQstatus(opened) != CONNECTION_OK || PQsetnonblocking(opened, 1) != 0) {
-        struct slice words = slice_of(PQerrorMessage(opened));
-        for (size_t i = 0; i < words.length; i++) {
-            char byte = words.data[i] == '\n' ? ' ' : words.data[i];
-            text_append(problem, &byte, i + 1 == words.length && byte == ' ' ? 0 : 1);
-        }
-        PQfinish(opened);
+struct db_async *db_async_open(uv_loop_t *loop, const char *conninfo, const bool *is_stopped, struct text *problem) {
+    PGconn *opened = db_async_connect(loop, conninfo, is_stopped, problem);
+    if (opened == NULL) {
         return NULL;
     }
     struct db_async *connection = memory_allocate_zeroed(sizeof *connection);
     connection->connection = opened;
+    connection->is_stopped = is_stopped;
     for (size_t i = 0; i < PREPARED_BUCKETS; i++) {
         SLIST_INIT(&connection->prepared[i]);
     }
@@ -213,7 +208,7 @@ static void receive(struct db_async *connection) {
             connection->is_broken = true;
             (void)uv_poll_stop(&connection->poll);
             finish(connection);
-            break;
+            continue; // `done` may have sent again: that send ends at once
         }
         if (PQisBusy(connection->connection)) {
             break;
@@ -348,18 +343,38 @@ void db_async_execute(struct db_async *connection, const char *const *sql, size_
     launched(connection, sent && PQpipelineSync(connection->connection) == 1);
 }
 
+void db_async_execute_behind(struct db_async *connection, const char *before, const char *sql,
+                             const char *const *values, size_t value_count, db_async_done *done, void *user) {
+    begin(connection, done, user);
+    begin_pipeline(connection);
+    bool sent = !connection->is_broken && (before == NULL || send_prepared(connection, before, NULL, 0)) &&
+                send_prepared(connection, sql, values, (int)value_count);
+    launched(connection, sent && PQpipelineSync(connection->connection) == 1);
+}
+
 void db_async_execute_with(struct db_async *connection, const char *sql, const char *const *values, size_t value_count,
                            db_async_done *done, void *user) {
     db_async_execute_behind(connection, NULL, sql, values, value_count, done, user);
 }
 
-void db_async_execute_behind(struct db_async *connection, const char *first, const char *sql, const char *const *values,
-                             size_t value_count, db_async_done *done, void *user) {
-    begin(connection, done, user);
-    begin_pipeline(connection);
-    bool sent = !connection->is_broken && (first == NULL || send_prepared(connection, first, NULL, 0)) &&
-                send_prepared(connection, sql, values, (int)value_count);
-    launched(connection, sent && PQpipelineSync(connection->connection) == 1);
+bool db_async_is_stopped(const struct db_async *connection) {
+    return connection->is_stopped != NULL && *connection->is_stopped;
+}
+
+void db_async_ignore_stop(struct db_async *connection) {
+    connection->is_stopped = NULL;
+}
+
+// A cancel request that arrives before its statement does nothing, so it is repeated.
+void db_async_await(uv_loop_t *loop, struct db_async *connection) {
+    while (connection->done != NULL) {
+        if (!db_async_is_stopped(connection)) {
+            (void)uv_run(loop, UV_RUN_ONCE);
+            continue;
+        }
+        db_async_cancel(connection);
+        db_async_run_loop(loop, -1, 0, DB_ASYNC_CANCEL_MS);
+    }
 }
 
 bool db_async_is_busy(const struct db_async *connection) {

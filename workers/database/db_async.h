@@ -1,7 +1,8 @@
 // A connection to PostgreSQL that never blocks the loop: for programs that run several sessions in one thread.
 // It takes any SQL. The sessions of the bank (database.h) run the statements of sql/statements.sql on worker threads.
 //
-// All functions belong to the thread of the loop. Only db_async_open() and db_async_cancel() wait for the server.
+// All functions belong to the thread of the loop. Only db_async_open(), db_async_await() and db_async_cancel() wait for
+// the server.
 #ifndef WORKERS_DATABASE_DB_ASYNC_H
 #define WORKERS_DATABASE_DB_ASYNC_H
 
@@ -30,8 +31,12 @@ typedef void db_async_notice(void *user, const char *text);
 // Called for each notification that arrives.
 typedef void db_async_notification(void *user, const char *channel, const char *payload, int backend);
 
-// Connects. False: `problem` is libpq's message in one line. `conninfo` is a URL or a list of keyword=value.
-MUST_CHECK struct db_async *db_async_open(uv_loop_t *loop, const char *conninfo, struct text *problem);
+enum { DB_ASYNC_CANCEL_MS = 50 }; // the pause between two requests to cancel one statement
+
+// Connects, and runs the loop meanwhile. NULL: `problem` is libpq's message in one line. `conninfo` is a URL or a list
+// of keyword=value. `is_stopped`: when it becomes true, a wait ends early; NULL: it never does.
+MUST_CHECK struct db_async *db_async_open(uv_loop_t *loop, const char *conninfo, const bool *is_stopped,
+                                          struct text *problem);
 // Closes the connection. The memory is freed by a callback of the loop.
 void db_async_close(struct db_async *connection);
 
@@ -48,9 +53,17 @@ void db_async_execute(struct db_async *connection, const char *const *sql, size_
 // The same for one statement with text parameters; NULL is the NULL of SQL.
 void db_async_execute_with(struct db_async *connection, const char *sql, const char *const *values, size_t value_count,
                            db_async_done *done, void *user);
-// The same, behind a statement without parameters. NULL: there is none.
-void db_async_execute_behind(struct db_async *connection, const char *first, const char *sql, const char *const *values,
-                             size_t value_count, db_async_done *done, void *user);
+// The same behind the statement `before`, which has no parameters; NULL: there is none.
+void db_async_execute_behind(struct db_async *connection, const char *before, const char *sql,
+                             const char *const *values, size_t value_count, db_async_done *done, void *user);
+// Runs the loop until the last send is answered. If `is_stopped` becomes true, the statement is cancelled.
+void db_async_await(uv_loop_t *loop, struct db_async *connection);
+MUST_CHECK bool db_async_is_stopped(const struct db_async *connection);
+// Later statements are run to their end: they clean up.
+void db_async_ignore_stop(struct db_async *connection);
+// Runs what is due in the loop, and waits for more: at most so long, or until the descriptor (-1: none) has an event of
+// poll().
+void db_async_run_loop(uv_loop_t *loop, int descriptor, short events, int milliseconds);
 // Forgets the prepared statements: after DISCARD or DEALLOCATE, or when the tables have changed.
 void db_async_forget_prepared(struct db_async *connection);
 
@@ -80,7 +93,8 @@ MUST_CHECK const char *db_async_message(const struct db_async_answer *answer);  
 MUST_CHECK const char *db_async_error_text(const struct db_async_answer *answer);
 // True if the server sent the error; false: libpq made it, because the connection was lost.
 MUST_CHECK bool db_async_is_from_server(const struct db_async_answer *answer);
-MUST_CHECK const char *db_async_tag(const struct db_async_answer *answer); // "UPDATE 1"
+MUST_CHECK const char *db_async_tag(const struct db_async_answer *answer);       // "UPDATE 1"
+MUST_CHECK const char *db_async_row_count(const struct db_async_answer *answer); // "1" of "UPDATE 1"; "": it has none
 MUST_CHECK int db_async_rows(const struct db_async_answer *answer);
 MUST_CHECK int db_async_columns(const struct db_async_answer *answer);
 MUST_CHECK const char *db_async_column_name(const struct db_async_answer *answer, int column);

@@ -43,6 +43,10 @@ const char *db_async_tag(const struct db_async_answer *answer) {
     return PQcmdStatus((PGresult *)(uintptr_t)result_of(answer)); // libpq's parameter is not const; it does not write
 }
 
+const char *db_async_row_count(const struct db_async_answer *answer) {
+    return PQcmdTuples((PGresult *)(uintptr_t)result_of(answer)); // likewise
+}
+
 int db_async_rows(const struct db_async_answer *answer) {
     return PQntuples(result_of(answer));
 }

@@ -76,6 +76,15 @@ static bool steps_of_run_conflict(const void *user, const struct explore_run *ru
     return next_steps_conflict(search->explorer, search->explored, search->level, run, place, one, other);
 }
 
+// Its statements may have been cancelled, so nothing is learned from it.
+static void drop_run(struct search *search, struct cell *cell) {
+    text_clear(&cell->problem);
+    run_free(cell->job.run);
+    free(cell->job.prefix);
+    cell->job = (struct job){0};
+    search_note_incomplete(search, "it was interrupted");
+}
+
 static void on_run_end(struct cell *cell) {
     struct search *search = cell->search;
     struct job *job = &cell->job;
@@ -84,6 +93,10 @@ static void on_run_end(struct cell *cell) {
     search->result->runs++;
     bool is_given = search->is_replay && job->reference == NULL;
     bool is_again = job->repeats != NULL || job->measures; // a serial order whose ways on are known
+    if (explorer_is_stopped(search->explorer)) {
+        drop_run(search, cell);
+        return;
+    }
     if (!is_again && job->run->diverged_at == 0 && !search->has_failed && !is_given) {
         bool reduces = search->reduces && job->reference == NULL;
         frontier_branch(frontier, job->prefix, job->run, reduces ? steps_of_run_conflict : NULL, search);
@@ -109,7 +122,7 @@ static void on_run_end(struct cell *cell) {
 
 static bool must_stop(struct search *search) {
     uint64_t most = search->explorer->settings.milliseconds_max;
-    if (search->explorer->is_stopped) {
+    if (explorer_is_stopped(search->explorer)) {
         search_note_incomplete(search, "it was interrupted");
     } else if (most > 0 && clock_monotonic_ns() - search->result->started_ns > most * 1000000) {
         search_note_incomplete(search, "the limit of time was reached");
@@ -258,6 +271,21 @@ bool explorer_progress(const struct explorer *explorer, struct explore_progress 
     return true;
 }
 
+// A cancel request that arrives before its statement does nothing, so the caller repeats this.
+static void cancel_cells(const struct explorer *explorer) {
+    for (size_t i = 0; i < explorer->cell_count; i++) {
+        const struct cell *cell = explorer->cells[i];
+        if (db_async_is_busy(cell->control)) {
+            db_async_cancel(cell->control);
+        }
+        for (size_t j = 0; j < cell->session_count; j++) {
+            if (db_async_is_busy(cell->sessions[j].connection)) {
+                db_async_cancel(cell->sessions[j].connection);
+            }
+        }
+    }
+}
+
 // `given`: the only order to run, or NULL; the search frees it.
 static bool run_search(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
                        bool as_written, struct prefix *given, struct exploration *result, struct text *problem) {
@@ -298,7 +326,12 @@ static bool run_search(struct explorer *explorer, const struct sql_case *explore
     explorer->search = &search;
     give_work(&search);
     while (search.running > 0) {
-        (void)uv_run(explorer->loop, UV_RUN_ONCE);
+        if (explorer_is_stopped(explorer)) {
+            cancel_cells(explorer);
+            db_async_run_loop(explorer->loop, -1, 0, DB_ASYNC_CANCEL_MS);
+        } else {
+            (void)uv_run(explorer->loop, UV_RUN_ONCE);
+        }
     }
     explorer->search = NULL;
     search_finish(&search);

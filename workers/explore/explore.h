@@ -31,6 +31,10 @@ struct explore_settings {
     int preemptions_max;       // -1: no limit
     uint64_t orders_max;       // 0: no limit
     uint64_t milliseconds_max; // 0: no limit
+    size_t sessions_max;       // the most sessions that a case has: the connections that a database needs
+    // When it becomes true, everything that runs is cancelled, and the functions below return. A signal's callback may
+    // set it. NULL: this never happens.
+    const bool *is_stopped;
 };
 
 struct explorer;
@@ -38,6 +42,8 @@ struct explorer;
 // Connects and makes the databases. False: `problem` says why in one line.
 MUST_CHECK struct explorer *explorer_open(uv_loop_t *loop, const struct explore_settings *settings,
                                           struct text *problem);
+// A line about the databases that the user should know; NULL: there is none. It lives as long as the explorer.
+MUST_CHECK const char *explorer_note(struct explorer *explorer);
 // Drops the databases and closes all connections. The caller runs the loop once more to free the memory.
 void explorer_close(struct explorer *explorer);
 // Call it before a case that was explored is freed: another case at the same address is not the one that the databases
@@ -54,8 +60,9 @@ struct explore_progress {
 
 // False: no exploration runs. A timer's callback may call it.
 MUST_CHECK bool explorer_progress(const struct explorer *explorer, struct explore_progress *progress);
-// Ends the running exploration as soon as its running orders have ended. A signal's callback may call it.
-void explorer_stop(struct explorer *explorer);
+// True if the server has gone: no exploration is possible any more.
+MUST_CHECK bool explorer_is_lost(const struct explorer *explorer);
+MUST_CHECK bool explorer_is_stopped(const struct explorer *explorer);
 
 // --- The result of an exploration ---
 
@@ -218,6 +225,8 @@ void explore_shrink(struct explorer *explorer, struct exploration *found, const 
 MUST_CHECK bool explore_repeat(struct explorer *explorer, const struct exploration *found,
                                const struct explore_run *run, enum case_level level, struct exploration *result,
                                struct text *problem);
+// False: the order names what the case does not have; `problem` says what.
+MUST_CHECK bool explore_check_order(const struct sql_case *explored, const char *order, struct text *problem);
 // Runs all orders of a reduced exploration, and appends a line for each outcome whose number of orders differs. False:
 // they cannot be compared, and `problem` says why. `runs`: the orders that were run for it.
 MUST_CHECK bool explore_verify(struct explorer *explorer, const struct exploration *reduced, uint64_t *runs,
@@ -227,8 +236,9 @@ MUST_CHECK bool explore_verify(struct explorer *explorer, const struct explorati
 // appends what isolationtester would write to its two outputs. `conninfo`: "" stands for the PG* variables. The file's
 // own setup and teardown make and drop its tables. Runs the loop. False: the file was not run to its end; the reason
 // is in `problem`, or at the end of `out`.
+// When `is_stopped` becomes true, the running statements are cancelled, and the file's teardown runs.
 MUST_CHECK bool explore_as_tester(uv_loop_t *loop, const char *conninfo, const struct sql_case *explored,
-                                  struct text *out, struct text *problem);
+                                  const bool *is_stopped, struct text *out, struct text *problem);
 
 // Where the sessions stand between two steps of an order.
 struct explore_position {

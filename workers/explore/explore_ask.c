@@ -16,16 +16,17 @@ const char *cell_error_words(const struct db_async *connection) {
     return db_async_transaction(connection) == DB_ASYNC_BROKEN ? "the connection to the server was lost" : NULL;
 }
 
-static void answered(void *user) {
-    *(bool *)user = true;
+static void ignore_answer(void *user) {
+    (void)user;
 }
 
 bool explore_ask(uv_loop_t *loop, struct db_async *connection, const char *sql, struct text *problem) {
-    bool done = false;
-    db_async_query(connection, sql, answered, &done);
-    while (!done) {
-        (void)uv_run(loop, UV_RUN_ONCE);
+    if (db_async_is_stopped(connection)) {
+        text_append_string(problem, "interrupted");
+        return false;
     }
+    db_async_query(connection, sql, ignore_answer, NULL);
+    db_async_await(loop, connection);
     const struct db_async_answer *error = db_async_error(connection);
     if (error != NULL) {
         text_append_string(problem, db_async_message(error));

@@ -7,12 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool complain(const struct sql_case *explored, int line, const char *what, struct text *words,
-                     struct text *problem) {
-    text_append_format(problem, "%s:%d: %s: %.*s", explored->file, line, what, (int)words->length,
+static bool complain_of_file(const char *file, int line, const char *what, struct text *words, struct text *problem) {
+    text_append_format(problem, "%s:%d: %s: %.*s", file, line, what, (int)words->length,
                        words->length == 0 ? "" : words->data);
     text_free(words);
     return false;
+}
+
+static bool complain(const struct sql_case *explored, int line, const char *what, struct text *words,
+                     struct text *problem) {
+    return complain_of_file(explored->file, line, what, words, problem);
 }
 
 bool cell_open(struct cell *cell, struct explorer *explorer, uv_loop_t *loop, const char *conninfo,
@@ -20,7 +24,7 @@ bool cell_open(struct cell *cell, struct explorer *explorer, uv_loop_t *loop, co
     cell->explorer = explorer;
     cell->loop = loop;
     text_append_string(&cell->conninfo, conninfo);
-    cell->control = db_async_open(loop, conninfo, problem);
+    cell->control = db_async_open(loop, conninfo, explorer->settings.is_stopped, problem);
     if (cell->control == NULL) {
         return false;
     }
@@ -60,17 +64,22 @@ void cell_close(struct cell *cell) {
     }
 }
 
-// pg_dump empties search_path: statements below its tables find them only by the names of their schemas.
+// pg_dump empties search_path: statements below its tables find them only by the names of their schemas. The roles that
+// it names need not exist here.
 static void append_hint(const struct case_blocks *blocks, size_t failed, const struct db_async *connection,
                         struct text *words) {
     const struct db_async_answer *error = db_async_error(connection);
+    const char *sqlstate = error == NULL ? "" : db_async_sqlstate(error);
+    bool names_role = slice_starts_with(text_slice(words), SLICE_LITERAL("role "));
     bool is_emptied = false;
     for (size_t i = 0; i < failed; i++) {
         is_emptied |= strstr(blocks->items[i].sql, "set_config('search_path', ''") != NULL;
     }
-    if (is_emptied && error != NULL && strcmp(db_async_sqlstate(error), "42P01") == 0) { // undefined_table
+    if (is_emptied && strcmp(sqlstate, "42P01") == 0) { // undefined_table
         text_append_string(words, ": pg_dump has emptied search_path, so write the schema's name before the table's, "
                                   "or SET search_path = public; below the dump");
+    } else if (names_role && strcmp(sqlstate, "42704") == 0) { // undefined_object
+        text_append_string(words, ": leave owners and privileges out (pg_dump --no-owner --no-privileges)");
     }
 }
 
@@ -79,8 +88,9 @@ static bool run_blocks(struct cell *cell, const struct sql_case *explored, const
     struct text words = {0};
     for (size_t i = 0; i < blocks->count; i++) {
         if (!explore_ask(cell->loop, connection, blocks->items[i].sql, &words)) {
+            const char *file = blocks->items[i].file;
             append_hint(blocks, i, connection, &words);
-            return complain(explored, blocks->items[i].line, what, &words, problem);
+            return complain_of_file(file == NULL ? explored->file : file, blocks->items[i].line, what, &words, problem);
         }
     }
     return true;
@@ -207,7 +217,8 @@ static bool open_sessions(struct cell *cell, const struct sql_case *explored, st
     for (size_t i = 0; i < explored->session_count; i++) {
         struct cell_session *session = &cell->sessions[i];
         *session = (struct cell_session){.cell = cell, .index = (uint8_t)i, .level = -1};
-        session->connection = db_async_open(cell->loop, text_terminated(&cell->conninfo), problem);
+        session->connection = db_async_open(cell->loop, text_terminated(&cell->conninfo),
+                                            cell->explorer->settings.is_stopped, problem);
         if (session->connection == NULL) {
             return false;
         }

@@ -115,6 +115,8 @@ struct cell_session {
     enum session_activity activity;
     size_t at; // the next instruction, or the one that runs
     struct case_variables variables;
+    const struct case_instruction *missed_gset; // the last \gset that set nothing, or NULL
+    int missed_rows;                            // the rows that it had instead of one
     bool is_split;                     // the running statement was sent behind a BEGIN
     bool owes_commit;                  // the next step is the COMMIT of an autocommit statement
     bool has_checked;                  // the deferred constraints were checked, so only the COMMIT is left
@@ -449,7 +451,6 @@ struct explorer {
     struct explore_settings settings;
     struct cell *cells[EXPLORE_CELLS_MAX];
     size_t cell_count;
-    bool is_stopped;
     struct case_left_out left_out;                   // the part of the case that is not run
     const struct search *search;                     // that runs, or NULL
     enum pinned *pinned[CASE_SESSIONS_MAX];          // by instruction, of the case that the cells hold
@@ -461,6 +462,7 @@ struct explorer {
     bool can_inspect;                     // footprints can be taken of this case
     bool mixes_levels;                    // statements name levels, so transactions may have any
     int named_level[CASE_SESSIONS_MAX];   // then: see levels_of_session()
+    struct text note;                     // see explorer_note()
     struct db_async *admin;               // makes and drops the databases
     struct text drops[EXPLORE_CELLS_MAX]; // the statements that drop them; empty: not made
 };

@@ -53,6 +53,12 @@ uint8_t order_next(const struct explore_run *like, uint16_t ready) {
     return (uint8_t)__builtin_ctz(ready);
 }
 
+bool explore_check_order(const struct sql_case *explored, const char *order, struct text *problem) {
+    struct prefix *read = order_read(explored, order, problem);
+    free(read);
+    return read != NULL;
+}
+
 void order_complain(const struct cell *cell, struct text *problem) {
     const struct explore_run *run = cell->job.run;
     uint8_t session = cell->prefix->sessions[run->diverged_at - 1];

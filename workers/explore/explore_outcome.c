@@ -282,5 +282,8 @@ bool outcome_fails_always(const struct sql_case *explored, const struct serial_r
     const struct case_instruction *instruction = &explored->sessions[in_session].instructions[found->instruction];
     text_append_format(problem, "%s:%d: %s fails in every serial order: %s", explored->file, instruction->line,
                        instruction->name, found->message);
+    if (explored->is_recording && explored->setup.count == 0) {
+        text_append_string(problem, ": give the tables with --setup FILE");
+    }
     return true;
 }

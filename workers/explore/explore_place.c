@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { RECOVERY_TRIES = 50, RECOVERY_PAUSE_MS = 200 };
+
 // The same server, and another database. libpq takes the last of two dbname parameters, also behind a URL's.
 static void append_conninfo(struct text *out, const char *server, const char *database) {
     bool is_url = strstr(server, "://") != NULL;
@@ -20,16 +22,68 @@ static bool make_database(struct explorer *explorer, unsigned number, struct tex
     }
     const struct db_async_answer *answer = db_async_last_answer(explorer->admin);
     struct text create = {0};
+    struct text mark = {0};
     struct text *drop = &explorer->drops[number];
     text_append_string(name, db_async_value(answer, (int)number, 0));
     text_append_string(&create, db_async_value(answer, (int)number, 1));
     text_append_string(drop, db_async_value(answer, (int)number, 2));
+    text_append_string(&mark, db_async_value(answer, (int)number, 3));
     bool good = explore_ask(explorer->loop, explorer->admin, text_terminated(&create), problem);
     if (!good) {
         text_clear(drop);
     }
+    good = good && explore_ask(explorer->loop, explorer->admin, text_terminated(&mark), problem);
     text_free(&create);
+    text_free(&mark);
     return good;
+}
+
+// A killed run could not drop its databases. One that cannot be dropped now stays for the next run.
+static bool drop_left_databases(struct explorer *explorer, struct text *problem) {
+    if (!explore_ask(explorer->loop, explorer->admin, sql_explore[EXPLORE_LEFT_DATABASES], problem)) {
+        return false;
+    }
+    struct arena memory = {0};
+    const struct db_async_answer *answer = db_async_last_answer(explorer->admin);
+    size_t count = (size_t)db_async_rows(answer);
+    const char **drops = arena_allocate(&memory, (count + 1) * sizeof *drops);
+    for (size_t i = 0; i < count; i++) {
+        drops[i] = arena_copy(&memory, slice_of(db_async_value(answer, (int)i, 0)));
+    }
+    struct text ignored = {0};
+    for (size_t i = 0; i < count; i++) {
+        if (!explore_ask(explorer->loop, explorer->admin, drops[i], &ignored)) {
+            text_clear(&ignored);
+        }
+    }
+    text_free(&ignored);
+    arena_free(&memory);
+    return true;
+}
+
+// Every cell needs a connection for each session, and one that resets and looks.
+static bool keep_to_limits(struct explorer *explorer, struct db_async *connection, struct text *problem) {
+    if (!explore_ask(explorer->loop, connection, sql_explore[EXPLORE_CONNECTIONS], problem)) {
+        return false;
+    }
+    const struct db_async_answer *answer = db_async_last_answer(connection);
+    long room = strtol(db_async_value(answer, 0, 0), NULL, 10) + (explorer->admin == NULL ? 1 : 0);
+    long each = (long)explorer->settings.sessions_max + 1;
+    const char *limit = db_async_value(answer, 0, 1);
+    unsigned asked = explorer->settings.cells;
+    if (room < each) {
+        text_append_format(problem, "%ld connections are needed, but the server has room for %ld: raise %s", each,
+                           MAX(room, 0L), limit);
+        return false;
+    }
+    explorer->settings.cells = (unsigned)MIN((long)asked, room / each);
+    if (explorer->settings.cells < asked) {
+        text_append_format(&explorer->note,
+                           "%u databases instead of %u run orders side by side: each needs %ld connections, and the "
+                           "server has room for %ld; raise %s",
+                           explorer->settings.cells, asked, each, room, limit);
+    }
+    return true;
 }
 
 static bool may_use(struct explorer *explorer, struct cell *cell, struct text *problem) {
@@ -43,6 +97,12 @@ static bool may_use(struct explorer *explorer, struct cell *cell, struct text *p
                            "the explorer drops the tables of its database: \"%s\" stays as it is, "
                            "give one whose name begins with explore_",
                            db_async_value(answer, 0, 0));
+    }
+    if (may && (!explore_ask(explorer->loop, cell->control, sql_explore[EXPLORE_DEADLOCK_SOON], problem) ||
+                !explore_ask(explorer->loop, cell->control, sql_explore[EXPLORE_REPLICA], problem))) {
+        text_append_string(problem, ": connect as a superuser, or as a role that may set deadlock_timeout and "
+                                    "session_replication_role");
+        return false;
     }
     return may;
 }
@@ -63,7 +123,8 @@ static bool open_cell(struct explorer *explorer, unsigned number, struct text *c
     struct cell *cell = memory_allocate_zeroed(sizeof *cell);
     explorer->cells[explorer->cell_count++] = cell;
     return cell_open(cell, explorer, explorer->loop, text_terminated(conninfo), problem) &&
-           may_use(explorer, cell, problem);
+           may_use(explorer, cell, problem) &&
+           (explorer->admin != NULL || keep_to_limits(explorer, cell->control, problem));
 }
 
 static bool open_cells(struct explorer *explorer, struct text *problem) {
@@ -84,19 +145,21 @@ struct explorer *explorer_open(uv_loop_t *loop, const struct explore_settings *s
     explorer->settings = *settings;
     explorer->settings.cells = MAX(1U, MIN(settings->cells, (unsigned)EXPLORE_CELLS_MAX));
     if (settings->database_url == NULL) {
-        explorer->admin = db_async_open(loop, settings->server, problem);
-        if (explorer->admin == NULL) {
-            explorer_close(explorer);
-            return NULL;
-        }
+        explorer->admin = db_async_open(loop, settings->server, settings->is_stopped, problem);
     } else {
         explorer->settings.cells = 1;
     }
-    if (!open_cells(explorer, problem)) {
+    bool good = settings->database_url != NULL || (explorer->admin != NULL && drop_left_databases(explorer, problem) &&
+                                                   keep_to_limits(explorer, explorer->admin, problem));
+    if (!good || !open_cells(explorer, problem)) {
         explorer_close(explorer);
         return NULL;
     }
     return explorer;
+}
+
+const char *explorer_note(struct explorer *explorer) {
+    return explorer->note.length == 0 ? NULL : text_terminated(&explorer->note);
 }
 
 // A footprint depends on the statements before it.
@@ -142,21 +205,52 @@ void explore_expect_case(struct explorer *explorer, const struct sql_case *explo
     }
 }
 
+// A crash of a backend ends all connections, and the server is soon there again. A server that was stopped refuses.
+static void connect_again(struct explorer *explorer) {
+    struct text problem = {0};
+    bool is_lost = db_async_transaction(explorer->admin) == DB_ASYNC_BROKEN;
+    for (int tries = 0; is_lost && tries < RECOVERY_TRIES; tries++) {
+        text_clear(&problem);
+        struct db_async *again = db_async_open(explorer->loop, explorer->settings.server, NULL, &problem);
+        if (again != NULL) {
+            db_async_close(explorer->admin);
+            explorer->admin = again;
+            is_lost = false;
+        } else if (strstr(text_terminated(&problem), "the database system is") == NULL) {
+            break;
+        } else {
+            db_async_run_loop(explorer->loop, -1, 0, RECOVERY_PAUSE_MS);
+        }
+    }
+    db_async_ignore_stop(explorer->admin);
+    text_free(&problem);
+}
+
+// A late request to cancel the statement before may hit this one, so it is tried again. If it fails nothing more can be
+// done: the next run on this server drops the database.
+static void drop_database(struct explorer *explorer, const char *drop) {
+    struct text ignored = {0};
+    bool is_dropped = drop[0] == '\0';
+    for (int tries = 0; tries < 3 && !is_dropped; tries++) {
+        text_clear(&ignored);
+        is_dropped = explore_ask(explorer->loop, explorer->admin, drop, &ignored);
+    }
+    text_free(&ignored);
+}
+
 void explorer_close(struct explorer *explorer) {
     for (size_t i = 0; i < explorer->cell_count; i++) {
         cell_close(explorer->cells[i]);
     }
     explore_forget_case(explorer);
-    struct text ignored = {0};
+    if (explorer->admin != NULL) {
+        connect_again(explorer);
+    }
     for (size_t i = 0; i < EXPLORE_CELLS_MAX; i++) {
-        // If it fails nothing more can be done: the launcher makes a new server, another server keeps the database.
-        if (explorer->drops[i].length > 0 &&
-            !explore_ask(explorer->loop, explorer->admin, text_terminated(&explorer->drops[i]), &ignored)) {
-            text_clear(&ignored);
-        }
+        drop_database(explorer, text_terminated(&explorer->drops[i]));
         text_free(&explorer->drops[i]);
     }
-    text_free(&ignored);
+    text_free(&explorer->note);
     db_async_close(explorer->admin);
     free(explorer);
 }
@@ -167,6 +261,14 @@ void explorer_forget_case(struct explorer *explorer) {
     }
 }
 
-void explorer_stop(struct explorer *explorer) {
-    explorer->is_stopped = true;
+bool explorer_is_lost(const struct explorer *explorer) {
+    bool is_lost = explorer->admin != NULL && db_async_transaction(explorer->admin) == DB_ASYNC_BROKEN;
+    for (size_t i = 0; i < explorer->cell_count; i++) {
+        is_lost |= db_async_transaction(explorer->cells[i]->control) == DB_ASYNC_BROKEN;
+    }
+    return is_lost;
+}
+
+bool explorer_is_stopped(const struct explorer *explorer) {
+    return explorer->settings.is_stopped != NULL && *explorer->settings.is_stopped;
 }

@@ -12,11 +12,21 @@ static bool is_left_out(const struct cell_session *session) {
     return left_out != NULL && left_out[session->at];
 }
 
+static bool render(const struct cell_session *session, const struct case_instruction *instruction, struct text *out,
+                   struct text *problem) {
+    bool good = case_render(&instruction->text, &session->variables, out, problem);
+    if (!good && session->missed_gset != NULL) {
+        text_append_format(problem, " (the \\gset in line %d had %d rows, not one)", session->missed_gset->line,
+                           session->missed_rows);
+    }
+    return good;
+}
+
 static bool set_variable(struct cell_session *session, const struct case_instruction *instruction,
                          struct text *problem) {
     struct text value = {0};
     struct text result = {0};
-    bool good = case_render(&instruction->text, &session->variables, &value, problem);
+    bool good = render(session, instruction, &value, problem);
     if (good && instruction->operation == CASE_CALCULATE) {
         good = case_calculate(text_terminated(&value), &result, problem);
     } else if (good) {
@@ -36,7 +46,7 @@ static bool choose_branch(struct cell_session *session, const struct case_instru
     struct text number = {0};
     struct text ignored = {0};
     bool is_true = false;
-    bool good = case_render(&instruction->text, &session->variables, &condition, problem);
+    bool good = render(session, instruction, &condition, problem);
     if (good && !case_parse_boolean(text_terminated(&condition), &is_true)) {
         // pgbench's conditions are expressions
         good = case_calculate(text_terminated(&condition), &number, &ignored) &&
@@ -51,6 +61,20 @@ static bool choose_branch(struct cell_session *session, const struct case_instru
     text_free(&number);
     text_free(&ignored);
     return good;
+}
+
+// A session of a .spec stays connected. A program that has ended cannot end its transaction, so the file has a mistake.
+static enum program_state end_program(struct cell_session *session) {
+    const struct sql_case *explored = session->cell->explored;
+    const struct case_session *program = program_of(session);
+    bool is_open = db_async_transaction(session->connection) != DB_ASYNC_NO_TRANSACTION;
+    if (is_open && explored->stops_at_error) {
+        cell_fail(session->cell, program->instructions[program->count - 1].line, program->name,
+                  "the session ends inside a transaction: end it with COMMIT or ROLLBACK");
+        return PROGRAM_FAILED;
+    }
+    session->activity = SESSION_ENDED;
+    return PROGRAM_ENDED;
 }
 
 enum program_state program_advance(struct cell_session *session) {
@@ -80,11 +104,7 @@ enum program_state program_advance(struct cell_session *session) {
             return PROGRAM_FAILED;
         }
     }
-    if (!session->owes_commit) {
-        session->activity = SESSION_ENDED;
-        return PROGRAM_ENDED;
-    }
-    return PROGRAM_CONTINUES;
+    return session->owes_commit ? PROGRAM_CONTINUES : end_program(session);
 }
 
 static const struct case_statement_shape *shape_of(const struct cell_session *session) {
@@ -157,7 +177,7 @@ void program_ask_plan(struct cell_session *session, db_async_done *done) {
     struct text ignored = {0};
     text_append_string(&sql, sql_explore[EXPLORE_EXPLAIN]);
     const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
-    if (!case_render(&instruction->text, &session->variables, &sql, &ignored)) {
+    if (!render(session, instruction, &sql, &ignored)) {
         text_clear(&ignored); // program_send() complains of it
     }
     db_async_query(session->cell->control, text_terminated(&sql), done, session);
@@ -213,12 +233,13 @@ void program_take_plan(struct cell_session *session) {
 static void send_text(struct cell_session *session, const char *sql, db_async_done *done) {
     const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
     const char *both[] = {sql_explore[EXPLORE_BEGIN], sql};
-    if (instruction->is_block || session->cell->changes_schema) {
+    bool has_parameters = instruction->parameters != NULL; // a simple query cannot have them
+    if (instruction->is_block || (session->cell->changes_schema && !has_parameters)) {
         struct text begun = {0};
         text_append_format(&begun, "%s;\n%s", sql_explore[EXPLORE_BEGIN], sql);
         db_async_query(session->connection, session->is_split ? text_terminated(&begun) : sql, done, session);
         text_free(&begun);
-    } else if (instruction->parameters != NULL) {
+    } else if (has_parameters) {
         db_async_execute_behind(session->connection, session->is_split ? both[0] : NULL, sql, instruction->parameters,
                                 instruction->parameter_count, done, session);
     } else {
@@ -232,7 +253,7 @@ bool program_render(const struct cell_session *session, struct text *out, struct
         text_append_string(out, sql_explore[EXPLORE_COMMIT]);
         return true;
     }
-    return case_render(&program_of(session)->instructions[session->at].text, &session->variables, out, problem);
+    return render(session, &program_of(session)->instructions[session->at], out, problem);
 }
 
 void program_send(struct cell_session *session, db_async_done *done) {
@@ -253,7 +274,7 @@ void program_send(struct cell_session *session, db_async_done *done) {
     }
     struct text sql = {0};
     struct text problem = {0};
-    if (!case_render(&instruction->text, &session->variables, &sql, &problem)) {
+    if (!render(session, instruction, &sql, &problem)) {
         cell_fail(session->cell, instruction->line, program_of(session)->name, text_terminated(&problem));
         text_clear(&sql); // an empty query: its answer comes back to a run that is cut
     }
@@ -272,13 +293,15 @@ void program_send(struct cell_session *session, db_async_done *done) {
     text_free(&problem);
 }
 
-static void set_columns(struct cell_session *session, const char *prefix, const struct db_async_answer *answer) {
+static void set_columns(struct cell_session *session, const struct case_instruction *instruction,
+                        const struct db_async_answer *answer) {
     struct text name = {0};
     for (int column = 0; column < db_async_columns(answer); column++) {
         text_clear(&name);
-        text_append_string(&name, prefix);
+        text_append_string(&name, instruction->gset_prefix);
         text_append_string(&name, db_async_column_name(answer, column));
         const char *value = db_async_value(answer, 0, column);
+        value = value == NULL && instruction->null_is_empty ? "" : value;
         if (value == NULL) {
             case_variables_unset(&session->variables, text_terminated(&name));
         } else {
@@ -329,7 +352,9 @@ static void note_writes(struct cell_session *session, size_t from) {
 }
 
 // An error undoes the open transaction, or else the statement alone.
-static enum program_state take_error(struct cell_session *session, const char *sqlstate) {
+static enum program_state take_error(struct cell_session *session, const struct db_async_answer *error) {
+    const char *sqlstate = db_async_sqlstate(error);
+    case_variables_fail(&session->variables, sqlstate, db_async_message(error));
     struct explore_run *run = session->cell->run;
     struct explore_session_run *recorded = &run->sessions[session->index];
     if (!recorded->is_aborted) {
@@ -359,7 +384,7 @@ static enum program_state take_commit(struct cell_session *session) {
         struct explore_answer *answer = &recorded->answers[recorded->count - 1];
         (void)strncpy(answer->sqlstate, db_async_sqlstate(error), sizeof answer->sqlstate - 1);
         answer->message = arena_copy(&session->cell->run->memory, slice_of(db_async_message(error)));
-        state = take_error(session, db_async_sqlstate(error));
+        state = take_error(session, error);
     } else if (session->checks) {
         session->has_checked = true;
         return PROGRAM_CONTINUES;
@@ -396,7 +421,7 @@ enum program_state program_take_answer(struct cell_session *session) {
         session->transaction_began = first;
     }
     if (error != NULL) {
-        return take_error(session, db_async_sqlstate(error));
+        return take_error(session, error);
     }
     note_writes(session, first);
     session->has_checked = false;
@@ -404,8 +429,16 @@ enum program_state program_take_answer(struct cell_session *session) {
         drop_answers(recorded, first); // the ROLLBACK that ends a transaction which the server has aborted
     }
     const struct db_async_answer *last = db_async_last_answer(session->connection);
-    if (instruction->gset_prefix != NULL && last != NULL && db_async_rows(last) == 1) {
-        set_columns(session, instruction->gset_prefix, last);
+    bool has_gset = instruction->gset_prefix != NULL;
+    bool has_one_row = last != NULL && db_async_rows(last) == 1;
+    if (!has_gset || has_one_row) { // psql sets nothing behind a \gset that fails
+        case_variables_succeed(&session->variables, last == NULL ? "" : db_async_row_count(last));
+    }
+    if (has_gset && has_one_row) {
+        set_columns(session, instruction, last);
+    } else if (has_gset && last != NULL) {
+        session->missed_gset = instruction;
+        session->missed_rows = db_async_rows(last);
     }
     session->owes_commit = session->is_split;
     session->at += session->is_split ? 0 : 1;

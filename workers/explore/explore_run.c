@@ -55,7 +55,9 @@ void cell_run(struct cell *cell, struct explore_run *run, const struct prefix *p
         session->owes_commit = session->in_transaction = session->has_checked = session->checks = false;
         session->has_written = session->has_committed_write = false;
         session->activity = SESSION_READY;
+        session->missed_gset = NULL;
         case_variables_free(&session->variables);
+        case_variables_begin(&session->variables);
         for (size_t j = 0; j < program->variable_count; j++) {
             case_variables_set(&session->variables, program->variables[j].name, program->variables[j].value);
         }
@@ -270,7 +272,7 @@ static void go_on(struct cell_session *session, enum program_state state) {
     bool ends = state == PROGRAM_ENDED;
     if (ends && db_async_transaction(session->connection) == DB_ASYNC_BROKEN) {
         cell_fail(cell, cell->explored->sessions[session->index].line, "the session's connection ended",
-                  session->cell->run->sessions[session->index].sqlstate);
+                  cell_error_words(session->connection));
         session->activity = SESSION_ENDED;
         cut(cell);
         return;
@@ -355,6 +357,10 @@ static void launch(struct cell *cell, struct cell_session *session, uint16_t rea
 }
 
 static void next_step(struct cell *cell) {
+    if (explorer_is_stopped(cell->explorer)) {
+        cut(cell);
+        return;
+    }
     for (size_t i = 0; i < cell->session_count; i++) {
         if (cell->sessions[i].activity == SESSION_READY && program_advance(&cell->sessions[i]) == PROGRAM_FAILED) {
             cut(cell);

@@ -73,7 +73,7 @@ static const struct explore_outcome *find_alike(const struct shrinker *shrinker,
 
 static bool may_try(struct shrinker *shrinker) {
     uint64_t now = clock_monotonic_ns();
-    if (shrinker->explorer->is_stopped) {
+    if (explorer_is_stopped(shrinker->explorer)) {
         shrinker->found->shrink_ended_because = "it was interrupted";
     } else if (shrinker->tries >= TRIES_MAX) {
         shrinker->found->shrink_ended_because = "the limit of tries was reached";

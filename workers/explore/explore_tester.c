@@ -78,7 +78,7 @@ static bool name_application(struct tester *tester, struct db_async *connection,
 static bool open_connections(struct tester *tester, const char *conninfo, struct text *problem) {
     const struct sql_case *explored = tester->explored;
     set_environment(explored);
-    tester->control = db_async_open(tester->loop, conninfo, problem);
+    tester->control = db_async_open(tester->loop, conninfo, tester->is_stopped, problem);
     if (tester->control == NULL || !name_application(tester, tester->control, "control connection", problem)) {
         return false;
     }
@@ -87,7 +87,7 @@ static bool open_connections(struct tester *tester, const char *conninfo, struct
         session->tester = tester;
         session->name = explored->sessions[i].name;
         STAILQ_INIT(&session->notices);
-        session->connection = db_async_open(tester->loop, conninfo, problem);
+        session->connection = db_async_open(tester->loop, conninfo, tester->is_stopped, problem);
         if (session->connection == NULL) {
             return false;
         }
@@ -434,13 +434,33 @@ static void report_unused(struct tester *tester) {
     free(names);
 }
 
-bool explore_as_tester(uv_loop_t *loop, const char *conninfo, const struct sql_case *explored, struct text *out,
-                       struct text *problem) {
+// A program that is stopped leaves no statement running and, if the file has a teardown, no table.
+static void stop(struct tester *tester) {
+    struct text ignored = {0};
+    for (size_t i = 0; i < tester->session_count; i++) {
+        db_async_await(tester->loop, tester->sessions[i].connection);
+        if (db_async_transaction(tester->sessions[i].connection) != DB_ASYNC_NO_TRANSACTION) {
+            db_async_ignore_stop(tester->sessions[i].connection);
+            (void)!explore_ask(tester->loop, tester->sessions[i].connection, sql_explore[EXPLORE_ROLLBACK], &ignored);
+        }
+    }
+    if (tester->control != NULL) {
+        db_async_await(tester->loop, tester->control);
+        db_async_ignore_stop(tester->control);
+        for (size_t i = 0; i < tester->explored->teardown.count; i++) {
+            (void)!explore_ask(tester->loop, tester->control, tester->explored->teardown.items[i].sql, &ignored);
+        }
+    }
+    text_free(&ignored);
+}
+
+bool explore_as_tester(uv_loop_t *loop, const char *conninfo, const struct sql_case *explored, const bool *is_stopped,
+                       struct text *out, struct text *problem) {
     if (!is_spec(explored, problem)) {
         return false;
     }
     struct tester *tester = memory_allocate_zeroed(sizeof *tester);
-    *tester = (struct tester){.loop = loop, .explored = explored, .out = out};
+    *tester = (struct tester){.loop = loop, .is_stopped = is_stopped, .explored = explored, .out = out};
     tester_timer_open(tester);
     report_unused(tester);
     text_append_format(out, "Parsed test spec with %zu sessions\n", explored->session_count);
@@ -453,6 +473,9 @@ bool explore_as_tester(uv_loop_t *loop, const char *conninfo, const struct sql_c
         run_interleavings(tester);
     }
     bool is_complete = is_open && !tester->has_failed;
+    if (is_stopped != NULL && *is_stopped) {
+        stop(tester);
+    }
     close_connections(tester);
     return is_complete;
 }

@@ -28,6 +28,7 @@ struct tester_session {
 
 struct tester {
     uv_loop_t *loop;
+    const bool *is_stopped; // see db_async_open()
     const struct sql_case *explored;
     struct text *out;
     struct db_async *control;
@@ -50,7 +51,7 @@ void tester_timer_open(struct tester *tester);
 // Frees the tester in a callback of the loop.
 void tester_timer_close(struct tester *tester);
 // Runs the loop until the connection's statement is answered.
-void tester_await(struct tester *tester, const struct db_async *connection);
+void tester_await(struct tester *tester, struct db_async *connection);
 // Waits for the answer of the session's step. False: it waits for another session, or the file has failed.
 // `is_first`: the step was just launched.
 MUST_CHECK bool tester_await_step(struct tester_session *session, bool may_wait, bool is_first);

@@ -51,16 +51,16 @@ static void pause_for(struct tester_session *session, long microseconds) {
     struct itimerspec when = {.it_value = {.tv_nsec = microseconds * 1000}};
     CHECK(timerfd_settime(tester->timer_fd, 0, &when, NULL) == 0);
     tester->timer_has_fired = false;
-    while (!tester->timer_has_fired && db_async_is_busy(session->connection)) {
+    while (!tester->timer_has_fired && db_async_is_busy(session->connection) &&
+           !db_async_is_stopped(session->connection)) {
         (void)uv_run(tester->loop, UV_RUN_ONCE);
     }
     CHECK(timerfd_settime(tester->timer_fd, 0, &(struct itimerspec){0}, NULL) == 0);
 }
 
-void tester_await(struct tester *tester, const struct db_async *connection) {
-    while (db_async_is_busy(connection)) {
-        (void)uv_run(tester->loop, UV_RUN_ONCE);
-    }
+void tester_await(struct tester *tester, struct db_async *connection) {
+    db_async_await(tester->loop, connection);
+    tester->has_failed |= db_async_is_stopped(connection);
 }
 
 // --- Words ---
@@ -176,6 +176,10 @@ bool tester_await_step(struct tester_session *session, bool may_wait, bool is_fi
     long pause_us = !may_wait ? QUIET_US : is_first ? FIRST_LOOK_US : NEXT_LOOK_US;
     for (; !tester->has_failed; pause_us = may_wait ? MIN(pause_us * 2, (long)LAST_LOOK_US) : QUIET_US) {
         pause_for(session, pause_us);
+        if (db_async_is_stopped(session->connection)) {
+            tester->has_failed = true;
+            return false;
+        }
         bool waits = false;
         if (may_wait && db_async_is_busy(session->connection)) {
             enum look look = look_at_waits(session);

@@ -75,7 +75,8 @@ explore_start_cluster() {
 }
 
 # race-explore runs in the background, because bash runs a trap only when the command in the foreground has ended. It
-# ends by itself at SIGINT and SIGTERM, drops its databases, and chooses the exit status.
+# ends by itself at SIGINT and SIGTERM, drops its databases, and chooses the exit status. A second SIGINT kills it: then
+# it drops the databases at its next start.
 explore_run() {
     local status
     explore_left_databases=true
@@ -89,7 +90,7 @@ explore_run() {
         $explore_was_interrupted || break
     done
     explore_pid=''
-    ((status > 3)) || explore_left_databases=false
+    ((status > 3 && status != 130)) || explore_left_databases=false
     exit "$status"
 }
 

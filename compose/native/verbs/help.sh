@@ -258,7 +258,7 @@ The options are those of race-explore, which prints the whole list: './lab explo
   --no-install     stop with the list of missing packages instead of installing them
 
 Exit status: 0 complete and clean, 1 an anomaly, a broken invariant or a new error, 2 a wrong file or option,
-3 not complete (also after Ctrl-C), 4 the database cannot be used, or the lab cannot be built.
+3 not complete, 4 the database cannot be used, or the lab cannot be built, 130 after Ctrl-C.
 TEXT
 }
 

@@ -70,7 +70,10 @@ static void test_sessions(void **state) {
                    "setup 1 CREATE TABLE t (a int)\nsetup 2 INSERT INTO t VALUES (1)\n" SESSION_A
                    "1 A1 BEGIN\n2 A2 U {value client_id}, {value scale}\n3 A3 END\n" SESSION_B
                    "1 B1 BEGIN\n2 B2 U {value client_id}, {value scale}\n3 B3 END\n");
-    assert_scripts("-- setup\nS;", "S;", 1, 7, "s.sql:1: a file of setup has no markers: the sessions are the scripts");
+    assert_scripts("-- setup\nS;", "S;", 1, 7,
+                   "setup 2 S\nsession A client_id=0 scale=1 random_seed=7 default_seed=7\n1 A1 S\n");
+    assert_scripts("-- session A\nS;", "S;", 1, 7,
+                   "s.sql:1: a file of setup has no such marker: the sessions are in other files");
     assert_scripts("S :x;", "S;", 1, 7,
                    "s.sql:1: the variable \"x\" is not set: only a \\set outside of the sessions and before "
                    "this line can set it");
