@@ -9,8 +9,8 @@
 //     step WORDS       the last step cannot be launched: its session waits or has ended
 //     case WORDS       the case or the request is wrong
 //     database WORDS   the server cannot be used now; another request may succeed
-// The program ends when its input ends, and drops its database. It ignores SIGINT, SIGTERM and SIGHUP, because a terminal
-// sends them to both programs.
+// The program ends when its input ends, and drops its database. It ignores SIGINT, SIGTERM and SIGHUP, because a
+// terminal sends them to both programs.
 #include "server/explorer/explorer_internal.h"
 
 #include <signal.h>

@@ -163,8 +163,8 @@ MUST_CHECK bool case_read(const char *path, struct case_list *list, struct text 
 // The same for a file that was read already; `path` is used in problems, and its suffix says the kind.
 MUST_CHECK bool case_read_text(const char *path, struct slice content, struct case_list *list, struct text *problem);
 
-// Reads a file of SQL that runs before the own setup of each case of the list: a log does not show what made its tables.
-// False: as case_read().
+// Reads a file of SQL that runs before the own setup of each case of the list: a log does not show what made its
+// tables. False: as case_read().
 MUST_CHECK bool case_add_setup(const char *path, struct case_list *list, struct text *problem);
 
 // Makes one case of pgbench scripts, a session each, and of a file of SQL that sets up the tables (NULL: none).

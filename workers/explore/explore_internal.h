@@ -117,21 +117,21 @@ struct cell_session {
     struct case_variables variables;
     const struct case_instruction *missed_gset; // the last \gset that set nothing, or NULL
     int missed_rows;                            // the rows that it had instead of one
-    bool is_split;                     // the running statement was sent behind a BEGIN
-    bool owes_commit;                  // the next step is the COMMIT of an autocommit statement
-    bool has_checked;                  // the deferred constraints were checked, so only the COMMIT is left
-    bool checks;                       // the running step checks the deferred constraints
-    bool has_written;                  // the open transaction may have changed a row
-    bool has_committed_write;          // a transaction that may have changed a row was committed
-    bool in_transaction;               // before the running statement
-    bool in_failed_transaction;        // likewise
-    bool continues;                    // after the ROLLBACK that the explorer sends
-    size_t transaction_began;          // the answer that began the open transaction
-    struct footprint written;          // by the open transaction, while footprints are taken
-    size_t measured;                   // the instruction whose footprint is taken
-    size_t launched;                   // the index in the run of its running or last step
-    enum explore_sql deadlock_timeout; // the setting it has
-    int level;                         // that its transactions have by default; -1: not set yet
+    bool is_split;                              // the running statement was sent behind a BEGIN
+    bool owes_commit;                           // the next step is the COMMIT of an autocommit statement
+    bool has_checked;                           // the deferred constraints were checked, so only the COMMIT is left
+    bool checks;                                // the running step checks the deferred constraints
+    bool has_written;                           // the open transaction may have changed a row
+    bool has_committed_write;                   // a transaction that may have changed a row was committed
+    bool in_transaction;                        // before the running statement
+    bool in_failed_transaction;                 // likewise
+    bool continues;                             // after the ROLLBACK that the explorer sends
+    size_t transaction_began;                   // the answer that began the open transaction
+    struct footprint written;                   // by the open transaction, while footprints are taken
+    size_t measured;                            // the instruction whose footprint is taken
+    size_t launched;                            // the index in the run of its running or last step
+    enum explore_sql deadlock_timeout;          // the setting it has
+    int level;                                  // that its transactions have by default; -1: not set yet
 };
 
 // The work of a cell.
