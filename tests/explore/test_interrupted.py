@@ -75,6 +75,7 @@ MODES = {
     "verify": ((CASES / "write_skew.sql").read_text(), "case.sql", "--verify"),
     "fix": ((CASES / "vulnerable.sql").read_text(), "case.sql", "--fix"),
     "replay": ((CASES / "vulnerable.sql").read_text(), "case.sql", "--replay", "A1 B1 B2 A2"),
+    "html": ((CASES / "write_skew.sql").read_text(), "case.sql", "--html", os.devnull),
     "isolationtester": (SPEC, "case.spec", "--isolationtester"),
 }
 

@@ -243,4 +243,6 @@ def test_a_mistake_is_reported_without_a_server(tmp_path):
     assert found.status == 4 and found.err.count("\n") == 2 and found.err.startswith(f"race-explore: {wrong}:2: ")
     found = nowhere.run("--replay", "A1 D1", CASES / "now.sql")
     assert found.status == 2 and found.err.endswith('the order names "D1", which is no step and no session\n')
+    found = nowhere.run("--without", "X", CASES / "now.sql")
+    assert found.status == 2 and found.err.count("\n") == 1 and '"X" is to be left out' in found.err
     assert nowhere.run("--case", "none", CASES / "now.sql").status == 2
