@@ -199,19 +199,21 @@ Usage: ./lab psql [psql's options]
 
 psql on the private database of './lab up'. After a race, look at a view:
 
-  ./lab psql -c 'TABLE race_timeline'
+  ./lab psql -c 'TABLE show_race'
 
-  race_timeline     the steps of the racing transfers in time order, one column
-                    for each transfer
-  double_spends     who overdrew, by how much, on which stale balance
-  account_audit     every account against the transfers
-  money_supply      the money in the accounts against the money at the start
-  audit_violations  where the books do not balance, and by which transfers
-  missed_writes     each stale read, and the write that it missed
-  lock_waits        which transfer waited for which
+  show_race           the newest race, one column for each transfer
+  show_races          the races, newest first
+  show_transfers      the newest transfers
+  show_double_spends  who overdrew, by how much, on which stale balance
+  show_missed_writes  each stale read, and the write that it missed
+  show_lock_waits     which transfer waited for which
+  show_violations     where the books do not balance
+  show_accounts       every account against the transfers
+  show_totals         the numbers since the database was made
 
-A reset empties all but the last two; GET /races still lists the transfers that
-it removed.
+The views fit 80 columns. Those for programs have more columns and other names:
+race_timeline, double_spends, missed_writes, lock_waits, account_audit,
+money_supply, audit_violations.
 TEXT
 }
 
@@ -233,32 +235,43 @@ help_explore() {
     cat <<'TEXT'
 Usage: ./lab explore [options] FILE... [--no-install]
 
-Installs what is missing, builds race-explore, starts a private PostgreSQL in .lab/explore, runs the sessions of each
-FILE in every order on it, and compares each outcome with those of the serial orders. The PostgreSQL is stopped at the
-end. A file is .sql with markers in comments, .spec of PostgreSQL's isolationtester, .md in the form of Hermitage's page,
-or a .json or .csv log of PostgreSQL with log_statement=all. Such as:
+Installs what is missing, builds race-explore, starts a private PostgreSQL in
+.lab/explore, runs the sessions of each FILE in every order on it, and compares
+each outcome with those of the serial orders. The PostgreSQL is stopped at the
+end. A file is .sql with markers in comments, .spec of PostgreSQL's
+isolationtester, .md in the form of Hermitage's page, or a .json or .csv log of
+PostgreSQL with log_statement=all. Such as:
 
   ./lab explore tests/explore/cases/vulnerable.sql
-  ./lab explore --levels rc --replay 'A1 B1 B2 A2' tests/explore/cases/write_skew.sql
+  ./lab explore --levels rc --replay 'A1 B1 B2 A2' \
+      tests/explore/cases/write_skew.sql
 
-The options are those of race-explore, which prints the whole list: './lab explore FILE --help'. The first ones:
+The options are those of race-explore, which prints the whole list:
+'./lab explore FILE --help'. The first ones:
 
-  --levels LIST    rc, rr, ser, separated by commas, or as-written; default: all three
+  --levels LIST    rc, rr, ser, separated by commas, or as-written; default: all
+                   three
   --max N          run at most N orders of a file at a level
   --time S         run orders of a file at a level for at most S seconds
   --replay ORDER   run one order, and show it
-  --fix            try a transaction around each session, and FOR UPDATE at its reads: which one ends the anomaly, and
-                   how many orders wait or abort with it
-  --verify         run also the orders that the reduction leaves out, and compare
+  --fix            try a transaction around each session, FOR UPDATE at its
+                   reads, and the check in the WHERE of the UPDATE: which one
+                   ends the anomaly, and how many orders wait or abort with it
+  --verify         run also the orders that the reduction leaves out, and
+                   compare
   --json FILE      write what was found as JSON; - is the standard output
-  --html FILE      write a page for the browser: step through an order, see it at the other levels
-  --server URL     make databases explore_* on this server; no private PostgreSQL is started
-  --url URL        use this database, whose name must begin with explore_; its tables are dropped. No private
+  --html FILE      write a page for the browser: step through an order, see it
+                   at the other levels
+  --server URL     make databases explore_* on this server; no private
                    PostgreSQL is started
-  --no-install     stop with the list of missing packages instead of installing them
+  --url URL        use this database, whose name must begin with explore_; its
+                   tables are dropped. No private PostgreSQL is started
+  --no-install     stop with the list of missing packages instead of installing
+                   them
 
-Exit status: 0 complete and clean, 1 an anomaly, a broken invariant or a new error, 2 a wrong file or option,
-3 not complete, 4 the database cannot be used, or the lab cannot be built, 130 after Ctrl-C.
+Exit status: 0 complete and clean, 1 an anomaly, a broken invariant or a new
+error, 2 a wrong file or option, 3 not complete, 4 the database cannot be used,
+or the lab cannot be built, 130 after Ctrl-C.
 TEXT
 }
 
@@ -325,6 +338,9 @@ minute, and writes nothing.
 
   --quick           few rounds, one short run of each; --rounds, --runs and
                     --seconds given with it are used
+  --clients LIST    numbers of clients, such as 2,8,32,128,512
+  --from FILE       writes the reports again from a compare.json, without
+                    measuring
   --strategy NAME   only this one; may be repeated
   --rounds N        forced rounds of a safe strategy; a wrong one has a fifth of
                     them
