@@ -211,9 +211,9 @@ static bool parts_meet(const struct explorer *explorer, struct part one, struct 
 // The statements of the transaction so far. If the other step ends a transaction and this one may take the snapshot,
 // the order decides which of its statements are concurrent with the one that ends: all of them count.
 static struct part done_by(const struct sql_case *explored, const struct effects *effects,
-                           const struct effects *other) {
+                           const struct effects *against) {
     struct part part = {effects->session, effects->began, effects->at};
-    for (size_t i = part.to + 1; other->ends && effects->takes_snapshot && i < explored->sessions[part.session].count;
+    for (size_t i = part.to + 1; against->ends && effects->takes_snapshot && i < explored->sessions[part.session].count;
          i++) {
         const struct footprint *each = statement(effects->explorer, part.session, (uint16_t)i);
         part.to = each->was_measured && each->began == effects->began ? i : part.to;

@@ -203,8 +203,8 @@ void search_begin_anew(struct search *search) {
 
 static bool has_key_writes(const struct search *search) {
     for (uint8_t i = 0; i < search->explored->session_count; i++) {
-        for (uint16_t j = 0; j < search->explored->sessions[i].count; j++) {
-            if (search->explorer->pinned[i][j] == PINNED && !program_splits(search->explorer, i, j)) {
+        for (size_t j = 0; j < search->explored->sessions[i].count; j++) {
+            if (search->explorer->pinned[i][j] == PINNED && !program_splits(search->explorer, i, (uint16_t)j)) {
                 return true;
             }
         }

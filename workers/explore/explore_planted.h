@@ -6,15 +6,17 @@
 #ifdef EXPLORE_PLANTED
 #include <stdlib.h>
 #include <string.h>
-#define EXPLORE_HAS_FAULT(name)                                                                                        \
-    (getenv("EXPLORE_PLANTED_FAULT") != NULL && strcmp(getenv("EXPLORE_PLANTED_FAULT"), name) == 0)
+static inline bool explore_has_fault(const char *name) {
+    const char *fault = getenv("EXPLORE_PLANTED_FAULT");
+    return fault != NULL && strcmp(fault, name) == 0;
+}
 #else
-#define EXPLORE_HAS_FAULT(name) false
+#define explore_has_fault(name) false
 #endif
 
 // A repeated read takes no new predicate lock. The fault: a statement's footprint has only its new ones.
-#define READS_ARE_NOT_ACCUMULATED EXPLORE_HAS_FAULT("reads not accumulated")
+#define READS_ARE_NOT_ACCUMULATED explore_has_fault("reads not accumulated")
 // The fault: the footprints are those of another plan than the orders have.
-#define PLAN_IS_NOT_PINNED EXPLORE_HAS_FAULT("plan not pinned")
+#define PLAN_IS_NOT_PINNED explore_has_fault("plan not pinned")
 
 #endif

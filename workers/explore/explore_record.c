@@ -165,7 +165,7 @@ void record_snapshot(struct cell *cell) {
     struct explore_run *run = cell->run;
     if ((run->snapshot_count & (run->snapshot_count - 1)) == 0) { // the room is a power of two
         size_t room = run->snapshot_count == 0 ? 1 : run->snapshot_count * 2;
-        run->snapshots = memory_resize(run->snapshots, room * sizeof *run->snapshots);
+        run->snapshots = memory_resize(run->snapshots, room * sizeof(void *));
     }
     struct explore_table *tables = NULL;
     if (cell_error_words(cell->control) == NULL) { // else a session has locked a table
