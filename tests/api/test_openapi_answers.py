@@ -261,17 +261,17 @@ def collect_too_many_subscribers(bank, collected):
 
 def collect_the_events(bank, collected):
     """A race, a reset, settings, a transfer that fails, more transfers than are published; and the end."""
-    with bank.wire() as wire:
+    with concurrent.futures.ThreadPoolExecutor(17) as threads, bank.wire() as wire:
         listen(wire, "Last-Event-ID: 00000000-1")
+        stream = threads.submit(collect_stream, collected, wire)
         for strategy in STRATEGIES:
             collect_a_race(bank, collected, strategy)
         bank.set(barrier_enabled=False, delay_enabled=False)
         bank.transfer(target="nobody")
-        with concurrent.futures.ThreadPoolExecutor(16) as clients:  # faster than the events are published
-            list(clients.map(lambda _: bank.transfer(amount="0.01"), range(400)))
+        list(threads.map(lambda _: bank.transfer(amount="0.01"), range(400)))  # faster than events are published
         time.sleep(0.5)  # a timer publishes the number of the skipped ones
         bank.stop()
-        collect_stream(collected, wire)
+        stream.result()
 
 
 @pytest.fixture(scope="module")
