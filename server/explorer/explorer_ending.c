@@ -30,7 +30,7 @@ bool output_is_open(void) {
 }
 
 void output_print(struct ending *ending, struct slice content) {
-    if (ending->output_status != EXIT_CLEAN ||
+    if (content.length == 0 || ending->output_status != EXIT_CLEAN ||
         (fwrite(content.data, 1, content.length, stdout) == content.length && fflush(stdout) == 0)) {
         return;
     }

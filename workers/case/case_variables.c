@@ -144,6 +144,8 @@ bool case_parse_boolean(const char *text, bool *value) {
                    strncasecmp(text, "on", least) == 0 || strcmp(text, "1") == 0;
     bool is_false = strncasecmp(text, "false", length) == 0 || strncasecmp(text, "no", length) == 0 ||
                     strncasecmp(text, "off", least) == 0 || strcmp(text, "0") == 0;
-    *value = is_true ? true : is_false ? false : *value;
+    if (is_true || is_false) {
+        *value = is_true;
+    }
     return is_true || is_false;
 }
