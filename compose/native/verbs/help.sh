@@ -211,7 +211,7 @@ psql on the private database of './lab up'. After a race, look at a view:
   show_accounts       every account against the transfers
   show_totals         the numbers since the database was made
 
-The views fit 80 columns. Those for programs have more columns and other names:
+They fit 80 columns. The views for programs have more columns and other names:
 race_timeline, double_spends, missed_writes, lock_waits, account_audit,
 money_supply, audit_violations.
 TEXT
