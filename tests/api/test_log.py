@@ -162,6 +162,7 @@ def test_json_fields_of_a_race(start_bank, strategy, account, found):
     left the same balances, and are not named."""
     bank = start_bank(LOG_FORMAT="json", BARRIER_ENABLED="true")
     bank.set(strategy=strategy)
+    named = 0
     for _ in range(10):
         bank.post("/reset")
         records = race(bank)
@@ -172,7 +173,10 @@ def test_json_fields_of_a_race(start_bank, strategy, account, found):
         assert alarm["level"] == "WARN" and alarm["transfer_id"] == raced["id"]
         assert (alarm["strategy"], alarm["account"], alarm["amount"]) == (strategy, account, 800)
         assert (alarm["balance_read"], alarm["balance"], alarm["outcome"]) == (1000, found, raced["anomaly"])
-        assert alarm["racer"] == other["id"]
+        # The other transfer may have written and not yet kept the version of its write: then it is not named.
+        named += alarm.get("racer", "") == other["id"]
+        assert alarm.get("racer", other["id"]) == other["id"]
+    assert named > 0
 
 
 def test_json_fields_of_each_step(start_bank):
