@@ -118,14 +118,12 @@ enum transfer_outcome transfer_deduct(struct transfer *transfer) {
         transfer, LOG_LEVEL_INFO,
         LOG_FACTS(.event = "deduct", .account = request->from_account, .amount = money_text_of(request->amount).text),
         "STEP 3: Deducting $%s from %s", money_text_of(request->amount).text, request->from_account);
-    struct change change = {STATEMENT_DEDUCT,
-                            STEP_DEDUCT,
-                            request->from_account,
-                            request->amount,
-                            &result->from_balance_after,
-                            CHANGE_IS_RELATIVE,
-                            false,
-                            0};
+    struct change change = {.statement = STATEMENT_DEDUCT,
+                            .kind = STEP_DEDUCT,
+                            .account = request->from_account,
+                            .value = request->amount,
+                            .after = &result->from_balance_after,
+                            .version_read = CHANGE_IS_RELATIVE};
     enum transfer_outcome outcome = change_balance(transfer, &change);
     if (outcome == TRANSFER_CONTINUE) {
         // This is exact: the UPDATE returned the balance that it changed.
@@ -142,14 +140,12 @@ enum transfer_outcome transfer_credit(struct transfer *transfer) {
         transfer, LOG_LEVEL_INFO,
         LOG_FACTS(.event = "credit", .account = request->to_account, .amount = money_text_of(request->amount).text),
         "STEP 4: Adding $%s to %s", money_text_of(request->amount).text, request->to_account);
-    struct change change = {STATEMENT_CREDIT,
-                            STEP_CREDIT,
-                            request->to_account,
-                            request->amount,
-                            &transfer->result->to_balance_after,
-                            CHANGE_IS_RELATIVE,
-                            false,
-                            0};
+    struct change change = {.statement = STATEMENT_CREDIT,
+                            .kind = STEP_CREDIT,
+                            .account = request->to_account,
+                            .value = request->amount,
+                            .after = &transfer->result->to_balance_after,
+                            .version_read = CHANGE_IS_RELATIVE};
     return change_balance(transfer, &change);
 }
 
@@ -172,14 +168,12 @@ enum transfer_outcome transfer_set_from_balance(struct transfer *transfer) {
                  LOG_FACTS(.event = "deduct", .account = request->from_account,
                            .amount = money_text_of(request->amount).text, .balance = money_text_of(balance).text),
                  "STEP 3: Setting %s to $%s", request->from_account, money_text_of(balance).text);
-    struct change change = {STATEMENT_SET_BALANCE,
-                            STEP_DEDUCT,
-                            request->from_account,
-                            balance,
-                            &result->from_balance_after,
-                            transfer->from_version,
-                            false,
-                            0};
+    struct change change = {.statement = STATEMENT_SET_BALANCE,
+                            .kind = STEP_DEDUCT,
+                            .account = request->from_account,
+                            .value = balance,
+                            .after = &result->from_balance_after,
+                            .version_read = transfer->from_version};
     return set_balance(transfer, &change);
 }
 
@@ -191,14 +185,12 @@ enum transfer_outcome transfer_set_to_balance(struct transfer *transfer) {
                  LOG_FACTS(.event = "credit", .account = request->to_account,
                            .amount = money_text_of(request->amount).text, .balance = money_text_of(balance).text),
                  "STEP 4: Setting %s to $%s", request->to_account, money_text_of(balance).text);
-    struct change change = {STATEMENT_SET_BALANCE,
-                            STEP_CREDIT,
-                            request->to_account,
-                            balance,
-                            &result->to_balance_after,
-                            transfer->to_version,
-                            false,
-                            0};
+    struct change change = {.statement = STATEMENT_SET_BALANCE,
+                            .kind = STEP_CREDIT,
+                            .account = request->to_account,
+                            .value = balance,
+                            .after = &result->to_balance_after,
+                            .version_read = transfer->to_version};
     return set_balance(transfer, &change);
 }
 
