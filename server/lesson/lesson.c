@@ -139,8 +139,7 @@ static void on_program_exit(uv_process_t *process, int64_t status, int signal) {
 }
 
 static void on_end_over(uv_timer_t *timer) {
-    struct lesson *lesson = timer->data;
-    (void)uv_process_kill(&lesson->process, SIGKILL);
+    lesson_kill(timer->data);
 }
 
 // Closes the program's input.
@@ -158,7 +157,7 @@ static void kill_program(struct lesson *lesson, const char *why) {
     log_write(LOG_LEVEL_WARN, NULL, "race-explore is stopped: %s", why);
     finish_asked(lesson, LESSON_NO_PROGRAM, slice_of(why));
     lesson->state = PROGRAM_ENDS;
-    (void)uv_process_kill(&lesson->process, SIGKILL);
+    lesson_kill(lesson);
 }
 
 static void on_answer_over(uv_timer_t *timer) {
@@ -365,8 +364,9 @@ bool lesson_has_ended(const struct lesson *lesson) {
     return lesson->has_ended;
 }
 
+// A process that could not be started has the number 0, which stands for the group of this program.
 void lesson_kill(struct lesson *lesson) {
-    if (lesson->state != PROGRAM_NONE) {
+    if (lesson->state != PROGRAM_NONE && uv_process_get_pid(&lesson->process) > 0) {
         (void)uv_process_kill(&lesson->process, SIGKILL);
     }
 }
