@@ -92,12 +92,7 @@ static void sessions_are_set(void *user) {
     for (size_t i = 0; i < cell->session_count; i++) {
         const char *words = (cell->was_set >> i & 1) ? cell_error_words(cell->sessions[i].connection) : NULL;
         if (words != NULL) {
-            const struct db_async_answer *error = db_async_error(cell->sessions[i].connection);
-            bool is_denied = error != NULL && strcmp(db_async_sqlstate(error), "42501") == 0;
-            cell_fail(cell, cell->explored->line,
-                      is_denied ? "a session cannot be set up: the explorer needs a superuser of the server"
-                                : "a session cannot be set up",
-                      words);
+            cell_fail(cell, cell->explored->line, "a session cannot be set up", words);
             cell->prepared(cell);
             return;
         }
