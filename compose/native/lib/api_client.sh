@@ -31,14 +31,15 @@ api_print_post() {
     say "$command"
 }
 
-# api_print_transfer FROM TO AMOUNT: a command that runs in the background, so that the next one starts at once.
+# api_print_transfer FROM TO AMOUNT [&]: the command; with & it runs in the background, so that the next one starts at
+# once.
 api_print_transfer() {
     local command header="-H 'Content-Type: application/json'" data
-    data="-d '$(api_transfer_json "$@")'"
+    data="-d '$(api_transfer_json "${@:1:3}")'"
     command="  \$ curl -X POST $server_url/transfer \\"$'\n'"      $header \\"$'\n'
     # A JSON text may have spaces and line ends between its members.
     ((${#data} + 8 <= terminal_columns)) || data=${data/,\"to_account/,$'\n           '\"to_account}
-    say "$command      $data &"
+    say "$command      $data${4:+ $4}"
 }
 
 # api_value KEY JSON: the scalar at that key. The server writes compact JSON, and the objects that are read here

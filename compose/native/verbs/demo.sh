@@ -129,8 +129,8 @@ scenario_judge_pair() {
 }
 
 scenario_pair() {
-    api_print_transfer alice bob 800
-    api_print_transfer alice charlie 800
+    api_print_transfer alice bob 800 '&'
+    api_print_transfer alice charlie 800 '&'
     scenario_pair_again
 }
 
