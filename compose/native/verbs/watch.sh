@@ -26,10 +26,14 @@ lab_watch() {
 }
 
 watch_live() {
-    watch_events_pid='' watch_keys='q: the end'
+    watch_events_pid='' watch_keys='q: the end' watch_status=''
     watch_modes=$(stty -g)
     trap watch_restore EXIT
-    trap 'exit 0' INT
+    # The loop ends after its read: bash sets the modes of the terminal back at the end of a read that was interrupted,
+    # which may be after watch_restore.
+    trap 'watch_status=0' INT
+    trap 'watch_status=143' TERM
+    trap 'watch_status=129' HUP
     trap 'watch_is_stale=true' WINCH
     stty -echo -icanon
     printf '\e[?1049h\e[?25l' # the alternate screen, without a cursor
@@ -58,6 +62,7 @@ watch_loop() {
         key=''
         read -r -s -n 1 -t 0.2 key || true
         [[ $key != [qQ] ]] || return 0
+        [[ -z $watch_status ]] || exit "$watch_status"
         watch_take_events
     done
 }
