@@ -297,6 +297,7 @@ static bool run_search(struct explorer *explorer, const struct sql_case *explore
     for (size_t i = 0; i < explorer->cell_count; i++) {
         if (explorer->cells[i]->explored != explored && !cell_prepare(explorer->cells[i], explored, problem)) {
             explorer->cells[i]->explored = NULL; // the next exploration begins anew
+            explore_note_loss(explorer);
             free(given);
             return false;
         }
@@ -335,6 +336,9 @@ static bool run_search(struct explorer *explorer, const struct sql_case *explore
     }
     explorer->search = NULL;
     search_finish(&search);
+    if (search.has_failed) {
+        explore_note_loss(explorer);
+    }
     return !search.has_failed;
 }
 

@@ -456,6 +456,7 @@ struct explorer {
     enum pinned *pinned[CASE_SESSIONS_MAX];          // by instruction, of the case that the cells hold
     struct footprint *footprints[CASE_SESSIONS_MAX]; // likewise
     size_t footprint_count[CASE_SESSIONS_MAX];
+    bool has_lost_server;                 // see explore_note_loss()
     bool learned_late;                    // a statement was sent with a text that no serial order had
     bool knows_footprints;                // every statement that a serial order ran has one
     bool has_pageinspect;                 // the server's extension
@@ -487,6 +488,9 @@ static inline uint64_t add_orders(uint64_t one, uint64_t other) {
 
 // Forgets what was learned of the case that the cells hold.
 void explore_forget_case(struct explorer *explorer);
+// Finds out, after a failure, whether the server has gone: a session can see the end of its connection before the other
+// connections see theirs, and a session that was ended alone leaves a server that goes on.
+void explore_note_loss(struct explorer *explorer);
 // Makes room for what is found out about the statements of the case.
 void explore_expect_case(struct explorer *explorer, const struct sql_case *explored);
 

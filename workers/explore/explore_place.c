@@ -261,10 +261,46 @@ void explorer_forget_case(struct explorer *explorer) {
     }
 }
 
-bool explorer_is_lost(const struct explorer *explorer) {
-    bool is_lost = explorer->admin != NULL && db_async_transaction(explorer->admin) == DB_ASYNC_BROKEN;
+static bool is_broken(const struct db_async *connection) {
+    return db_async_transaction(connection) == DB_ASYNC_BROKEN;
+}
+
+static bool has_broken_session(const struct explorer *explorer) {
+    bool is_found = false;
     for (size_t i = 0; i < explorer->cell_count; i++) {
-        is_lost |= db_async_transaction(explorer->cells[i]->control) == DB_ASYNC_BROKEN;
+        const struct cell *cell = explorer->cells[i];
+        for (size_t j = 0; j < cell->session_count; j++) {
+            is_found |= is_broken(cell->sessions[j].connection);
+        }
+    }
+    return is_found;
+}
+
+// A server that shuts down or restarts refuses connections before it ends those it has.
+static bool accepts_connections(struct explorer *explorer) {
+    struct text problem = {0};
+    struct db_async *attempt = db_async_open(explorer->loop, explorer->settings.server, explorer->settings.is_stopped, &problem);
+    if (attempt != NULL) {
+        db_async_close(attempt);
+    }
+    text_free(&problem);
+    return attempt != NULL;
+}
+
+void explore_note_loss(struct explorer *explorer) {
+    if (explorer_is_stopped(explorer) || explorer_is_lost(explorer) || !has_broken_session(explorer)) {
+        return;
+    }
+    struct text ignored = {0};
+    explorer->has_lost_server = !accepts_connections(explorer) ||
+                                !explore_ask(explorer->loop, explorer->admin, sql_explore[EXPLORE_ROLLBACK], &ignored);
+    text_free(&ignored);
+}
+
+bool explorer_is_lost(const struct explorer *explorer) {
+    bool is_lost = explorer->has_lost_server || (explorer->admin != NULL && is_broken(explorer->admin));
+    for (size_t i = 0; i < explorer->cell_count; i++) {
+        is_lost |= is_broken(explorer->cells[i]->control);
     }
     return is_lost;
 }
