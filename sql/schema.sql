@@ -54,5 +54,6 @@ CREATE TABLE IF NOT EXISTS lab_totals (
     double_spends bigint        NOT NULL DEFAULT 0,
     lost_updates  bigint        NOT NULL DEFAULT 0,
     -- without a limit: a sum that is too large would make every reset fail
-    money_drift   numeric       NOT NULL DEFAULT 0
+    money_drift   numeric       NOT NULL DEFAULT 0,
+    since         timestamptz   -- when a reset set these totals to zero; NULL: never
 );

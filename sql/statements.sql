@@ -176,7 +176,8 @@ ROLLBACK TO SAVEPOINT lab_reference;
     ('transfers', 'column anomaly', NULL, 'ADD COLUMN anomaly text'),
     ('transfers', 'check of anomaly', NULL, 'ADD CHECK (anomaly IN (''double_spend'', ''lost_update'', ''stale_read''))'),
     ('lab_totals', 'column money_drift', 'numeric(17,2) NOT NULL DEFAULT 0', 'ALTER COLUMN money_drift TYPE numeric'),
-    ('lab_totals', 'column money_drift', 'numeric(19,2) NOT NULL DEFAULT 0', 'ALTER COLUMN money_drift TYPE numeric')
+    ('lab_totals', 'column money_drift', 'numeric(19,2) NOT NULL DEFAULT 0', 'ALTER COLUMN money_drift TYPE numeric'),
+    ('lab_totals', 'column since', NULL, 'ADD COLUMN since timestamptz')
 ), part AS (
     SELECT o.name, side.is_wanted, p.*
     FROM object o
@@ -576,7 +577,8 @@ SELECT g.id, array_to_json(g.transfer_ids), g.transfer_count, g.account,
 -- The newest $1 races, with the totals in every row. There is at least one row.
 -- name: read_races SELECT race_groups
 -- insert: race_columns
-       , t.transfers, t.raced_transfers, t.double_spends, t.lost_updates, t.money_drift
+       , t.transfers, t.raced_transfers, t.double_spends, t.lost_updates, t.money_drift,
+       to_char(t.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 FROM running_totals t
 LEFT JOIN (SELECT * FROM race_groups WHERE transfer_count > 1
            ORDER BY reset DESC, started_at DESC LIMIT $1::integer) AS g ON true
@@ -685,3 +687,8 @@ WHERE p.reset = old.reset AND p.seq = old.seq AND (SELECT resets % 16 = 0 FROM l
 -- balance is the same again.
 -- name: reset_accounts UPDATE accounts
 UPDATE accounts SET balance = initial_balance, version = version + 1;
+
+-- The totals begin again. The reset has added up the removed transfers before, and the balances are the initial ones.
+-- name: reset_totals UPDATE lab_totals
+UPDATE lab_totals SET transfers = 0, races = 0, double_spends = 0, lost_updates = 0, money_drift = 0,
+                      since = clock_timestamp();

@@ -402,13 +402,14 @@ WHERE (w.takes_lock OR (w.step = 'deduct' AND NOT own.locks
   AND (h.let_go_us > w.at_us - w.took_us
        OR (h.next_us = w.at_us AND w.took_us > 1000 AND h.let_go_us > w.at_us - w.took_us - 20000));
 
--- One row with all counts since the database was made: the totals of the removed transfers, and the current ones.
+-- One row with all counts since the database was made, or since a reset of the totals: the totals of the removed
+-- transfers, and the current ones.
 -- raced_transfers counts the transfers with race_detected; `races` is an older name for the same number and does not
 -- count races.
 CREATE OR REPLACE VIEW running_totals AS
 SELECT t.transfers + l.transfers AS transfers, t.races + l.races AS races,
        t.double_spends + l.double_spends AS double_spends, t.lost_updates + l.lost_updates AS lost_updates,
-       t.money_drift + m.drift AS money_drift, t.races + l.races AS raced_transfers
+       t.money_drift + m.drift AS money_drift, t.races + l.races AS raced_transfers, t.since
 FROM lab_totals t, money_supply m, (
     SELECT count(*) AS transfers, count(*) FILTER (WHERE race_detected) AS races,
            count(*) FILTER (WHERE anomaly = 'double_spend') AS double_spends,
@@ -556,7 +557,7 @@ SELECT id, date_trunc('second', "timestamp") AS received_at, from_account AS "fr
 FROM recent_transfers
 ORDER BY reset DESC, seq DESC;
 
--- The counts since the database was made, one row for each.
+-- The counts since the database was made, or since a reset of the totals, one row for each.
 CREATE OR REPLACE VIEW show_totals AS
 SELECT t.what, t.total
 FROM running_totals r

@@ -105,8 +105,10 @@ static void reset_finished(struct job *job) {
 }
 
 void handle_reset(struct exchange *exchange) {
-    if (parameters_are_absent(exchange)) {
+    bool totals = false;
+    if (parameters_take_boolean(exchange, "totals", &totals)) {
         struct reset_job *reset = reset_job_new();
+        reset->totals = totals;
         reset->events = exchange->api->events;
         exchange_submit(exchange, &reset->job, reset_finished);
     }

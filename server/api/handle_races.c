@@ -51,6 +51,7 @@ static void respond_races(struct conn *conn, const struct get_job *job) {
     json_add_unsigned(&json, "double_spends", totals->double_spends);
     json_add_unsigned(&json, "lost_updates", totals->lost_updates);
     json_add_sum(&json, "money_drift", totals->money_drift);
+    json_add_string_or_null(&json, "since", totals->since);
     json_close_object(&json);
     json_close_object(&json);
     respond_json(conn, &body);

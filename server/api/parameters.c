@@ -32,6 +32,13 @@ bool parameters_take_limit(struct exchange *exchange, unsigned most, unsigned *l
     return true;
 }
 
+bool parameters_take_boolean(struct exchange *exchange, const char *name, bool *out) {
+    struct query query;
+    query_parse(&query, exchange->request->query);
+    query_take_boolean(&query, name, out);
+    return parameters_are_usable(exchange, &query);
+}
+
 bool parameters_take_path(struct exchange *exchange, const char *what, struct text *out) {
     bool good = percent_decode(exchange->parameter, false, out) && slice_is_utf8(text_slice(out));
     if (!good) {

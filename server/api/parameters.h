@@ -19,6 +19,9 @@ MUST_CHECK bool parameters_are_absent(struct exchange *exchange);
 // For a route whose only parameter is `limit`, a number from 1 to `most`.
 MUST_CHECK bool parameters_take_limit(struct exchange *exchange, unsigned most, unsigned *limit);
 
+// For a route whose only parameter is a boolean. `out` keeps its value if the parameter is absent.
+MUST_CHECK bool parameters_take_boolean(struct exchange *exchange, const char *name, bool *out);
+
 // Decodes the parameter of the path and appends it; `what` names it in the answer: "account id".
 MUST_CHECK bool parameters_take_path(struct exchange *exchange, const char *what, struct text *out);
 

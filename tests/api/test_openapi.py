@@ -115,7 +115,7 @@ def test_defaults_of_parameters_are_the_servers(bank):
                 for parameter in document.parameters(method, path) if "default" in parameter["schema"]}
     assert defaults == {("/transactions", "limit"): 20, ("/races", "limit"): 20, ("/admin/delay", "enabled"): True,
                         ("/admin/barrier", "enabled"): True, ("/admin/barrier", "count"): 2,
-                        ("/admin/transactions", "enabled"): True}
+                        ("/admin/transactions", "enabled"): True, ("/reset", "totals"): False}
 
 
 SETTINGS = document.components["schemas"]["SettingsChange"]["properties"]

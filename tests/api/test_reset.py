@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from pace import HANG_GUARD, eventually
+from problem import assert_problem
 from strategies import SAFE
 
 
@@ -79,6 +80,53 @@ def test_reset_counts_from_the_initial_balance_of_each_account(bank):
         assert bank.balance("dora") == Decimal("12.5")
     finally:
         bank.rows("DELETE FROM accounts WHERE id = 'dora'")
+
+
+def totals_of(bank):
+    return bank.get("/races").json()["totals"]
+
+
+@pytest.mark.parametrize("log", ["short", "long"])
+def test_the_totals_can_begin_again(bank, request, log):
+    """A plain reset keeps the totals. With totals=true they begin again; the counters of Prometheus never go back."""
+    if log == "long":
+        request.getfixturevalue("long_log")
+    bank.rows("UPDATE lab_totals SET since = NULL")
+    bank.transfer("alice", "bob", "100")
+    counted = bank.metric("transfers_total", status="success")
+    bank.post("/reset")
+    kept = totals_of(bank)
+    assert kept["transfers"] >= 1 and kept["since"] is None
+    answer = bank.post("/reset?totals=true")
+    assert answer.status == 200 and answer.json()["status"] == "reset"
+    totals = totals_of(bank)
+    since = totals.pop("since")
+    assert since.endswith("Z") and not any(totals.values())
+    assert bank.metric("transfers_total", status="success") == counted
+    bank.transfer("alice", "bob", "100")
+    bank.post("/reset")
+    again = totals_of(bank)
+    assert (again["transfers"], again["since"]) == (1, since)
+
+
+def test_the_totals_begin_again_also_for_one_that_waits_behind_a_plain_reset(bank, background):
+    """One run answers all resets that wait, so it does what any of them asks for."""
+    bank.transfer("alice", "bob", "100")
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        first = background(bank.post, "/reset")
+        bank.until_waiting_for_locks(1)
+        resets = [background(bank.post, "/reset") for _ in range(5)] + [background(bank.post, "/reset?totals=true")]
+        assert bank.get("/health").status == 200  # the resets have arrived before the row is free
+        session.rollback()
+    assert {each.result(HANG_GUARD).status for each in (first, *resets)} == {200}
+    assert totals_of(bank)["transfers"] == 0 and totals_of(bank)["since"]
+
+
+def test_a_parameter_that_a_reset_does_not_know(bank):
+    assert "totals" in assert_problem(bank.post("/reset?totals=perhaps"), 422)["detail"]
+    assert "all" in assert_problem(bank.post("/reset?all=true"), 422)["detail"]
 
 
 @pytest.mark.parametrize("strategy", SAFE)

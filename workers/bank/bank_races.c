@@ -21,7 +21,8 @@ enum race_column {
     TOTAL_RACED_TRANSFERS,
     TOTAL_DOUBLE_SPENDS,
     TOTAL_LOST_UPDATES,
-    TOTAL_DRIFT
+    TOTAL_DRIFT,
+    TOTAL_SINCE
 };
 
 // Behind the columns of a record: which race it belongs to.
@@ -60,6 +61,7 @@ enum db_status bank_read_races(struct db_session *session, unsigned limit, struc
         out->totals.raced_transfers = (uint64_t)db_rows_integer(rows, 0, TOTAL_RACED_TRANSFERS);
         out->totals.double_spends = (uint64_t)db_rows_integer(rows, 0, TOTAL_DOUBLE_SPENDS);
         out->totals.lost_updates = (uint64_t)db_rows_integer(rows, 0, TOTAL_LOST_UPDATES);
+        out->totals.since = db_rows_is_null(rows, 0, TOTAL_SINCE) ? NULL : db_rows_value(rows, 0, TOTAL_SINCE);
         out->count = db_rows_is_null(rows, 0, RACE_ID) ? 0 : (size_t)db_rows_count(rows);
     }
     out->races = memory_allocate_zeroed((out->count + 1) * sizeof *out->races);

@@ -19,9 +19,10 @@ struct race {
     uint64_t succeeded, refused;
 };
 
-struct race_totals { // since the database was made
+struct race_totals { // since the database was made, or since a reset of the totals
     uint64_t transfers, raced_transfers, double_spends, lost_updates;
     const char *money_drift; // a sum (money.h)
+    const char *since;       // the time of that reset, or NULL
 };
 
 struct race_list {

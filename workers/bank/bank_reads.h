@@ -57,8 +57,10 @@ enum reset_doubt {
     RESET_UNREPLICATED, // committed on this server, but the wait for its synchronous standby was cancelled
 };
 // Sets the balances to their initial values, empties the transfers table, and reads the accounts. `doubt` must be
-// RESET_CERTAIN before the first attempt; a later attempt keeps the doubt of an earlier one.
-MUST_CHECK enum db_status bank_reset(struct db_session *session, struct account_list *out, enum reset_doubt *doubt);
+// RESET_CERTAIN before the first attempt; a later attempt keeps the doubt of an earlier one. `totals`: the totals of
+// GET /races begin again as well.
+MUST_CHECK enum db_status bank_reset(struct db_session *session, bool totals, struct account_list *out,
+                                     enum reset_doubt *doubt);
 
 // The copy has its own accounts and ids.
 void account_list_copy(struct account_list *out, const struct account_list *list);

@@ -10,15 +10,23 @@
 #define RESET_ATTEMPTS_MAX 5
 #define RESET_PAUSE_US 5000 // for the transfers of that deadlock
 
+// STATEMENT_RESET_TOTALS runs only if the totals are to begin again.
 static const enum statement reset_deleting[] = {
-    STATEMENT_BEGIN,     STATEMENT_RESET_LOCK_TABLES, STATEMENT_RESET_LOCK_ADVISORY, STATEMENT_RESET_LOCK,
-    STATEMENT_RESET_LOG, STATEMENT_RESET_FORGET,      STATEMENT_RESET_ACCOUNTS,      STATEMENT_COUNT};
-
-static const enum statement reset_truncating[] = {
     STATEMENT_BEGIN,          STATEMENT_RESET_LOCK_TABLES, STATEMENT_RESET_LOCK_ADVISORY,
-    STATEMENT_RESET_LOCK,     STATEMENT_RESET_LOCK_LOG,    STATEMENT_RESET_KEEP,
-    STATEMENT_RESET_TRUNCATE, STATEMENT_RESET_FORGET,      STATEMENT_RESET_ACCOUNTS,
-    STATEMENT_COUNT};
+    STATEMENT_RESET_LOCK,     STATEMENT_RESET_LOG,         STATEMENT_RESET_FORGET,
+    STATEMENT_RESET_ACCOUNTS, STATEMENT_RESET_TOTALS,      STATEMENT_COUNT};
+
+static const enum statement reset_truncating[] = {STATEMENT_BEGIN,
+                                                  STATEMENT_RESET_LOCK_TABLES,
+                                                  STATEMENT_RESET_LOCK_ADVISORY,
+                                                  STATEMENT_RESET_LOCK,
+                                                  STATEMENT_RESET_LOCK_LOG,
+                                                  STATEMENT_RESET_KEEP,
+                                                  STATEMENT_RESET_TRUNCATE,
+                                                  STATEMENT_RESET_FORGET,
+                                                  STATEMENT_RESET_ACCOUNTS,
+                                                  STATEMENT_RESET_TOTALS,
+                                                  STATEMENT_COUNT};
 
 static enum db_status log_has_grown(struct db_session *session, bool *out) {
     struct db_rows rows;
@@ -64,16 +72,23 @@ static enum db_status run_step(struct db_session *session, enum statement step) 
     return db_execute_all(session, calls, 2);
 }
 
-// `last` becomes the step at which it ended.
-static enum db_status attempt(struct db_session *session, const enum statement *steps, enum statement *last,
-                              struct account_list *out, enum reset_doubt *doubt) {
+struct reset {
+    bool totals;             // the totals begin again as well
+    struct account_list out; // the accounts after it
+    enum reset_doubt *doubt;
+    enum statement last; // the step at which it ended
+};
+
+static enum db_status attempt(struct db_session *session, const enum statement *steps, struct reset *reset) {
     enum db_status status = DB_OK;
     for (; status == DB_OK && *steps != STATEMENT_COUNT; steps++) {
-        *last = *steps;
-        status = run_step(session, *steps);
+        if (*steps != STATEMENT_RESET_TOTALS || reset->totals) {
+            reset->last = *steps;
+            status = run_step(session, *steps);
+        }
     }
     if (status == DB_OK) {
-        status = read_and_commit(session, out, doubt);
+        status = read_and_commit(session, &reset->out, reset->doubt);
     }
     if (status != DB_OK) {
         db_roll_back(session);
@@ -82,27 +97,28 @@ static enum db_status attempt(struct db_session *session, const enum statement *
 }
 
 static enum db_status attempt_until_decided(struct db_session *session, const enum statement *steps,
-                                            enum statement *last, struct account_list *out, enum reset_doubt *doubt) {
-    enum db_status status = attempt(session, steps, last, out, doubt);
+                                            struct reset *reset) {
+    enum db_status status = attempt(session, steps, reset);
     for (unsigned attempts = 1; status == DB_CONFLICT && attempts < RESET_ATTEMPTS_MAX; attempts++) {
         (void)usleep(RESET_PAUSE_US);
-        status = attempt(session, steps, last, out, doubt);
+        status = attempt(session, steps, reset);
     }
     return status;
 }
 
-enum db_status bank_reset(struct db_session *session, struct account_list *out, enum reset_doubt *doubt) {
+enum db_status bank_reset(struct db_session *session, bool totals, struct account_list *out, enum reset_doubt *doubt) {
     *out = (struct account_list){0};
     bool has_grown = false;
     enum db_status status = log_has_grown(session, &has_grown);
     if (status != DB_OK) {
         return status;
     }
-    enum statement last = STATEMENT_BEGIN;
-    status = attempt_until_decided(session, has_grown ? reset_truncating : reset_deleting, &last, out, doubt);
+    struct reset reset = {.totals = totals, .doubt = doubt, .last = STATEMENT_BEGIN};
+    status = attempt_until_decided(session, has_grown ? reset_truncating : reset_deleting, &reset);
     // Somebody is at the log, or we may not truncate it.
-    if (status != DB_OK && (last == STATEMENT_RESET_LOCK_LOG || last == STATEMENT_RESET_TRUNCATE)) {
-        status = attempt_until_decided(session, reset_deleting, &last, out, doubt);
+    if (status != DB_OK && (reset.last == STATEMENT_RESET_LOCK_LOG || reset.last == STATEMENT_RESET_TRUNCATE)) {
+        status = attempt_until_decided(session, reset_deleting, &reset);
     }
+    *out = reset.out;
     return status;
 }

@@ -59,7 +59,10 @@ struct job {
     unsigned timeout_ms;     // see job_init()
     bool may_block_at_gate;  // may block at a gate between two statements
     struct statement_trace statements;
-    // Set for a kind that is run once for all jobs that wait (pool_jobs.c). On the loop: copies the outputs of the job
+    // Set for a kind that is run once for all jobs that wait (pool_jobs.c), if the jobs can differ. On the loop, before
+    // the run: the job that is run takes over what another one asks for.
+    void (*run_for)(struct job *job, struct job *other);
+    // Set for such a kind. On the loop: copies the outputs of the job
     // that was run.
     void (*answer_like)(struct job *job, struct job *done);
     bool ran_in_another; // the outputs are such a copy

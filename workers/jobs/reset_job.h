@@ -9,6 +9,7 @@ struct events;
 
 struct reset_job {
     struct job job;
+    bool totals;                  // in: the totals begin again as well
     struct account_list accounts; // out
     enum reset_doubt doubt;       // out
     struct events *events;        // the server's: the reset is published there

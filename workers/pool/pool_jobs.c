@@ -75,7 +75,12 @@ void pool_start_kind(struct pool *pool, enum job_kind kind, struct job_list *exp
         struct job_list all = STAILQ_HEAD_INITIALIZER(all);
         job_queue_take_all(queue, &all);
         pool_take_thread(pool, queue);
-        pool->start(pool, STAILQ_FIRST(&all), merged_done);
+        struct job *first = STAILQ_FIRST(&all);
+        for (struct job *other = STAILQ_NEXT(first, next); other != NULL && first->run_for != NULL;
+             other = STAILQ_NEXT(other, next)) {
+            first->run_for(first, other);
+        }
+        pool->start(pool, first, merged_done);
         return;
     }
     struct job *job = job_queue_take(queue);
