@@ -19,7 +19,7 @@ export function whenTokenIsWanted(ask) {
   askForToken = ask;
 }
 
-async function send(method, path, body) {
+async function send(method, path, body, keepalive = false) {
   const headers = {};
   if (body !== undefined) {
     headers["Content-Type"] = "application/json";
@@ -28,7 +28,7 @@ async function send(method, path, body) {
     headers.Authorization = `Bearer ${token}`;
   }
   try {
-    return await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    return await fetch(path, { method, headers, keepalive, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch {
     throw new ApiProblem(0, "No answer", "The server did not answer. Is it still running?");
   }
@@ -85,5 +85,9 @@ export const api = {
   // Where the two transfers of a lesson stand after the steps of an order, such as ["A", "B"].
   lesson: (name, order) => request("POST", `/lesson?${query({ name, order: order.join(",") })}`),
   reset: () => request("POST", "/reset"),
+  // The totals of the database begin again with this reset.
+  resetTotals: () => request("POST", "/reset?totals=true"),
   setSettings: (settings) => request("POST", "/admin/settings", settings),
+  // For a page that is being left: the browser sends the request, and nobody reads the answer.
+  setSettingsAtTheEnd: (settings) => send("POST", "/admin/settings", settings, true).catch(() => {}),
 };

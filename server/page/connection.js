@@ -5,7 +5,7 @@ import { find } from "./dom.js";
 const WORDS = {
   connecting: "Connecting",
   live: "Live",
-  restarted: "Live again: the server was restarted, and the page has read everything again",
+  restarted: "Live again: the server was restarted",
   reconnecting: "Reconnecting: the server does not answer",
   stopping: "The server is stopping",
   slow: "This page was too slow to receive the events: reconnecting",

@@ -6,7 +6,7 @@
 // last click counts.
 
 import { api } from "./api.js";
-import { find, make } from "./dom.js";
+import { find, make, onPress, setOff } from "./dom.js";
 import { attempt, clearProblem } from "./problem.js";
 import { RACERS_MAX, race, raceMany, racersFor } from "./races.js";
 import { VERDICTS, count } from "./words.js";
@@ -77,7 +77,7 @@ function showButtons(settings) {
   find("#too-many").hidden = !tooMany;
   find("#too-many").textContent = tooManyWords(racers);
   for (const id of ["#race", "#race-fix", "#run"]) {
-    find(id).disabled = tooMany || busy;
+    setOff(find(id), tooMany || busy);
   }
   find("#stop").hidden = running === null;
 }
@@ -146,7 +146,7 @@ function startSwitches() {
 
 // Buttons
 
-// Only one action runs at a time: the buttons are disabled until it has ended.
+// Only one action runs at a time: the buttons are off until it has ended.
 export async function busy(work) {
   clearProblem();
   beforeRace();
@@ -201,6 +201,9 @@ async function runMany() {
     onRound: (now) => showProgress(rounds, now),
   }));
   running = null;
+  if (document.activeElement === find("#stop")) {
+    find("#run").focus(); // the button that is hidden now would lose the focus
+  }
   showSettings();
   if (tally) {
     say(find("#tally").textContent);
@@ -208,14 +211,20 @@ async function runMany() {
 }
 
 function startButtons() {
-  find("#race").addEventListener("click", () => raceOnce());
-  find("#race-fix").addEventListener("click", () => raceOnce(inputs.fix().value));
-  find("#run").addEventListener("click", runMany);
+  onPress("#race", () => raceOnce());
+  onPress("#race-fix", () => raceOnce(inputs.fix().value));
+  onPress("#run", runMany);
   find("#stop").addEventListener("click", () => running?.abort());
   find("#reset").addEventListener("click", async () => {
     clearProblem();
     if (await attempt(() => api.reset())) {
       say("Reset: the balances are at their initial values.");
+    }
+  });
+  find("#count-anew").addEventListener("click", async () => {
+    clearProblem();
+    if (await attempt(() => api.resetTotals())) {
+      say("Reset: the balances are at their initial values, and the totals begin again.");
     }
   });
 }

@@ -1,9 +1,11 @@
-// Starts the viewer of /docs with /openapi.json. The viewer follows the light or dark theme of the browser.
+// Starts the viewer of /docs with /openapi.json. The viewer has the theme that was chosen on the live page, which
+// theme.js has set at the root; without a choice it follows the browser.
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
 function followTheLook() {
-  document.documentElement.classList.toggle("dark-mode", dark.matches);
+  const chosen = document.documentElement.dataset.theme;
+  document.documentElement.classList.toggle("dark-mode", chosen ? chosen === "dark" : dark.matches);
 }
 
 // The response of GET /events has no end while a subscriber is connected, so "Try it out" would show nothing.

@@ -15,6 +15,23 @@ export function make(tag, attributes = {}, ...children) {
   return made;
 }
 
+// A button that is off keeps the focus, unlike a disabled one. Its handler must ask isOff().
+export function setOff(button, off) {
+  button.setAttribute("aria-disabled", String(off));
+}
+
+export const isOff = (button) => button.getAttribute("aria-disabled") === "true";
+
+// Calls `call` when the button is pressed, unless it is off.
+export function onPress(selector, call) {
+  const button = find(selector);
+  button.addEventListener("click", () => {
+    if (!isOff(button)) {
+      call();
+    }
+  });
+}
+
 // Keeps the sign and the digits of a negative amount on one line.
 export function unbroken(text) {
   return text.split(/(\u2212\$[\d.]+)/)

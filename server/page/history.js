@@ -37,7 +37,14 @@ export function showHistory(races, open) {
   find("#history-empty").hidden = races.length > 0;
 }
 
+// The time alone if it is of today.
+function since(at) {
+  const today = new Date(at).toDateString() === new Date().toDateString();
+  return `Since ${today ? "" : `${new Date(at).toLocaleDateString("en-GB")}, `}${clockTime(at).slice(0, 5)}:`;
+}
+
 export function showTotals(totals) {
+  find("#totals-since").textContent = totals.since ? since(totals.since) : "Since this database was made:";
   const drift = totals.money_drift;
   const parts = [
     ["transfers", count(totals.transfers, "transfer"), false],

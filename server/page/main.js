@@ -11,12 +11,13 @@ import { openEvents } from "./events.js";
 import { findTraces, raceLink, showHistory, showTotals } from "./history.js";
 import { LiveRaces } from "./live_races.js";
 import { attempt, clearNoAnswer, startProblems } from "./problem.js";
+import { isPresenting, startPresentation } from "./presentation.js";
 import { raceModel } from "./race_model.js";
-import { SLOTS, beganUs, serverTime, showRace, shownRace, startRacePanels } from "./race_panels.js";
+import { SLOTS, beganUs, redraw, serverTime, showRace, shownRace, startRacePanels } from "./race_panels.js";
 import { createState } from "./state.js";
 import { startThemeSwitch } from "./theme_switch.js";
 import { askForToken, startToken } from "./token.js";
-import { refreshTour, startTour } from "./tour.js";
+import { closeTour, openAddressedTour, refreshTour, startTour } from "./tour.js";
 import { count } from "./words.js";
 
 const RACES_ASKED_FOR = 30; // enough races that usually one of each kind is among them
@@ -144,7 +145,7 @@ function idsInAddress() {
 function setPinned(now) {
   pinned = now;
   find("#pinned").hidden = !pinned;
-  find("#pinned-text").textContent = "This is the race of the address, kept still. ";
+  find("#pinned-text").textContent = "You are looking at one saved race. New races do not replace it. ";
   find("#newer").hidden = true;
 }
 
@@ -172,7 +173,7 @@ async function showAddressed() {
 }
 
 function openRaces(ids) {
-  history.pushState(null, "", raceLink(ids));
+  history.pushState(null, "", `${raceLink(ids)}${isPresenting() ? "&present" : ""}${location.hash}`);
   showAddressed();
   find("#timelines").scrollIntoView({ block: "start" });
 }
@@ -182,8 +183,15 @@ function unpin() {
   if (pinned) {
     nextQuestion();
     setPinned(false);
-    history.pushState(null, "", "/");
+    history.pushState(null, "", `/${isPresenting() ? "?present" : ""}${location.hash}`);
   }
+}
+
+// A tour begins with empty panels: an older race would look like its result.
+function emptyPanels() {
+  unpin();
+  nextQuestion();
+  clearStage();
 }
 
 // Live events
@@ -324,6 +332,14 @@ async function freshen(reading) {
   }
 }
 
+// On paper nothing can be pressed, so the addresses of the races are written out.
+function writeAddress() {
+  const races = SLOTS.map(shownRace).filter(Boolean);
+  const ids = races.flatMap((race) => race.lanes.map(({ id }) => id));
+  find("#on-paper").textContent = ids.length === 0 ? location.href
+    : `${location.origin}${raceLink(ids)}, printed ${new Date().toLocaleString("en-GB")}`;
+}
+
 // Shows where the result of the first button will be drawn.
 function showHint({ strategies, settings }) {
   const selected = strategies.find(({ name }) => name === settings?.strategy);
@@ -343,7 +359,9 @@ function start() {
   startControls(state, { onSay: say, onRace: unpin });
   state.on(["settings", "strategies"], showHint);
   startRacePanels(refreshTour);
-  startTour(state);
+  startTour(state, emptyPanels);
+  startPresentation(closeTour, redraw);
+  window.addEventListener("beforeprint", writeAddress);
   find("#show-newest").addEventListener("click", () => {
     unpin();
     clearStage();
@@ -353,6 +371,7 @@ function start() {
   clearStage();
   showConnection("connecting");
   let reading = attempt(readEverything);
+  reading.then(openAddressedTour);
   openEvents({
     onEvent,
     onConnection: (now) => {

@@ -1,7 +1,7 @@
 // The page on which a person is the scheduler: POST /lesson says where both transfers stand after the steps so far.
 
 import { api } from "./api.js";
-import { find, make, unbroken } from "./dom.js";
+import { find, make, setOff, unbroken } from "./dom.js";
 import { startThemeSwitch } from "./theme_switch.js";
 import { answerOf, historyOf, LESSONS, standingOf, verdictOf } from "./play_words.js";
 
@@ -41,7 +41,7 @@ function showLane(session, at) {
   const placeOf = (line) => at.order.indexOf(line.step) + 1;
   lane.querySelector(".program").replaceChildren(
     ...session.program.map((line) => showLine(line, placeOf(line), session, at.steps)));
-  find(`#step-${session.name}`).disabled = session.standing !== "ready";
+  setOff(find(`#step-${session.name}`), session.standing !== "ready");
 }
 
 function showRows(at) {
@@ -61,7 +61,7 @@ function show() {
     button.setAttribute("aria-pressed", String(button.dataset.name === state.lesson));
   }
   find("#idea").textContent = LESSONS.find((each) => each.name === state.lesson).idea;
-  find("#back").disabled = state.order.length === 0;
+  setOff(find("#back"), state.order.length === 0);
   if (!at) {
     return;
   }

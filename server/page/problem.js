@@ -34,5 +34,8 @@ export async function attempt(work) {
 }
 
 export function startProblems() {
-  find("#problem-close").addEventListener("click", clearProblem);
+  find("#problem-close").addEventListener("click", () => {
+    clearProblem();
+    find("#timelines").focus({ preventScroll: true }); // the hidden button would lose the focus
+  });
 }

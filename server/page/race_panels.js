@@ -135,9 +135,10 @@ function showWords(slot, race) {
 // screen that is still too narrow for a long race the picture scrolls within its box.
 function layOut(shown, width) {
   const em = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const ways = width < UPRIGHT_BELOW_EM * em ? [[SMALL * em, true]]
-    : width < UPRIGHT_IF_CROWDED_BELOW_EM * em ? [[em, false], [SMALL * em, false], [em, true]]
-      : [[em, false], [SMALL * em, false]];
+  const small = document.documentElement.classList.contains("presenting") ? 1 : SMALL; // a hall reads no small letters
+  const ways = width < UPRIGHT_BELOW_EM * em ? [[small * em, true]]
+    : width < UPRIGHT_IF_CROWDED_BELOW_EM * em ? [[em, false], [small * em, false], [em, true]]
+      : [[em, false], [small * em, false]];
   let laidOut = [];
   for (const [size, upright] of ways) {
     measureText = measureText?.em === size ? measureText : Object.assign(measurer(size), { em: size });
@@ -177,7 +178,7 @@ function scrollable(box) {
   }
 }
 
-function redraw() {
+export function redraw() {
   if (!due) {
     due = true;
     requestAnimationFrame(draw);

@@ -14,14 +14,15 @@ export function racersFor(settings) {
 }
 
 // Sends the transfers at once and returns their records. racers() returns their number. It is called last, so that a
-// barrier count that was changed meanwhile counts already. strategy null: the selected strategy.
+// barrier count that was changed meanwhile counts already. strategy null: the selected strategy; a list: one strategy
+// for each transfer.
 export async function race({ racers, amount = AMOUNT, strategy = null, resetFirst }) {
   if (resetFirst) {
     await api.reset();
   }
   const bodies = Array.from({ length: await racers() }, (_, index) => ({
     from_account: "alice", to_account: TARGETS[index % TARGETS.length], amount,
-    ...(strategy === null ? {} : { strategy }),
+    ...(strategy === null ? {} : { strategy: Array.isArray(strategy) ? strategy[index] : strategy }),
   }));
   const outcomes = await Promise.allSettled(bodies.map((body) => api.transfer(body)));
   const failed = outcomes.find(({ status }) => status === "rejected");

@@ -1,153 +1,229 @@
-// The guided tour: five steps that drive the page and explain the result in plain sentences.
+// The guided tours. Before each step a tour asks for a prediction; the answer runs the step; then the tour says whether
+// the prediction was right, and why. It begins with empty panels and restores the settings that it has found.
 
-import { api } from "./api.js";
-import { busy, changeSettings } from "./controls.js";
-import { find, make, unbroken } from "./dom.js";
-import { race } from "./races.js";
-import { replay, shownRace } from "./race_panels.js";
-import { afterBarrier, afterFix, afterOne, afterTwo, readingOf } from "./tour_words.js";
+import { busy } from "./controls.js";
+import { find, isOff, make, onPress, setOff, unbroken } from "./dom.js";
+import { attempt } from "./problem.js";
+import { firstTour, fixesTour, restoreAtOnce, restoreSettings } from "./tour_steps.js";
+import { scoreWords } from "./tour_words.js";
+
+const OPENERS = { tour: "#tour-open", fixes: "#fixes-open" };
+const MAKERS = { tour: firstTour, fixes: fixesTour };
 
 let state = null;
+let clean = () => {};
+let tour = null; // the open tour
+let at = 0; // tour.steps.length: its end
+let predictions = []; // by step: {predicted}, and after it has run {actual, right}
 
-// Sets everything the step needs with one request and runs the step: with the initial balances and its own number of
-// transfers, for any earlier state of the switches. It calls say(records, alice's balance, whether the settings were
-// changed since).
-async function play({ delay, barrier }, send, say) {
-  const settings = {
-    strategy: "vulnerable", delay_enabled: delay, delay_ms: 200, barrier_enabled: barrier, barrier_count: 2,
-  };
-  await changeSettings(settings);
-  const records = await send();
-  const [accounts, now] = await Promise.all([api.accounts(), api.settings()]);
-  const changed = Object.keys(settings).some((name) => now[name] !== settings[name]);
-  return say(records, accounts.find(({ id }) => id === "alice").balance, changed);
+const atEnd = () => at === tour.steps.length;
+const isSolved = () => tour.steps.every((step, index) => !step.solves || predictions[index]?.actual !== undefined);
+
+function paragraphs(texts) {
+  return texts.map((text) => make("p", {}, ...unbroken(text)));
 }
 
-const one = () => race({ racers: () => 1, amount: 100, strategy: "vulnerable", resetFirst: true });
-const two = (strategy) => race({ racers: () => 2, strategy, resetFirst: true });
+function endTexts() {
+  const score = scoreWords(predictions.filter((each) => each?.actual !== undefined).map(({ right }) => right));
+  const said = isSolved() ? tour.solved : [tour.unsolved];
+  return [...said, ...(score ? [score] : []), "The settings go back to what they were when the tour began."];
+}
 
-const STEPS = [
-  {
-    title: "One transfer",
-    text: ["The tour sets the strategy, the delay and the barrier above by itself. It resets the balances before each " +
-      "race. The switches stay as the last step has set them.",
-    "A transfer reads the balance, checks that it is enough, deducts, and adds the money to the other account. " +
-      "With one transfer alone nothing can go wrong."],
-    button: "Send $100 from alice to bob",
-    run: () => play({ delay: false, barrier: false }, one, afterOne),
-  },
-  {
-    title: "Two at once",
-    text: ["Now two transfers send $800 each at the same moment, and alice has $1000. One of them must be refused.",
-      "The result depends on microseconds, so try it a few times. Such faults stay unnoticed for years because they are rare."],
-    button: "Race two transfers",
-    run: () => play({ delay: false, barrier: false }, () => two("vulnerable"), afterTwo),
-  },
-  {
-    title: "The barrier",
-    text: ["With the barrier no transfer continues to the check before both have read. The barrier does not cause the " +
-      "fault: it only makes the unlucky moment certain. A delay of 200 ms widens the window, so that you can see it."],
-    button: "Race with the barrier",
-    run: () => play({ delay: true, barrier: true }, () => two("vulnerable"), afterBarrier),
-  },
-  {
-    title: "Read the picture",
-    text: ["A lane is a transfer, and time runs along it. One side of the bar shows its reads, the other side its " +
-      "writes. The axis is longer where many steps happen."],
-    reading: () => readingOf(shownRace("race")),
-    button: "Play it slowly",
-  },
-  {
-    title: "The fix",
-    text: ["The same two, barrier and delay still on, but each locks the row before it reads it (SELECT ... FOR UPDATE " +
-      "in one transaction). The second has to wait until the first has committed: the hatched band."],
-    button: "Race them under the fix",
-    run: () => play({ delay: true, barrier: true }, () => two("for_update"), async (records, balance, changed) =>
-      afterFix(records, balance, changed, await api.strategies())),
-  },
-];
+function setTexts(texts) {
+  const shown = [...find("#tour-text").children].map((paragraph) => paragraph.textContent);
+  if (texts.join("\n") !== shown.join("\n")) {
+    find("#tour-text").replaceChildren(...paragraphs(texts));
+  }
+}
 
-let at = 0;
+function answerButton(answer, isRunning) {
+  const button = make("button", { type: "button", class: "answer", "aria-pressed": String(predictions[at]?.predicted === answer) }, answer);
+  setOff(button, isRunning);
+  button.addEventListener("click", () => isOff(button) ? undefined : predict(answer));
+  return button;
+}
+
+// The buttons stay the same elements while their words do, so that the pressed one keeps the focus.
+function showAsk(asked) {
+  const isRunning = state.get("racing");
+  const list = find("#tour-answers");
+  const answers = asked?.answers ?? [];
+  find("#tour-ask").hidden = answers.length === 0;
+  find("#tour-question").textContent = asked?.question ?? "";
+  if ([...list.children].map((button) => button.textContent).join("\n") !== answers.join("\n")) {
+    list.replaceChildren(...answers.map((answer) => answerButton(answer, isRunning)));
+  }
+  for (const button of list.children) {
+    setOff(button, isRunning);
+    button.setAttribute("aria-pressed", String(predictions[at]?.predicted === button.textContent));
+  }
+  setOff(find("#tour-cure"), isRunning);
+}
 
 // Updates the parts of a step that depend on the rest of the page: another race may be shown while a person reads a
 // step.
 export function refreshTour() {
-  const step = STEPS[at];
-  const texts = [...step.text, ...(step.reading ? [step.reading()] : [])];
-  const shown = [...find("#tour-text").children].map((paragraph) => paragraph.textContent);
-  if (texts.join("\n") !== shown.join("\n")) {
-    find("#tour-text").replaceChildren(...texts.map((text) => make("p", {}, text)));
+  if (tour === null) {
+    return;
   }
-  find("#tour-run").disabled = step.run ? state.get("racing") : !shownRace("race")?.finished;
+  if (atEnd()) {
+    setTexts(endTexts());
+    showAsk(null);
+    return;
+  }
+  const step = tour.steps[at];
+  const asked = step.ask();
+  setTexts([...step.text, ...(asked ? [] : [step.without])]);
+  showAsk(asked);
 }
 
-function show(focus) {
-  const step = STEPS[at];
-  find("#tour-title").textContent = `${at + 1} of ${STEPS.length}: ${step.title}`;
-  find("#tour-run").textContent = step.button;
-  find("#tour-outcome").textContent = "";
-  find("#tour-back").disabled = at === 0;
-  find("#tour-next").textContent = at + 1 === STEPS.length ? "Finish" : "Next";
-  [...find("#tour-dots").children].forEach((dot, index) => dot.classList.toggle("here", index <= at));
+function showCure() {
+  const cure = atEnd() ? null : tour.steps[at].cure;
+  find("#tour-cure").hidden = !cure || !predictions[at]?.actual;
+  find("#tour-cure").textContent = cure ? `Race them under ${cure.name}` : "";
+}
+
+function show() {
+  const step = tour.steps[at];
+  const count = tour.steps.length;
+  find("#tour-title").textContent = atEnd() ? (isSolved() ? "\u2713 Solved" : "The end of the tour") : `${at + 1} of ${count}: ${step.title}`;
+  find("#tour-settings").textContent = step?.settings ? `The tour sets: ${step.settings}.` : "";
+  find("#tour-outcome").replaceChildren();
+  find("#tour-answers").replaceChildren();
+  find("#tour-back").hidden = at === 0;
+  find("#tour-next").textContent = atEnd() ? "Close the tour" : at + 1 === count ? "Finish" : "Next";
+  find("#tour-other").hidden = !(atEnd() && tour.name === "tour");
+  find("#tour-dots").replaceChildren(...tour.steps.map((_, index) => make("li", { class: index <= at ? "here" : "" })));
+  showCure();
   refreshTour();
-  if (focus) {
-    find("#tour-title").focus({ preventScroll: true });
-    find("#tour").scrollIntoView({ block: "start" });
+  find("#tour-title").focus({ preventScroll: true });
+  find("#tour").scrollIntoView({ block: "start" });
+}
+
+function setHash(hash) {
+  history.replaceState(history.state, "", `${location.pathname}${location.search}${hash}`);
+}
+
+function focusOn(selector) {
+  const wanted = find(selector);
+  (wanted.checkVisibility() ? wanted : find("#timelines")).focus();
+}
+
+function setExpanded(name) {
+  for (const [each, opener] of Object.entries(OPENERS)) {
+    find(opener).setAttribute("aria-expanded", String(each === name));
   }
 }
 
-function close() {
+// Returns whether a tour was open.
+export function closeTour() {
+  if (tour === null) {
+    return false;
+  }
+  const opener = OPENERS[tour.name];
+  tour = null;
   find("#tour").hidden = true;
-  find("#tour-open").setAttribute("aria-expanded", "false");
-  find("#tour-open").focus();
+  document.documentElement.classList.remove("touring");
+  setExpanded(null);
+  setHash("");
+  focusOn(opener);
+  void attempt(restoreSettings);
+  return true;
 }
 
-function open() {
+function open(name) {
+  tour = MAKERS[name](state.get("strategies"));
   at = 0;
+  predictions = [];
+  clean();
   find("#tour").hidden = false;
-  find("#tour-open").setAttribute("aria-expanded", "true");
-  show(true);
+  document.documentElement.classList.add("touring");
+  setExpanded(name);
+  setHash(`#${name}`);
+  show();
+}
+
+// Opens the tour that the address names.
+export function openAddressedTour() {
+  const name = location.hash.slice(1);
+  if (MAKERS[name] && tour?.name !== name && state.get("strategies").length > 0) {
+    open(name);
+  }
 }
 
 // The message stands in the tour itself, because the page's own message is out of sight there.
-async function outcomeOf(step) {
+async function outcomeOf(run) {
   try {
-    return await step.run();
+    return await run();
   } catch (problem) {
-    return `This step has failed. ${problem.detail || problem.message}`;
+    return { disturbed: `This step has failed. ${problem.detail || problem.message}` };
   }
 }
 
-async function run() {
-  const step = STEPS[at];
-  if (!step.run) {
-    replay("race");
-    return;
+function verdictOf({ right, predicted }) {
+  return make("span", { class: `verdict ${right ? "good" : "bad"}` },
+    right ? "\u2713 You were right" : `\u2715 You predicted ${predicted}`);
+}
+
+function showOutcome(step, judged) {
+  const texts = judged.disturbed ? [judged.disturbed]
+    : [`${judged.now} ${judged.why}`, ...(step.ends ? [`What ends it: ${step.ends}`] : [])];
+  const shown = paragraphs(texts);
+  if (!judged.disturbed) {
+    shown[0].prepend(verdictOf(predictions[at]), " ");
   }
-  find("#tour-outcome").textContent = "";
-  const said = await busy(() => outcomeOf(step));
-  if (STEPS[at] === step) {
-    find("#tour-outcome").replaceChildren(...unbroken(said));
+  find("#tour-outcome").replaceChildren(...shown);
+  showCure();
+}
+
+async function predict(predicted) {
+  const step = tour.steps[at];
+  const index = at;
+  const own = predictions;
+  find("#tour-outcome").replaceChildren();
+  own[index] = { ...own[index], predicted };
+  refreshTour();
+  const judged = await busy(() => outcomeOf(step.run));
+  own[index] = { predicted, actual: judged.actual, right: judged.actual === predicted };
+  if (judged.disturbed) {
+    delete own[index];
+  }
+  if (tour?.steps[at] === step) {
+    showOutcome(step, judged);
+    refreshTour();
   }
 }
 
-export function startTour(theState) {
+async function cure() {
+  const step = tour.steps[at];
+  const said = await busy(() => outcomeOf(async () => ({ disturbed: await step.cure.run() })));
+  if (tour?.steps[at] === step) {
+    find("#tour-outcome").append(...paragraphs([said.disturbed]));
+  }
+}
+
+function go(step) {
+  at += step;
+  if (at > tour.steps.length) {
+    closeTour();
+  } else {
+    show();
+  }
+}
+
+// clear() empties the panels, also of a race that the address has pinned.
+export function startTour(theState, clear) {
   state = theState;
+  clean = clear;
   state.on(["racing"], refreshTour);
-  find("#tour-dots").replaceChildren(...STEPS.map(() => make("li")));
-  find("#tour-open").addEventListener("click", () => find("#tour").hidden ? open() : close());
-  find("#tour-close").addEventListener("click", close);
-  find("#tour-run").addEventListener("click", run);
-  find("#tour-back").addEventListener("click", () => {
-    at -= 1;
-    show(true);
-  });
-  find("#tour-next").addEventListener("click", () => {
-    if (at + 1 === STEPS.length) {
-      close();
-    } else {
-      at += 1;
-      show(true);
-    }
-  });
+  for (const [name, opener] of Object.entries(OPENERS)) {
+    find(opener).addEventListener("click", () => tour?.name === name ? closeTour() : open(name));
+  }
+  find("#tour-other").addEventListener("click", () => open("fixes"));
+  find("#tour-close").addEventListener("click", closeTour);
+  onPress("#tour-cure", cure);
+  find("#tour-back").addEventListener("click", () => go(-1));
+  find("#tour-next").addEventListener("click", () => go(1));
+  addEventListener("hashchange", openAddressedTour);
+  addEventListener("pagehide", restoreAtOnce);
 }

@@ -1,68 +1,173 @@
-// The sentences of the guided tour about its own transfers, made from their records and alice's balance afterwards. The
-// expected sentence of a step is shown only if the records prove it: other people may use the same server. Pure.
+// The sentences of the guided tours about their own transfers, made from the records and the balances afterwards. A
+// sentence that explains is shown only if the records prove it: other people may use the same server. Pure.
+//
+// Each function returns {now, actual, why}: what is so now, the right answer to the question of the step, and the
+// reason. Or it returns {disturbed}: the sentence for a result that the step alone cannot have.
 
 import { missedExplanation, money } from "./words.js";
 
-const START = 1000; // alice's balance after a reset
-const SPENT = 1600; // two transfers of $800 together
+export const START = 1000; // alice's balance after a reset
+export const LEFT = 200; // after one transfer of $800
+export const OVERDRAWN = -600; // after two of them
+export const TOGETHER = 1700; // the three accounts after a reset
+export const TOO_MUCH = 2500; // and after a lost update
 
 function succeeded(records) {
   return records.filter(({ status }) => status === "success").length;
 }
 
-function disturbed(done, balance) {
-  return `${done} succeeded and alice is at ${money(balance)} now. This step alone cannot cause that: the balances or the ` +
-    "settings were changed from elsewhere meanwhile. Press the button again.";
+function disturbed(done, { alice }) {
+  return { disturbed: `${done} succeeded and alice is at ${money(alice)} now. This step alone cannot cause that: the balances or ` +
+    "the settings were changed from elsewhere meanwhile. Press an answer again." };
 }
 
-// balance: alice's, read after the transfers. changed: the settings are no longer those that the step had set.
-export function afterOne([record], balance, changed) {
-  const asExpected = record.status === "success" && record.from_balance_before === START &&
-    record.from_balance_after === balance;
-  return asExpected && !changed
-    ? `alice had ${money(START)} and is at ${money(balance)} now, as expected.`
-    : disturbed(succeeded([record]) === 1 ? "The transfer" : "No transfer", balance);
+function aliceHas(alice, why) {
+  return { now: `alice has ${money(alice)}.`, actual: money(alice), why };
 }
 
-function bothSpent(records, balance) {
-  return succeeded(records) === 2 && records.some(({ anomaly }) => anomaly === "double_spend") && balance === START - SPENT;
+function isDoubleSpend({ records, alice, changed }) {
+  return !changed && succeeded(records) === 2 && alice === OVERDRAWN &&
+    records.some(({ anomaly }) => anomaly === "double_spend");
 }
 
-export function afterTwo(records, balance, changed) {
-  const oneRefused = succeeded(records) === 1 && records.every((record) => record.from_balance_after === balance);
-  if (!changed && bothSpent(records, balance)) {
-    return `Both succeeded: alice is at ${money(balance)}. Each statement answered correctly; only the moment was unlucky.`;
-  }
-  if (!changed && oneRefused && balance === START - SPENT / 2) {
-    return `One was refused this time: alice is at ${money(balance)}. Try again, or make the race certain in the next step.`;
-  }
-  return disturbed(`${succeeded(records)} of 2`, balance);
+function isLostUpdate({ records, alice, together, changed }) {
+  return !changed && succeeded(records) === 2 && alice === LEFT && together === TOO_MUCH;
 }
 
-export function afterBarrier(records, balance, changed) {
-  return !changed && bothSpent(records, balance)
-    ? `Both succeeded and alice is at ${money(balance)}. $${SPENT} were spent out of $${START}, every time.`
-    : disturbed(`${succeeded(records)} of 2`, balance);
-}
-
-// strategies: the list of GET /strategies.
-export function afterFix(records, balance, changed, strategies) {
-  const left = START - SPENT / 2;
+function isOneRefused({ records, alice, changed }) {
   const refused = records.find(({ status }) => status !== "success");
-  if (changed || succeeded(records) !== 1 || refused.from_balance_before !== left || balance !== left) {
-    return disturbed(`${succeeded(records)} of 2`, balance);
-  }
-  const safe = strategies.filter((strategy) => strategy.safe).length - 1; // without for_update
-  const wrong = strategies.filter((strategy) => !strategy.safe).length - 1; // without vulnerable
-  return `One succeeded, the other waited, read ${money(left)} and was refused: alice is at ${money(balance)}. ` +
-    `Try the other strategies: ${safe} more are safe, and ${wrong} only look safe.`;
+  return !changed && succeeded(records) === 1 && refused?.from_balance_before === LEFT && alice === LEFT;
 }
 
-// race: the model of raceModel() on the stage, or null.
+const ofTwo = (result) => disturbed(`${succeeded(result.records)} of 2`, result);
+
+// result: {records, alice, together, changed}. alice and together: her balance and the sum of the three accounts, read
+// after the transfers. changed: the settings are no longer those that the step had set.
+export function afterOne(result) {
+  const [record] = result.records;
+  const asExpected = !result.changed && record.status === "success" && record.from_balance_before === START &&
+    record.from_balance_after === result.alice;
+  return asExpected ? aliceHas(result.alice, "With one transfer alone nothing can go wrong.")
+    : disturbed(succeeded(result.records) === 1 ? "The transfer" : "No transfer", result);
+}
+
+export function afterTwo(result) {
+  if (isDoubleSpend(result)) {
+    return aliceHas(result.alice, "Both succeeded this time: both had read $1000.00 before one of them deducted. Each statement " +
+      "did what it should; only the moment was unlucky.");
+  }
+  if (isOneRefused(result)) {
+    return aliceHas(result.alice, "This time one transfer read the balance after the other had deducted, so it was refused. Another " +
+      "time both may read first: predict again, or make the race certain in the next step.");
+  }
+  return ofTwo(result);
+}
+
+export function afterBarrier(result) {
+  return isDoubleSpend(result)
+    ? aliceHas(result.alice, "Both had read $1000.00 before they checked, so both found it enough. $1600 were spent out of $1000, " +
+      "every time.")
+    : ofTwo(result);
+}
+
+export function afterFix(result) {
+  return isOneRefused(result)
+    ? aliceHas(result.alice, "One succeeded. The other had to wait for the row until the first had committed: the hatched band. Then " +
+      "it read $200.00 and was refused.")
+    : ofTwo(result);
+}
+
+// Names the value that a stale reader has read, and the write that it did not see. race: the model of raceModel() on the
+// stage, or null.
 export function readingOf(race) {
   const [miss] = race?.missed ?? [];
-  if (!miss) {
-    return "There is no stale read to look at now. Go back one step and make one with the barrier.";
+  return miss ? { now: `${miss.reader} read ${money(miss.valueRead)}.`, actual: money(miss.valueRead), why: missedExplanation(miss) }
+    : null;
+}
+
+// The fixes that are none. believed: what people expect of it. asks: what the question is about, "alice" or "together".
+// cure: a strategy that ends it.
+const FIXES = {
+  vulnerable: {
+    title: "Check before you deduct",
+    believed: "\u201cThe program reads the balance and deducts only if there is enough.\u201d The requirement says it like this.",
+    asks: "alice",
+    why: "After the check of one transfer, the other one still held the same $1000.00 that it had read. A check speaks of the " +
+      "past: nothing keeps the row as it was.",
+    cure: "for_update",
+    ends: "Lock the row before it is read (SELECT ... FOR UPDATE), and hold it until the write is committed.",
+  },
+  absolute_update: {
+    title: "Save the new balance",
+    believed: "\u201cThe program computes the new balance and saves it, as the save() of an ORM does. CHECK (balance >= 0) guards " +
+      "the table.\u201d",
+    asks: "together",
+    why: "Both read $1000.00, computed $200.00 and wrote it. The second write replaced the first: alice paid $800.00 once, and " +
+      "bob and charlie each got $800.00. No balance is negative, so the CHECK finds nothing.",
+    cure: "optimistic",
+    ends: "Write only if the version of the row is still the one that was read. Or let the database subtract: SET balance = " +
+      "balance - 800.",
+  },
+  subselect_predicate: {
+    title: "Check in the WHERE, in a sub-select",
+    believed: "\u201cThe check stands in the UPDATE itself: WHERE (SELECT balance ...) >= 800. One statement is atomic.\u201d",
+    asks: "alice",
+    why: "The second UPDATE waited for the row. Then PostgreSQL looked again at the row that it updates, but not at what the " +
+      "sub-select had read: that was still $1000.00.",
+    cure: "atomic_update",
+    ends: "Put the check on the row that the UPDATE changes: WHERE id = 'alice' AND balance >= 800.",
+  },
+  cte_snapshot: {
+    title: "Read and write in one statement",
+    believed: "\u201cWITH reads the balance, UPDATE computes from it: nothing can come between, because it is one statement.\u201d",
+    asks: "together",
+    why: "The statement reads the snapshot with which it began. The second UPDATE waited for the row, and then wrote the $200.00 " +
+      "that it had computed from $1000.00.",
+    cure: "for_update",
+    ends: "Read with FOR UPDATE, also inside the WITH. Or compute from the row itself: SET balance = balance - 800.",
+  },
+  process_mutex: {
+    title: "A mutex in the program",
+    believed: "\u201cA mutex lets one transfer at a time read, check and deduct.\u201d With one server that is right, so every test " +
+      "on a laptop passes.",
+    setting: "Here the second transfer plays a second server, whose mutex is another one: so it runs without this mutex, as " +
+      "vulnerable does.",
+    rival: "vulnerable",
+    asks: "alice",
+    why: "The mutex kept out no transfer of the other server, so both read $1000.00. A lock works only for those that take it.",
+    cure: "advisory_lock",
+    ends: "Take the lock where all servers meet: in the database, as a lock of the row or as an advisory lock.",
+  },
+};
+
+// The words for a wrong strategy of GET /strategies; its own words where this file has none.
+export function fixOf({ name, idea, watch_for: why }) {
+  return { name, ...(FIXES[name] ?? { title: name, believed: `${idea}.`, asks: "alice", why: `${why}.`, cure: "for_update",
+    ends: "Lock the row before it is read." }) };
+}
+
+export function afterWrongFix(fix, result) {
+  if (fix.asks === "alice" ? !isDoubleSpend(result) : !isLostUpdate(result)) {
+    return ofTwo(result);
   }
-  return missedExplanation(miss);
+  return fix.asks === "alice" ? aliceHas(result.alice, fix.why)
+    : { now: `All three together have ${money(result.together)}.`, actual: money(result.together), why: fix.why };
+}
+
+export function afterCure(fix, result) {
+  return isOneRefused(result) && result.together === TOGETHER
+    ? `Under ${fix.cure} one transfer succeeded and the other was refused: alice has ${money(result.alice)}, all three together have ` +
+      `${money(result.together)}.`
+    : ofTwo(result).disturbed.replace("Press an answer again.", "Press the button again.");
+}
+
+// "You predicted 3 of 5 right." scores: true or false for each prediction.
+export function scoreWords(scores) {
+  const right = scores.filter(Boolean).length;
+  return scores.length === 0 ? "" : `You predicted ${right} of ${scores.length} right.`;
+}
+
+export function othersWords(strategies) {
+  const safe = strategies.filter((strategy) => strategy.safe).length;
+  return `${safe - 1} more strategies are safe, and ${strategies.length - safe} only look safe: the other tour shows each of them fail.`;
 }

@@ -106,8 +106,13 @@ class Browser:
     # Actions
 
     def click(self, selector):
-        eventually(lambda: self.one(selector).is_enabled(), f"{selector} can be pressed")
+        eventually(lambda: not self.is_off(selector), f"{selector} can be pressed")
         self.one(selector).click()
+
+    def is_off(self, selector):
+        """Whether a button is off: disabled, or aria-disabled, which keeps the focus."""
+        button = self.one(selector)
+        return not button.is_enabled() or button.get_attribute("aria-disabled") == "true"
 
     def choose(self, selector, value):
         Select(self.one(selector)).select_by_value(value)
@@ -158,7 +163,7 @@ class Browser:
         return self.script("return document.querySelector(arguments[0])?.href ?? null", f"#panel-{slot} .links a")
 
     def until_finished(self, slot):
-        eventually(lambda: not self.one("#race").get_property("disabled"), "the buttons are free again")
+        eventually(lambda: not self.is_off("#race"), "the buttons are free again")
         eventually(lambda: self.all(f"#panel-{slot}.judged svg .mark.commit") and self.address_of(slot),
                    f"the {slot} is drawn to its end")
 
@@ -201,8 +206,8 @@ class Browser:
 
     def picture(self, height=None):
         """A PNG of the page: the part that fits the window, or `height` pixels of the page."""
-        width, inner = self.script("return [document.documentElement.clientWidth, innerHeight]")
         time.sleep(0.3)  # transitions
-        clip = {"x": 0, "y": 0, "width": width, "height": height or inner, "scale": 1}
-        shot = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        beyond = {} if height is None else {"captureBeyondViewport": True, "clip": {
+            "x": 0, "y": 0, "width": self.script("return document.documentElement.clientWidth"), "height": height, "scale": 1}}
+        shot = self.command("Page.captureScreenshot", format="png", **beyond)
         return base64.b64decode(shot["data"])

@@ -37,9 +37,9 @@ def test_as_many_race_as_the_barrier_waits_for(bank, page):
 def test_more_than_a_browser_can_send(bank, page):
     bank.set(barrier_enabled=True, barrier_count=8)
     page.until("#too-many", "waits for 8")
-    assert not page.one("#race").is_enabled() and not page.one("#run").is_enabled()
+    assert page.is_off("#race") and page.is_off("#run")
     page.enter("#barrier-count", 2)
-    eventually(lambda: page.one("#race").is_enabled(), "free again")
+    eventually(lambda: not page.is_off("#race"), "free again")
 
 
 def test_a_refused_change_is_reported_and_undone(bank, page):
@@ -64,7 +64,7 @@ def test_rounds_and_their_end(bank, page):
     page.click("#run")
     eventually(lambda: page.shown("#stop"), "it can be stopped")
     page.click("#stop")
-    eventually(lambda: not page.shown("#stop") and page.one("#race").is_enabled(), "it has stopped")
+    eventually(lambda: not page.shown("#stop") and not page.is_off("#race"), "it has stopped")
     assert int(page.text("#tally").split()[0]) < 500
 
 

@@ -53,7 +53,7 @@ def test_under_the_fix_the_second_transfer_waits_and_is_refused(play):
     choose(play, "for_update")
     press(play, [LEFT, RIGHT, LEFT, RIGHT])
     assert play.text("#lane-B .standing").startswith("waits for A")
-    assert not play.one("#step-B").is_enabled()
+    assert play.is_off("#step-B")
     press(play, [LEFT, LEFT, LEFT])
     assert "enough = f" in play.text("#lane-B")
     press(play, [RIGHT])
