@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define SERVICE "bank-api"
 #define MESSAGE_MAX 1024
 #define UTF8_CHARACTER_MAX 4
 #define ESCAPED_CHARACTER_MAX 6  // such as \u001b
@@ -30,12 +29,17 @@ static_assert(ESCAPED_MESSAGE_MAX + ESCAPED_CHARACTER_MAX * (TRANSFER_ID_MAX + A
                   LINE_MAX_SIZE,
               "a line fits its buffer, which must never be grown");
 
+static const char *service = "bank-api";
 static atomic_int configured_level = LOG_LEVEL_INFO;
 static atomic_int configured_format = LOG_FORMAT_TEXT;
 
 void log_configure(enum log_level least, enum log_format format) {
     atomic_store_explicit(&configured_level, (int)least, memory_order_relaxed);
     atomic_store_explicit(&configured_format, (int)format, memory_order_relaxed);
+}
+
+void log_set_service(const char *name) {
+    service = name;
 }
 
 bool log_enabled(enum log_level level) {
@@ -170,7 +174,7 @@ static void compose_json(struct text *line, enum log_level level, const struct l
     clock_format_timestamp(clock_realtime_us(), timestamp);
     append_json_field(line, "timestamp", slice_of(timestamp));
     append_json_field(line, "level", slice_of(level_name(level)));
-    append_json_field(line, "service", SLICE_LITERAL(SERVICE));
+    append_json_field(line, "service", slice_of(service));
 
     struct slice transfer_id = transfer_id_of(context);
     if (transfer_id.length > 0) {
@@ -201,7 +205,9 @@ static void compose_text(struct text *line, enum log_level level, const struct l
     text_append(line, timestamp + sizeof "YYYY-MM-DDT" - 1, sizeof "HH:MM:SS.mmm" - 1);
     text_append_string(line, " ");
     text_append_string(line, level_name(level));
-    text_append_string(line, " [" SERVICE "] ");
+    text_append_string(line, " [");
+    text_append_string(line, service);
+    text_append_string(line, "] ");
 
     struct slice transfer_id = transfer_id_of(context);
     if (transfer_id.length > 0) {

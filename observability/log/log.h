@@ -39,6 +39,8 @@ struct log_context {
 
 // Lines below the level `least` are not written.
 void log_configure(enum log_level least, enum log_format format);
+// The program's name in each line, instead of bank-api. Called before other threads start. `name` is borrowed.
+void log_set_service(const char *name);
 MUST_CHECK bool log_enabled(enum log_level level);
 // True if the lines of this level are written with their fields. False: a caller need not find out the fields.
 MUST_CHECK bool log_shows_fields(enum log_level level);

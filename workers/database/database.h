@@ -10,6 +10,7 @@
 #include "observability/base/base.h"
 #include "sql/statements.h"
 #include "workers/database/database_clock.h"
+#include "workers/database/db_address.h"
 #include "workers/database/db_async.h"
 #include "workers/database/money_column.h"
 #include "workers/database/sql_array.h"

@@ -1,0 +1,74 @@
+// Holds sessions at the rules' places until enough of them are there. Loop thread.
+//
+// A round is the sessions that are held by one rule at one table. A barrier's round ends when it is complete. Every
+// round also ends at the time limit, when the proxy stops, and when PostgreSQL reports that somebody waits for a lock
+// of a held session ("protected by a lock"): the session that waits could never come.
+#ifndef SERVER_PROXY_HOLD_H
+#define SERVER_PROXY_HOLD_H
+
+#include "observability/base/base.h"
+#include "server/proxy/rules.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+struct hold;
+struct hold_round;
+
+enum hold_end {
+    HOLD_COMPLETE,  // enough sessions came
+    HOLD_DELAYED,   // the time of a delay has passed
+    HOLD_LIMIT,     // the time limit has passed
+    HOLD_PROTECTED, // somebody waits for a lock of a held session
+    HOLD_CANCELLED, // the client has sent a CancelRequest
+    HOLD_LEFT,      // the client, or the server, has closed its connection
+    HOLD_OPENED,    // SIGUSR1
+    HOLD_STOPPING,  // the proxy stops
+};
+
+// The part of a session that can be held. Zeroes at the start.
+struct held {
+    TAILQ_ENTRY(held) link;
+    struct hold_round *round; // NULL: not held
+    uint64_t number;          // the session's
+    uint32_t backend;         // its process id; 0: unknown
+    uint64_t since_ns;
+    // Until it is idle again, this session passes, because its round is over: the round that ended by a lock while it
+    // was at work, or, with if-read, the round in which it was held.
+    bool passes;
+};
+
+struct hold_callbacks {
+    void (*released)(void *owner, struct held *held);
+    // A round has ended as protected: the owner sets `passes` of each session that is at work.
+    void (*protected)(void *owner);
+    // Returns the number of the session with this backend; 0: it is none of the proxy's.
+    uint64_t (*session_of)(void *owner, uint32_t backend);
+};
+
+struct hold_options {
+    uv_loop_t *loop;
+    const struct rule *rules;
+    unsigned rule_count;
+    unsigned limit_ms;
+    const char *conninfo; // for the session that asks for locks
+    const struct hold_callbacks *callbacks;
+    void *owner;
+};
+
+MUST_CHECK struct hold *hold_new(const struct hold_options *options);
+MUST_CHECK const struct rule *hold_rules(const struct hold *hold, unsigned *count);
+// The session comes to the place of a rule. True: it is held, until `released` is called. False: it passes.
+MUST_CHECK bool hold_arrive(struct hold *hold, struct held *held, const struct rule *rule, const char *table);
+// Lets one session go, if it is held.
+void hold_leave(struct hold *hold, struct held *held, enum hold_end end);
+// Lets all sessions go.
+void hold_open(struct hold *hold, enum hold_end end);
+MUST_CHECK bool hold_wants_connection(const struct hold *hold);
+void hold_connect(struct hold *hold, const bool *is_stopped); // see lock_watch_connect()
+void hold_close(struct hold *hold);                           // leaves the loop
+void hold_free(struct hold *hold);                            // after the loop has ended
+
+#endif

@@ -1,0 +1,173 @@
+// Reads the command line of race-proxy.
+#include "server/proxy/proxy_options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    LIMIT_MS_DEFAULT = 2000,
+    LIMIT_MS_MAX = 600000,
+};
+
+static const char help[] =
+    "Usage: race-proxy [options]\n"
+    "\n"
+    "Stands between an application and its PostgreSQL. Give the application the proxy's address in its DATABASE_URL; "
+    "user,\n"
+    "password and database stay the same. Every byte passes unchanged. With --force or --rule the proxy holds "
+    "statements\n"
+    "until others come, so that a race between two requests happens each time.\n"
+    "\n"
+    "  --upstream URL     the PostgreSQL, as a URL or as keyword=value; default: DATABASE_URL, else the PG* variables\n"
+    "  --listen ADDRESS   HOST:PORT or a port; default: " PROXY_LISTEN_DEFAULT "\n"
+    "  --force[=N]        hold each session that is about to write a table that it has read, until N sessions (2) are\n"
+    "                     there; if one of them has a lock that another waits for, it continues at once\n"
+    "  --rule RULE        hold the statements that RULE matches; may be given several times\n"
+    "  --limit MS         hold no session longer than that; default: 2000\n"
+    "  --verbose          log the begin and the end of each session\n"
+    "  --version, --help\n"
+    "\n";
+
+static const char help_end[] = "\n"
+                               "Signals: SIGUSR1 lets all held sessions go. SIGTERM and SIGINT stop the proxy; a "
+                               "session in a transaction has 10 s to\n"
+                               "end it, and a second signal ends all sessions at once. Exit status: 0, 1 if it cannot "
+                               "listen, 2 for a wrong option.\n";
+
+enum {
+    OPTION_UPSTREAM = 256,
+    OPTION_LISTEN,
+    OPTION_FORCE,
+    OPTION_RULE,
+    OPTION_LIMIT,
+    OPTION_VERBOSE,
+    OPTION_VERSION,
+    OPTION_HELP
+};
+
+static const struct option known[] = {
+    {"upstream", required_argument, NULL, OPTION_UPSTREAM},
+    {"listen", required_argument, NULL, OPTION_LISTEN},
+    {"force", optional_argument, NULL, OPTION_FORCE},
+    {"rule", required_argument, NULL, OPTION_RULE},
+    {"limit", required_argument, NULL, OPTION_LIMIT},
+    {"verbose", no_argument, NULL, OPTION_VERBOSE},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+void proxy_print_help(void) {
+    (void)fputs(help, stdout);
+    (void)fputs(rules_help, stdout);
+    (void)fputs(help_end, stdout);
+}
+
+static bool read_number(const char *words, unsigned long least, unsigned long most, unsigned *out) {
+    if (words[0] == '\0' || strlen(words) > 9 || strspn(words, "0123456789") != strlen(words)) {
+        return false;
+    }
+    unsigned long number = strtoul(words, NULL, 10);
+    *out = (unsigned)number;
+    return number >= least && number <= most;
+}
+
+// Reads "HOST:PORT", "[HOST]:PORT" or "PORT".
+static bool read_listen(const char *words, struct proxy_options *out) {
+    const char *colon = strrchr(words, ':');
+    const char *port = colon == NULL ? words : colon + 1;
+    const char *host = colon == NULL ? "127.0.0.1" : words;
+    size_t length = colon == NULL ? strlen(host) : (size_t)(colon - words);
+    if (host[0] == '[' && length > 1 && host[length - 1] == ']') {
+        host++;
+        length -= 2;
+    }
+    unsigned number;
+    if (length == 0 || length >= sizeof out->host || !read_number(port, 0, UINT16_MAX, &number)) {
+        return false;
+    }
+    memcpy(out->host, host, length);
+    out->host[length] = '\0';
+    (void)snprintf(out->port, sizeof out->port, "%u", number);
+    return true;
+}
+
+static bool add_rule(struct proxy_options *out, const struct rule *rule, struct text *problem) {
+    if (out->rule_count == RULES_MAX) {
+        text_append_format(problem, "at most %d rules", RULES_MAX);
+        return false;
+    }
+    out->rules[out->rule_count++] = *rule;
+    return true;
+}
+
+static bool read_force(const char *value, struct proxy_options *out, struct text *problem) {
+    unsigned waiters = 2;
+    if (value != NULL && !read_number(value, 2, RULE_WAITERS_MAX, &waiters)) {
+        text_append_format(problem, "--force=%s: give a number of sessions from 2 to %d", value, RULE_WAITERS_MAX);
+        return false;
+    }
+    struct rule rule = rule_of_force(waiters);
+    return add_rule(out, &rule, problem);
+}
+
+static bool read_rule(const char *value, struct proxy_options *out, struct text *problem) {
+    struct rule rule;
+    return rule_read(value, &rule, problem) && add_rule(out, &rule, problem);
+}
+
+// False: `problem` says why.
+static bool read_option(int option, const char *value, struct proxy_options *out, struct text *problem) {
+    switch (option) {
+    case OPTION_UPSTREAM: out->upstream = value; return true;
+    case OPTION_LISTEN:
+        if (!read_listen(value, out)) {
+            text_append_format(problem, "--listen %s: write HOST:PORT, such as " PROXY_LISTEN_DEFAULT, value);
+            return false;
+        }
+        return true;
+    case OPTION_FORCE: return read_force(value, out, problem);
+    case OPTION_RULE: return read_rule(value, out, problem);
+    case OPTION_LIMIT:
+        if (!read_number(value, 1, LIMIT_MS_MAX, &out->limit_ms)) {
+            text_append_format(problem, "--limit %s: give milliseconds from 1 to %d", value, LIMIT_MS_MAX);
+            return false;
+        }
+        return true;
+    case OPTION_VERBOSE: out->is_verbose = true; return true;
+    default: text_append_string(problem, "see --help"); return false;
+    }
+}
+
+static bool read_arguments(int argc, char **argv, struct proxy_options *out, enum proxy_command *command,
+                           struct text *problem) {
+    int option;
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (option == OPTION_HELP || option == OPTION_VERSION) {
+            *command = option == OPTION_HELP ? PROXY_HELP : PROXY_VERSION;
+            return true;
+        }
+        if (!read_option(option, optarg, out, problem)) {
+            return false;
+        }
+    }
+    if (optind < argc) {
+        text_append_format(problem, "%s: there is no such argument: see --help", argv[optind]);
+        return false;
+    }
+    return db_addresses_read(out->upstream, &out->addresses, problem);
+}
+
+enum proxy_command proxy_options_read(int argc, char **argv, struct proxy_options *out) {
+    enum proxy_command command = PROXY_RUN;
+    struct text problem = {0};
+    *out = (struct proxy_options){.upstream = getenv("DATABASE_URL"), .limit_ms = LIMIT_MS_DEFAULT};
+    CHECK(read_listen(PROXY_LISTEN_DEFAULT, out));
+    if (!read_arguments(argc, argv, out, &command, &problem)) {
+        (void)fprintf(stderr, "race-proxy: %s\n", text_terminated(&problem));
+        command = PROXY_WRONG;
+    }
+    text_free(&problem);
+    return command;
+}

@@ -1,0 +1,30 @@
+// The command line of race-proxy.
+#ifndef SERVER_PROXY_PROXY_OPTIONS_H
+#define SERVER_PROXY_PROXY_OPTIONS_H
+
+#include "observability/base/base.h"
+#include "server/proxy/rules.h"
+#include "workers/database/database.h"
+
+#include <stdbool.h>
+
+#define PROXY_LISTEN_DEFAULT "127.0.0.1:6432"
+
+enum proxy_command { PROXY_RUN, PROXY_HELP, PROXY_VERSION, PROXY_WRONG };
+
+struct proxy_options {
+    const char *upstream; // connection parameters
+    struct db_addresses addresses;
+    char host[256]; // to listen on
+    char port[8];
+    struct rule rules[RULES_MAX];
+    unsigned rule_count;
+    unsigned limit_ms; // the longest hold
+    bool is_verbose;
+};
+
+// Reads the arguments. PROXY_WRONG: a line on standard error says what is wrong.
+MUST_CHECK enum proxy_command proxy_options_read(int argc, char **argv, struct proxy_options *out);
+void proxy_print_help(void);
+
+#endif

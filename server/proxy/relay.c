@@ -1,0 +1,205 @@
+// Listens, accepts, and stops: relay_run() > listen_on(), the loop, and stop() at the first signal.
+//
+//   running    on_connection() makes a session of each client
+//   draining   no new client; held sessions are let go; a session closes as soon as it is idle
+//   closing    no session is left, or the time is over, or a second signal came: the last handles close
+#include "server/proxy/relay.h"
+
+#include "observability/log/log.h"
+#include "server/http/http.h"
+#include "server/proxy/hold.h"
+#include "server/proxy/session.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+enum relay_stage { RELAY_RUNNING, RELAY_DRAINING, RELAY_CLOSING };
+
+enum { SIGNALS = 3 };
+
+struct relay {
+    uv_loop_t *loop;
+    const struct proxy_options *options;
+    enum relay_stage stage;
+    bool is_stopped; // for the wait of hold_connect()
+    struct session_context sessions;
+    uv_tcp_t listener;
+    uv_timer_t sweep;
+    uv_timer_t stop_timer;
+    uv_signal_t signals[SIGNALS];
+};
+
+static void close_handle(uv_handle_t *handle) {
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, NULL);
+    }
+}
+
+static void enter_stage(struct relay *relay, enum relay_stage stage) {
+    CHECK(stage > relay->stage);
+    relay->stage = stage;
+}
+
+// Closes the last handles once no session is left.
+static void continue_stopping(struct relay *relay) {
+    if (relay->stage != RELAY_DRAINING || relay->sessions.count > 0) {
+        return;
+    }
+    enter_stage(relay, RELAY_CLOSING);
+    hold_close(relay->sessions.hold);
+    close_handle((uv_handle_t *)&relay->sweep);
+    close_handle((uv_handle_t *)&relay->stop_timer);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        close_handle((uv_handle_t *)&relay->signals[i]);
+    }
+}
+
+static void on_session_closed(struct session_context *context) {
+    continue_stopping(CONTAINER_OF(context, struct relay, sessions));
+}
+
+static void on_stop_over(uv_timer_t *timer) {
+    struct relay *relay = CONTAINER_OF(timer, struct relay, stop_timer);
+    log_write(LOG_LEVEL_WARN, NULL, "%u sessions are still in a transaction: they are closed", relay->sessions.count);
+    session_context_close(&relay->sessions);
+}
+
+static void stop(struct relay *relay) {
+    if (relay->stage == RELAY_DRAINING) { // a second signal
+        session_context_close(&relay->sessions);
+    }
+    if (relay->stage != RELAY_RUNNING) {
+        return;
+    }
+    enter_stage(relay, RELAY_DRAINING);
+    relay->is_stopped = true;
+    close_handle((uv_handle_t *)&relay->listener);
+    hold_open(relay->sessions.hold, HOLD_STOPPING);
+    session_context_stop(&relay->sessions);
+    CHECK(uv_timer_start(&relay->stop_timer, on_stop_over, RELAY_STOP_MS, 0) == 0);
+    continue_stopping(relay);
+}
+
+static void on_signal(uv_signal_t *signal, int number) {
+    struct relay *relay = signal->data;
+    if (number == SIGUSR1) {
+        hold_open(relay->sessions.hold, HOLD_OPENED);
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "stopping", NULL, "Stopping on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    stop(relay);
+}
+
+static void on_sweep(uv_timer_t *timer) {
+    session_context_sweep(&CONTAINER_OF(timer, struct relay, sweep)->sessions);
+}
+
+static void on_connection(uv_stream_t *listener, int status) {
+    struct relay *relay = CONTAINER_OF(listener, struct relay, listener);
+    if (status == 0) {
+        session_accept(&relay->sessions, listener);
+    } else {
+        log_write(LOG_LEVEL_WARN, NULL, "A connection could not be accepted: %s", uv_strerror(status));
+    }
+}
+
+static int listen_on(struct relay *relay) {
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    if (getaddrinfo(relay->options->host, relay->options->port, &hints, &found) != 0) {
+        return UV_EAI_NONAME;
+    }
+    int descriptor = listen_socket(found);
+    freeaddrinfo(found);
+    if (descriptor < 0) {
+        return descriptor;
+    }
+    CHECK(uv_tcp_open(&relay->listener, descriptor) == 0);
+    return uv_listen((uv_stream_t *)&relay->listener, RELAY_BACKLOG, on_connection);
+}
+
+static unsigned bound_port(struct relay *relay) {
+    struct sockaddr_storage address;
+    int size = sizeof address;
+    CHECK(uv_tcp_getsockname(&relay->listener, (struct sockaddr *)&address, &size) == 0);
+    const void *bytes = &address;
+    return ntohs(address.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)bytes)->sin6_port
+                                               : ((const struct sockaddr_in *)bytes)->sin_port);
+}
+
+static void log_listening(struct relay *relay) {
+    const struct proxy_options *options = relay->options;
+    bool is_6 = strchr(options->host, ':') != NULL;
+    log_event(LOG_LEVEL_INFO, "listening", NULL, "Listening on %s%s%s:%u, for the PostgreSQL at %s; %u rules",
+              is_6 ? "[" : "", options->host, is_6 ? "]" : "", bound_port(relay), options->addresses.list[0].name,
+              options->rule_count);
+}
+
+static void init(struct relay *relay, struct hold *hold) {
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1};
+    relay->sessions.loop = relay->loop;
+    relay->sessions.upstream = &relay->options->addresses;
+    relay->sessions.hold = hold;
+    relay->sessions.reads_sql = relay->options->rule_count > 0;
+    relay->sessions.closed = on_session_closed;
+    session_context_init(&relay->sessions);
+    CHECK(uv_tcp_init(relay->loop, &relay->listener) == 0);
+    CHECK(uv_timer_init(relay->loop, &relay->sweep) == 0);
+    CHECK(uv_timer_init(relay->loop, &relay->stop_timer) == 0);
+    CHECK(uv_timer_start(&relay->sweep, on_sweep, RELAY_SWEEP_MS, RELAY_SWEEP_MS) == 0);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        relay->signals[i].data = relay;
+        CHECK(uv_signal_init(relay->loop, &relay->signals[i]) == 0);
+        CHECK(uv_signal_start(&relay->signals[i], on_signal, numbers[i]) == 0);
+    }
+}
+
+// A session takes two descriptors.
+static void raise_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static const struct hold_callbacks callbacks = {
+    .released = session_released,
+    .protected = session_round_protected,
+    .session_of = session_number_of,
+};
+
+bool relay_run(uv_loop_t *loop, const struct proxy_options *options, struct text *problem) {
+    struct relay relay = {.loop = loop, .options = options};
+    struct hold *hold = hold_new(&(struct hold_options){
+        .loop = loop,
+        .rules = options->rules,
+        .rule_count = options->rule_count,
+        .limit_ms = options->limit_ms,
+        .conninfo = options->upstream == NULL ? "" : options->upstream,
+        .callbacks = &callbacks,
+        .owner = &relay.sessions,
+    });
+    raise_descriptors();
+    init(&relay, hold);
+    int status = listen_on(&relay);
+    if (status == 0) {
+        log_listening(&relay);
+        if (options->rule_count > 0) {
+            hold_connect(hold, &relay.is_stopped);
+        }
+    } else {
+        text_append_format(problem, "cannot listen on %s port %s: %s", options->host, options->port,
+                           status == UV_EADDRINUSE ? "another program listens there: choose another with --listen"
+                                                   : uv_strerror(status));
+        stop(&relay);
+    }
+    while (uv_run(loop, UV_RUN_DEFAULT) != 0) {
+        if (hold_wants_connection(hold) && !relay.is_stopped) {
+            hold_connect(hold, &relay.is_stopped);
+        }
+    }
+    hold_free(hold);
+    return status == 0;
+}

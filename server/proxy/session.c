@@ -1,0 +1,186 @@
+// The client's side of a session: session_accept() > on_kept() > read_startup() > session_connect(), and from then on
+// inspect_client() for each chunk. https://www.postgresql.org/docs/current/protocol-flow.html
+#include "server/proxy/session_internal.h"
+
+#include "observability/log/log.h"
+#include "server/proxy/observe.h"
+#include "server/proxy/startup.h"
+
+// --- The client ---
+
+// A CancelRequest of a session that is held would do nothing, because its server is idle. So that session continues,
+// and the request follows its statement.
+static void let_cancelled_go(struct session_context *context, struct slice key) {
+    struct session *session;
+    TAILQ_FOREACH(session, &context->sessions, link) {
+        if (dialogue_has_key(&session->dialogue, key)) {
+            hold_leave(context->hold, &session->held, HOLD_CANCELLED);
+            return;
+        }
+    }
+}
+
+// Answers SSLRequest or GSSENCRequest with "no". PostgreSQL accepts each of them once.
+static bool answer_no(struct session *session, bool *had_before, size_t length) {
+    if (*had_before) {
+        session_refuse(session, "0A000", "unsupported frontend protocol: the same encryption was requested twice");
+        return false;
+    }
+    *had_before = true;
+    flow_drop(&session->to_server, length);
+    char no[] = "N";
+    uv_buf_t buffer = uv_buf_init(no, 1);
+    if (uv_try_write((uv_stream_t *)&session->client, &buffer, 1) == 1) {
+        return true;
+    }
+    session_close(session);
+    return false;
+}
+
+static void log_start(const struct session *session, const struct startup *startup) {
+    struct slice database = startup->database.length == 0 ? startup->user : startup->database;
+    log_write(LOG_LEVEL_DEBUG, NULL, "session %llu: user %.*s, database %.*s, protocol %u.%u", session_number(session),
+              (int)startup->user.length, startup->user.data, (int)database.length, database.data,
+              (unsigned)(startup->version >> 16), (unsigned)(startup->version & 0xFFFF));
+}
+
+static void read_startup(struct session *session) {
+    struct flow *flow = &session->to_server;
+    struct startup startup;
+    bool continues = true;
+    while (continues && session->state == SESSION_STARTUP && flow->length > 0) {
+        switch (startup_read((struct slice){flow->kept, flow->length}, &startup)) {
+        case STARTUP_INCOMPLETE: return;
+        case STARTUP_TLS_REQUEST: continues = answer_no(session, &session->had_tls_request, startup.length); break;
+        case STARTUP_GSS_REQUEST: continues = answer_no(session, &session->had_gss_request, startup.length); break;
+        case STARTUP_TLS_HELLO:
+            log_write(
+                LOG_LEVEL_WARN, NULL,
+                "session %llu: the client begins with TLS, which the proxy does not speak: set sslmode=disable, or "
+                "leave out sslnegotiation=direct",
+                session_number(session));
+            session_close(session);
+            return;
+        case STARTUP_CANCEL_REQUEST:
+            let_cancelled_go(session->context, startup.key);
+            session_connect(session, true, flow->length);
+            return;
+        case STARTUP_MESSAGE:
+            log_start(session, &startup);
+            session_connect(session, false, startup.length);
+            return;
+        case STARTUP_UNKNOWN: session_connect(session, true, flow->length); return;
+        }
+    }
+}
+
+static size_t inspect_client(struct flow *flow, struct slice bytes, size_t *parsed) {
+    struct session *session = CONTAINER_OF(flow, struct session, to_server);
+    struct wire_message message;
+    if (session->is_opaque) {
+        *parsed = bytes.length;
+    }
+    while (*parsed < bytes.length && wire_next(&session->client_wire, bytes, parsed, &message)) {
+        if (session_client_message(session, &message)) {
+            flow->is_held = true;
+            return message.begin;
+        }
+    }
+    return bytes.length;
+}
+
+static void on_kept(struct flow *flow) {
+    struct session *session = CONTAINER_OF(flow, struct session, to_server);
+    if (session->state == SESSION_STARTUP) {
+        read_startup(session);
+    }
+}
+
+static void on_client_ended(struct flow *flow, int error) {
+    struct session *session = CONTAINER_OF(flow, struct session, to_server);
+    (void)error; // a reset is an end as well: the server gets what the client has sent
+    if (session->state == SESSION_STARTUP || (session->state == SESSION_CONNECTING && !session->is_opaque)) {
+        session_close(session);
+        return;
+    }
+    hold_leave(session->context->hold, &session->held, HOLD_LEFT);
+}
+
+static void on_server_refused(struct flow *flow, int error) {
+    (void)flow;
+    (void)error; // the server has closed: what it sent before is still to be read, and ends with on_server_ended()
+}
+
+static void on_to_server_shut(struct flow *flow) {
+    session_close_if_over(CONTAINER_OF(flow, struct session, to_server));
+}
+
+static const struct flow_callbacks to_server_callbacks = {
+    .inspect = inspect_client,
+    .kept = on_kept,
+    .ended = on_client_ended,
+    .refused = on_server_refused,
+    .shut = on_to_server_shut,
+};
+
+void session_accept(struct session_context *context, uv_stream_t *listener) {
+    struct session *session = memory_allocate_zeroed(sizeof *session);
+    session->context = context;
+    session->number = session->held.number = ++context->last_number;
+    session->client_wire.wanted = DIALOGUE_CLIENT_WANTED;
+    session->server_wire.wanted = context->observer == NULL ? DIALOGUE_SERVER_WANTED : OBSERVE_SERVER_WANTED;
+    dialogue_init(&session->dialogue, context->reads_sql);
+    CHECK(uv_tcp_init(context->loop, &session->client) == 0);
+    session->open_handles = 1;
+    session->deadline_ms = uv_now(context->loop) + SESSION_STARTUP_MS;
+    TAILQ_INSERT_TAIL(&context->sessions, session, link);
+    context->count++;
+    if (uv_accept(listener, (uv_stream_t *)&session->client) != 0) {
+        session_close(session);
+        return;
+    }
+    (void)uv_tcp_nodelay(&session->client, 1);
+    (void)uv_tcp_keepalive(&session->client, 1, 60);
+    flow_start(&session->to_server, &to_server_callbacks, (uv_stream_t *)&session->client, NULL);
+}
+
+// --- All sessions ---
+
+void session_context_init(struct session_context *context) {
+    TAILQ_INIT(&context->sessions);
+}
+
+static void check_deadline(struct session *session) {
+    if (session->deadline_ms == 0 || uv_now(session->context->loop) < session->deadline_ms) {
+        return;
+    }
+    if (session->state == SESSION_CONNECTING) {
+        session_connect_is_late(session);
+    } else {
+        session_close(session);
+    }
+}
+
+void session_context_sweep(struct session_context *context) {
+    struct session *next;
+    for (struct session *session = TAILQ_FIRST(&context->sessions); session != NULL; session = next) {
+        next = TAILQ_NEXT(session, link);
+        check_deadline(session);
+        if (context->is_stopping) {
+            session_stop_if_idle(session);
+        }
+    }
+}
+
+void session_context_stop(struct session_context *context) {
+    context->is_stopping = true;
+    session_context_sweep(context);
+}
+
+void session_context_close(struct session_context *context) {
+    struct session *next;
+    for (struct session *session = TAILQ_FIRST(&context->sessions); session != NULL; session = next) {
+        next = TAILQ_NEXT(session, link);
+        session_close(session);
+    }
+}

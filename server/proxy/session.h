@@ -1,0 +1,52 @@
+// A session: the connection of one client, and the connection to the server that belongs to it alone. Loop thread.
+// The memory is freed when both sockets have called back that they are closed.
+#ifndef SERVER_PROXY_SESSION_H
+#define SERVER_PROXY_SESSION_H
+
+#include "observability/base/base.h"
+#include "server/proxy/hold.h"
+#include "server/proxy/observer.h"
+#include "workers/database/database.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+enum {
+    SESSION_STARTUP_MS = 60000, // for the first packets; as PostgreSQL's authentication_timeout
+    SESSION_CONNECT_MS = 10000, // for all addresses of the server
+    SESSION_LINGER_MS = 5000,   // for the client to close after the server has closed
+};
+
+struct session;
+TAILQ_HEAD(session_list, session);
+
+// The context that all sessions share. The relay embeds it.
+struct session_context {
+    uv_loop_t *loop;
+    const struct db_addresses *upstream;
+    struct hold *hold;
+    const struct observer *observer; // NULL: there is none
+    struct session_list sessions;
+    unsigned count; // length of the list
+    uint64_t last_number;
+    bool reads_sql;                                  // there are rules
+    bool is_stopping;                                // a session is closed as soon as it is idle
+    void (*closed)(struct session_context *context); // a session was freed
+};
+
+void session_context_init(struct session_context *context);
+void session_accept(struct session_context *context, uv_stream_t *listener);
+// Ends the states that last too long. The relay calls it from time to time.
+void session_context_sweep(struct session_context *context);
+// Closes the sessions that do nothing now, and the others as soon as they are idle.
+void session_context_stop(struct session_context *context);
+void session_context_close(struct session_context *context); // closes all of them now
+
+// For hold_callbacks: the owner is the context.
+void session_released(void *context, struct held *held);
+void session_round_protected(void *context);
+MUST_CHECK uint64_t session_number_of(void *context, uint32_t backend);
+
+#endif

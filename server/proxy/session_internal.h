@@ -1,0 +1,76 @@
+// The struct of a session, and the functions that its files share. Loop thread.
+//
+// session.c reads the first packets and the messages of the client, session_server.c connects to the server and reads
+// its messages, session_rules.c asks the rules, session_end.c closes. Only session_move() changes the state.
+#ifndef SERVER_PROXY_SESSION_INTERNAL_H
+#define SERVER_PROXY_SESSION_INTERNAL_H
+
+#include "server/proxy/flow.h"
+#include "server/proxy/session.h"
+#include "server/proxy/wire.h"
+
+enum session_state {
+    SESSION_STARTUP,    // reads the first packets of the client
+    SESSION_CONNECTING, // connects to the server
+    SESSION_RELAYING,
+    SESSION_LINGERING, // the client has its last bytes and a FIN; waits until it closes
+    SESSION_CLOSING,   // both sockets close; the last callback frees the session
+};
+
+struct session {
+    struct session_context *context;
+    TAILQ_ENTRY(session) link;
+    uint64_t number;
+    enum session_state state;
+    uint64_t deadline_ms; // loop time; 0: none
+    uv_tcp_t client;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } server;
+    unsigned open_handles; // their close callbacks are still to come
+    bool has_server;       // its handle is open
+    bool is_opaque;        // a CancelRequest, or no packet that we know: the bytes are not looked at
+    bool had_tls_request, had_gss_request;
+    size_t address; // the next address of the server to try
+    int connect_error;
+    uv_connect_t connect;
+    uv_shutdown_t shutdown;
+    struct flow to_server, to_client;
+    struct wire client_wire, server_wire;
+    struct dialogue dialogue;
+    struct held held;
+    const struct rule *armed; // a rule "after" has matched: the next statement is held
+    char armed_table[STATEMENT_TABLE_MAX];
+    uint16_t matches[RULES_MAX]; // counted for each rule
+    bool held_statement;         // the held message is a Query or a Bind
+    void *observed;              // the observer's
+};
+
+// --- session_end.c ---
+// Changes the state, and sets its deadline `allowed_ms` from now; 0: it has none.
+void session_move(struct session *session, enum session_state state, uint64_t allowed_ms);
+MUST_CHECK unsigned long long session_number(const struct session *session);
+void session_close(struct session *session);
+// Closes the session if both directions have ended.
+void session_close_if_over(struct session *session);
+// The close callback of one of the sockets. The last one frees the session.
+void session_handle_closed(struct session *session);
+// There is no server: sends the client an error, and waits until it closes.
+void session_refuse(struct session *session, const char *sqlstate, const char *message);
+
+// --- session_rules.c ---
+// A message of the client that is about to be forwarded. True: it must be held.
+MUST_CHECK bool session_client_message(struct session *session, const struct wire_message *message);
+
+// --- session_server.c ---
+// Connects to the server, and relays then. The first `parsed` bytes that the client has sent are not looked at.
+void session_connect(struct session *session, bool is_opaque, size_t parsed);
+// The time to connect is over.
+void session_connect_is_late(struct session *session);
+// Closes the session as a server does that is shut down, if it is idle.
+void session_stop_if_idle(struct session *session);
+
+#endif

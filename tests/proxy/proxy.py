@@ -1,0 +1,81 @@
+"""The program under test: race-proxy before a real PostgreSQL. Only this file knows its log."""
+
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/api"))
+
+from cluster import PASSWORD, USER  # noqa: E402
+
+PROGRAM = pathlib.Path(os.environ.get("RACE_PROXY", ROOT / "build/release/race-proxy")).resolve()
+LISTENING = re.compile(r"Listening on \S+:(\d+),")
+
+
+def eventually(condition, seconds=30):
+    """Waits until the condition is true, and returns its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, "it does not come true"
+        time.sleep(0.005)
+
+
+class Proxy:
+    """A running proxy. It must end with status 0, and leave no process."""
+
+    def __init__(self, upstream, log, *options, listen="127.0.0.1:0"):
+        self._log = pathlib.Path(log)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        with open(self._log, "wb") as out:
+            self.process = subprocess.Popen(
+                [PROGRAM, "--verbose", "--listen", listen, "--upstream", upstream, *options], env=environment,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        found = eventually(lambda: LISTENING.search(self.log()) or self.process.poll() is not None)
+        assert found is not True, self.log()
+        self.port = int(found.group(1))
+
+    def log(self):
+        return self._log.read_text(errors="replace")
+
+    def lines(self, words):
+        """The lines of the log that contain the words."""
+        return [line for line in self.log().split("\n") if words in line]
+
+    def url(self, database, user=USER, password=PASSWORD, options=""):
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}{options}"
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def resident_kib(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1))
+
+    def stop(self, number=signal.SIGTERM):
+        """Sends the signal, and returns the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(30)
+        finally:
+            self.process.kill()
+
+
+@contextlib.contextmanager
+def running(upstream, log, *options, **settings):
+    proxy = Proxy(upstream, log, *options, **settings)
+    try:
+        yield proxy
+        assert proxy.process.poll() is None, proxy.log()
+    finally:
+        status = proxy.stop()
+    assert status == 0 and "ERROR: " not in proxy.log(), proxy.log()  # a sanitizer's report begins with ERROR:
