@@ -228,6 +228,36 @@ def test_more_sessions_than_connections(small, tmp_path):
                          "for 11: raise max_connections (12)\n")
 
 
+LONG = """-- setup
+CREATE TABLE visits (number integer);
+{setup}
+-- session A
+INSERT INTO visits VALUES (1);
+INSERT INTO visits VALUES (2);
+INSERT INTO visits VALUES (3);
+INSERT INTO visits VALUES (4);
+{statement};
+-- session B like A
+"""
+
+
+def test_a_setup_that_can_run_once_has_one_database(cluster, explorer, tmp_path):
+    """A role belongs to the server, so the setup fails in another database."""
+    try:
+        found = explorer.run("--levels", "rc", "--no-reduction",
+                             write_case(tmp_path, LONG.format(setup="CREATE ROLE explored_once;", statement="SELECT 1; SELECT 2")))
+    finally:
+        cluster.rows("postgres", "DROP ROLE IF EXISTS explored_once")
+    assert (found.status, found.err) == (0, "") and found.numbers("orders") == {"rc": (924,)}, found.err
+
+
+def test_a_value_that_shows_its_database_is_compared(explorer, tmp_path):
+    case = write_case(tmp_path, LONG.format(setup="", statement="SELECT current_database()"))
+    found = explorer.run("--levels", "rc", "--no-reduction", case)
+    assert (found.status, found.err) == (0, "") and found.numbers("orders", "anomalous") == {"rc": (924, 0)}, found.out
+    assert found.not_compared() == []
+
+
 # --- Files are read before the program connects ---
 
 def test_a_mistake_is_reported_without_a_server(tmp_path):

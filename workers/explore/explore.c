@@ -90,7 +90,7 @@ static void on_run_end(struct cell *cell) {
     struct job *job = &cell->job;
     struct frontier *frontier = job->reference == NULL ? &search->frontier : &job->reference->frontier;
     search->running--;
-    search->result->runs++;
+    search->result->runs += job->compares ? 0 : 1;
     bool is_given = search->is_replay && job->reference == NULL;
     bool is_again = job->repeats != NULL || job->measures; // a serial order whose ways on are known
     if (explorer_is_stopped(search->explorer)) {
@@ -102,7 +102,9 @@ static void on_run_end(struct cell *cell) {
         frontier_branch(frontier, job->prefix, job->run, reduces ? steps_of_run_conflict : NULL, search);
     }
     struct reference *reference = job->reference;
-    if (cell->is_cut) {
+    if (job->compares) {
+        search_take_comparison(search, cell);
+    } else if (cell->is_cut) {
         take_cut(search, cell, frontier);
     } else if (reference == NULL) {
         search_take_order(search, job->run);
@@ -141,6 +143,15 @@ static bool may_run_more(struct search *search) {
     return true;
 }
 
+static void repeat_serial(struct search *search, struct explore_run *run, struct job *job) {
+    struct frontier once;
+    frontier_begin(&once);
+    (void)frontier_add(&once, run->steps, run->step_count, NO_SESSION, 0);
+    job->prefix = frontier_take(&once);
+    job->reference = search->full;
+    job->repeats = run;
+}
+
 static bool take_reference_job(struct search *search, struct job *job) {
     struct reference *each;
     SLIST_FOREACH(each, &search->references, next) {
@@ -154,12 +165,7 @@ static bool take_reference_job(struct search *search, struct job *job) {
         struct serial_run *serial = &search->serial[i];
         if (!serial->was_repeated) {
             serial->was_repeated = true;
-            struct frontier once;
-            frontier_begin(&once);
-            (void)frontier_add(&once, serial->run->steps, serial->run->step_count, NO_SESSION, 0);
-            job->prefix = frontier_take(&once);
-            job->reference = search->full;
-            job->repeats = serial->run;
+            repeat_serial(search, serial->run, job);
             return true;
         }
     }
@@ -183,9 +189,29 @@ static bool take_measure_job(struct search *search, const struct cell *cell, str
     return true;
 }
 
-static bool take_job(struct search *search, const struct cell *cell, struct job *job) {
+// A cell that has just got the case repeats the serial orders.
+static bool take_comparison_job(struct search *search, struct cell *cell, struct job *job) {
+    if (cell->use != CELL_COMPARES || !search->knows_masks) {
+        return false;
+    }
+    if (cell->compared == search->serial_count) {
+        cell->use = CELL_RUNS;
+        return false;
+    }
+    repeat_serial(search, search->serial[cell->compared++].run, job);
+    job->compares = true;
+    return true;
+}
+
+static bool take_job(struct search *search, struct cell *cell, struct job *job) {
     *job = (struct job){0};
     if (search->has_failed || must_stop(search)) {
+        return false;
+    }
+    if (take_comparison_job(search, cell, job)) {
+        return true;
+    }
+    if (cell->use != CELL_RUNS) {
         return false;
     }
     if (take_reference_job(search, job)) {
@@ -291,16 +317,10 @@ static bool run_search(struct explorer *explorer, const struct sql_case *explore
                        bool as_written, struct prefix *given, struct exploration *result, struct text *problem) {
     *result = (struct exploration){
         .explored = explored, .level = level, .as_written = as_written, .left_out = explorer->left_out};
-    if (explorer->cells[0]->explored != explored) {
-        explore_expect_case(explorer, explored);
-    }
-    for (size_t i = 0; i < explorer->cell_count; i++) {
-        if (explorer->cells[i]->explored != explored && !cell_prepare(explorer->cells[i], explored, problem)) {
-            explorer->cells[i]->explored = NULL; // the next exploration begins anew
-            explore_note_loss(explorer);
-            free(given);
-            return false;
-        }
+    if (!cells_begin(explorer, explored, problem)) {
+        explore_note_loss(explorer);
+        free(given);
+        return false;
     }
     explorer->mixes_levels = explored->names_levels;
     bool shows_reads = (!explorer->mixes_levels || levels_find(explorer, explored)) &&
@@ -330,12 +350,15 @@ static bool run_search(struct explorer *explorer, const struct sql_case *explore
         if (explorer_is_stopped(explorer)) {
             cancel_cells(explorer);
             db_async_run_loop(explorer->loop, -1, 0, DB_ASYNC_CANCEL_MS);
+        } else if (cells_grow(&search)) {
+            give_work(&search);
         } else {
             (void)uv_run(explorer->loop, UV_RUN_ONCE);
         }
     }
     explorer->search = NULL;
     search_finish(&search);
+    explorer->searched_ns += search.is_replay ? 0 : result->ended_ns - result->started_ns;
     if (search.has_failed) {
         explore_note_loss(explorer);
     }

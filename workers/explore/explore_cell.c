@@ -325,5 +325,7 @@ bool cell_prepare(struct cell *cell, const struct sql_case *explored, struct tex
         (!cell->changes_schema && !ask(cell, EXPLORE_REPLICA, &words))) {
         return complain(explored, explored->line, "the case cannot be prepared", &words, problem);
     }
+    cell->compared = 0;
+    cell->use = cell == cell->explorer->cells[0] ? CELL_RUNS : CELL_COMPARES;
     return true;
 }

@@ -12,6 +12,7 @@
 #include "workers/explore/explore.h"
 #include "workers/explore/explore_dependency.h"
 #include "workers/explore/explore_frontier.h"
+#include "workers/explore/explore_touch.h"
 
 enum { EXPLORE_CELLS_MAX = 8 };
 
@@ -31,37 +32,6 @@ MUST_CHECK enum settled settle(uint16_t running, const uint32_t *blocked_by, uin
 
 // Runs a simple query and the loop until it is answered. False: `problem` has the server's message.
 MUST_CHECK bool explore_ask(uv_loop_t *loop, struct db_async *connection, const char *sql, struct text *problem);
-
-// --- The rows that a statement touches ---
-
-#define ROW_ANY UINT64_MAX       // the table as a whole
-#define ROW_GAP (UINT64_MAX - 1) // a page of an index: the rows that an INSERT could add to what was read
-#define ROW_NEW (UINT64_MAX - 2) // a row that the setup did not make
-
-struct touch {
-    unsigned table;
-    uint64_t row; // page << 16 | line of the version that the setup made, or ROW_ANY, ROW_GAP, ROW_NEW
-    bool reads;
-    bool locks;   // locks it without a change
-    bool writes;  // updates, deletes or locks it; not for an INSERT
-    bool indexes; // adds an index entry: an INSERT, or an UPDATE that is not HOT
-    int versions; // made or ended by the open transaction so far
-};
-
-// The rows that a statement touched in any serial order. In a transaction it includes what the statements before it
-// have read: a repeated read takes no new predicate lock.
-struct footprint {
-    struct touch *touches;
-    size_t count;
-    bool was_measured;
-    bool is_lone;    // it ran as a transaction of its own
-    bool is_unclear; // it takes locks that rows do not show, or it is part of different transactions
-    uint16_t began;  // the first instruction of its transaction
-    // Hashes of the texts that were measured. With another value of a variable the statement may touch other rows.
-    uint64_t *texts;
-    size_t text_count;
-    bool misses_texts; // an order has sent another text
-};
 
 // The words of the last send's error, or of a lost connection; NULL: it went well.
 MUST_CHECK const char *cell_error_words(const struct db_async *connection);
@@ -108,6 +78,14 @@ enum session_activity {
     SESSION_ENDED,   // it has no next step
 };
 
+// Whether a cell runs orders of the case.
+enum cell_use {
+    CELL_UNPREPARED, // it does not hold the case
+    CELL_COMPARES,   // it runs the serial orders, whose outcomes must be those of the first cell
+    CELL_RUNS,
+    CELL_DIFFERS, // it does not: a statement shows in which database it runs, or the setup cannot run twice
+};
+
 struct cell_session {
     struct cell *cell;
     struct db_async *connection;
@@ -142,6 +120,7 @@ struct job {
     bool measures;                  // footprints are taken
     const struct explore_run *like; // a serial order whose sessions come in the same order; or NULL
     struct explore_run *repeats;    // the serial order that is run for the second time, or NULL
+    bool compares;                  // on another cell
 };
 
 struct explorer;
@@ -169,6 +148,8 @@ struct cell {
 
     // The case that the database holds
     const struct sql_case *explored;
+    enum cell_use use;
+    size_t compared;     // serial orders
     struct arena memory; // has the tables and the texts below
     struct cell_table *tables;
     size_t table_count;
@@ -225,7 +206,8 @@ struct cell {
 MUST_CHECK bool cell_open(struct cell *cell, struct explorer *explorer, uv_loop_t *loop, const char *conninfo,
                           struct text *problem);
 void cell_close(struct cell *cell);
-// Runs the setup of a case and opens a connection for each session. Runs the loop until that is done.
+// Runs the setup of a case and opens a connection for each session. Runs the loop until that is done; other cells may
+// run orders meanwhile. Sets cell->use.
 MUST_CHECK bool cell_prepare(struct cell *cell, const struct sql_case *explored, struct text *problem);
 
 // --- explore_reset.c: the state that every order begins with ---
@@ -449,8 +431,10 @@ enum pinned { NOT_EXPLAINED, PINNED, NOT_PINNED };
 struct explorer {
     uv_loop_t *loop;
     struct explore_settings settings;
-    struct cell *cells[EXPLORE_CELLS_MAX];
-    size_t cell_count;
+    struct cell *cells[EXPLORE_CELLS_MAX];           // the first one runs the serial orders
+    size_t cell_count;                               // that were made; settings.cells is the most
+    uint64_t open_ns, prepare_ns;                    // the time that it took to make the first one, and to prepare it
+    uint64_t searched_ns;                            // the time of the searches of the case that it holds
     struct case_left_out left_out;                   // the part of the case that is not run
     const struct search *search;                     // that runs, or NULL
     enum pinned *pinned[CASE_SESSIONS_MAX];          // by instruction, of the case that the cells hold
@@ -486,6 +470,8 @@ static inline uint64_t add_orders(uint64_t one, uint64_t other) {
     return one > UINT64_MAX - other ? UINT64_MAX : one + other;
 }
 
+// Makes one more database. False: `problem` says why, and nothing has changed.
+MUST_CHECK bool explore_open_cell(struct explorer *explorer, struct text *problem);
 // Forgets what was learned of the case that the cells hold.
 void explore_forget_case(struct explorer *explorer);
 // Finds out, after a failure, whether the server has gone: a session can see the end of its connection before the other

@@ -151,6 +151,21 @@ void search_take_serial(struct search *search, struct job *job) {
     }
 }
 
+void search_take_comparison(struct search *search, struct cell *cell) {
+    struct job *job = &cell->job;
+    if (cell->is_cut) {
+        cell->use = CELL_DIFFERS;
+    } else {
+        char *first = outcome_of(search, job->repeats);
+        char *again = outcome_of(search, job->run);
+        cell->use = strcmp(first, again) == 0 ? cell->use : CELL_DIFFERS;
+        free(first);
+        free(again);
+    }
+    text_clear(&cell->problem);
+    run_free(job->run);
+}
+
 static int compare_serial(const void *one, const void *other) {
     const struct explore_run *a = ((const struct serial_run *)one)->run;
     const struct explore_run *b = ((const struct serial_run *)other)->run;

@@ -107,36 +107,32 @@ static bool may_use(struct explorer *explorer, struct cell *cell, struct text *p
     return may;
 }
 
-static bool open_cell(struct explorer *explorer, unsigned number, struct text *conninfo, struct text *problem) {
+static bool open_cell(struct explorer *explorer, struct cell *cell, struct text *conninfo, struct text *problem) {
     struct text name = {0};
     bool good = true;
     if (explorer->settings.database_url != NULL) {
         text_append_string(conninfo, explorer->settings.database_url);
     } else {
-        good = make_database(explorer, number, &name, problem);
+        good = make_database(explorer, (unsigned)explorer->cell_count - 1, &name, problem);
         append_conninfo(conninfo, explorer->settings.server, text_terminated(&name));
     }
     text_free(&name);
-    if (!good) {
-        return false;
-    }
-    struct cell *cell = memory_allocate_zeroed(sizeof *cell);
-    explorer->cells[explorer->cell_count++] = cell;
-    return cell_open(cell, explorer, explorer->loop, text_terminated(conninfo), problem) &&
+    return good && cell_open(cell, explorer, explorer->loop, text_terminated(conninfo), problem) &&
            may_use(explorer, cell, problem) &&
            (explorer->admin != NULL || keep_to_limits(explorer, cell->control, problem));
 }
 
-static bool open_cells(struct explorer *explorer, struct text *problem) {
-    for (unsigned i = 0; i < explorer->settings.cells; i++) {
-        struct text conninfo = {0};
-        bool good = open_cell(explorer, i, &conninfo, problem);
-        text_free(&conninfo);
-        if (!good) {
-            return false;
-        }
+bool explore_open_cell(struct explorer *explorer, struct text *problem) {
+    struct text conninfo = {0};
+    struct cell *cell = memory_allocate_zeroed(sizeof *cell);
+    explorer->cells[explorer->cell_count++] = cell;
+    bool good = open_cell(explorer, cell, &conninfo, problem);
+    text_free(&conninfo);
+    if (!good) {
+        explorer->cell_count--;
+        cell_close(cell);
     }
-    return true;
+    return good;
 }
 
 struct explorer *explorer_open(uv_loop_t *loop, const struct explore_settings *settings, struct text *problem) {
@@ -151,10 +147,12 @@ struct explorer *explorer_open(uv_loop_t *loop, const struct explore_settings *s
     }
     bool good = settings->database_url != NULL || (explorer->admin != NULL && drop_left_databases(explorer, problem) &&
                                                    keep_to_limits(explorer, explorer->admin, problem));
-    if (!good || !open_cells(explorer, problem)) {
+    uint64_t began_ns = clock_monotonic_ns();
+    if (!good || !explore_open_cell(explorer, problem)) {
         explorer_close(explorer);
         return NULL;
     }
+    explorer->open_ns = clock_monotonic_ns() - began_ns;
     return explorer;
 }
 
@@ -279,7 +277,8 @@ static bool has_broken_session(const struct explorer *explorer) {
 // A server that shuts down or restarts refuses connections before it ends those it has.
 static bool accepts_connections(struct explorer *explorer) {
     struct text problem = {0};
-    struct db_async *attempt = db_async_open(explorer->loop, explorer->settings.server, explorer->settings.is_stopped, &problem);
+    struct db_async *attempt = db_async_open(explorer->loop, explorer->settings.server, explorer->settings.is_stopped,
+                                             &problem);
     if (attempt != NULL) {
         db_async_close(attempt);
     }

@@ -168,7 +168,8 @@ static bool must_split(const struct cell_session *session) {
 // The serial orders run before the others, so they ask for the plans.
 bool program_needs_plan(const struct cell_session *session) {
     const struct cell *cell = session->cell;
-    bool may_ask = (cell->reference != NULL && !cell->measures) || cell->position != NULL;
+    bool is_serial = cell->reference != NULL && !cell->measures && !cell->job.compares;
+    bool may_ask = is_serial || cell->position != NULL;
     return may_ask && is_lone_write(session) && shape_of(session)->is_single_table && *pinned_of(session) != NOT_PINNED;
 }
 

@@ -33,6 +33,14 @@ struct search {
     bool is_replay;                // only the given order runs
 };
 
+// --- explore_cells.c: the databases that run orders ---
+
+// Gives the case to the first cell, unless it holds it. False: `problem` says why.
+MUST_CHECK bool cells_begin(struct explorer *explorer, const struct sql_case *explored, struct text *problem);
+// Makes another cell, or gives it the case, if the search takes long. Runs the loop until that is done. True: it did
+// something.
+MUST_CHECK bool cells_grow(struct search *search);
+
 // --- explore_judge.c ---
 
 MUST_CHECK struct reference *search_add_reference(struct search *search, const char *dropped,
@@ -42,6 +50,8 @@ void search_note_incomplete(struct search *search, const char *because);
 // Takes over the run of an order that has reached its end, or of a serial order.
 void search_take_order(struct search *search, struct explore_run *run);
 void search_take_serial(struct search *search, struct job *job);
+// Takes over a serial order that another cell has repeated.
+void search_take_comparison(struct search *search, struct cell *cell);
 // The serial orders have all run twice, so it is known which columns are not compared.
 void search_finish_masks(struct search *search);
 // Judges the outcomes whose serial orders are known by now.
