@@ -77,8 +77,8 @@ export function afterFix(result) {
     : ofTwo(result);
 }
 
-// Names the value that a stale reader has read, and the write that it did not see. race: the model of raceModel() on the
-// stage, or null.
+// Names the value that a stale reader has read, and the write that it did not see. race: the model of raceModel() on
+// the stage, or null.
 export function readingOf(race) {
   const [miss] = race?.missed ?? [];
   return miss ? { now: `${miss.reader} read ${money(miss.valueRead)}.`, actual: money(miss.valueRead), why: missedExplanation(miss) }
