@@ -8,16 +8,28 @@
 
 // --- The client ---
 
-// A CancelRequest of a session that is held would do nothing, because its server is idle. So that session continues,
-// and the request follows its statement.
-static void let_cancelled_go(struct session_context *context, struct slice key) {
+// Returns the held session that a CancelRequest means, or NULL.
+static struct session *find_held(struct session_context *context, struct slice key) {
     struct session *session;
     TAILQ_FOREACH(session, &context->sessions, link) {
-        if (dialogue_has_key(&session->dialogue, key)) {
-            hold_leave(context->hold, &session->held, HOLD_CANCELLED);
-            return;
+        if (session->held.round != NULL && dialogue_has_key(&session->dialogue, key)) {
+            return session;
         }
     }
+    return NULL;
+}
+
+// A CancelRequest of a held session would do nothing, because its server is idle. So that session continues, and the
+// request follows later, when the server runs the statement.
+static void cancel(struct session *session, const struct startup *startup) {
+    struct session *held = find_held(session->context, startup->key);
+    if (held == NULL) {
+        session_connect(session, true, session->to_server.length);
+        return;
+    }
+    session->is_opaque = true;
+    session->deadline_ms = uv_now(session->context->loop) + SESSION_LATE_CANCEL_MS;
+    hold_leave(session->context->hold, &held->held, HOLD_CANCELLED);
 }
 
 // Answers SSLRequest or GSSENCRequest with "no". PostgreSQL accepts each of them once.
@@ -61,10 +73,7 @@ static void read_startup(struct session *session) {
                 session_number(session));
             session_close(session);
             return;
-        case STARTUP_CANCEL_REQUEST:
-            let_cancelled_go(session->context, startup.key);
-            session_connect(session, true, flow->length);
-            return;
+        case STARTUP_CANCEL_REQUEST: cancel(session, &startup); return;
         case STARTUP_MESSAGE:
             log_start(session, &startup);
             session_connect(session, false, startup.length);
@@ -91,7 +100,7 @@ static size_t inspect_client(struct flow *flow, struct slice bytes, size_t *pars
 
 static void on_kept(struct flow *flow) {
     struct session *session = CONTAINER_OF(flow, struct session, to_server);
-    if (session->state == SESSION_STARTUP) {
+    if (session->state == SESSION_STARTUP && !session->is_opaque) {
         read_startup(session);
     }
 }
@@ -99,7 +108,8 @@ static void on_kept(struct flow *flow) {
 static void on_client_ended(struct flow *flow, int error) {
     struct session *session = CONTAINER_OF(flow, struct session, to_server);
     (void)error; // a reset is an end as well: the server gets what the client has sent
-    if (session->state == SESSION_STARTUP || (session->state == SESSION_CONNECTING && !session->is_opaque)) {
+    bool is_unconnected = session->state == SESSION_STARTUP || session->state == SESSION_CONNECTING;
+    if (is_unconnected && !session->is_opaque) {
         session_close(session);
         return;
     }
@@ -154,7 +164,9 @@ static void check_deadline(struct session *session) {
     if (session->deadline_ms == 0 || uv_now(session->context->loop) < session->deadline_ms) {
         return;
     }
-    if (session->state == SESSION_CONNECTING) {
+    if (session->state == SESSION_STARTUP && session->is_opaque) {
+        session_connect(session, true, session->to_server.length);
+    } else if (session->state == SESSION_CONNECTING) {
         session_connect_is_late(session);
     } else {
         session_close(session);

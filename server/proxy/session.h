@@ -14,9 +14,10 @@
 #include <uv.h>
 
 enum {
-    SESSION_STARTUP_MS = 60000, // for the first packets; as PostgreSQL's authentication_timeout
-    SESSION_CONNECT_MS = 10000, // for all addresses of the server
-    SESSION_LINGER_MS = 5000,   // for the client to close after the server has closed
+    SESSION_STARTUP_MS = 60000,  // for the first packets; as PostgreSQL's authentication_timeout
+    SESSION_CONNECT_MS = 10000,  // for all addresses of the server
+    SESSION_LATE_CANCEL_MS = 50, // from the end of a hold to the CancelRequest that has ended it; the sweep adds to it
+    SESSION_LINGER_MS = 5000,    // for the client to close after the server has closed
 };
 
 struct session;
