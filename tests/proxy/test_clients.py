@@ -1,4 +1,4 @@
-"""What drivers do beyond plain statements."""
+"""Drivers do more than plain statements: COPY, cursors, notifications, replication, pipelines."""
 
 import io
 import select

@@ -3,12 +3,14 @@
 
 build_program() { printf '%s' "${LAB_PROGRAM:-$lab_root/build/$1/bank-api}"; }
 
-# race-explore lies beside bank-api, also where LAB_PROGRAM names another one.
-build_explorer() {
+# The other programs lie beside bank-api, also where LAB_PROGRAM names another one. build_beside PROGRAM
+build_beside() {
     local program
     program=$(build_program release)
-    printf '%s' "${program%/*}/race-explore"
+    printf '%s' "${program%/*}/$1"
 }
+
+build_explorer() { build_beside race-explore; }
 
 # build_preset NAME WHAT: bank-api (with race-explore, which plays the page's lesson), race-explore, or everything
 build_preset() {

@@ -8,7 +8,7 @@ lab_help() {
     "help_$verb"
 }
 
-help_verbs='demo up down status races watch psql logs explore runbook load compare bench test clean help version'
+help_verbs='demo up down status races watch psql logs explore proxy runbook load compare bench test clean help version'
 
 # help_refuse_verb WORD: names the verb that was probably meant.
 help_refuse_verb() {
@@ -65,6 +65,8 @@ Usage: ./lab VERB [options]
   logs      the bank API's log; -f follows it
   explore   run the SQL sessions of your file in every order on a PostgreSQL:
             which orders go wrong, at which level?
+  proxy     stand between your application and its PostgreSQL, and make its
+            races happen each time
   runbook   play docs/RUNBOOK.md, and check that each block shows what it must
   load      run a load test of loadtest/ against the running lab, with k6
   compare   every strategy side by side: right in a forced race? what does it
@@ -77,8 +79,8 @@ Usage: ./lab VERB [options]
 
 Everything is in this folder: builds in build/, the database and the logs in
 .lab/. LAB_STATE=FOLDER keeps a second lab's database and logs elsewhere (give
-it to every verb). LAB_PROGRAM=FILE is run instead of building; explore runs the
-race-explore beside it. Where root's checkout is closed to others, the database
+it to every verb). LAB_PROGRAM=FILE is run instead of building; explore and
+proxy run the race-explore and race-proxy beside it. Where root's checkout is closed to others, the database
 is in /var/lib/race-lab. Colour is used on a terminal only, and not at all when
 NO_COLOR is set.
 TEXT
@@ -272,6 +274,33 @@ The options are those of race-explore, which prints the whole list:
 Exit status: 0 complete and clean, 1 an anomaly, a broken invariant or a new
 error, 2 a wrong file or option, 3 not complete, 4 the database cannot be used,
 or the lab cannot be built, 130 after Ctrl-C.
+TEXT
+}
+
+help_proxy() {
+    cat <<'TEXT'
+Usage: ./lab proxy [--listen ADDRESS] [--upstream URL] [--force] [--rule RULE]...
+
+Installs what is missing, builds race-proxy, and runs it in the foreground. An
+application connects to it instead of to its PostgreSQL: only the host and the
+port in its DATABASE_URL change. Every byte passes unchanged. With --force, two
+requests that read a row and then write it are made to race each time; if the
+application locks the row, the log says "protected by a lock".
+
+  --listen ADDRESS  HOST:PORT or a port; default: 127.0.0.1:6432
+  --upstream URL    the PostgreSQL of the application; default: the database of
+                    './lab up'
+  --force[=N]       hold each session that is about to write a table that it has
+                    read, until N sessions (2) are there
+  --rule RULE       hold the statements that the rule matches, such as
+                    'before update accounts barrier 2'
+  --limit MS        hold no session longer than that; default: 2000
+  --verbose         log the begin and the end of each session
+  --no-install      stop with the list of missing packages instead of installing
+                    them
+
+docs/PROXY.md has the grammar of the rules, and the limits of the proxy.
+Ctrl-C ends it. Exit status: 0, 1 if it cannot listen, 2 for a wrong option.
 TEXT
 }
 

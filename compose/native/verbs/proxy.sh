@@ -1,0 +1,34 @@
+# The verb proxy: runs race-proxy in the foreground, before the database of `./lab up` or another one. Sourced by lab.
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
+
+lab_proxy() {
+    local install=true arguments=() own=true listen=127.0.0.1:6432 argument previous='' program
+    for argument in "$@"; do
+        case $argument in
+            --no-install) install=false; continue ;;
+            --upstream | --upstream=* | --version) own=false ;;
+            --listen=*) listen=${argument#*=} ;;
+        esac
+        [[ $previous != --listen ]] || listen=$argument
+        previous=$argument
+        arguments+=("$argument")
+    done
+    cluster_use "$lab_state"
+    ! $own || cluster_is_running || fail "proxy: the lab's database does not run: './lab up' starts it, or name another one with --upstream"
+    build_prepare "$install" race-proxy
+    program=$(build_beside race-proxy)
+    [[ -x $program ]] || fail "LAB_PROGRAM: no race-proxy beside it: there is no $program"
+    ! $own || proxy_use_lab "$listen"
+    exec "$program" "${arguments[@]}" 6>&- 8>&- 9>&-
+}
+
+# The proxy connects by TCP, as its clients do: by the socket, every client would be let in without a password. Its own
+# session, which asks for locks, has the password from the environment, where other users cannot read it.
+proxy_use_lab() {
+    export PGPASSWORD
+    PGPASSWORD=$(<"$cluster_home/password")
+    arguments=(--upstream "host=127.0.0.1 port=$cluster_port user=$cluster_user dbname=$cluster_database" "${arguments[@]}")
+    say "  For the application   DATABASE_URL=postgresql://$cluster_user:PASSWORD@$1/$cluster_database"
+    say "                        (password: $cluster_home/password)"
+    say "  Ctrl-C ends the proxy; the lab stays up"
+}
