@@ -1,0 +1,192 @@
+// The proxy's knowledge: statements, the rows they read and write, the units of work they belong to, and races between
+// these units. This folder knows no socket and no loop. The relay passes it the messages of each connection in
+// the order in which it forwards and receives them, and asks it before it forwards a statement. One thread.
+//
+// Proof rests on that order alone. Call the functions of the client's messages when the message is forwarded to the
+// server, not when it is received or held; call the functions of the server's messages when they are received. Then a
+// row that came in before a write went out was read before that write, whatever the network does.
+#ifndef SERVER_SIGHT_SIGHT_H
+#define SERVER_SIGHT_SIGHT_H
+
+#include "observability/base/base.h"
+
+struct sight;         // one for each proxy
+struct sight_session; // one for each connection
+
+enum sight_verb {
+    SIGHT_OTHER, // a statement without rows of a table
+    SIGHT_SELECT,
+    SIGHT_INSERT,
+    SIGHT_UPDATE,
+    SIGHT_DELETE,
+};
+
+enum sight_kind {
+    SIGHT_STALE_READ,    // a row was read, another unit wrote it, then the unit wrote it
+    SIGHT_LOST_UPDATE,   // a stale read whose write replaced what the other unit had written
+    SIGHT_CHECK_LOST,    // a stale read whose write is relative, so a check of the old value was not repeated
+    SIGHT_WRITE_SKEW,    // each of two units read the row that the other one wrote
+    SIGHT_PHANTOM,       // an aggregate or an empty result was read, then rows of that table were inserted
+    SIGHT_LOCK_TOO_LATE, // a row was read without a lock, locked later and written
+};
+
+enum sight_level {
+    SIGHT_REFUTED,  // the proxy tried to force it, and it did not happen
+    SIGHT_POSSIBLE, // one unit alone shows the pattern, or the order of two units is unknown
+    SIGHT_FORCED,   // it happened because the proxy held the sessions
+    SIGHT_PROVED,   // it happened, by the order of the messages
+};
+
+enum sight_scope {
+    SIGHT_SCOPE_TRACE,       // a traceparent or a request id in the comments of the statements
+    SIGHT_SCOPE_TRANSACTION, // one transaction
+    SIGHT_SCOPE_SESSION,     // the statements of a session; a pool may have given them to several requests
+};
+
+// One of the two units of a finding. `sql_read` and `sql_write` are "" if there is none; all texts are UTF-8 or not, as
+// the client sent them, and end after SIGHT_SQL_SHOWN bytes. Times are those that the relay passed.
+#define SIGHT_SQL_SHOWN 400
+struct sight_side {
+    uint64_t unit; // 0: the finding has one unit only
+    enum sight_scope scope;
+    char label[72]; // the trace id or the request id, else ""
+    uint32_t backend_pid;
+    uint64_t read_ns, write_ns; // when the row came in, and when the write went out
+    const char *sql_read, *sql_write;
+};
+
+struct sight_finding {
+    uint64_t id;
+    enum sight_kind kind;
+    enum sight_level level;
+    const char *database, *table; // the table with its schema
+    const char *row;              // the key, its columns separated by ", "; "" if the rows are unknown
+    struct sight_side first;      // the unit that acted on what it had read
+    struct sight_side second;     // the unit whose write it missed
+    const char *sentence;
+    uint64_t count; // how often the same two statements did this, at this level or above
+};
+
+struct sight_options {
+    size_t memory_max;         // bytes of history; 0: 64 MiB
+    size_t session_memory_max; // bytes of prepared statements and pending messages of a session; 0: 1 MiB
+    size_t findings_max;       // 0: 1000
+    // A finding is new, or its level has risen. The finding is valid during the call.
+    void (*on_finding)(const struct sight_finding *finding, void *user_data);
+    // A table was seen of which nothing is known. `name` may have its schema before a dot; oid 0: unknown.
+    void (*on_unknown_table)(const char *database, uint32_t oid, struct slice name, void *user_data);
+    void *user_data;
+};
+
+struct sight_counters {
+    uint64_t statements, unparsed, units, reads, writes;
+    uint64_t dropped; // messages, reads, writes, units and findings that a limit has dropped
+    size_t memory;
+};
+
+MUST_CHECK struct sight *sight_new(const struct sight_options *options);
+void sight_free(struct sight *sight); // after the last session was closed
+MUST_CHECK struct sight_counters sight_counters(const struct sight *sight);
+// True if the build has PostgreSQL's grammar. Without it statements are known by verb and table only.
+MUST_CHECK bool sight_has_grammar(void);
+
+// --- The catalogue: comes from outside. A row is known only if its table is. ---
+// Add every ordinary and partitioned table of the database, so that a name without a schema is unambiguous.
+
+struct sight_column {
+    int16_t number;
+    const char *name;
+    uint32_t type; // for a domain, the type below it
+    bool in_key;   // belongs to the primary key
+};
+
+// Replaces what is known of the oid. Leave in_key false if rows of child tables may share a key (inheritance).
+void sight_add_table(struct sight *sight, const char *database, uint32_t oid, const char *schema, const char *name,
+                     const struct sight_column *columns, size_t count);
+// A view reads these tables.
+void sight_add_view(struct sight *sight, const char *database, uint32_t oid, const char *schema, const char *name,
+                    const uint32_t *tables, size_t count);
+
+// --- The messages of a connection ---
+
+MUST_CHECK struct sight_session *sight_session_open(struct sight *sight, const char *database, uint32_t backend_pid);
+void sight_session_close(struct sight_session *session);
+
+// The whole body of a message, without its type and length. A body that was cut at its end is understood up to there.
+// Unknown types are ignored. These decode the message and call the functions below.
+void sight_client_message(struct sight_session *session, char type, struct slice body, uint64_t now_ns);
+void sight_server_message(struct sight_session *session, char type, struct slice body, uint64_t now_ns);
+
+struct sight_value {
+    struct slice data; // data NULL: NULL
+    int16_t format;    // 0 text, 1 binary
+};
+
+struct sight_field {
+    uint32_t table;
+    int16_t column;
+    uint32_t type;
+    int16_t format;
+};
+
+enum { SIGHT_VALUES_MAX = 512 }; // columns and parameters beyond this number are not looked at
+
+void sight_query(struct sight_session *session, struct slice sql, uint64_t now_ns);
+void sight_parse(struct sight_session *session, struct slice name, struct slice sql, const uint32_t *types,
+                 size_t type_count);
+void sight_bind(struct sight_session *session, struct slice portal, struct slice name, const struct sight_value *values,
+                size_t value_count, const int16_t *result_formats, size_t result_format_count);
+void sight_describe(struct sight_session *session, char kind, struct slice name); // 'S' or 'P'
+void sight_execute(struct sight_session *session, struct slice portal, uint64_t now_ns);
+void sight_close(struct sight_session *session, char kind, struct slice name);
+void sight_sync(struct sight_session *session); // also for FunctionCall, which ends with ReadyForQuery too
+
+void sight_parameter_types(struct sight_session *session, const uint32_t *types, size_t count);
+void sight_row_description(struct sight_session *session, const struct sight_field *fields, size_t count);
+void sight_no_data(struct sight_session *session);
+void sight_data_row(struct sight_session *session, const struct slice *values, size_t count, uint64_t now_ns);
+void sight_command_complete(struct sight_session *session, struct slice tag, uint64_t now_ns);
+void sight_portal_suspended(struct sight_session *session); // also for EmptyQueryResponse
+void sight_error(struct sight_session *session, struct slice sqlstate);
+void sight_ready(struct sight_session *session, char status, uint64_t now_ns);
+
+// --- The question before a statement is forwarded ---
+
+enum sight_read_before {
+    SIGHT_NOT_READ,
+    SIGHT_READ_TABLE, // the unit has read the table; the rows of one of the two are unknown
+    SIGHT_READ_ROW,   // the unit has read the very row
+};
+
+// About the first statement that writes; if there is none, about the first statement.
+struct sight_intent {
+    enum sight_verb verb;
+    uint32_t table; // oid; 0: unknown
+    char name[132]; // schema.table if the table is known, else as the statement names it; "": none
+    char row[128];  // the canonical key, the same for all sessions; "": unknown
+    enum sight_read_before read_before;
+    bool locks;       // a SELECT with a lock clause
+    bool read_locked; // the first read of the unit took a lock
+    bool is_guarded;  // the WHERE repeats a condition on a column that the statement sets
+};
+
+void sight_ask_query(struct sight_session *session, struct slice sql, struct sight_intent *intent);
+void sight_ask_execute(struct sight_session *session, struct slice portal, struct sight_intent *intent);
+
+// --- Findings ---
+
+MUST_CHECK size_t sight_finding_count(const struct sight *sight);
+// By position, oldest first; NULL beyond the end. Valid until the next message.
+MUST_CHECK const struct sight_finding *sight_finding_at(const struct sight *sight, size_t position);
+// The relay records the result of forcing a possible finding. A proved finding stays proved.
+void sight_set_level(struct sight *sight, uint64_t id, enum sight_level level);
+// Writes one finding as a JSON object, or all as {"findings":[...]}.
+void sight_finding_json(const struct sight_finding *finding, struct json_writer *json, const char *name);
+void sight_findings_json(const struct sight *sight, struct json_writer *json);
+
+MUST_CHECK const char *sight_verb_name(enum sight_verb verb);
+MUST_CHECK const char *sight_kind_name(enum sight_kind kind);
+MUST_CHECK const char *sight_level_name(enum sight_level level);
+MUST_CHECK const char *sight_scope_name(enum sight_scope scope);
+
+#endif

@@ -1,0 +1,52 @@
+// Tables as the relay describes them: columns by number and name, the primary key, the tables below a view.
+#ifndef SERVER_SIGHT_SIGHT_CATALOGUE_H
+#define SERVER_SIGHT_SIGHT_CATALOGUE_H
+
+#include "server/sight/sight.h"
+
+#include <sys/queue.h>
+
+enum { KEY_COLUMNS_MAX = 8, CATALOGUE_TABLES_MAX = 20000 };
+
+struct table_column {
+    char *name;
+    int16_t number;
+    uint32_t type;
+};
+
+// Lives until the catalogue is freed: a table that is described again gets a new struct, and histories keep the old.
+struct table {
+    LIST_ENTRY(table) by_oid, by_name;
+    SLIST_ENTRY(table) all;
+    char *database, *schema, *name;
+    char *shown;  // schema.name
+    uint32_t oid; // 0: only its name is known
+    struct table_column *columns;
+    size_t column_count;
+    size_t key[KEY_COLUMNS_MAX]; // indexes into columns
+    size_t key_count;            // 0: the rows are unknown
+    uint32_t *below;             // the tables that a view reads
+    size_t below_count;
+};
+
+struct catalogue;
+MUST_CHECK struct catalogue *catalogue_new(void);
+void catalogue_free(struct catalogue *catalogue);
+
+void catalogue_add(struct catalogue *catalogue, const char *database, uint32_t oid, const char *schema,
+                   const char *name, const struct sight_column *columns, size_t count);
+void catalogue_add_view(struct catalogue *catalogue, const char *database, uint32_t oid, const char *schema,
+                        const char *name, const uint32_t *tables, size_t count);
+MUST_CHECK struct table *catalogue_by_oid(const struct catalogue *catalogue, const char *database, uint32_t oid);
+// NULL also if the name is ambiguous without a schema.
+MUST_CHECK struct table *catalogue_by_name(const struct catalogue *catalogue, const char *database, const char *schema,
+                                           const char *name);
+// A table of which only the name is known; NULL if there are too many.
+MUST_CHECK struct table *catalogue_placeholder(struct catalogue *catalogue, const char *database, const char *schema,
+                                               const char *name);
+MUST_CHECK const struct table_column *table_column_named(const struct table *table, const char *name);
+MUST_CHECK const struct table_column *table_column_numbered(const struct table *table, int16_t number);
+// A bit for each column, by its number; columns beyond 62 have none and are not compared.
+MUST_CHECK uint64_t table_column_bit(const struct table_column *column);
+
+#endif

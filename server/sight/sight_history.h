@@ -1,0 +1,136 @@
+// The past: units of work, the rows they read and wrote, and in which order. The order is a number that grows with
+// each message, because two messages may have the same time.
+//
+// A unit is kept until every unit that was open at its end has ended; then nothing can overlap with it any more.
+#ifndef SERVER_SIGHT_SIGHT_HISTORY_H
+#define SERVER_SIGHT_SIGHT_HISTORY_H
+
+#include "server/sight/sight_catalogue.h"
+#include "server/sight/sight_sql.h"
+
+#include <sys/queue.h>
+
+struct history;
+struct unit;
+
+// A statement as a finding shows it.
+struct quote {
+    size_t references;
+    uint64_t fingerprint;
+    char sql[];
+};
+
+struct row {
+    LIST_ENTRY(row) slot;
+    struct table *table;
+    LIST_HEAD(, read) reads;
+    LIST_HEAD(, write) writes;
+    char key[]; // canonical, its columns separated by KEY_SEPARATOR; "" stands for the whole table
+};
+#define KEY_SEPARATOR '\x1f'
+
+// One for each unit and row.
+struct read {
+    LIST_ENTRY(read) of_row;
+    TAILQ_ENTRY(read) of_unit;
+    struct unit *unit;
+    struct row *row;
+    uint64_t first, last; // when it came in first and last; an own write counts as a read
+    uint64_t last_ns;
+    uint64_t columns;
+    bool first_locked, is_locked;
+    bool in_repeatable; // in a transaction of REPEATABLE READ or above
+    struct quote *quote;
+};
+
+// An equality of a check, or a value of an inserted row.
+struct term {
+    int16_t column;
+    char *value; // canonical; NULL: unknown
+};
+
+struct terms {
+    struct term *items;
+    size_t count;
+    bool is_complete; // there was nothing else in the WHERE
+};
+
+// An aggregate or an empty result over a table.
+struct check {
+    TAILQ_ENTRY(check) of_unit;
+    struct unit *unit;
+    struct table *table;
+    uint64_t last, last_ns;
+    struct terms terms;
+    struct quote *quote;
+};
+
+struct write {
+    LIST_ENTRY(write) of_row;
+    TAILQ_ENTRY(write) of_unit, of_transaction;
+    struct unit *unit;
+    struct row *row;
+    bool is_committed, is_insert;
+    uint64_t sent, done, sent_ns;
+    uint64_t set, absolute, relative, guarded; // columns
+    struct terms terms;                        // only if is_insert
+    struct quote *quote;
+    // The read of the row that the unit had received before it sent the write; known 0: none.
+    uint64_t known, known_first, known_ns, known_columns;
+    bool known_first_locked, known_locked, known_repeatable, known_in_session;
+    struct quote *known_quote;
+};
+TAILQ_HEAD(transaction_writes, write);
+
+struct unit {
+    TAILQ_ENTRY(unit) link;
+    LIST_ENTRY(unit) by_label;
+    uint64_t id;
+    enum sight_scope scope;
+    char label[72];
+    uint32_t backend_pid;
+    uint64_t begun, ended; // ended 0: open
+    uint64_t used_ns;
+    size_t users; // sessions that may still add to it
+    bool takes_other_lock;
+    size_t read_count;
+    TAILQ_HEAD(, read) reads;
+    TAILQ_HEAD(, check) checks;
+    TAILQ_HEAD(, write) writes;
+    size_t check_count, write_count;
+};
+
+MUST_CHECK struct history *history_new(size_t bytes_max);
+void history_free(struct history *history);
+MUST_CHECK uint64_t history_next(struct history *history); // a new place in the order
+MUST_CHECK size_t history_bytes(const struct history *history);
+MUST_CHECK uint64_t history_dropped(const struct history *history);
+MUST_CHECK uint64_t history_units(const struct history *history);
+
+MUST_CHECK struct quote *quote_new(struct history *history, const struct sql_text *text, size_t statement);
+void quote_release(struct history *history, struct quote *quote);
+
+// The caller is a user of the unit until history_leave().
+MUST_CHECK struct unit *history_unit(struct history *history, enum sight_scope scope, const char *label,
+                                     uint32_t backend_pid, uint64_t now_ns);
+void history_leave(struct history *history, struct unit *unit); // its last user ends it, except a trace
+void history_trim(struct history *history, uint64_t now_ns);    // frees whatever no open unit can overlap with
+
+MUST_CHECK struct row *history_row(struct history *history, struct table *table, struct slice key);
+MUST_CHECK struct row *history_find_row(const struct history *history, const struct table *table, struct slice key);
+MUST_CHECK struct read *history_find_read(const struct unit *unit, const struct row *row);
+MUST_CHECK bool history_has_read_table(const struct unit *unit, const struct table *table);
+
+MUST_CHECK struct read *history_read(struct history *history, struct unit *unit, struct row *row, uint64_t order,
+                                     uint64_t now_ns, struct quote *quote);
+void history_forget_reads(struct history *history, struct unit *unit);
+struct check *history_check(struct history *history, struct unit *unit, struct table *table, struct quote *quote);
+// NULL: a limit was reached. Copies the read of the row that came in before `sent`.
+MUST_CHECK struct write *history_write(struct history *history, struct unit *unit, struct row *row, uint64_t sent,
+                                       struct quote *quote);
+// Takes the read of the row by another unit of the same session, if the write's own unit has none.
+void history_borrow_known(struct write *write, const struct unit *unit);
+void history_undo(struct history *history, struct write *write); // it was rolled back
+void terms_free(struct terms *terms);
+
+#endif

@@ -1,0 +1,136 @@
+// A connection as the proxy sees it: its prepared statements, portals, and the messages whose answers are to come.
+#ifndef SERVER_SIGHT_SIGHT_INTERNAL_H
+#define SERVER_SIGHT_SIGHT_INTERNAL_H
+
+#include "server/sight/sight_findings.h"
+#include "server/sight/sight_judge.h"
+
+struct sight {
+    struct sight_options options;
+    struct catalogue *catalogue;
+    struct history *history;
+    struct findings *findings;
+    struct sql_cache *cache;
+    size_t session_count;
+    uint64_t statements, unparsed, reads, writes, dropped;
+};
+
+struct description {
+    size_t references;
+    size_t count;
+    struct sight_field fields[];
+};
+
+struct prepared {
+    LIST_ENTRY(prepared) link; // while it has a name that the client may use
+    size_t references;
+    struct sql_text *text;
+    struct description *description; // NULL: not known yet
+    uint32_t *types;
+    size_t type_count;
+    char name[];
+};
+
+enum { BOUND_VALUE_MAX = 256 }; // a longer value is no key
+
+struct portal {
+    LIST_ENTRY(portal) link;
+    size_t references;
+    size_t size;
+    struct prepared *prepared;
+    struct description *description; // NULL: that of the statement, in `formats`
+    struct sight_value *values;      // copies; data NULL: NULL or too long
+    size_t value_count;
+    int16_t *formats;
+    size_t format_count;
+    char name[];
+};
+
+// The values of parameters, with their types.
+struct parameters {
+    const struct sight_value *values;
+    size_t count;
+    const uint32_t *types;
+    size_t type_count;
+};
+
+// The rows that one column list takes from one table.
+struct source {
+    struct table *table;
+    size_t key_fields[KEY_COLUMNS_MAX];
+    bool has_key;
+    uint64_t columns;
+};
+enum { SOURCES_MAX = 8, RETURNED_MAX = 1000 };
+
+// A statement that the server runs.
+struct execution {
+    const struct sql_text *text;
+    const struct sql_statement *statement; // NULL: unknown
+    size_t index;                          // the statement's place in its text
+    struct parameters parameters;
+    uint64_t sent, sent_ns;
+    struct quote *quote; // made at first use
+    struct source sources[SOURCES_MAX];
+    size_t source_count;
+    bool is_planned;      // the sources are known
+    struct table *table;  // that the statement names; NULL: none or ambiguous
+    char *own_key;        // by the WHERE; NULL: unknown
+    struct text returned; // keys of the rows of RETURNING, each with a NUL behind it
+    size_t returned_count;
+    size_t row_count;
+};
+
+struct transaction {
+    struct unit *unit; // NULL: none yet
+    bool is_explicit, has_failed, is_repeatable;
+    struct transaction_writes writes;
+};
+
+enum pending_kind { PENDING_QUERY, PENDING_DESCRIBE, PENDING_EXECUTE, PENDING_SYNC };
+
+struct pending {
+    TAILQ_ENTRY(pending) link;
+    enum pending_kind kind;
+    struct prepared *prepared;       // for a description
+    struct portal *portal;           // for a description or an execution
+    struct sql_text *text;           // for a query
+    struct description *description; // for a query: that of its present result
+    size_t statement;                // for a query: the one that runs
+    struct execution execution;
+    bool is_running; // the execution has begun to answer
+    uint64_t sent, sent_ns;
+};
+
+struct sight_session {
+    struct sight *sight;
+    char *database;
+    uint32_t backend_pid;
+    LIST_HEAD(, prepared) prepared;
+    LIST_HEAD(, portal) portals;
+    TAILQ_HEAD(, pending) pending;
+    size_t pending_count, memory;
+    uint64_t awaited; // ReadyForQuery messages to come
+    bool is_blind;    // messages were dropped; until all that were sent are answered
+    bool has_temporary_names, default_repeatable;
+    struct transaction transaction;
+    struct unit *loose; // for statements outside of transactions; NULL: none yet
+    uint64_t loose_ns;
+};
+
+// --- sight_effects.c: what an execution reads and writes ---
+
+// The canonical key of the row that a statement names, or NULL. The caller frees it.
+MUST_CHECK char *effects_key(const struct sql_statement *statement, const struct table *table,
+                             const struct parameters *parameters);
+MUST_CHECK struct table *effects_table(struct sight_session *session, const struct sql_statement *statement);
+void effects_row(struct sight_session *session, struct unit *unit, struct execution *execution,
+                 const struct description *description, const int16_t *formats, size_t format_count,
+                 const struct slice *values, size_t count, uint64_t now_ns);
+void effects_complete(struct sight_session *session, struct unit *unit, struct execution *execution, uint64_t affected,
+                      uint64_t now_ns);
+void effects_forget(struct sight_session *session, struct execution *execution);
+// The columns that a statement sets, and those that its WHERE checks apart from the key.
+void effects_columns(const struct sql_statement *statement, const struct table *table, struct write *out);
+
+#endif

@@ -1,0 +1,227 @@
+// The proofs. All of them compare places in the order of the proxy's messages:
+//
+//   read:  its last row came in at `known`      write: went out at `sent`, its end came in at `done`
+//
+// PostgreSQL ran a write between its `sent` and its `done`, and made the row that was read before `known`. So:
+//   known < other.sent             the read saw nothing of the other's write;
+//   other.done < sent              the other's write has the row's lock before ours is sent, and once it is committed,
+//                                  ours changed the version that it had made.
+// Both together prove that the unit wrote a row which another unit had changed since. If both units had read the row
+// before either write was sent, one of the two did so, and the order of the writes is not needed. Everything else that
+// overlaps is only possible. A rolled back write proves nothing; a commit is known by its tag.
+#include "server/sight/sight_judge.h"
+
+static struct proposal of_write(enum sight_kind kind, enum sight_level level, const struct write *write) {
+    return (struct proposal){
+        .kind = kind,
+        .level = level,
+        .table = write->row->table,
+        .row = write->row->key,
+        .first = {write->unit, write->known_ns, write->sent_ns, write->known_quote, write->quote},
+    };
+}
+
+static void add_second(struct proposal *proposal, const struct write *other) {
+    proposal->second = (struct side){other->unit, other->known_ns, other->sent_ns, other->known_quote, other->quote};
+}
+
+// A pool may have given a session to several requests, so its statements may not belong together.
+static bool is_one_unit(const struct write *write) {
+    return write->unit->scope != SIGHT_SCOPE_SESSION && !write->known_in_session;
+}
+
+// --- One row: stale read, lost update, lost check ---
+
+// The columns of the row that the unit had read and the other unit has set, unless the WHERE checked them again.
+static bool is_stale_about(const struct write *write, const struct write *other) {
+    return (other->set & write->known_columns) != 0 && (other->set & write->guarded) == 0;
+}
+
+static enum sight_kind kind_of(const struct write *write, uint64_t changed) {
+    uint64_t about = changed & write->known_columns;
+    return (write->absolute & about) != 0   ? SIGHT_LOST_UPDATE
+           : (write->relative & about) != 0 ? SIGHT_CHECK_LOST
+                                            : SIGHT_STALE_READ;
+}
+
+static void judge_stale(struct findings *findings, const struct write *write, const struct write *other) {
+    bool missed = write->known != 0 && write->known < other->sent;
+    if (!missed || other->done >= write->sent || !is_stale_about(write, other)) {
+        return;
+    }
+    enum sight_level level = is_one_unit(write) ? SIGHT_PROVED : SIGHT_POSSIBLE;
+    struct proposal proposal = of_write(kind_of(write, other->set), level, write);
+    add_second(&proposal, other);
+    findings_propose(findings, &proposal);
+}
+
+static void judge_mutual(struct findings *findings, const struct write *write, const struct write *other) {
+    bool both_read = write->known != 0 && other->known != 0 && write->known < other->sent && other->known < write->sent;
+    bool is_ordered = other->done < write->sent || write->done < other->sent;
+    if (!both_read || is_ordered || !is_stale_about(write, other) || !is_stale_about(other, write)) {
+        return;
+    }
+    const struct write *later = write->done > other->done ? write : other;
+    const struct write *earlier = later == write ? other : write;
+    enum sight_kind kind = kind_of(later, earlier->set);
+    kind = kind == kind_of(earlier, later->set) ? kind : SIGHT_STALE_READ;
+    enum sight_level level = is_one_unit(write) && is_one_unit(other) ? SIGHT_PROVED : SIGHT_POSSIBLE;
+    struct proposal proposal = of_write(kind, level, later);
+    proposal.is_mutual = true;
+    add_second(&proposal, earlier);
+    findings_propose(findings, &proposal);
+}
+
+static void judge_row(struct findings *findings, const struct write *write) {
+    const struct write *other;
+    LIST_FOREACH(other, &write->row->writes, of_row) {
+        if (other->is_committed && other->unit != write->unit) {
+            judge_stale(findings, write, other);
+            judge_stale(findings, other, write);
+            judge_mutual(findings, write, other);
+        }
+    }
+}
+
+// One unit alone shows the pattern. A condition on a column that the statement sets is a version check or a guard.
+static void judge_alone(struct findings *findings, const struct write *write) {
+    bool is_safe = (write->guarded & write->set) != 0 || write->known_repeatable || write->unit->takes_other_lock;
+    if (write->known == 0 || write->known_columns == 0 || is_safe || write->known_first_locked) {
+        return;
+    }
+    enum sight_kind kind = write->known_locked ? SIGHT_LOCK_TOO_LATE : kind_of(write, UINT64_MAX);
+    struct proposal proposal = of_write(kind, SIGHT_POSSIBLE, write);
+    findings_propose(findings, &proposal);
+}
+
+// --- Two rows: write skew ---
+
+static bool has_written(const struct unit *unit, const struct row *row) {
+    const struct write *write;
+    LIST_FOREACH(write, &row->writes, of_row) {
+        if (write->unit == unit && write->is_committed) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A plain read of columns that `write` has set, all of it received before `write` was sent.
+static bool missed_write(const struct read *read, const struct write *write) {
+    return !read->first_locked && read->last < write->sent && (read->columns & write->set) != 0;
+}
+
+// `read` is the other unit's read of the row of `write`. Looks for a row the other way round.
+static void judge_skew(struct findings *findings, const struct write *write, const struct read *read) {
+    const struct write *other;
+    TAILQ_FOREACH(other, &read->unit->writes, of_unit) {
+        const struct read *own = other->row->key[0] != '\0' ? history_find_read(write->unit, other->row) : NULL;
+        if (own == NULL || !other->is_committed || other->row == write->row || !missed_write(own, other) ||
+            has_written(write->unit, other->row)) {
+            continue;
+        }
+        bool is_certain = write->unit->scope != SIGHT_SCOPE_SESSION && read->unit->scope != SIGHT_SCOPE_SESSION;
+        struct proposal proposal = of_write(SIGHT_WRITE_SKEW, is_certain ? SIGHT_PROVED : SIGHT_POSSIBLE, write);
+        proposal.first.read = own->quote;
+        proposal.first.read_ns = own->last_ns;
+        proposal.second = (struct side){read->unit, read->last_ns, other->sent_ns, read->quote, other->quote};
+        findings_propose(findings, &proposal);
+        return;
+    }
+}
+
+static void judge_readers(struct findings *findings, const struct write *write) {
+    const struct read *read;
+    LIST_FOREACH(read, &write->row->reads, of_row) {
+        if (read->unit != write->unit && missed_write(read, write) && !has_written(read->unit, write->row)) {
+            judge_skew(findings, write, read);
+        }
+    }
+}
+
+// --- A table: phantoms ---
+
+// Whether the inserted row certainly satisfies the check.
+static bool satisfies(const struct terms *row, const struct terms *check) {
+    for (size_t i = 0; i < check->count; i++) {
+        bool is_equal = false;
+        for (size_t k = 0; k < row->count; k++) {
+            is_equal |= row->items[k].column == check->items[i].column && row->items[k].value != NULL &&
+                        check->items[i].value != NULL && strcmp(row->items[k].value, check->items[i].value) == 0;
+        }
+        if (!is_equal) {
+            return false;
+        }
+    }
+    return check->is_complete;
+}
+
+static const struct check *find_check(const struct write *insert) {
+    const struct check *check;
+    const struct check *found = NULL;
+    TAILQ_FOREACH(check, &insert->unit->checks, of_unit) {
+        if (check->table == insert->row->table && check->last < insert->sent) {
+            found = check;
+        }
+    }
+    return found;
+}
+
+static void propose_phantom(struct findings *findings, enum sight_level level, bool is_mutual,
+                            const struct write *insert, const struct check *check, const struct write *other) {
+    struct proposal proposal = of_write(SIGHT_PHANTOM, level, insert);
+    proposal.is_mutual = is_mutual;
+    proposal.first.read = check->quote;
+    proposal.first.read_ns = check->last_ns;
+    if (other != NULL) {
+        add_second(&proposal, other);
+    }
+    findings_propose(findings, &proposal);
+}
+
+static void judge_phantom_pair(struct findings *findings, const struct write *insert, const struct write *other) {
+    const struct check *check = find_check(insert);
+    const struct check *others_check = find_check(other);
+    if (check == NULL || check->last >= other->sent) {
+        return;
+    }
+    bool is_ordered = other->done < insert->sent;
+    bool is_mutual = !is_ordered && others_check != NULL && others_check->last < insert->sent;
+    bool is_certain = insert->unit->scope != SIGHT_SCOPE_SESSION && satisfies(&other->terms, &check->terms);
+    if (is_mutual) {
+        is_certain = is_certain && other->unit->scope != SIGHT_SCOPE_SESSION &&
+                     satisfies(&insert->terms, &others_check->terms);
+    }
+    if (is_ordered || is_mutual) {
+        propose_phantom(findings, is_certain ? SIGHT_PROVED : SIGHT_POSSIBLE, is_mutual, insert, check, other);
+    }
+}
+
+static void judge_insert(struct findings *findings, const struct write *insert) {
+    const struct check *check = find_check(insert);
+    const struct write *other;
+    LIST_FOREACH(other, &insert->row->writes, of_row) {
+        if (other->is_committed && other->is_insert && other->unit != insert->unit) {
+            judge_phantom_pair(findings, insert, other);
+            judge_phantom_pair(findings, other, insert);
+        }
+    }
+    if (check != NULL && !insert->unit->takes_other_lock) {
+        propose_phantom(findings, SIGHT_POSSIBLE, false, insert, check, NULL);
+    }
+}
+
+void judge_commit(struct findings *findings, const struct transaction_writes *writes) {
+    const struct write *write;
+    TAILQ_FOREACH(write, writes, of_transaction) {
+        if (write->row->key[0] == '\0') {
+            if (write->is_insert) {
+                judge_insert(findings, write);
+            }
+            continue;
+        }
+        judge_row(findings, write);
+        judge_readers(findings, write);
+        judge_alone(findings, write);
+    }
+}
