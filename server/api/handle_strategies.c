@@ -5,6 +5,8 @@
 #include "server/api/routes.h"
 #include "workers/strategies/strategies.h"
 
+#include <string.h>
+
 // The statement as it runs, on one line.
 static void add_sql(struct json_writer *json, const char *sql) {
     struct text line = {0};
@@ -20,6 +22,28 @@ static void add_sql(struct json_writer *json, const char *sql) {
     text_free(&line);
 }
 
+static void add_words(struct json_writer *json, const char *key, const char *words) {
+    json_open_array(json, key);
+    while (*words != '\0') {
+        size_t length = strcspn(words, " ");
+        json_add_slice(json, NULL, (struct slice){words, length});
+        words += length + strspn(words + length, " ");
+    }
+    json_close_array(json);
+}
+
+static void add_sketch(struct json_writer *json, const struct sketch_line *sketch) {
+    json_open_array(json, "sketch");
+    for (; sketch->sql != NULL; sketch++) {
+        json_open_object(json, NULL);
+        json_add_string(json, "line", sketch->sql);
+        add_words(json, "steps", sketch->steps);
+        add_words(json, "pauses", sketch->pauses);
+        json_close_object(json);
+    }
+    json_close_array(json);
+}
+
 static void add_strategy(struct json_writer *json, const struct strategy *strategy, bool selected) {
     json_open_object(json, NULL);
     json_add_string(json, "name", strategy->name);
@@ -27,6 +51,7 @@ static void add_strategy(struct json_writer *json, const struct strategy *strate
     json_add_boolean(json, "safe", strategy->safe);
     json_add_boolean(json, "uses_locks", strategy->uses_locks);
     json_add_string(json, "isolation", strategy->isolation);
+    add_sketch(json, strategy->sketch);
     json_open_array(json, "sql");
     for (size_t i = 0; strategy->statements[i] != STATEMENT_COUNT; i++) {
         add_sql(json, statement_texts[strategy->statements[i]].sql);

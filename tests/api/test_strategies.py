@@ -1,13 +1,13 @@
 """The choice of a strategy: the list, the settings, the shortcut, and a strategy for a single transfer."""
 
 import json
+import re
 
 import pytest
 
 from client import JSON_TYPE
 from problem import assert_problem
 from strategies import SAFE, WRONG
-
 
 
 def listed(bank):
@@ -31,8 +31,8 @@ def test_the_list(bank):
     assert sorted(strategies) == sorted(SAFE + WRONG)
     assert sorted(name for name, each in strategies.items() if each["safe"]) == sorted(SAFE)
     for each in strategies.values():
-        assert list(each) == ["name", "idea", "safe", "uses_locks", "isolation", "sql", "watch_for", "choose_when",
-                              "selected"]
+        assert list(each) == ["name", "idea", "safe", "uses_locks", "isolation", "sketch", "sql", "watch_for",
+                              "choose_when", "selected"]
         assert len(each["idea"]) > 20 and len(each["watch_for"]) > 40
         assert each["choose_when"].startswith("never") == (not each["safe"]), each["name"]
         assert each["sql"] and all("\n" not in sql and "  " not in sql and ";" not in sql for sql in each["sql"])
@@ -41,6 +41,33 @@ def test_the_list(bank):
     assert "BEGIN ISOLATION LEVEL SERIALIZABLE" in strategies["serializable"]["sql"]
     assert any("FOR UPDATE" in sql for sql in strategies["for_update"]["sql"])
     assert strategies["vulnerable"]["isolation"].startswith("none")
+
+
+def test_a_sketch_is_short_and_has_sql_that_the_database_understands(bank):
+    values = {"from": "'alice'", "to": "'bob'", "amount": "1.00", "sum": "1.00", "new_from": "1.00", "new_to": "1.00",
+              "version": "1"}
+    for name, strategy in listed(bank).items():
+        sketch = strategy["sketch"]
+        assert 3 <= len(sketch) <= 6, name
+        has_transaction = not strategy["isolation"].startswith("none")
+        assert any(each["line"].startswith("BEGIN") for each in sketch) == has_transaction, name
+        assert any(each["line"].startswith("COMMIT") for each in sketch) == has_transaction, name
+        for each in sketch:
+            assert list(each) == ["line", "steps", "pauses"] and len(each["line"]) < 180, each
+            for sql in each["line"].split("--")[0].replace(", ...", "").split(";"):
+                if sql.strip() and not sql.startswith(("BEGIN", "COMMIT")) and "(...)" not in sql:
+                    bank.rows("EXPLAIN " + re.sub(r":(\w+)", lambda match: values[match[1]], sql))
+
+
+@pytest.mark.parametrize("name", SAFE + WRONG)
+def test_every_step_of_a_race_has_its_line_in_the_sketch(bank, background, name):
+    bank.set(barrier_enabled=True, barrier_count=2, delay_enabled=True, delay_ms=1)
+    both = [background(bank.transfer, "alice", to, "800", name) for to in ("bob", "charlie")]
+    ids = [each.result().json()["id"] for each in both]
+    race = bank.get(f"/races/{ids[0]}").json()
+    assert {each["id"] for each in race["transfers"]} == set(ids)
+    known = {step for each in listed(bank)[name]["sketch"] for step in each["steps"] + each["pauses"]}
+    assert {step["step"] for each in race["transfers"] for step in each["steps"]} <= known
 
 
 @pytest.mark.parametrize("name", SAFE + WRONG)

@@ -34,6 +34,7 @@ const struct strategy strategy_absolute_update = {
     .watch_for = "It is what an ORM's save() does, and no balance ever goes negative, so CHECK (balance >= 0) stays "
                  "silent. Two transfers of $800 out of $1000 both succeed and both write $200: money is made",
     .isolation = STRATEGY_NO_TRANSACTION,
+    .sketch = sketch_absolute_update,
     .statements = absolute_update_statements,
     .attempt = absolute_update_attempt,
 };

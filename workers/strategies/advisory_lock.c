@@ -36,6 +36,7 @@ const struct strategy strategy_advisory_lock = {
         "It also protects a row that does not exist yet. It stops only those who take it. Read in a statement after "
         "the lock, under READ COMMITTED: in the same statement, or under REPEATABLE READ, the read is stale",
     .isolation = "read committed",
+    .sketch = sketch_advisory_lock,
     .statements = advisory_lock_statements,
     .safe = true,
     .uses_locks = true,

@@ -22,6 +22,7 @@ const struct strategy strategy_atomic_update = {
         "The fastest fix for one row, in one round trip: the row is locked only while PostgreSQL itself works. "
         "The rule has to fit into a WHERE, and zero rows may also mean an unknown account",
     .isolation = "read committed",
+    .sketch = sketch_atomic_update,
     .statements = atomic_update_statements,
     .safe = true,
     .uses_locks = true,

@@ -44,6 +44,7 @@ const struct strategy strategy_batched = {
         "order of posting, a batch that fails fails for all in it, and the queue is lost with the process: "
         "an answer is given only after the commit",
     .isolation = "read committed",
+    .sketch = sketch_batched,
     .statements = batched_statements,
     .safe = true,
     .uses_locks = true,

@@ -30,6 +30,7 @@ const struct strategy strategy_cte_snapshot = {
     .watch_for = "One statement looks atomic, and no balance goes negative. Both transfers succeed and the second "
                  "overwrites the first: a lost update. FOR UPDATE inside the CTE fixes it",
     .isolation = "read committed",
+    .sketch = sketch_cte_snapshot,
     .statements = cte_snapshot_statements,
     .attempt = cte_snapshot_attempt,
 };

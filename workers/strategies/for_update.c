@@ -30,6 +30,7 @@ const struct strategy strategy_for_update = {
         "The lock is held for every round trip between the read and the COMMIT: a hot row serializes them all. "
         "Lock several rows in one order everywhere, or two transfers in opposite directions deadlock",
     .isolation = "read committed",
+    .sketch = sketch_for_update,
     .statements = for_update_statements,
     .safe = true,
     .uses_locks = true,

@@ -32,6 +32,7 @@ const struct strategy strategy_optimistic = {
         "Nothing is locked while the program (or a person) thinks. On a hot row most attempts lose, every loss is "
         "wasted work, and some transfers run out of attempts: bound the retries, with jitter",
     .isolation = "read committed, of the write alone: what was read before it is held by nothing",
+    .sketch = sketch_optimistic,
     .statements = optimistic_statements,
     .safe = true,
     .attempt = optimistic_attempt,

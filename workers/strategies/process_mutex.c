@@ -49,6 +49,7 @@ const struct strategy strategy_process_mutex = {
     .watch_for = "It is right as long as one server runs, so it passes every test on a laptop, and it serializes all "
                  "accounts, not just one. The day a second replica starts, the double spend is back",
     .isolation = STRATEGY_NO_TRANSACTION,
+    .sketch = sketch_process_mutex,
     .statements = process_mutex_statements,
     .attempt = process_mutex_attempt,
 };

@@ -34,6 +34,7 @@ const struct strategy strategy_repeatable_read = {
     .watch_for = "The retry is yours: the whole transaction again, decision included, on 40001 only. It protects rows "
                  "that are written; two transactions that each read what the other writes (write skew) get through",
     .isolation = "repeatable read",
+    .sketch = sketch_repeatable_read,
     .statements = repeatable_read_statements,
     .safe = true,
     .attempt = repeatable_read_attempt,

@@ -34,6 +34,7 @@ const struct strategy strategy_serializable = {
         "Covers every rule, not only this one, and every transaction must take part. 40001 may come at COMMIT, and is "
         "no proof of a conflict on the account: over a small table a sequential scan conflicts with everybody",
     .isolation = "serializable",
+    .sketch = sketch_serializable,
     .statements = serializable_statements,
     .safe = true,
     .attempt = serializable_attempt,

@@ -28,6 +28,7 @@ const struct strategy strategy_subselect_predicate = {
     .watch_for = "It looks like atomic_update, and it is one statement, so it must be atomic. It is, but not isolated: "
                  "READ COMMITTED looks again only at the row it updates, never at what a sub-select has read",
     .isolation = "read committed",
+    .sketch = sketch_subselect_predicate,
     .statements = subselect_predicate_statements,
     .attempt = subselect_predicate_attempt,
 };

@@ -34,6 +34,7 @@ const struct strategy strategy_vulnerable = {
     .watch_for = "It reads like the requirement, and every test with one client passes. Two clients at once both read "
                  "$1000, both find it enough for $800, and both take it: the account ends at -$600",
     .isolation = STRATEGY_NO_TRANSACTION,
+    .sketch = sketch_vulnerable,
     .statements = vulnerable_statements,
     .attempt = vulnerable_attempt,
 };

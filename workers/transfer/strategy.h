@@ -2,6 +2,7 @@
 #ifndef WORKERS_TRANSFER_STRATEGY_H
 #define WORKERS_TRANSFER_STRATEGY_H
 
+#include "sql/sketches.h"
 #include "workers/transfer/transfer_steps.h"
 
 struct batch;
@@ -12,6 +13,7 @@ struct strategy {
     const char *choose_when;          // the case that it suits: completes "choose it when"
     const char *watch_for;            // its cost, or why an unsafe one looks right, and where it fails
     const char *isolation;            // the isolation level of its transaction, or STRATEGY_NO_TRANSACTION
+    const struct sketch_line *sketch; // the SQL as a programmer would write it
     const enum statement *statements; // the SQL it runs, in order; STATEMENT_COUNT ends the list
     bool safe;
     bool uses_locks;
