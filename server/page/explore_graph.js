@@ -46,7 +46,7 @@ function svgText(at, className, words) {
   return made;
 }
 
-function picture(graph, sessions, width, em) {
+function picture(graph, sessions, width, em, id) {
   const between = (from, to) => graph.edges.filter((edge) => edge.from === from && edge.to === to).length;
   const most = Math.max(...sessions.flatMap((from) => sessions.map((to) => between(from, to))));
   const isPair = sessions.length === 2;
@@ -63,16 +63,16 @@ function picture(graph, sessions, width, em) {
     levels.set(pair, (levels.get(pair) ?? 0) + 1);
     const { path, label } = curveOf(places.get(edge.from), places.get(edge.to), levels.get(pair), em);
     return element("g", { class: edge.in_cycle ? "edge cycle" : "edge" },
-      element("path", { d: path, "marker-end": `url(#graph-${edge.in_cycle ? "cycle" : "plain"})` }),
+      element("path", { d: path, "marker-end": `url(#${id}-${edge.in_cycle ? "cycle" : "plain"})` }),
       svgText(label, "edge-label", `${index + 1} ${shorten(edgeLabel(edge), Math.max(4, room - 3))}`));
   });
   const nodes = sessions.map((name) => element("g", { class: graph.cycle.includes(name) ? "node cycle" : "node" },
     element("circle", { cx: places.get(name).x, cy: places.get(name).y, r: RADIUS_EM * em }),
     svgText(places.get(name), "node-name", shorten(name, 6))));
-  const title = element("title", { id: "graph-picture-title" });
+  const title = element("title", { id: `${id}-picture-title` });
   title.textContent = "Conflict graph. The list below says the same in words.";
-  return element("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "graph-picture-title", "font-size": em },
-    title, element("defs", {}, arrowHead("graph-cycle", "head cycle"), arrowHead("graph-plain", "head")), ...drawn.reverse(), ...nodes);
+  return element("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": `${id}-picture-title`, "font-size": em },
+    title, element("defs", {}, arrowHead(`${id}-cycle`, "head cycle"), arrowHead(`${id}-plain`, "head")), ...drawn.reverse(), ...nodes);
 }
 
 function listItem(edge) {
@@ -80,12 +80,12 @@ function listItem(edge) {
     edge.in_cycle ? make("span", { class: "unseen" }, " This is part of the cycle.") : null);
 }
 
-// Draws the graph into a box of the given width. Without a graph the box is empty.
-export function drawGraph(box, list, graph) {
+// Draws the graph into a box of the given width. Without a graph the box is empty. id: unique in the page.
+export function drawGraph(box, list, graph, id = "graph") {
   const edges = graph?.edges ?? [];
   const sessions = [...new Set(edges.flatMap(({ from, to }) => [from, to]))].sort();
   const em = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const width = Math.min(WIDTH_MAX_EM * em, box.clientWidth || WIDTH_MAX_EM * em);
-  box.replaceChildren(...(edges.length === 0 ? [] : [picture({ ...graph, edges }, sessions, Math.floor(width), em)]));
+  box.replaceChildren(...(edges.length === 0 ? [] : [picture({ ...graph, edges }, sessions, Math.floor(width), em, id)]));
   list.replaceChildren(...edges.map(listItem));
 }

@@ -14,6 +14,7 @@ import { attempt, clearNoAnswer, startProblems } from "./problem.js";
 import { isPresenting, startPresentation } from "./presentation.js";
 import { raceModel } from "./race_model.js";
 import { SLOTS, beganUs, redraw, serverTime, showRace, shownRace, startRacePanels } from "./race_panels.js";
+import { rememberStrategies } from "./race_why.js";
 import { createState } from "./state.js";
 import { startThemeSwitch } from "./theme_switch.js";
 import { askForToken, startToken } from "./token.js";
@@ -83,6 +84,10 @@ const refreshTraces = settled(RACES_PAUSE_MS, () => attempt(readTraces));
 
 // The race on each part of the stage
 
+function modelOf(detail) {
+  return raceModel(detail, state.get("strategies"));
+}
+
 function isSafe(race) {
   const strategies = state.get("strategies");
   return race.strategies.every((name) => strategies.find((strategy) => strategy.name === name)?.safe);
@@ -110,7 +115,7 @@ async function showNewest(isWanted) {
     if (!isWanted()) {
       return;
     }
-    const race = found && raceModel(found);
+    const race = found && modelOf(found);
     const shown = race && shownRace(slotOf(race));
     if (race && (!shown || beganUs(shown) <= beganUs(race) || takesPartIn(race, shown.lanes[0]))) {
       showRace(slotOf(race), race);
@@ -126,7 +131,7 @@ async function showIds(ids, isWanted) {
       return;
     }
     if (found) {
-      const race = raceModel(found);
+      const race = modelOf(found);
       showRace(slotOf(race), race);
       race.lanes.forEach((lane) => seen.add(lane.id));
     }
@@ -213,7 +218,7 @@ async function resolve(group) {
     showRace(slot, { ...shownRace(slot), gone: !shownRace(slot).judged });
     return;
   }
-  const race = raceModel(found);
+  const race = modelOf(found);
   if (slotOf(race) !== slot) {
     showRace(slot, null);
   }
@@ -246,7 +251,7 @@ function showChanged() {
     if (slot === "fix") {
       clearSuperseded(group);
     }
-    showRace(slot, raceModel({ transfers: group.transfers }));
+    showRace(slot, modelOf({ transfers: group.transfers }));
     if (group.finished && !resolved.has(group) && group.transfers.every(({ error }) => !error)) {
       resolved.add(group);
       ended.set(slot, group);
@@ -314,6 +319,7 @@ function onEvent(name, data) {
 
 async function readEverything() {
   const [strategies] = await Promise.all([api.strategies(), readAccounts()]);
+  rememberStrategies(strategies);
   state.set({ strategies });
   await showAddressed();
   return true;

@@ -1,7 +1,9 @@
 // A race in the form that the page draws: lanes with letters, each with its pieces (bands have a duration, marks are
 // moments) and their words. It is made from GET /races/{id}, or from events while the race runs. Pure.
 
-import { isCommit, list, milliseconds, shortMoney, stepWords } from "./words.js";
+import { commitsOf, conflictGraph, moneyTogether, rowVersions } from "./row_history.js";
+import { transactionOf, writeReads } from "./sketches.js";
+import { isCommit, list, lostLabel, milliseconds, money, shortMoney, stepWords } from "./words.js";
 
 export const LANES_MAX = 12;
 
@@ -39,7 +41,14 @@ function staleWriteOf(transfer) {
     steps.findLast(({ outcome }) => outcome === "overwrote") ?? last(steps, "deduct") ?? null;
 }
 
-function laneOf(transfer, index, letters) {
+// The beginning of the last statement that has read and written at once: the moment of its snapshot.
+function snapshotOf(steps, reads) {
+  const write = reads ? last(steps, "deduct") : undefined;
+  return write ? write.at_us - write.took_us : null;
+}
+
+// strategy: an element of GET /strategies, or undefined.
+function laneOf(transfer, letters, strategy) {
   const stale = transfer.race_detected ? staleWriteOf(transfer) : null;
   const steps = (transfer.steps ?? []).map((step) => ({
     ...step,
@@ -65,6 +74,10 @@ function laneOf(transfer, index, letters) {
     valueRead: (stale?.step === "credit" ? transfer.to_balance_before : transfer.from_balance_before) ?? null,
     startUs: transfer.admitted_us ?? microseconds(transfer.timestamp),
     waitsAtBarrierSince: transfer.waiting_since_us ?? null,
+    transaction: strategy && transactionOf(strategy.sketch), // undefined: not known
+    balanceBefore: transfer.from_balance_before ?? null,
+    targetBefore: transfer.to_balance_before ?? null,
+    snapshotUs: snapshotOf(steps, strategy !== undefined && writeReads(strategy.sketch)),
     steps,
   };
 }
@@ -72,15 +85,36 @@ function laneOf(transfer, index, letters) {
 // Marks
 
 function mark(step, side, label, tone = "plain") {
-  return { type: "mark", kind: step.step, side, label, tone, fromUs: step.at_us, toUs: step.at_us };
+  return { type: "mark", kind: step.step, step: step.step, side, label, tone, fromUs: step.at_us, toUs: step.at_us };
 }
 
 function band(step, label, tone = "plain") {
-  return { type: "band", kind: step.step, label, tone, fromUs: step.at_us - step.took_us, toUs: step.at_us };
+  return { type: "band", kind: step.step, step: step.step, label, tone, fromUs: step.at_us - step.took_us, toUs: step.at_us };
 }
 
 function sees(lane, step) {
-  return mark(step, "saw", `reads ${shortMoney(step.value)}`, lane.stale ? "stale" : "plain");
+  const takesSnapshot = step.step === "read" && lane.transaction?.level;
+  const made = mark(step, "saw", `${takesSnapshot ? "snapshot: sees" : "reads"} ${shortMoney(step.value)}`,
+    lane.stale ? "stale" : "plain");
+  return takesSnapshot ? { ...made, kind: "read snapshot" } : made;
+}
+
+// The beginning of a statement that reads and writes: what it has read then, it keeps while it waits for the row.
+function statementBegins(lane, step) {
+  if (lane.snapshotUs === null) {
+    return [];
+  }
+  const sees = lane.balanceBefore === null ? "" : `: sees ${shortMoney(lane.balanceBefore)}`;
+  const us = step.at_us - step.took_us;
+  return [{ ...mark(step, "saw", `statement begins${sees}`, lane.stale ? "stale" : "plain"), kind: "snapshot", fromUs: us, toUs: us }];
+}
+
+// The begin of the transaction in which a step is the first. A batch begins its transaction while its transfers wait:
+// no record says when, so the end of the wait stands for it.
+function begin(lane, step, previousUs) {
+  const us = step.step === "batch" ? step.at_us : step.took_us > 0 ? step.at_us - step.took_us : previousUs;
+  const label = `BEGIN${lane.transaction.level ? `, ${lane.transaction.level}` : ""}`;
+  return { ...mark(step, "did", label), kind: "begin", step: "begin", fromUs: us, toUs: us };
 }
 
 // The wait for a lock, and its holder. A lock step ("lock", "mutex") is always drawn. The wait of another statement is
@@ -108,9 +142,17 @@ function write(lane, step, does) {
     return [made];
   }
   return [made, {
-    type: "band", kind: "committing", tone: "plain", label: "", spare: "commits", fromUs: step.at_us,
+    type: "band", kind: "committing", step: step.step, tone: "plain", label: "", spare: "commits", fromUs: step.at_us,
     toUs: step.committed_at_us,
   }];
+}
+
+// "COMMIT" stands only where there is a transaction to commit.
+function endLabel(lane, step, isInside) {
+  if (isInside) {
+    return "COMMIT";
+  }
+  return lane.outcome === "refused" ? "ends" : isCommit(step) && lane.transaction !== null ? "commit" : "recorded";
 }
 
 const PIECES = {
@@ -124,17 +166,17 @@ const PIECES = {
   check: (lane, step) => step.value >= lane.amount
     ? [mark(step, "saw", `check: ${shortMoney(step.value)} \u2265 ${shortMoney(lane.amount)}`)]
     : [mark(step, "saw", `check: ${shortMoney(step.value)} < ${shortMoney(lane.amount)}, refused`, "refused")],
-  deduct: (lane, step) => [...blocked(step), ...write(lane, step, "deducts")],
+  deduct: (lane, step) => [...statementBegins(lane, step), ...blocked(step), ...write(lane, step, "deducts")],
   credit: (lane, step) => write(lane, step, step.account),
-  retry: (lane, step) => [mark(step, "did", `lost (${step.outcome}), again`, "refused")],
-  commit: (lane, step) => [mark(step, "did", lane.outcome === "refused" ? "ends" : isCommit(step) ? "commit" : "recorded")],
+  retry: (lane, step) => [mark(step, "did", lostLabel(step), "refused")],
+  commit: (lane, step, isInside) => [mark(step, "did", endLabel(lane, step, isInside))],
 };
 
 // The current piece of the lane: a wait that has begun and has not ended yet.
 function openPiece(lane, lastUs) {
   const atBarrier = lane.waitsAtBarrierSince !== null;
   return {
-    type: "band", kind: atBarrier ? "barrier" : "open", tone: "open",
+    type: "band", kind: atBarrier ? "barrier" : "open", step: atBarrier ? "barrier" : "", tone: "open",
     label: atBarrier ? "waits at the barrier" : "\u2026",
     fromUs: atBarrier ? lane.waitsAtBarrierSince : lastUs, toUs: null,
   };
@@ -146,22 +188,43 @@ function queued(lane) {
   if (begins === null || begins - lane.startUs < LABELLED_WAIT_US) {
     return [];
   }
-  return [{ type: "band", kind: "queue", tone: "plain", label: "queued", fromUs: lane.startUs, toUs: begins }];
+  return [{ type: "band", kind: "queue", step: "", tone: "plain", label: "queued", fromUs: lane.startUs, toUs: begins }];
 }
 
 function piecesOf(lane) {
-  const pieces = [...queued(lane), ...lane.steps.flatMap((step) => PIECES[step.step]?.(lane, step) ?? [])];
+  const pieces = queued(lane);
+  let isInside = false;
+  let previousUs = lane.startUs;
+  for (const step of lane.steps) {
+    const made = PIECES[step.step]?.(lane, step, isInside) ?? [];
+    if (!isInside && lane.transaction?.steps.has(step.step)) {
+      isInside = true;
+      made.splice(step.step === "batch" ? 1 : 0, 0, begin(lane, step, previousUs));
+    }
+    isInside &&= step.step !== "commit" && step.step !== "retry";
+    previousUs = step.at_us;
+    pieces.push(...made);
+  }
   if (lane.outcome === "running") {
     pieces.push(openPiece(lane, lane.steps.at(-1)?.at_us ?? lane.startUs));
   }
-  return pieces;
+  return pieces.map((piece) => ({ ...piece, letter: lane.letter }));
+}
+
+// The moments that no step of the record stands for.
+function beginningsOf(lane) {
+  const sees = lane.balanceBefore === null ? "" : `: sees ${lane.from}: ${money(lane.balanceBefore)}`;
+  return lane.pieces.flatMap((piece) => piece.kind === "begin" ? [{ us: piece.fromUs, text: piece.label }]
+    : piece.kind === "snapshot" ? [{ us: piece.fromUs, text: `the statement begins${sees}` }] : []);
 }
 
 function rowsOf(lanes) {
-  return lanes.flatMap((lane) => lane.steps.flatMap((step) => stepWords(lane, step).map((moment) => ({
-    ...moment, letter: lane.letter,
-    tone: step === lane.staleWrite ? (lane.anomaly === "stale_read" ? "stale" : "bad") : "plain",
-  })))).sort((one, other) => one.us - other.us);
+  return lanes.flatMap((lane) => [
+    ...beginningsOf(lane).map((moment) => ({ ...moment, letter: lane.letter, tone: "plain" })),
+    ...lane.steps.flatMap((step) => stepWords(lane, step).map((moment) => ({
+      ...moment, letter: lane.letter,
+      tone: step === lane.staleWrite ? (lane.anomaly === "stale_read" ? "stale" : "bad") : "plain",
+    })))]).sort((one, other) => one.us - other.us);
 }
 
 function verdictOf(lanes) {
@@ -196,16 +259,27 @@ function inOrderOfWriting(transfers, missed) {
   return ordered;
 }
 
-// Makes the model of {race?, transfers, missed_writes?}. `race` is the server's verdict where it is known.
-export function raceModel({ race, transfers, missed_writes: missed = [] }) {
+// Makes the model of {race?, transfers, missed_writes?}. `race` is the server's verdict where it is known. strategies:
+// the list of GET /strategies; without it the model has no transactions and no snapshots.
+export function raceModel({ race, transfers, missed_writes: missed = [] }, strategies = []) {
   const drawn = inOrderOfWriting(transfers, missed).slice(0, LANES_MAX);
   const letters = new Map(drawn.map((transfer, index) => [transfer.id, String.fromCharCode(65 + index)]));
-  const lanes = drawn.map((transfer, index) => laneOf(transfer, index, letters));
+  const lanes = drawn.map((transfer) =>
+    laneOf(transfer, letters, strategies.find(({ name }) => name === transfer.strategy)));
   const account = race?.account ?? lanes[0].from;
+  const missedWrites = missed.filter((miss) => letters.has(miss.reader) && letters.has(miss.writer)).map((miss) => ({
+    reader: letters.get(miss.reader), writer: letters.get(miss.writer),
+    readUs: miss.read_at_us, writtenUs: miss.written_at_us, account: miss.account ?? account,
+    elsewhere: (miss.account ?? account) !== account,
+    uncommitted: miss.uncommitted_at_read ?? miss.written_at_us <= miss.read_at_us,
+    valueRead: miss.value_read, valueWritten: miss.value_written,
+  }));
+  const versions = rowVersions({ account, lanes, missed: missedWrites });
+  commitsOf(versions, lanes);
   for (const lane of lanes) {
     lane.pieces = piecesOf(lane);
   }
-  return {
+  const model = {
     id: race?.id ?? lanes[0].id,
     account,
     lanes,
@@ -219,12 +293,9 @@ export function raceModel({ race, transfers, missed_writes: missed = [] }) {
     succeeded: race?.succeeded ?? lanes.filter((lane) => lane.outcome === "succeeded").length,
     refused: race?.refused ?? lanes.filter((lane) => lane.outcome === "refused").length,
     rows: rowsOf(lanes),
-    missed: missed.filter((miss) => letters.has(miss.reader) && letters.has(miss.writer)).map((miss) => ({
-      reader: letters.get(miss.reader), writer: letters.get(miss.writer),
-      readUs: miss.read_at_us, writtenUs: miss.written_at_us, account: miss.account ?? account,
-      elsewhere: (miss.account ?? account) !== account,
-      uncommitted: miss.uncommitted_at_read ?? miss.written_at_us <= miss.read_at_us,
-      valueRead: miss.value_read, valueWritten: miss.value_written,
-    })),
+    missed: missedWrites,
+    versions,
+    conflicts: conflictGraph(versions, account),
   };
+  return { ...model, together: moneyTogether(model, versions) };
 }

@@ -3,10 +3,11 @@
 
 import { find, make, unbroken } from "./dom.js";
 import { clockTime, raceLink } from "./history.js";
+import { redrawWhy, showWhy, startWhy } from "./race_why.js";
 import { startReplay } from "./replay.js";
 import { layoutTimelines } from "./timeline.js";
 import { drawTimeline } from "./timeline_svg.js";
-import { VERDICTS, count, missedSentence, money, verdictSentence } from "./words.js";
+import { VERDICTS, count, missedSentence, money, togetherSentence, verdictSentence } from "./words.js";
 import { wordsTable } from "./words_table.js";
 
 export const SLOTS = ["race", "fix"];
@@ -54,6 +55,11 @@ function badge(race) {
 function missedList(race) {
   const at = (us) => `${((us - race.startUs) / 1000).toFixed(1)} ms`;
   return race.missed.map((miss) => make("li", { class: "bad" }, ...unbroken(missedSentence(miss, at))));
+}
+
+function together(race) {
+  return race.together ? [make("li", { class: race.together.made === 0 ? "together" : "together bad" },
+    ...unbroken(togetherSentence(race.together, race.account, race.lowestBalance)))] : [];
 }
 
 function failures(race) {
@@ -104,7 +110,7 @@ function showFacts(slot, race) {
   const undrawn = race.undrawn > 0 ? ` ${count(race.undrawn, "more transfer")} of this race ${race.undrawn === 1 ? "is" : "are"} not drawn.` : "";
   facts.replaceChildren(badge(race), ...race.strategies.map((name) => make("code", {}, name)),
     make("span", { class: "sentence" }, ...unbroken(verdictSentence(race) + undrawn)), which(race));
-  panel.querySelector(".below").replaceChildren(...missedList(race), ...failures(race), ...gone(race));
+  panel.querySelector(".below").replaceChildren(...missedList(race), ...together(race), ...failures(race), ...gone(race));
   const link = race.finished && !race.gone
     ? [make("a", { href: raceLink(race.lanes.map(({ id }) => id)) }, "Link")] : [];
   panel.querySelector(".links").replaceChildren(...link, ...traces(race));
@@ -132,21 +138,26 @@ function showWords(slot, race) {
 }
 
 // Draws lying lanes where there is room, with smaller letters if needed, and upright lanes on narrow screens. On a wide
-// screen that is still too narrow for a long race the picture scrolls within its box.
+// screen that is too narrow for both races on one axis, each race has an axis of its own. A picture that is still too
+// wide scrolls within its box.
 function layOut(shown, width) {
   const em = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const small = document.documentElement.classList.contains("presenting") ? 1 : SMALL; // a hall reads no small letters
   const ways = width < UPRIGHT_BELOW_EM * em ? [[small * em, true]]
     : width < UPRIGHT_IF_CROWDED_BELOW_EM * em ? [[em, false], [small * em, false], [em, true]]
       : [[em, false], [small * em, false]];
+  const models = shown.map((slot) => races[slot]);
+  const groupings = models.length > 1 ? [[models], models.map((model) => [model])] : [[models]];
   let laidOut = [];
-  for (const [size, upright] of ways) {
-    measureText = measureText?.em === size ? measureText : Object.assign(measurer(size), { em: size });
-    laidOut = layoutTimelines(shown.map((slot) => races[slot]), {
-      em: size, measure: measureText, upright, width: width - 2, nowUs: Date.now() * 1000 + clockOffsetUs,
-    });
-    if (laidOut.every((drawing) => drawing.width <= width)) {
-      break;
+  for (const groups of groupings) {
+    for (const [size, upright] of ways) {
+      measureText = measureText?.em === size ? measureText : Object.assign(measurer(size), { em: size });
+      laidOut = groups.flatMap((group) => layoutTimelines(group, {
+        em: size, measure: measureText, upright, width: width - 2, nowUs: Date.now() * 1000 + clockOffsetUs,
+      }));
+      if (laidOut.every((drawing) => drawing.width <= width)) {
+        return laidOut;
+      }
     }
   }
   return laidOut;
@@ -160,10 +171,14 @@ function draw() {
   for (const slot of SLOTS) {
     const drawing = laidOut[shown.indexOf(slot)] ?? null;
     const box = find(`#panel-${slot} .picture`);
+    const focused = [...box.querySelectorAll(".mark")].indexOf(document.activeElement);
     replays[slot]?.();
     drawings[slot] = drawing;
     box.replaceChildren(...(drawing ? [drawTimeline(drawing, { name: `timeline-${slot}`, title: title(races[slot]) })] : []));
     scrollable(box);
+    if (focused !== -1) {
+      box.querySelectorAll(".mark")[focused]?.focus({ preventScroll: true });
+    }
   }
   clearTimeout(timer);
   timer = shown.some((slot) => !races[slot].finished) ? setTimeout(redraw, FRAME_MS) : null;
@@ -190,6 +205,7 @@ export function showRace(slot, race) {
   races[slot] = race;
   showFacts(slot, race);
   showWords(slot, race);
+  showWhy(slot, race);
   markEarlier();
   redraw();
   onShown();
@@ -224,12 +240,14 @@ export function startRacePanels(onChange) {
   onShown = onChange;
   for (const slot of SLOTS) {
     find(`#panel-${slot} .replay`).addEventListener("click", () => replay(slot));
+    startWhy(slot);
   }
   let width = 0;
   new ResizeObserver(([{ contentRect }]) => {
     if (contentRect.width !== width) {
       width = contentRect.width;
       redraw();
+      redrawWhy();
     }
   }).observe(find("#timelines"));
   document.fonts?.ready.then(redraw);

@@ -5,11 +5,14 @@
 // writes below it. In an upright picture (narrow screens) time runs down and a lane is a column.
 
 import { interpolate, placeMoments, ticks } from "./axis.js";
+import { layoutRow, rowExtent, rowMoments, rowOfRace, rowRooms } from "./timeline_row.js";
 import { OUTCOMES, missedLabel, shortMoney } from "./words.js";
 
 // All in em of the page's root, so that the picture grows with the text around it.
 const LYING = { edge: 0.6, label: 1.6, bar: 1.7, gap: 0.7, link: 1.8, ruler: 2.2, mark: 1.1, badge: 2.3, end: 1.6 };
-const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, ruler: 3.1, head: 3.9, text: 0.95, column: 8.6, mark: 1.3 };
+const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, ruler: 3.1, head: 3.9, text: 0.95, column: 6.6, mark: 1.3 };
+
+const BRACKET = 0.28; // how far the bracket round a transaction stands out from the bar, in em
 
 const NUDGE_MS = 0.001; // keeps two moments of one lane apart that have the same microsecond
 
@@ -33,7 +36,10 @@ export function wrap(label, width, measure) {
 
 // The pieces of every lane with their moments in ms. Each moment was rounded to a microsecond on its own, so this
 // restores their order and gives no two marks of a lane the same moment.
-function timed(model, nowUs) {
+//
+// In a lying picture the begin of a transaction has its label in another row than the read that comes with it, so both
+// may have the same moment.
+function timed(model, nowUs, standing) {
   return model.lanes.map((lane) => {
     let over = 0;
     let marked = -1;
@@ -41,7 +47,7 @@ function timed(model, nowUs) {
       let to = Math.max(clock(model, piece.toUs ?? Math.max(nowUs, piece.fromUs)), over);
       if (piece.type === "mark") {
         to = Math.max(to, marked + NUDGE_MS);
-        marked = to;
+        marked = piece.kind === "begin" && !standing ? marked : to;
       }
       const from = piece.type === "mark" ? to : Math.max(clock(model, piece.fromUs), over);
       over = to;
@@ -52,6 +58,30 @@ function timed(model, nowUs) {
 
 function momentsOf(lanes) {
   return lanes.flat().flatMap((piece) => [piece.from, piece.to]);
+}
+
+function endOf(lanes) {
+  return Math.max(0, ...momentsOf(lanes));
+}
+
+// The transactions of a lane as [from, to], in ms.
+function transactionsOf(pieces) {
+  const found = [];
+  for (const { kind, from, to } of pieces) {
+    if (kind === "begin") {
+      found.push([from, pieces.at(-1).to]);
+    } else if ((kind === "commit" || kind === "retry") && found.length > 0) {
+      found.at(-1)[1] = Math.min(found.at(-1)[1], to);
+    }
+  }
+  return found;
+}
+
+// The moment at which a stale reader is drawn: the mark of its read, which may be a little beside the record's time.
+function readMoment(model, pieces, miss) {
+  const ms = clock(model, miss.readUs);
+  const own = pieces[model.lanes.findIndex(({ letter }) => letter === miss.reader)] ?? [];
+  return own.find(({ type, side, from }) => type === "mark" && side === "saw" && Math.abs(from - ms) < 4 * NUDGE_MS)?.from ?? ms;
 }
 
 // Rows of labels at a lying lane, as distances from the bar. A credit stands one row deeper than the deduct before it,
@@ -79,8 +109,9 @@ function lyingRooms(pieces, at, { em, measure }) {
       length: measure(piece.label, piece.tone) + 1.3 * em,
     }));
   }
-  marks.slice(1).forEach((piece, index) => rooms.push({
-    from: at(marks[index].from), to: at(piece.from), length: LYING.mark * em,
+  const shapes = marks.filter(({ kind }) => kind !== "begin");
+  shapes.slice(1).forEach((piece, index) => rooms.push({
+    from: at(shapes[index].from), to: at(piece.from), length: LYING.mark * em,
   }));
   for (const piece of pieces.filter(({ type }) => type === "band")) {
     const label = piece.label === "" ? 0.4 * em : measure(piece.label, piece.tone) + 1.2 * em;
@@ -107,10 +138,10 @@ function uprightRooms(pieces, at, { em }) {
   return rooms;
 }
 
-function linkRooms(model, at, { em, measure }) {
+function linkRooms(model, pieces, at, { em, measure }) {
   return model.missed.map((miss) => {
-    const ends = [miss.readUs, miss.writtenUs].sort((one, other) => one - other); // a write may come before the read
-    const [from, to] = ends.map((us) => at(clock(model, us)));
+    const ends = [readMoment(model, pieces, miss), clock(model, miss.writtenUs)];
+    const [from, to] = ends.sort((one, other) => one - other).map(at); // a write may come before the read
     return { from, to, length: measure(missedLabel(miss), "stale") + 2 * em };
   });
 }
@@ -128,13 +159,14 @@ function nearest(times) {
   };
 }
 
-function commonAxis(models, lanes, options) {
-  const times = [...new Set([0, ...lanes.flatMap(momentsOf)])].sort((one, other) => one - other);
+function commonAxis(models, lanes, rows, options) {
+  const times = [...new Set([0, ...lanes.flatMap(momentsOf), ...rows.flatMap(rowMoments)])].sort((one, other) => one - other);
   const at = nearest(times);
   const roomsOf = options.upright ? uprightRooms : lyingRooms;
   const rooms = lanes.flatMap((race, index) => [
     ...race.flatMap((pieces) => roomsOf(pieces, at, options)),
-    ...(options.upright ? [] : linkRooms(models[index], at, options)),
+    ...(options.upright ? [] : linkRooms(models[index], race, at, options)),
+    ...rowRooms(rows[index], at, options),
   ]);
   return placeMoments(times, rooms.filter(({ from, to }) => to === null || to > from),
     { extent: options.along, least: 0.35 * options.em, unit: options.em });
@@ -156,15 +188,20 @@ export function gutterOf(models, { em, measure }) {
   return widest + (LYING.badge + 1.6) * em;
 }
 
-// The lanes from top to bottom, with a row for every line between a read and the write it missed.
-function lyingRows(model, pieces, em) {
+// The lanes from top to bottom, with the contested row below the first one, and room for every line between a read and
+// the write it missed.
+function lyingRows(model, pieces, row, em) {
   const rows = [];
   let y = LYING.edge * em;
   model.lanes.forEach((lane, index) => {
     const bar = y + (LYING.label + LYING.bar / 2) * em;
-    rows.push({ bar, links: [], top: y });
+    rows.push({ bar, links: [] });
     const deepest = Math.max(DID, ...pieces[index].filter(({ type }) => type === "mark").map(rowOf));
     y = bar + (LYING.bar / 2 + LYING.label * deepest) * em;
+    if (index === 0) {
+      rows[0].row = y;
+      y += rowExtent(row, { em, upright: false });
+    }
     for (const miss of model.missed) {
       const upper = [miss.reader, miss.writer].sort()[0];
       if (upper === lane.letter) {
@@ -203,11 +240,11 @@ function lyingPiece(piece, row, place, options) {
   };
 }
 
-function lyingLinks(model, rows, place, em) {
+function lyingLinks(model, pieces, rows, place, em) {
   const beside = (bar, y) => bar + Math.sign(y - bar) * 0.6 * em;
   const lane = (letter) => rows[model.lanes.findIndex((each) => each.letter === letter)];
   return rows.flatMap((row) => row.links.map(({ miss, y }) => {
-    const read = place(clock(model, miss.readUs));
+    const read = place(readMoment(model, pieces, miss));
     const write = place(clock(model, miss.writtenUs));
     return {
       ...miss, reveal: Math.max(read, write),
@@ -217,10 +254,15 @@ function lyingLinks(model, rows, place, em) {
   }));
 }
 
-function lying(model, pieces, axis, options) {
+function lyingBracket([from, to], bar, place, em) {
+  const height = (LYING.bar + 2 * BRACKET) * em;
+  return { reveal: place(from), x: place(from), y: bar - height / 2, width: Math.max(2, place(to) - place(from)), height };
+}
+
+function lying(model, pieces, row, axis, options) {
   const { em, gutter } = options;
   const place = (time) => gutter + interpolate(axis.times, axis.places, time);
-  const { rows, height } = lyingRows(model, pieces, em);
+  const { rows, height } = lyingRows(model, pieces, row, em);
   const foot = height + 0.5 * em;
   return {
     upright: false,
@@ -229,14 +271,16 @@ function lying(model, pieces, axis, options) {
     height: height + LYING.ruler * em,
     from: place(0),
     place,
-    lanes: rows.map((row, index) => ({
+    lanes: rows.map(({ bar }, index) => ({
       ...headings(model.lanes[index]),
-      line: { x1: gutter, y1: row.bar, x2: place(pieces[index].at(-1)?.to ?? 0), y2: row.bar },
-      badge: { x: LYING.badge / 2 * em, y: row.bar, r: 1.05 * em },
-      texts: [{ x: (LYING.badge + 0.5) * em, y: row.bar - 0.62 * em }, { x: (LYING.badge + 0.5) * em, y: row.bar + 0.68 * em }],
+      line: { x1: gutter, y1: bar, x2: place(pieces[index].at(-1)?.to ?? 0), y2: bar },
+      badge: { x: LYING.badge / 2 * em, y: bar, r: 1.05 * em },
+      texts: [{ x: (LYING.badge + 0.5) * em, y: bar - 0.62 * em }, { x: (LYING.badge + 0.5) * em, y: bar + 0.68 * em }],
     })),
-    pieces: rows.flatMap((row, index) => pieces[index].map((piece) => lyingPiece(piece, row, place, options))),
-    links: lyingLinks(model, rows, place, em),
+    brackets: rows.flatMap(({ bar }, index) => transactionsOf(pieces[index]).map((each) => lyingBracket(each, bar, place, em))),
+    pieces: rows.flatMap((lane, index) => pieces[index].map((piece) => lyingPiece(piece, lane, place, options))),
+    links: lyingLinks(model, pieces, rows, place, em),
+    row: layoutRow(row, model.account, rows[0].row, place, { ...options, end: place(endOf(pieces)) }),
     ticks: ticks(axis, 4.4 * em).map(({ ms, place: x }) => ({
       x1: gutter + x, y1: LYING.edge * em, x2: gutter + x, y2: foot,
       text: { x: gutter + x, y: foot + 0.8 * em, anchor: "middle", lines: [`${ms} ms`] },
@@ -274,7 +318,7 @@ function uprightLinks(model, spines, drawn, place, { em, measure }) {
       const widest = piece ? Math.max(...piece.lines.map((line) => measure(line, piece.tone))) : 0;
       return Math.min(channel, spines[lane] + UPRIGHT.text * em + widest + 0.2 * em);
     };
-    const [read, written] = [clock(model, miss.readUs), clock(model, miss.writtenUs)];
+    const [read, written] = [readMoment(model, drawn, miss), clock(model, miss.writtenUs)];
     return {
       ...miss, reveal: Math.max(place(read), place(written)), text: null,
       points: [[end(reader, writer, read), place(read)], [channel, place(read)], [channel, place(written)],
@@ -283,12 +327,19 @@ function uprightLinks(model, spines, drawn, place, { em, measure }) {
   });
 }
 
-function upright(model, pieces, axis, options) {
+function uprightBracket([from, to], spine, place, em) {
+  const width = (UPRIGHT.bar + 2 * BRACKET) * em;
+  return { reveal: place(from), x: spine - width / 2, y: place(from), width, height: Math.max(2, place(to) - place(from)) };
+}
+
+function upright(model, pieces, row, axis, options) {
   const { em, columns } = options;
   const place = (time) => UPRIGHT.head * em + interpolate(axis.times, axis.places, time);
   const width = columns[options.models.indexOf(model)];
-  const spines = model.lanes.map((lane, index) => UPRIGHT.ruler * em + index * width + UPRIGHT.mark * em);
-  const total = UPRIGHT.ruler * em + model.lanes.length * width;
+  const beside = rowExtent(row, options); // the contested row stands right of the first lane
+  const spines = model.lanes.map((lane, index) =>
+    (UPRIGHT.ruler + UPRIGHT.mark) * em + index * width + (index > 0 ? beside : 0));
+  const total = UPRIGHT.ruler * em + model.lanes.length * width + beside;
   const ends = pieces.flat().map((piece) => place(piece.to) + piece.lines.length * UPRIGHT.line * em);
   const height = Math.max(...ends) + UPRIGHT.edge * em; // the end of this picture, not of the longest one
   return {
@@ -304,7 +355,9 @@ function upright(model, pieces, axis, options) {
       badge: { x, y: 1.5 * em, r: 0.95 * em },
       texts: [{ x: x + 1.35 * em, y: 0.95 * em }, { x: x + 1.35 * em, y: 2.15 * em }],
     })),
+    brackets: spines.flatMap((x, index) => transactionsOf(pieces[index]).map((each) => uprightBracket(each, x, place, em))),
     pieces: spines.flatMap((x, index) => pieces[index].map((piece) => uprightPiece(piece, x, place, em))),
+    row: layoutRow(row, model.account, UPRIGHT.ruler * em + width, place, { ...options, end: place(endOf(pieces)) }),
     links: uprightLinks(model, spines, pieces, place, options),
     ticks: ticks(axis, 1.7 * em).filter((tick) => UPRIGHT.head * em + tick.place < height - em).map(({ ms, place: along }) => {
       const y = UPRIGHT.head * em + along;
@@ -317,8 +370,9 @@ function upright(model, pieces, axis, options) {
 }
 
 // The width of an upright lane. Its labels are broken to fit.
-function broken(model, lanes, { em, across, measure }) {
-  const width = Math.max(UPRIGHT.column * em, (across - UPRIGHT.ruler * em) / lanes.length);
+function broken(lanes, row, { em, across, measure, upright: standing }) {
+  const beside = UPRIGHT.ruler * em + rowExtent(row, { em, upright: standing });
+  const width = Math.max(UPRIGHT.column * em, (across - beside) / lanes.length);
   const room = width - (UPRIGHT.mark + UPRIGHT.text + 1.1) * em;
   for (const piece of lanes.flat()) {
     piece.lines = wrap(piece.label, room, (text) => measure(text, piece.tone));
@@ -331,15 +385,17 @@ export function layoutTimelines(models, { em, measure, upright: standing, width,
   if (models.length === 0) {
     return [];
   }
-  const lanes = models.map((model) => timed(model, nowUs));
+  const lanes = models.map((model) => timed(model, nowUs, standing));
+  const rows = models.map((model, index) =>
+    rowOfRace(model, (us) => clock(model, us), momentsOf(lanes[index]), endOf(lanes[index])));
   const options = { em, measure, upright: standing, across: width, models };
   if (standing) {
-    options.columns = models.map((model, index) => broken(model, lanes[index], options));
+    options.columns = models.map((model, index) => broken(lanes[index], rows[index], options));
     options.along = 0;
   } else {
     options.gutter = gutterOf(models, options);
     options.along = width - options.gutter - LYING.end * em;
   }
-  const axis = commonAxis(models, lanes, options);
-  return models.map((model, index) => (standing ? upright : lying)(model, lanes[index], axis, options));
+  const axis = commonAxis(models, lanes, rows, options);
+  return models.map((model, index) => (standing ? upright : lying)(model, lanes[index], rows[index], axis, options));
 }

@@ -104,6 +104,17 @@ export function missedExplanation(miss) {
   return `${explanation} That is the red line, from the read to the write it missed.`;
 }
 
+// Why an attempt was lost: its SQLSTATE in words.
+const LOSSES = { changed: "the row had changed", 40001: "serialization failure", "40P01": "deadlock" };
+
+function lossOf({ outcome }) {
+  return LOSSES[outcome] ?? outcome;
+}
+
+export function lostLabel(step) {
+  return `${lossOf(step)}: retry`;
+}
+
 // The text at the beginning of a wait.
 const BEGINNINGS = {
   barrier: () => "waits at the barrier",
@@ -120,7 +131,7 @@ const ENDS = {
   mutex: (lane, step) => `has the mutex after ${milliseconds(step.took_us)}${held(step)}`,
   batch: (lane, step) => `is in a batch of ${step.parties} after ${milliseconds(step.took_us)}` +
     (step.account ? `, reads ${step.account}: ${money(step.value)}` : ""),
-  retry: (lane, step) => `lost against another transfer (${step.outcome}), tries again`,
+  retry: (lane, step) => `lost against another transfer (${lossOf(step)}), tries again`,
   hold: (lane, step) => `lets go of the row: ${step.outcome}`,
   barrier: (lane, step) => `leaves the barrier: ${step.outcome}`,
   check: checkWords,
@@ -149,10 +160,25 @@ export function verdictSentence(race) {
     succeeded > 0 ? `${succeeded === lanes.length ? (succeeded === 2 ? "both" : "all") : succeeded} succeeded` : "",
     refused > 0 ? `${refused} refused` : "",
   ].filter(Boolean).join(", ");
-  const left = lowestBalance === null ? "" : `${account} went down to ${money(lowestBalance)}`;
-  const tail = [done, left].filter(Boolean).join("; ");
+  const made = race.together?.made > 0 ? `: ${money(race.together.made)} came from nothing` : "";
+  const left = lowestBalance === null ? "" : `${account} went down to ${money(lowestBalance)}${made}`;
   if (!race.finished) {
     return "Under way";
   }
-  return tail === "" ? "No step was recorded" : `${tail.charAt(0).toUpperCase()}${tail.slice(1)}.`;
+  // An account keeps its case.
+  const tail = [`${done.charAt(0).toUpperCase()}${done.slice(1)}`, left].filter(Boolean).join("; ");
+  return tail === "" ? "No step was recorded" : `${tail}.`;
+}
+
+// The money of all accounts of a race, before and after it.
+export function togetherSentence({ accounts, before, after, made }, account, lowest) {
+  const whose = `${list(accounts)} together`;
+  if (made > 0) {
+    return `${whose}: ${money(before)} before, ${money(after)} after. ${money(made)} came from nothing.`;
+  }
+  if (made < 0) {
+    return `${whose}: ${money(before)} before, ${money(after)} after. ${money(-made)} is lost.`;
+  }
+  const debt = lowest < 0 ? `, but ${account} has spent ${money(-lowest)} that it did not have` : "";
+  return `${whose}: ${money(before)} before and after. No money was made or lost${debt}.`;
 }

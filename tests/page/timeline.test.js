@@ -6,13 +6,13 @@ import { test } from "node:test";
 import { interpolate, placeMoments, ticks } from "../../server/page/axis.js";
 import { raceModel } from "../../server/page/race_model.js";
 import { layoutTimelines, wrap } from "../../server/page/timeline.js";
-import { doubleSpend, uncommittedWrite, underTheFix } from "./unit_race.js";
+import { STRATEGIES, doubleSpend, uncommittedWrite, underTheFix } from "./unit_race.js";
 
 const EM = 16;
 const measure = (text, tone = "plain") => text.length * EM * (tone === "plain" ? 0.55 : 0.6);
 
 function layout(options, ...details) {
-  return layoutTimelines(details.map(raceModel), { em: EM, measure, width: 1200, upright: false, ...options });
+  return layoutTimelines(details.map((detail) => raceModel(detail, STRATEGIES)), { em: EM, measure, width: 1200, upright: false, ...options });
 }
 
 function boxesOfText(drawing) {

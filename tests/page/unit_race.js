@@ -7,6 +7,40 @@ export function step(name, at, took = 0, rest = {}) {
   return { step: name, at_us: START_US + at * 1000, took_us: took * 1000, ...rest };
 }
 
+function line(text, steps, pauses = []) {
+  return { line: text, steps, pauses };
+}
+
+const CREDIT = line("UPDATE accounts SET balance = balance + :amount WHERE id = :to;", ["credit"]);
+
+// As GET /strategies has them.
+export const STRATEGIES = [
+  {
+    name: "vulnerable", safe: false, sketch: [
+      line("SELECT balance FROM accounts WHERE id = :from;", ["read"]),
+      line("-- refuse if balance < :amount", ["check"], ["barrier", "delay"]),
+      line("UPDATE accounts SET balance = balance - :amount WHERE id = :from;", ["deduct"]), CREDIT,
+      line("INSERT INTO transfers VALUES (...);", ["commit", "retry"]),
+    ],
+  },
+  {
+    name: "for_update", safe: true, sketch: [
+      line("BEGIN;", [], ["barrier"]),
+      line("SELECT balance FROM accounts WHERE id = :from FOR UPDATE;", ["lock"]),
+      line("-- refuse if balance < :amount", ["check"], ["delay"]),
+      line("UPDATE accounts SET balance = balance - :amount WHERE id = :from;", ["deduct"]), CREDIT,
+      line("COMMIT;", ["commit", "retry"]),
+    ],
+  },
+  {
+    name: "cte_snapshot", safe: false, sketch: [
+      line("BEGIN;", [], ["barrier", "delay"]),
+      line("WITH seen AS (SELECT balance FROM accounts WHERE id = :from) UPDATE accounts SET balance = seen.balance - :amount", ["deduct"]),
+      line("-- refuse if no row was changed", ["check", "retry"]), CREDIT, line("COMMIT;", ["commit"], ["hold"]),
+    ],
+  },
+];
+
 function transfer(id, to, rest) {
   return {
     id, timestamp: "2026-01-31T12:34:56.000000Z", from_account: "alice", to_account: to, amount: 800,
@@ -98,4 +132,31 @@ export function underTheFix() {
     ],
     missed_writes: [],
   };
+}
+
+// Both statements have begun before one of them commits, and the second overwrites the first.
+export function lostUpdate() {
+  const race = doubleSpend();
+  const [second, first] = race.transfers;
+  Object.assign(race.race, { strategies: ["cte_snapshot"], verdict: "lost_update", lowest_balance: 200 });
+  Object.assign(first, {
+    strategy: "cte_snapshot",
+    steps: [
+      step("deduct", 2, 1, { account: "alice", value: 200 }), step("credit", 2, 0, { account: "bob", value: 1300 }),
+      step("hold", 4, 2, { parties: 1, outcome: "released" }), step("commit", 4.1, 0, { outcome: "committed" }),
+    ],
+  });
+  Object.assign(second, {
+    strategy: "cte_snapshot", anomaly: "lost_update",
+    steps: [
+      step("deduct", 5, 3.5, { account: "alice", value: 200 }), step("credit", 5, 0, { account: "charlie", value: 1000 }),
+      step("hold", 6, 0.9, { parties: 1, outcome: "no rivals" }), step("commit", 6.1, 0, { outcome: "committed" }),
+    ],
+    blocked_by: [{ step: "deduct", transfer_id: "first", from_us: START_US + 2000, to_us: START_US + 5000 }],
+  });
+  race.missed_writes = [{
+    reader: "second", read_at_us: START_US + 1500, value_read: 1000, writer: "first", written_at_us: START_US + 2000,
+    value_written: 200, account: "alice", committed_by_us: START_US + 5000, uncommitted_at_read: false,
+  }];
+  return race;
 }
