@@ -1,8 +1,8 @@
 -- The strategies as a programmer would write them at psql: GET /strategies serves these lines as `sketch`, and the page
 -- shows them beside a race. The program's own statements also write the record, so they are longer (statements.sql).
--- Behind --@ stand the steps of a race's record that the line makes, and after the word "after" the steps in which the
--- lab stops the transfer before the line. A line without --@ continues below. A comment is what the program does between
--- two statements.
+-- Behind --@ stand the steps of a race's record that the line makes, and after the word "after" the steps in which
+-- the lab stops the transfer before the line. A line without --@ continues below. A comment is what the program does
+-- between two statements.
 
 -- strategy: vulnerable
 SELECT balance FROM accounts WHERE id IN (:from, :to); --@ read

@@ -2,7 +2,7 @@
 //     -- expect rc: anomaly, invariant
 //     -- expect ser: clean
 //
-// catalogue_read() > read_path() > read_file() > read_expectations(); catalogue_run() > run_level().
+// explorer_catalogue_read() > read_path() > read_file() > read_expectations(); explorer_catalogue_run() > run_level().
 #include "server/explorer/explorer_internal.h"
 
 #include <dirent.h>
@@ -264,7 +264,7 @@ static void append_folder(struct text *out) {
     text_append_string(out, "/sql/cases");
 }
 
-struct catalogue *catalogue_read(char *const *paths, size_t count, struct ending *ending) {
+struct catalogue *explorer_catalogue_read(char *const *paths, size_t count, struct ending *ending) {
     struct catalogue *catalogue = memory_allocate_zeroed(sizeof *catalogue);
     catalogue->ending = ending;
     struct text folder = {0};
@@ -279,7 +279,7 @@ struct catalogue *catalogue_read(char *const *paths, size_t count, struct ending
     return catalogue;
 }
 
-size_t catalogue_sessions(const struct catalogue *catalogue) {
+size_t explorer_catalogue_sessions(const struct catalogue *catalogue) {
     size_t most = 0;
     for (size_t i = 0; i < catalogue->count; i++) {
         const struct case_list *list = &catalogue->files[i].list;
@@ -301,7 +301,7 @@ static void run_file(struct catalogue *catalogue, const struct catalogue_file *f
     }
 }
 
-int catalogue_run(struct catalogue *catalogue, struct explorer *explorer) {
+int explorer_catalogue_run(struct catalogue *catalogue, struct explorer *explorer) {
     struct text line = {0};
     catalogue->explorer = explorer;
     for (size_t i = 0; i < catalogue->count && explorer != NULL; i++) {
@@ -313,7 +313,7 @@ int catalogue_run(struct catalogue *catalogue, struct explorer *explorer) {
     return catalogue->status;
 }
 
-void catalogue_free(struct catalogue *catalogue) {
+void explorer_catalogue_free(struct catalogue *catalogue) {
     for (size_t i = 0; i < catalogue->count; i++) {
         case_list_free(&catalogue->files[i].list);
     }

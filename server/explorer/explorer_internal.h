@@ -64,13 +64,13 @@ struct catalogue;
 
 // Reads the files and the .sql files of the folders; without any, those of the lab's catalogue. Writes what is wrong
 // with them.
-MUST_CHECK struct catalogue *catalogue_read(char *const *paths, size_t count, struct ending *ending);
+MUST_CHECK struct catalogue *explorer_catalogue_read(char *const *paths, size_t count, struct ending *ending);
 // The most sessions that a case has; 0: there is no case to run.
-MUST_CHECK size_t catalogue_sessions(const struct catalogue *catalogue);
+MUST_CHECK size_t explorer_catalogue_sessions(const struct catalogue *catalogue);
 // Runs what was read. `explorer` is NULL if there is nothing to run. Returns the exit status: EXIT_ANOMALY if a case
 // differs.
-MUST_CHECK int catalogue_run(struct catalogue *catalogue, struct explorer *explorer);
-void catalogue_free(struct catalogue *catalogue);
+MUST_CHECK int explorer_catalogue_run(struct catalogue *catalogue, struct explorer *explorer);
+void explorer_catalogue_free(struct catalogue *catalogue);
 
 // --- explorer_inputs.c: the files of the command line, read before anything is done with them ---
 

@@ -250,16 +250,17 @@ static bool open_explorer(struct program *program, size_t sessions) {
 }
 
 static void run_catalogue(struct program *program) {
-    struct catalogue *catalogue = catalogue_read(program->options.files, program->options.file_count, &program->ending);
-    size_t sessions = catalogue_sessions(catalogue);
+    struct catalogue *catalogue = explorer_catalogue_read(program->options.files, program->options.file_count,
+                                                          &program->ending);
+    size_t sessions = explorer_catalogue_sessions(catalogue);
     if (sessions == 0 || open_explorer(program, sessions)) {
-        worsen(program, catalogue_run(catalogue, program->explorer));
+        worsen(program, explorer_catalogue_run(catalogue, program->explorer));
     }
     if (program->explorer != NULL) {
         explorer_close(program->explorer);
         program->explorer = NULL;
     }
-    catalogue_free(catalogue);
+    explorer_catalogue_free(catalogue);
 }
 
 static void run_program(struct program *program) {
