@@ -106,6 +106,8 @@ static void on_run_end(struct cell *cell) {
         search_take_comparison(search, cell);
     } else if (cell->is_cut) {
         take_cut(search, cell, frontier);
+    } else if (reference == NULL && search->screening == SCREEN_ORDER) {
+        screen_hold(search, job->run);
     } else if (reference == NULL) {
         search_take_order(search, job->run);
     } else {
@@ -214,6 +216,9 @@ static bool take_job(struct search *search, struct cell *cell, struct job *job) 
     if (cell->use != CELL_RUNS) {
         return false;
     }
+    if (search->screening != SCREEN_OFF && (screen_take_job(search, job) || search->screening != SCREEN_OFF)) {
+        return job->prefix != NULL;
+    }
     if (take_reference_job(search, job)) {
         return true;
     }
@@ -243,6 +248,13 @@ static bool take_job(struct search *search, struct cell *cell, struct job *job) 
         }
         search->explorer->learned_late = false;
         search_begin_anew(search);
+    }
+    if (search->held_count > 0) {
+        if (search->running > 0) {
+            return false;
+        }
+        screen_release(search);
+        return take_reference_job(search, job);
     }
     if (search->frontier.count == 0 || !may_run_more(search)) {
         return false;
@@ -312,9 +324,10 @@ static void cancel_cells(const struct explorer *explorer) {
     }
 }
 
-// `given`: the only order to run, or NULL; the search frees it.
+// `given`: the only order to run, or NULL; the search frees it. `screen`: see explore_given(); or NULL.
 static bool run_search(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
-                       bool as_written, struct prefix *given, struct exploration *result, struct text *problem) {
+                       bool as_written, struct prefix *given, const struct screen *screen, struct exploration *result,
+                       struct text *problem) {
     *result = (struct exploration){
         .explored = explored, .level = level, .as_written = as_written, .left_out = explorer->left_out};
     if (!cells_begin(explorer, explored, problem)) {
@@ -331,6 +344,7 @@ static bool run_search(struct explorer *explorer, const struct sql_case *explore
                             .result = result,
                             .problem = problem,
                             .is_replay = given != NULL,
+                            .screen = screen,
                             .measures = explorer->can_inspect && shows_reads && !explorer->cells[0]->changes_schema,
                             .reduces = explorer->settings.reduces && given == NULL && explorer->can_inspect &&
                                        shows_reads && !explorer->cells[0]->changes_schema &&
@@ -340,6 +354,9 @@ static bool run_search(struct explorer *explorer, const struct sql_case *explore
         (void)frontier_add(&search.frontier, NULL, 0, NO_SESSION, 0);
     } else {
         frontier_put(&search.frontier, given);
+    }
+    if (screen != NULL) {
+        screen_begin(&search, given);
     }
     SLIST_INIT(&search.references);
     search.full = search_add_reference(&search, "", NULL);
@@ -357,6 +374,7 @@ static bool run_search(struct explorer *explorer, const struct sql_case *explore
         }
     }
     explorer->search = NULL;
+    screen_end(&search);
     search_finish(&search);
     explorer->searched_ns += search.is_replay ? 0 : result->ended_ns - result->started_ns;
     if (search.has_failed) {
@@ -367,12 +385,13 @@ static bool run_search(struct explorer *explorer, const struct sql_case *explore
 
 bool explore(struct explorer *explorer, const struct sql_case *explored, enum case_level level, bool as_written,
              struct exploration *result, struct text *problem) {
-    return run_search(explorer, explored, level, as_written, NULL, result, problem);
+    return run_search(explorer, explored, level, as_written, NULL, NULL, result, problem);
 }
 
 bool explore_given(struct explorer *explorer, const struct sql_case *explored, enum case_level level, bool as_written,
-                   struct prefix *given, struct exploration *result, struct text *problem) {
-    return run_search(explorer, explored, level, as_written, given, result, problem);
+                   struct prefix *given, const struct screen *screen, struct exploration *result,
+                   struct text *problem) {
+    return run_search(explorer, explored, level, as_written, given, screen, result, problem);
 }
 
 bool explore_replay(struct explorer *explorer, const struct sql_case *explored, enum case_level level, bool as_written,
@@ -382,7 +401,7 @@ bool explore_replay(struct explorer *explorer, const struct sql_case *explored, 
         *result = (struct exploration){.explored = explored, .level = level, .as_written = as_written};
         return false;
     }
-    return run_search(explorer, explored, level, as_written, given, result, problem);
+    return run_search(explorer, explored, level, as_written, given, NULL, result, problem);
 }
 
 bool explore_repeat(struct explorer *explorer, const struct exploration *found, const struct explore_run *run,
@@ -393,5 +412,5 @@ bool explore_repeat(struct explorer *explorer, const struct exploration *found, 
     struct prefix *given = frontier_take(&once);
     given->is_repeat = true;
     given->victims = level == found->level ? run->victims : 0;
-    return run_search(explorer, found->explored, level, found->as_written, given, result, problem);
+    return run_search(explorer, found->explored, level, found->as_written, given, NULL, result, problem);
 }

@@ -182,9 +182,9 @@ static bool has_text(const struct footprint *footprint, uint64_t hash) {
     return false;
 }
 
-void footprint_note_text(struct cell_session *session, const char *sql) {
-    struct explorer *explorer = session->cell->explorer;
-    struct footprint *footprint = &explorer->footprints[session->index][session->at];
+void footprint_note_text(struct explorer *explorer, uint8_t session, size_t instruction, const char *sql,
+                         bool measures) {
+    struct footprint *footprint = &explorer->footprints[session][instruction];
     uint64_t hash = 14695981039346656037U; // FNV-1a
     for (const char *at = sql; *at != '\0'; at++) {
         hash = (hash ^ (unsigned char)*at) * 1099511628211U;
@@ -192,7 +192,7 @@ void footprint_note_text(struct cell_session *session, const char *sql) {
     if (has_text(footprint, hash)) {
         return;
     }
-    if (session->cell->measures) {
+    if (measures) {
         footprint->texts = memory_resize(footprint->texts, (footprint->text_count + 1) * sizeof *footprint->texts);
         footprint->texts[footprint->text_count++] = hash;
     } else if (explorer->knows_footprints && footprint->was_measured && !footprint->misses_texts) {

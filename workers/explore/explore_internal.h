@@ -333,8 +333,9 @@ void stand_take(struct cell *cell);
 void footprint_ask(struct cell_session *session, db_async_done *done);
 void footprint_take(struct cell_session *session);
 void footprint_add(struct footprint *footprint, struct touch touch);
-// Notes the text that a statement is sent with.
-void footprint_note_text(struct cell_session *session, const char *sql);
+// Notes the text that a statement is sent with. `measures`: its footprint is about to be taken.
+void footprint_note_text(struct explorer *explorer, uint8_t session, size_t instruction, const char *sql,
+                         bool measures);
 
 // --- explore_commute.c: which steps may change places ---
 
@@ -441,6 +442,7 @@ struct explorer {
     struct footprint *footprints[CASE_SESSIONS_MAX]; // likewise
     size_t footprint_count[CASE_SESSIONS_MAX];
     bool has_lost_server;                 // see explore_note_loss()
+    unsigned plans_learned;               // how often one of `pinned` has changed
     bool learned_late;                    // a statement was sent with a text that no serial order had
     bool knows_footprints;                // every statement that a serial order ran has one
     bool has_pageinspect;                 // the server's extension
@@ -460,10 +462,6 @@ MUST_CHECK bool levels_find(struct explorer *explorer, const struct sql_case *ex
 void levels_append_without(const char *sql, struct text *out);
 // The level of a session's transactions; -1: it has several.
 MUST_CHECK int levels_of_session(const struct explorer *explorer, uint8_t session, enum case_level level);
-
-// Runs the given order and judges it. It frees the prefix.
-MUST_CHECK bool explore_given(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
-                              bool as_written, struct prefix *given, struct exploration *result, struct text *problem);
 
 // Numbers of orders grow beyond 64 bits.
 static inline uint64_t add_orders(uint64_t one, uint64_t other) {

@@ -22,7 +22,7 @@ struct reference *search_add_reference(struct search *search, const char *droppe
     return added;
 }
 
-static char *outcome_of(const struct search *search, const struct explore_run *run) {
+char *search_outcome(const struct search *search, const struct explore_run *run) {
     struct text text = {0};
     outcome_append(search->explorer->cells[0], run, &search->masks, &text);
     char *copy = strdup(text_terminated(&text));
@@ -35,7 +35,7 @@ static char *outcome_of(const struct search *search, const struct explore_run *r
 
 static void judge(struct search *search, struct class *class) {
     struct explore_outcome *outcome = &class->outcome;
-    char *text = outcome_of(search, outcome->first);
+    char *text = search_outcome(search, outcome->first);
     class->is_judged = true;
     outcome->is_anomalous = search->explored->is_serializable && !reference_has(class->reference, text);
     outcome->has_new_error = outcome_has_new_error(search->explorer->cells[0], outcome->first, search->serial,
@@ -103,7 +103,7 @@ void search_take_order(struct search *search, struct explore_run *run) {
     struct text dropped = {0};
     struct text key = {0};
     outcome_append_dropped(run, &dropped);
-    char *outcome = outcome_of(search, run);
+    char *outcome = search_outcome(search, run);
     text_append_format(&key, "%s/%s/", text_terminated(&dropped), outcome);
     for (size_t i = 0; i < search->explored->session_count; i++) {
         text_append_format(&key, "%s ", run->sessions[i].sqlstate);
@@ -143,7 +143,7 @@ void search_take_serial(struct search *search, struct job *job) {
     } else if (job->reference == search->full && !search->knows_masks) {
         keep_serial(search, job->run);
     } else {
-        char *outcome = outcome_of(search, job->run);
+        char *outcome = search_outcome(search, job->run);
         job->reference->broken |= job->run->broken_invariants;
         (void)reference_add(job->reference, outcome);
         free(outcome);
@@ -156,8 +156,8 @@ void search_take_comparison(struct search *search, struct cell *cell) {
     if (cell->is_cut) {
         cell->use = CELL_DIFFERS;
     } else {
-        char *first = outcome_of(search, job->repeats);
-        char *again = outcome_of(search, job->run);
+        char *first = search_outcome(search, job->repeats);
+        char *again = search_outcome(search, job->run);
         cell->use = strcmp(first, again) == 0 ? cell->use : CELL_DIFFERS;
         free(first);
         free(again);
@@ -180,7 +180,7 @@ void search_finish_masks(struct search *search) {
     }
     for (size_t i = 0; i < search->serial_count; i++) {
         struct explore_run *run = search->serial[i].run;
-        char *outcome = outcome_of(search, run);
+        char *outcome = search_outcome(search, run);
         search->result->broken_serially |= run->broken_invariants;
         if (reference_add(search->full, outcome)) {
             struct exploration *result = search->result;

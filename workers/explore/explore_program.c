@@ -228,7 +228,9 @@ void program_take_plan(struct cell_session *session) {
             is_pinned = condition != NULL && is_whole_key(session->cell, line, condition);
         }
     }
-    *pinned_of(session) = is_pinned && nodes == 1 ? PINNED : NOT_PINNED;
+    enum pinned pinned = is_pinned && nodes == 1 ? PINNED : NOT_PINNED;
+    session->cell->explorer->plans_learned += *pinned_of(session) == pinned ? 0 : 1;
+    *pinned_of(session) = pinned;
 }
 
 static void send_text(struct cell_session *session, const char *sql, db_async_done *done) {
@@ -279,7 +281,8 @@ void program_send(struct cell_session *session, db_async_done *done) {
         cell_fail(session->cell, instruction->line, program_of(session)->name, text_terminated(&problem));
         text_clear(&sql); // an empty query: its answer comes back to a run that is cut
     }
-    footprint_note_text(session, text_terminated(&sql));
+    footprint_note_text(session->cell->explorer, session->index, session->at, text_terminated(&sql),
+                        session->cell->measures);
     if (session->cell->measures && session->cell->explorer->mixes_levels) {
         struct text written = sql;
         sql = (struct text){0};

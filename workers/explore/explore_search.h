@@ -10,6 +10,19 @@ struct class {
     struct explore_outcome outcome;
 };
 
+// The order of a try must do this, or the search ends before it is judged.
+struct screen {
+    bool (*may_do)(const void *user, const struct explore_run *run);
+    const void *user;
+    const struct explore_outcome *wanted;
+};
+
+enum screening {
+    SCREEN_OFF,
+    SCREEN_ORDER,  // the order runs
+    SCREEN_SERIAL, // the serial orders run, once
+};
+
 struct search {
     struct explorer *explorer;
     const struct sql_case *explored;
@@ -31,6 +44,12 @@ struct search {
     size_t measured;               // serial orders whose footprints were taken
     const char *incomplete_anyway; // why the search would not be complete if it began anew
     bool is_replay;                // only the given order runs
+    const struct screen *screen;   // or NULL
+    enum screening screening;
+    struct explore_run **held; // runs of the given order that wait to be judged
+    size_t held_count;
+    struct prefix *held_prefix; // the given order
+    unsigned plans_before;      // explorer->plans_learned when it ran
 };
 
 // --- explore_cells.c: the databases that run orders ---
@@ -41,7 +60,28 @@ MUST_CHECK bool cells_begin(struct explorer *explorer, const struct sql_case *ex
 // something.
 MUST_CHECK bool cells_grow(struct search *search);
 
+// --- explore_screen.c: the order of a try runs before the orders that judge it ---
+
+void screen_begin(struct search *search, const struct prefix *given);
+// While search->screening is not SCREEN_OFF: the next order. False: there is none before the running ones have ended,
+// or SCREEN_OFF is set, or the search ends.
+MUST_CHECK bool screen_take_job(struct search *search, struct job *job);
+// Takes over a run of the given order.
+void screen_hold(struct search *search, struct explore_run *run);
+// The runs can be judged.
+void screen_release(struct search *search);
+// Frees what is held.
+void screen_end(struct search *search);
+
+// Runs the given order and judges it. It frees the prefix.
+MUST_CHECK bool explore_given(struct explorer *explorer, const struct sql_case *explored, enum case_level level,
+                              bool as_written, struct prefix *given, const struct screen *screen,
+                              struct exploration *result, struct text *problem);
+
 // --- explore_judge.c ---
+
+// The outcome of a run as a text. The caller frees it.
+MUST_CHECK char *search_outcome(const struct search *search, const struct explore_run *run);
 
 MUST_CHECK struct reference *search_add_reference(struct search *search, const char *dropped,
                                                   const struct explore_run *run);

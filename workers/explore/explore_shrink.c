@@ -87,6 +87,21 @@ static bool may_try(struct shrinker *shrinker) {
     return false;
 }
 
+struct try {
+    const struct shrinker *shrinker;
+    const struct explore_step *steps;
+    size_t count;
+};
+
+// False: the run shows already that the try does not go wrong in the same way.
+static bool may_be_wrong_alike(const void *user, const struct explore_run *run) {
+    const struct try *try = user;
+    const struct explore_outcome *wanted = try->shrinker->outcome;
+    bool has_errors = !wanted->has_new_error ||
+                      (have_same_errors(wanted->first, run) && have_same_errors(run, wanted->first));
+    return has_errors && (wanted->broken & ~run->broken_invariants) == 0 && is_order(run, try->steps, try->count);
+}
+
 // Replays the steps without what is left out. NULL: they do not go wrong in the same way; `replay` is free.
 static const struct explore_outcome *run_steps(struct shrinker *shrinker, const struct case_left_out *left_out,
                                                const struct explore_step *steps, size_t count,
@@ -98,8 +113,11 @@ static const struct explore_outcome *run_steps(struct shrinker *shrinker, const 
         given->sessions[given->count++] = steps[i].session;
     }
     explorer_leave_out(shrinker->explorer, left_out);
+    const struct try try = {shrinker, steps, count};
+    const struct screen screen = {may_be_wrong_alike, &try, shrinker->outcome};
     const struct explore_outcome *outcome = NULL;
-    if (explore_given(shrinker->explorer, found->explored, found->level, found->as_written, given, replay, &ignored)) {
+    if (explore_given(shrinker->explorer, found->explored, found->level, found->as_written, given, &screen, replay,
+                      &ignored)) {
         outcome = find_alike(shrinker, replay, steps, count);
     }
     if (outcome == NULL) {
