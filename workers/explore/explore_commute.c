@@ -308,6 +308,14 @@ bool steps_conflict(const struct explorer *explorer, const struct sql_case *expl
            steps_conflict_at(explorer, explored, CASE_SERIALIZABLE, one, other);
 }
 
+bool step_may_wait(const struct explorer *explorer, const struct sql_case *explored, struct step_place step,
+                   struct step_place holder) {
+    struct effects own = effects_of(explorer, explored, step);
+    struct effects other = effects_of(explorer, explored, holder);
+    return own.is_unclear || other.is_unclear ||
+           (own.own != NULL && end_meets(&other, own.own, writes_what_it_reads(explorer, own.session, own.at), false));
+}
+
 // --- How many orders are alike ---
 
 enum { STATES_MAX = 1 << 20 };

@@ -239,8 +239,10 @@ enum {
     WAITS_FIRST_LOOK_US = 100, // most statements are answered before that
     WAITS_LATE_LOOK_US = 5000, // for a statement that hardly can wait
 };
-// When to look whether the next statement waits, if it is not answered before.
+// When to look whether the next statement of the session waits, if it is not answered before.
 MUST_CHECK unsigned waits_look_after_us(const struct cell_session *session);
+// The same for the running statements of all sessions.
+MUST_CHECK unsigned waits_look_at_all_after_us(const struct cell *cell);
 // True if sessions that wait for this one may go on, now that its statement `instruction` is answered.
 MUST_CHECK bool waits_may_have_ended(const struct cell_session *session, size_t instruction);
 
@@ -347,6 +349,10 @@ MUST_CHECK bool steps_conflict(const struct explorer *explorer, const struct sql
 MUST_CHECK bool next_steps_conflict(const struct explorer *explorer, const struct sql_case *explored,
                                     enum case_level level, const struct explore_run *run, size_t place, uint8_t one,
                                     uint8_t other);
+// False: the statement needs nothing that the transaction of the other session has locked up to its step `holder`, as
+// far as the serial orders have shown.
+MUST_CHECK bool step_may_wait(const struct explorer *explorer, const struct sql_case *explored, struct step_place step,
+                              struct step_place holder);
 // The number of orders that differ from the run only in the order of steps that do not conflict. It is 1 if it cannot
 // be counted. UINT64_MAX stands for all larger numbers.
 MUST_CHECK uint64_t count_alike(const struct explorer *explorer, const struct sql_case *explored, enum case_level level,

@@ -7,7 +7,8 @@
 #include "workers/explore/explore_internal.h"
 
 enum {
-    NEXT_LOOK_US = 200,    // a look takes 70 us
+    NEXT_LOOK_US = 200, // a look takes 70 us
+    LAST_LOOK_US = 5000,
     STEP_LIMIT_MS = 30000, // a statement that neither ends nor waits for a lock
 };
 
@@ -215,7 +216,7 @@ static void wake_waiting(struct cell *cell, const struct cell_session *answered)
         }
     }
     if (woke) {
-        plan_first_look(cell, WAITS_FIRST_LOOK_US);
+        plan_first_look(cell, waits_look_at_all_after_us(cell));
     }
 }
 
@@ -436,7 +437,7 @@ static void on_look(void *user) {
         return;
     }
     if (cell->looked_changes != cell->changes) {
-        plan_first_look(cell, WAITS_FIRST_LOOK_US); // a statement was answered meanwhile
+        plan_first_look(cell, waits_look_at_all_after_us(cell)); // a statement was answered meanwhile
         return;
     }
     uint32_t *blocked_by = cell->blocked_by; // a session that waits is not looked at again: its blockers stay
@@ -460,8 +461,11 @@ static void on_look(void *user) {
     } else if (settled == DEADLOCKED && clock_monotonic_ns() - cell->armed_ns > MISSED_DEADLOCK_NS) {
         cell->missed_deadlock = true;
         cut(cell);
+    } else if (settled == DEADLOCKED) {
+        plan_look(cell, LAST_LOOK_US); // the victim is answered before
     } else {
-        plan_look(cell, NEXT_LOOK_US);
+        uint64_t microseconds = (clock_monotonic_ns() - cell->armed_ns) / 2000; // longer each time
+        plan_look(cell, (unsigned)MAX(MIN(microseconds, (uint64_t)LAST_LOOK_US), (uint64_t)NEXT_LOOK_US));
     }
 }
 

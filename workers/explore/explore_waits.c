@@ -50,8 +50,21 @@ void waits_read(struct cell *cell) {
     }
 }
 
-// A statement waits only for what an open transaction or a session has locked. The server is asked about the others
-// late, because a look takes the time of a step.
+static bool may_wait_for(const struct cell_session *session, const struct cell_session *other) {
+    const struct cell *cell = session->cell;
+    bool may_have_locks = other->activity == SESSION_RUNNING || other->activity == SESSION_WAITING ||
+                          db_async_transaction(other->connection) != DB_ASYNC_NO_TRANSACTION;
+    if (other == session || cell->keeps_session_state) {
+        return other != session;
+    }
+    size_t count = cell->explored->sessions[other->index].count;
+    struct step_place step = {.session = session->index, .instruction = (uint16_t)session->at};
+    struct step_place holder = {.session = other->index, .instruction = (uint16_t)MIN(other->at, count - 1)};
+    return may_have_locks && step_may_wait(cell->explorer, cell->explored, step, holder);
+}
+
+// A statement waits only for what an open transaction or a session has locked, and the footprints show the rows that
+// two transactions lock. The server is asked about the other statements late, because a look takes the time of a step.
 unsigned waits_look_after_us(const struct cell_session *session) {
     const struct cell *cell = session->cell;
     const struct case_statement_shape *shape = &cell->shapes[session->index][session->at];
@@ -59,14 +72,21 @@ unsigned waits_look_after_us(const struct cell_session *session) {
         return WAITS_LATE_LOOK_US;
     }
     for (size_t i = 0; i < cell->session_count; i++) {
-        const struct cell_session *other = &cell->sessions[i];
-        bool may_have_locks = other->activity == SESSION_RUNNING || other->activity == SESSION_WAITING ||
-                              db_async_transaction(other->connection) != DB_ASYNC_NO_TRANSACTION;
-        if (other != session && (may_have_locks || cell->keeps_session_state)) {
+        if (may_wait_for(session, &cell->sessions[i])) {
             return WAITS_FIRST_LOOK_US;
         }
     }
     return WAITS_LATE_LOOK_US;
+}
+
+unsigned waits_look_at_all_after_us(const struct cell *cell) {
+    unsigned microseconds = WAITS_LATE_LOOK_US;
+    for (size_t i = 0; i < cell->session_count; i++) {
+        if (cell->sessions[i].activity == SESSION_RUNNING) {
+            microseconds = MIN(microseconds, waits_look_after_us(&cell->sessions[i]));
+        }
+    }
+    return microseconds;
 }
 
 // False only if it is certain that the statement, which is answered, has left all locks with its transaction. A
