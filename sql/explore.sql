@@ -147,7 +147,8 @@ SELECT c.oid,
        format('TRUNCATE %I.%I', n.nspname, c.relname),
        -- Numbers of the columns whose values a sequence gives: concurrent orders leave other gaps.
        array_to_string(a.from_sequence, ','),
-       EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion))
+       EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion)),
+       format(', %I.%I, explore_copy.t%s', n.nspname, c.relname, c.oid)
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL (SELECT CASE WHEN c.relkind = 'r' THEN 'ONLY ' ELSE '' END AS word) only_
@@ -271,8 +272,9 @@ SET session_replication_role = replica;
 -- name: discard
 DISCARD ALL;
 
+-- The names of the case's tables follow. TRUNCATE leaves dead rows in pg_class.
 -- name: vacuum
-VACUUM;
+VACUUM pg_catalog.pg_class
 
 -- name: read_committed
 SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;

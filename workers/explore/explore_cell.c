@@ -117,6 +117,8 @@ static bool read_tables(struct cell *cell, struct text *problem) {
         return false;
     }
     cell->tables = arena_allocate(&cell->memory, (cell->table_count + 1) * sizeof *cell->tables);
+    struct text vacuum = {0};
+    text_append_string(&vacuum, sql_explore[EXPLORE_VACUUM]);
     for (int row = 0; row < (int)cell->table_count; row++) {
         cell->tables[row] = (struct cell_table){
             .oid = (unsigned)strtoul(db_async_value(answer, row, 0), NULL, 10),
@@ -129,7 +131,10 @@ static bool read_tables(struct cell *cell, struct text *problem) {
             .from_sequence = keep(cell, answer, row, 7),
             .has_unique = db_async_value(answer, row, 8)[0] == 't',
         };
+        text_append_string(&vacuum, db_async_value(answer, row, 9));
     }
+    cell->vacuum = arena_copy(&cell->memory, text_slice(&vacuum));
+    text_free(&vacuum);
     return true;
 }
 
@@ -321,7 +326,8 @@ bool cell_prepare(struct cell *cell, const struct sql_case *explored, struct tex
     // pg_dump empties search_path; the copies need no path.
     if (!ask(cell, EXPLORE_CONTROL, &words) || !read_tables(cell, &words) || !copy_tables(cell, &words) ||
         !hash_tables(cell, &words) || !read_room(cell, &words) || !read_sequences(cell, &words) ||
-        !read_keys(cell, &words) || !open_sessions(cell, explored, &words) || !ask(cell, EXPLORE_VACUUM, &words) ||
+        !read_keys(cell, &words) || !open_sessions(cell, explored, &words) ||
+        !explore_ask(cell->loop, cell->control, cell->vacuum, &words) ||
         (!cell->changes_schema && !ask(cell, EXPLORE_REPLICA, &words))) {
         return complain(explored, explored->line, "the case cannot be prepared", &words, problem);
     }

@@ -153,7 +153,7 @@ struct cell {
     struct arena memory; // has the tables and the texts below
     struct cell_table *tables;
     size_t table_count;
-    const char *truncate; // all tables
+    const char *truncate, *vacuum; // all tables
     const char **sequences;
     size_t sequence_count;
     struct case_statement_shape *shapes[CASE_SESSIONS_MAX]; // by instruction

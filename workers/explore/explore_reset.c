@@ -154,8 +154,7 @@ static void on_rows_back(void *user) {
     }
     cell->dirty = 0;
     if (++cell->resets % VACUUM_EVERY == 0) {
-        const char *vacuum = sql_explore[EXPLORE_VACUUM];
-        db_async_query(cell->control, vacuum, on_vacuum, cell);
+        db_async_query(cell->control, cell->vacuum, on_vacuum, cell);
         return;
     }
     set_sessions(cell);
