@@ -62,7 +62,7 @@ static void on_server_ended(struct flow *flow, int error) {
     struct session *session = CONTAINER_OF(flow, struct session, to_client);
     const struct dialogue *dialogue = &session->dialogue;
     bool was_expected = session->is_opaque || dialogue->had_fatal || dialogue->has_terminated ||
-                        session->to_server.is_over;
+                        session->to_server.is_over || session->client_wire.is_broken;
     session_move(session, SESSION_LINGERING, SESSION_LINGER_MS);
     if (!was_expected) {
         bool is_between = wire_is_between(&session->server_wire);

@@ -14,7 +14,7 @@ static bool take_header(struct wire *wire, struct slice chunk, size_t *at) {
         return false;
     }
     uint32_t length = big_endian_32(wire->header + 1);
-    if (length < 4 || length > INT32_MAX) {
+    if (length < 4 || length > WIRE_LENGTH_MAX) {
         wire->is_broken = true;
         return false;
     }

@@ -14,7 +14,8 @@
 
 enum {
     WIRE_HEADER = 5,
-    WIRE_KEEP_MAX = 32 * 1024, // the copied part of a body; the rest of the body is only counted
+    WIRE_LENGTH_MAX = 0x3FFFFFFF, // PostgreSQL's MaxAllocSize
+    WIRE_KEEP_MAX = 32 * 1024,    // the copied part of a body; the rest of the body is only counted
 };
 
 struct wire {

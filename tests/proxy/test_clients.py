@@ -10,7 +10,7 @@ import psycopg2.extras
 import pytest
 from cluster import running_cluster
 from proxy import eventually
-from wire import Wire, query
+from messages import Wire, query
 
 ROWS = 200_000
 

@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 from cluster import free_port
 from proxy import PROGRAM, eventually
-from wire import CANCEL, GSS, SSL, TERMINATE, Wire, field, packet, query, startup
+from messages import CANCEL, GSS, SSL, TERMINATE, Wire, field, packet, query, startup
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import psycopg2
 import pytest
 from application import at_once, make_accounts, paid_out, put_back
 from proxy import eventually
-from wire import CANCEL, SYNC, Wire, bind, describe, execute, message, packet, parse, query
+from messages import CANCEL, SYNC, Wire, bind, describe, execute, message, packet, parse, query
 
 UPDATE = "UPDATE accounts SET balance = balance - 1"
 BARRIER = ("--rule", "before update accounts barrier 2")
