@@ -128,7 +128,7 @@ const struct statement_action *rule_match(const struct rule *rule, const struct 
         const struct statement_action *action = &statement->actions[i];
         if ((rule->verbs & BIT(action->verb)) != 0 &&
             (rule->table[0] == '\0' || strcmp(rule->table, action->table) == 0) &&
-            (!rule->needs_read || dialogue_has_read(dialogue, action->table, now_ns))) {
+            (!rule->needs_read || dialogue == NULL || dialogue_has_read(dialogue, action->table, now_ns))) {
             return action;
         }
     }

@@ -45,7 +45,8 @@ extern const char rules_help[];
 // The rule of --force: a session that is about to write a table that it has read.
 MUST_CHECK struct rule rule_of_force(unsigned waiters);
 
-// The action of the statement that the rule matches, or NULL. The count of matches is the caller's.
+// The action of the statement that the rule matches, or NULL. The count of matches is the caller's. Without a dialogue
+// the caller decides what was read.
 MUST_CHECK const struct statement_action *rule_match(const struct rule *rule, const struct sql_statement *statement,
                                                      const struct dialogue *dialogue, uint64_t now_ns);
 

@@ -3,7 +3,6 @@
 #include "server/proxy/session_internal.h"
 
 #include "observability/log/log.h"
-#include "server/proxy/observe.h"
 #include "server/proxy/startup.h"
 
 // --- The client ---
@@ -49,8 +48,10 @@ static bool answer_no(struct session *session, bool *had_before, size_t length) 
     return false;
 }
 
-static void log_start(const struct session *session, const struct startup *startup) {
+static void learn_names(struct session *session, const struct startup *startup) {
     struct slice database = startup->database.length == 0 ? startup->user : startup->database;
+    size_t length = MIN(database.length, sizeof session->database - 1);
+    memcpy(session->database, database.data, length);
     log_write(LOG_LEVEL_DEBUG, NULL, "session %llu: user %.*s, database %.*s, protocol %u.%u", session_number(session),
               (int)startup->user.length, startup->user.data, (int)database.length, database.data,
               (unsigned)(startup->version >> 16), (unsigned)(startup->version & 0xFFFF));
@@ -75,7 +76,7 @@ static void read_startup(struct session *session) {
             return;
         case STARTUP_CANCEL_REQUEST: cancel(session, &startup); return;
         case STARTUP_MESSAGE:
-            log_start(session, &startup);
+            learn_names(session, &startup);
             session_connect(session, false, startup.length);
             return;
         case STARTUP_UNKNOWN: session_connect(session, true, flow->length); return;
@@ -138,7 +139,11 @@ void session_accept(struct session_context *context, uv_stream_t *listener) {
     session->context = context;
     session->number = session->held.number = ++context->last_number;
     session->client_wire.wanted = DIALOGUE_CLIENT_WANTED;
-    session->server_wire.wanted = context->observer == NULL ? DIALOGUE_SERVER_WANTED : OBSERVE_SERVER_WANTED;
+    session->server_wire.wanted = DIALOGUE_SERVER_WANTED;
+    if (context->observer != NULL) {
+        session->client_wire.wanted = context->observer->client_wanted;
+        session->server_wire.wanted = context->observer->server_wanted;
+    }
     dialogue_init(&session->dialogue, context->reads_sql);
     CHECK(uv_tcp_init(context->loop, &session->client) == 0);
     session->open_handles = 1;

@@ -3,7 +3,6 @@
 #include "server/proxy/session_internal.h"
 
 #include "observability/log/log.h"
-#include "server/proxy/observe.h"
 
 #include <stdlib.h>
 
@@ -30,10 +29,13 @@ static void free_session(struct session *session) {
     struct session_context *context = session->context;
     TAILQ_REMOVE(&context->sessions, session, link);
     context->count--;
-    observe_ended(context->observer, session->observed);
+    if (session->observed != NULL) {
+        context->observer->ended(session->observed);
+    }
     wire_free(&session->client_wire);
     wire_free(&session->server_wire);
     dialogue_free(&session->dialogue);
+    text_free(&session->held_message);
     flow_free(&session->to_server);
     flow_free(&session->to_client);
     log_write(LOG_LEVEL_DEBUG, NULL, "session %llu has ended", session_number(session));

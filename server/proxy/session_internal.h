@@ -45,8 +45,10 @@ struct session {
     const struct rule *armed; // a rule "after" has matched: the next statement is held
     char armed_table[STATEMENT_TABLE_MAX];
     uint16_t matches[RULES_MAX]; // counted for each rule
-    bool held_statement;         // the held message is a Query or a Bind
-    void *observed;              // the observer's
+    struct text held_message;    // for the observer, the body of the held message
+    char held_type;              // its type; '\0': it was reported already
+    char database[STATEMENT_TABLE_MAX];
+    void *observed; // the observer's
 };
 
 // --- session_end.c ---

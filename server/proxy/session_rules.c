@@ -1,23 +1,31 @@
 // Asks the rules about each statement of a session, and lets held sessions continue.
 #include "server/proxy/session_internal.h"
 
-#include "server/proxy/observe.h"
-
-static bool is_statement(const struct wire_message *message) {
-    return message->type == 'Q' || message->type == 'B';
-}
+#include "server/proxy/observer.h"
 
 static bool starts_statement(const struct wire_message *message) {
-    return is_statement(message) || message->type == 'P' || message->type == 'F';
+    return strchr("QBPF", message->type) != NULL && message->type != '\0';
+}
+
+// The action that the rule matches, or NULL. An observer knows better than the dialogue what was read.
+static const struct statement_action *match(struct session *session, const struct rule *rule,
+                                            const struct wire_message *message, const struct sql_statement *statement,
+                                            uint64_t now_ns) {
+    bool asks = session->observed != NULL && rule->needs_read;
+    const struct statement_action *action = rule_match(rule, statement, asks ? NULL : &session->dialogue, now_ns);
+    bool matches = action != NULL && (!asks || session->context->observer->has_read(session->observed, message->type,
+                                                                                    message->body, action->table));
+    return matches ? action : NULL;
 }
 
 // Returns true if the message must be held.
-static bool hold_wants(struct session *session, const struct sql_statement *statement, uint64_t now_ns) {
+static bool hold_wants(struct session *session, const struct wire_message *message,
+                       const struct sql_statement *statement, uint64_t now_ns) {
     unsigned count;
     const struct rule *rules = hold_rules(session->context->hold, &count);
     for (unsigned i = 0; i < count; i++) {
         const struct rule *rule = &rules[i];
-        const struct statement_action *action = rule_match(rule, statement, &session->dialogue, now_ns);
+        const struct statement_action *action = match(session, rule, message, statement, now_ns);
         if (action == NULL || (rule->nth > 0 && ++session->matches[i] != rule->nth)) {
             continue;
         }
@@ -30,10 +38,14 @@ static bool hold_wants(struct session *session, const struct sql_statement *stat
     return false;
 }
 
-bool session_client_message(struct session *session, const struct wire_message *message) {
-    if (session->context->observer != NULL) {
-        observe_client(session->context->observer, session->observed, message);
+static void report(struct session *session, char type, struct slice body) {
+    if (session->observed != NULL) {
+        session->context->observer->client_message(session->observed, type, body, clock_monotonic_ns());
     }
+}
+
+// Returns true if the message must be held.
+static bool arrive(struct session *session, const struct wire_message *message) {
     const struct rule *armed = session->armed;
     bool holds = false;
     if (armed != NULL && starts_statement(message)) {
@@ -43,12 +55,23 @@ bool session_client_message(struct session *session, const struct wire_message *
     struct sql_statement statement;
     if (dialogue_client(&session->dialogue, message, &statement)) {
         uint64_t now_ns = clock_monotonic_ns();
-        holds = holds || hold_wants(session, &statement, now_ns);
+        holds = holds || hold_wants(session, message, &statement, now_ns);
         dialogue_forwarded(&session->dialogue, &statement, now_ns);
     }
-    session->held_statement = holds && is_statement(message);
-    if (!holds && is_statement(message)) {
-        observe_forwarded(session->context->observer, session->observed);
+    return holds;
+}
+
+bool session_client_message(struct session *session, const struct wire_message *message) {
+    bool is_bind = message->type == 'B';
+    if (is_bind) {
+        report(session, 'B', message->body);
+    }
+    bool holds = arrive(session, message);
+    if (holds && !is_bind && session->observed != NULL) {
+        session->held_type = message->type;
+        text_append_slice(&session->held_message, message->body);
+    } else if (!is_bind) {
+        report(session, message->type, message->body);
     }
     return holds;
 }
@@ -56,12 +79,15 @@ bool session_client_message(struct session *session, const struct wire_message *
 void session_released(void *context, struct held *held) {
     (void)context;
     struct session *session = CONTAINER_OF(held, struct session, held);
-    if (session->state != SESSION_CLOSING) {
-        if (session->held_statement) {
-            observe_forwarded(session->context->observer, session->observed);
-        }
-        flow_release(&session->to_server);
+    if (session->state == SESSION_CLOSING) {
+        return;
     }
+    if (session->held_type != '\0') {
+        report(session, session->held_type, text_slice(&session->held_message));
+        session->held_type = '\0';
+        text_free(&session->held_message);
+    }
+    flow_release(&session->to_server);
 }
 
 void session_round_protected(void *owner) {

@@ -3,7 +3,6 @@
 #include "server/proxy/session_internal.h"
 
 #include "observability/log/log.h"
-#include "server/proxy/observe.h"
 
 #include <sys/un.h>
 
@@ -32,12 +31,17 @@ void session_stop_if_idle(struct session *session) {
 }
 
 static void on_server_message(struct session *session, const struct wire_message *message) {
-    if (session->context->observer != NULL) {
-        observe_server(session->context->observer, &session->observed, session->number, message);
+    const struct observer *observer = session->context->observer;
+    if (session->observed != NULL) {
+        observer->server_message(session->observed, message->type, message->body, clock_monotonic_ns());
     }
     bool is_idle = dialogue_server(&session->dialogue, message);
     if (message->type == 'K') {
         session->held.backend = dialogue_backend(&session->dialogue);
+        if (observer != NULL && session->observed == NULL) {
+            session->observed = observer->began(observer->owner, session->number, slice_of(session->database),
+                                                session->held.backend);
+        }
     }
     if (is_idle) {
         session->held.passes = false;
