@@ -55,18 +55,36 @@ function tight(times, rooms, { least, unit }, comfort) {
   return { places, length: places.reduce((most, place, index) => Math.max(most, place + tail(index)), 0) };
 }
 
+// Lets labels at the end of the axis stand before their marks, the longest first, until all fit into `extent`.
+function fold(times, rooms, options, comfort) {
+  const folded = new Set();
+  for (;;) {
+    const now = rooms.map((room) => folded.has(room) ? { from: room.before.from, to: room.from, length: room.before.length } : room);
+    const placed = tight(times, now, options, comfort);
+    const [longest] = rooms.filter((room) => room.to === null && room.before && !folded.has(room) && room.before.from < room.from)
+      .map((room) => ({ room, end: placed.places[room.from] + room.length }))
+      .filter(({ end }) => end > options.extent).sort((one, other) => other.end - one.end);
+    if (placed.length <= options.extent || !longest) {
+      return { ...placed, folded };
+    }
+    folded.add(longest.room);
+  }
+}
+
 // times: ascending, in ms. rooms: [{from, to, length}] with indices into times; `to` is null for a room at the end of
-// the axis. least: the room between two neighbours. Returns {times, places, length}; the length is at least `extent`.
+// the axis. Such a room may have `before`, {from, length}: the room that it takes on the other side of its moment.
+// least: the room between two neighbours. Returns {times, places, length, folded}: the length is at least `extent`, and
+// folded has the rooms that were taken on the other side.
 export function placeMoments(times, rooms, { extent, least, unit }) {
   let placed = null;
   for (const comfort of [1, 0.5, 0.2]) {
-    placed = tight(times, rooms, { least, unit }, comfort);
+    placed = fold(times, rooms, { extent, least, unit }, comfort);
     if (placed.length <= extent) {
       break;
     }
   }
   const spare = Math.max(0, extent - placed.length);
-  return { times, places: spread(times, placed.places, spare, unit), length: placed.length + spare };
+  return { times, places: spread(times, placed.places, spare, unit), length: placed.length + spare, folded: placed.folded };
 }
 
 // Round moments for the axis, the roundest first, each at least `apart` pixels from the next.
@@ -85,4 +103,31 @@ export function ticks(axis, apart) {
     }
   }
   return chosen.sort((one, other) => one.ms - other.ms);
+}
+
+export function tickWords(ms) {
+  return ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`;
+}
+
+// An interval is cut if it has less than half of its room on a true scale, and stretched if it has more than twice as
+// much.
+const OUT_OF_SCALE = 2;
+
+// The parts of the axis from its start to `end` (ms), as [{kind, from, to}] in places; kind is "cut", "stretched" or
+// "even". A part shorter than `least` belongs to the part before it.
+export function scaleParts({ times, places }, end, least) {
+  const whole = interpolate(times, places, end);
+  const parts = [];
+  for (let index = 1; index < times.length && times[index] <= end; index++) {
+    const [from, to] = [places[index - 1], places[index]];
+    const factor = (times[index] - times[index - 1]) / (to - from) * whole / end;
+    const kind = factor > OUT_OF_SCALE ? "cut" : factor < 1 / OUT_OF_SCALE ? "stretched" : "even";
+    const last = parts.at(-1);
+    if (last && (last.kind === kind || to - from < least)) {
+      last.to = to;
+    } else if (to > from) {
+      parts.push({ kind, from, to });
+    }
+  }
+  return parts;
 }

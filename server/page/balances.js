@@ -1,4 +1,5 @@
-// Shows the balances as large numbers, each with a bar through zero. All bars have one scale.
+// Shows the balances as large numbers, each with a bar through zero. All bars have one scale. While a race has a time
+// cursor, they are the balances of its moment.
 
 import { find, make } from "./dom.js";
 import { money } from "./words.js";
@@ -23,7 +24,7 @@ export function scaleOf(accounts) {
 
 function card(id) {
   const made = make("li", { class: "balance", "data-account": id },
-    make("h3", {}, id), make("p", { class: "amount" }), make("p", { class: "note" }),
+    make("h3", {}, id, make("span", { class: "when" })), make("p", { class: "amount" }), make("p", { class: "note" }),
     make("div", { class: "bar", "aria-hidden": "true" }, make("div", { class: "fill" }), make("div", { class: "zero" })));
   return made;
 }
@@ -43,13 +44,24 @@ function fill(element, { balance }, { below, above }) {
   element.querySelector(".zero").style.left = percent(below);
 }
 
-export function showBalances(accounts) {
+// The words beside the name while there is a cursor: the moment, or that the race did not touch the account.
+function showWhen(element, moment, isInRace) {
+  element.classList.toggle("at-cursor", moment !== null && isInRace);
+  element.classList.toggle("outside", moment !== null && !isInRace);
+  element.querySelector(".when").textContent = moment === null ? "" : isInRace ? ` at ${moment.ms.toFixed(1)} ms` : " not in this race";
+}
+
+// moment: {ms, balances} of the time cursor, or null.
+export function showBalances(present, moment = null) {
+  const then = new Map(moment?.balances.map(({ id, balance }) => [id, balance]));
+  const accounts = present.map(({ id, balance }) => ({ id, balance: then.get(id) ?? balance }));
   const list = find("#balances");
   const scale = scaleOf(accounts);
   const known = new Map([...list.children].map((each) => [each.dataset.account, each]));
   const cards = accounts.map((account) => {
     const element = known.get(account.id) ?? card(account.id);
     fill(element, account, scale);
+    showWhen(element, moment, then.has(account.id));
     return element;
   });
   if (cards.length !== list.children.length || cards.some((each, index) => each !== list.children[index])) {

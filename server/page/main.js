@@ -6,6 +6,7 @@ import { settled, turns } from "./asking.js";
 import { showBalances } from "./balances.js";
 import { showConnection } from "./connection.js";
 import { startControls } from "./controls.js";
+import { closeCursor } from "./cursor.js";
 import { find } from "./dom.js";
 import { openEvents } from "./events.js";
 import { findTraces, raceLink, showHistory, showTotals } from "./history.js";
@@ -31,6 +32,7 @@ const RESOLVE_PAUSE_MS = 400;
 
 const state = createState({
   accounts: [], strategies: [], settings: null, races: [], totals: null, racing: false,
+  moment: null, // {ms, balances} at the time cursor; null: the balances are those of now
 });
 const live = new LiveRaces();
 const nextQuestion = turns(); // a question about the race on the stage: from the address, or from "Show the newest"
@@ -291,6 +293,7 @@ const HANDLERS = {
   settings: (settings) => state.set({ settings }),
   reset: ({ accounts }) => {
     resets += 1;
+    closeCursor();
     state.set({ accounts });
     refreshRaces();
   },
@@ -359,12 +362,12 @@ function start() {
   startProblems();
   startToken();
   startThemeSwitch();
-  state.on(["accounts"], ({ accounts }) => showBalances(accounts));
+  state.on(["accounts", "moment"], ({ accounts, moment }) => showBalances(accounts, moment));
   state.on(["races"], listRaces);
   state.on(["totals"], ({ totals }) => showTotals(totals));
   startControls(state, { onSay: say, onRace: unpin });
   state.on(["settings", "strategies"], showHint);
-  startRacePanels(refreshTour);
+  startRacePanels(refreshTour, (moment) => state.set({ moment }));
   startTour(state, emptyPanels);
   startPresentation(closeTour, redraw);
   window.addEventListener("beforeprint", writeAddress);

@@ -1,10 +1,11 @@
 // The race panels: the last race that went wrong, and the same race under a fix, both on one scale. This module draws
-// the given races, draws them again when the window or the time changes, and replays them.
+// the given races, and draws them again when the window or the time changes. cursor.js plays them.
 
+import { cursorDrawn, startCursors } from "./cursor.js";
 import { find, make, unbroken } from "./dom.js";
 import { clockTime, raceLink } from "./history.js";
+import { startLegend } from "./legend.js";
 import { redrawWhy, showWhy, startWhy } from "./race_why.js";
-import { startReplay } from "./replay.js";
 import { layoutTimelines } from "./timeline.js";
 import { drawTimeline } from "./timeline_svg.js";
 import { VERDICTS, count, missedSentence, money, togetherSentence, verdictSentence } from "./words.js";
@@ -17,8 +18,6 @@ const FRAME_MS = 80;
 const SMALL = 0.875;
 
 const races = { race: null, fix: null };
-const drawings = { race: null, fix: null };
-const replays = { race: null, fix: null };
 let clockOffsetUs = 0; // difference of the server's clock to the clock of this browser
 let due = false;
 let timer = null; // the next drawing of a race that still runs: there is at most one
@@ -99,7 +98,6 @@ function showFacts(slot, race) {
   const panel = find(`#panel-${slot}`);
   panel.classList.toggle("empty", race === null);
   panel.classList.toggle("judged", race?.judged === true);
-  panel.querySelector(".replay").disabled = race === null || !race.finished;
   const facts = panel.querySelector(".facts");
   if (race === null) {
     facts.replaceChildren();
@@ -172,13 +170,12 @@ function draw() {
     const drawing = laidOut[shown.indexOf(slot)] ?? null;
     const box = find(`#panel-${slot} .picture`);
     const focused = [...box.querySelectorAll(".mark")].indexOf(document.activeElement);
-    replays[slot]?.();
-    drawings[slot] = drawing;
     box.replaceChildren(...(drawing ? [drawTimeline(drawing, { name: `timeline-${slot}`, title: title(races[slot]) })] : []));
     scrollable(box);
     if (focused !== -1) {
       box.querySelectorAll(".mark")[focused]?.focus({ preventScroll: true });
     }
+    cursorDrawn(slot, races[slot], drawing);
   }
   clearTimeout(timer);
   timer = shown.some((slot) => !races[slot].finished) ? setTimeout(redraw, FRAME_MS) : null;
@@ -219,29 +216,12 @@ export function serverTime(us) {
   clockOffsetUs = us - Date.now() * 1000;
 }
 
-export function replay(slot) {
-  const button = find(`#panel-${slot} .replay`);
-  if (replays[slot]) {
-    replays[slot]();
-    return;
-  }
-  if (!drawings[slot]) {
-    return;
-  }
-  button.textContent = "Stop";
-  replays[slot] = startReplay(find(`#panel-${slot} svg`), drawings[slot], [...document.querySelectorAll(`#words-${slot} tbody tr`)], () => {
-    replays[slot] = null;
-    button.textContent = "Replay slowly";
-  });
-}
-
-// onChange() is called when another race, or none, is shown.
-export function startRacePanels(onChange) {
+// onChange() is called when another race, or none, is shown; onMoment() with the moment of the time cursor.
+export function startRacePanels(onChange, onMoment) {
   onShown = onChange;
-  for (const slot of SLOTS) {
-    find(`#panel-${slot} .replay`).addEventListener("click", () => replay(slot));
-    startWhy(slot);
-  }
+  startCursors(SLOTS, onMoment);
+  startLegend();
+  SLOTS.forEach(startWhy);
   let width = 0;
   new ResizeObserver(([{ contentRect }]) => {
     if (contentRect.width !== width) {

@@ -1,63 +1,43 @@
-// Plays a drawn race again, slowly enough for eyes: a cursor crosses the picture, and the parts after the cursor are
-// pale. The cursor moves evenly over the picture, not over time, so that the crowded milliseconds are shown as slowly
-// as the others.
+// Moves a time cursor over a picture by itself, slowly enough for eyes. It moves evenly over the picture, not over
+// time, so that the crowded milliseconds are shown as slowly as the others.
 
-import { element } from "./svg.js";
+const WHOLE_MS = 9000; // for the whole race
+const STEP_LEAST_MS = 600;
 
-const DURATION_MS = 9000;
-const STEPS = 24; // the cursor jumps if the person prefers reduced motion
-
-function reveal(svg, drawing, head, rows) {
-  for (const part of svg.querySelectorAll(".part")) {
-    part.classList.toggle("later", Number(part.dataset.reveal) > head);
-  }
-  for (const row of rows) {
-    row.classList.toggle("later", drawing.place(Number(row.dataset.ms)) > head);
-  }
-}
-
-function moveTo(cursor, drawing, head) {
-  const ends = drawing.upright
-    ? { x1: 0, x2: drawing.width, y1: head, y2: head } : { x1: head, x2: head, y1: 0, y2: drawing.height };
-  for (const [name, value] of Object.entries(ends)) {
-    cursor.setAttribute(name, value.toFixed(1));
-  }
-}
-
-// Returns a function that stops the replay. onEnd() is called once, also when the replay is stopped.
-export function startReplay(svg, drawing, rows, onEnd) {
+// Calls onPlace(place) with each frame, from one place to another, and onEnd() at the end. If the person prefers
+// reduced motion, the cursor jumps from stop to stop. whole: the length of the race in pixels. Returns a function that
+// stops it.
+export function playFrom(from, { to, whole, stops, onPlace, onEnd }) {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const cursor = element("line", { class: "cursor" });
-  const end = drawing.upright ? drawing.height : drawing.width;
   const started = performance.now();
-  let ended = false;
-  svg.append(cursor);
+  const ahead = stops.filter((place) => place > from);
+  const pause = Math.max(STEP_LEAST_MS, WHOLE_MS / stops.length);
+  let stopped = false;
 
-  function stop() {
-    if (!ended) {
-      ended = true;
-      reveal(svg, drawing, Infinity, rows);
-      cursor.remove();
-      onEnd();
+  function placeAt(passed) {
+    if (!still) {
+      return from + passed / WHOLE_MS * whole;
     }
+    const steps = Math.floor(passed / pause);
+    return steps === 0 ? from : ahead[steps - 1] ?? Infinity;
   }
 
   function frame(now) {
-    if (ended) {
+    if (stopped) {
       return;
     }
-    let share = (now - started) / DURATION_MS;
-    if (share >= 1) {
-      stop();
-      return;
+    const place = placeAt(Math.max(0, now - started));
+    onPlace(Math.min(place, to));
+    if (place >= to) {
+      stopped = true;
+      onEnd();
+    } else {
+      requestAnimationFrame(frame);
     }
-    share = still ? Math.floor(share * STEPS) / STEPS : share;
-    const head = drawing.from + share * (end - drawing.from);
-    reveal(svg, drawing, head, rows);
-    moveTo(cursor, drawing, head);
-    requestAnimationFrame(frame);
   }
 
   requestAnimationFrame(frame);
-  return stop;
+  return () => {
+    stopped = true;
+  };
 }

@@ -4,13 +4,14 @@
 // other direction. In a lying picture time runs to the right and a lane is a row: the reads stand above its bar, the
 // writes below it. In an upright picture (narrow screens) time runs down and a lane is a column.
 
-import { interpolate, placeMoments, ticks } from "./axis.js";
+import { interpolate, placeMoments, tickWords, ticks } from "./axis.js";
+import { layScale } from "./scale.js";
 import { layoutRow, rowExtent, rowMoments, rowOfRace, rowRooms } from "./timeline_row.js";
 import { OUTCOMES, missedLabel, shortMoney } from "./words.js";
 
 // All in em of the page's root, so that the picture grows with the text around it.
-const LYING = { edge: 0.6, label: 1.6, bar: 1.7, gap: 0.7, link: 1.8, ruler: 2.2, mark: 1.1, badge: 2.3, end: 1.6 };
-const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, ruler: 3.1, head: 3.9, text: 0.95, column: 6.6, mark: 1.3 };
+const LYING = { edge: 0.6, label: 1.6, bar: 1.7, gap: 0.7, link: 1.8, ruler: 3.5, strip: 2.5, mark: 1.1, badge: 2.3, end: 1.6 };
+const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, ruler: 3.9, strip: 0, head: 4.6, text: 0.95, column: 6.6, mark: 1.3 };
 
 const BRACKET = 0.28; // how far the bracket round a transaction stands out from the bar, in em
 
@@ -104,9 +105,10 @@ function lyingRooms(pieces, at, { em, measure }) {
   const marks = pieces.filter((piece) => piece.type === "mark");
   for (const height of [SAW, DID, DID_DEEPER]) {
     const row = marks.filter((piece) => rowOf(piece) === height);
+    const lengths = row.map((piece) => measure(piece.label, piece.tone) + 1.3 * em);
     row.forEach((piece, index) => rooms.push({
-      from: at(piece.from), to: index + 1 < row.length ? at(row[index + 1].from) : null,
-      length: measure(piece.label, piece.tone) + 1.3 * em,
+      piece, from: at(piece.from), to: index + 1 < row.length ? at(row[index + 1].from) : null, length: lengths[index],
+      before: { from: index > 0 ? at(row[index - 1].from) : 0, length: lengths[index] + (lengths[index - 1] ?? 0) },
     }));
   }
   const shapes = marks.filter(({ kind }) => kind !== "begin");
@@ -168,8 +170,12 @@ function commonAxis(models, lanes, rows, options) {
     ...(options.upright ? [] : linkRooms(models[index], race, at, options)),
     ...rowRooms(rows[index], at, options),
   ]);
-  return placeMoments(times, rooms.filter(({ from, to }) => to === null || to > from),
+  const axis = placeMoments(times, rooms.filter(({ from, to }) => to === null || to > from),
     { extent: options.along, least: 0.35 * options.em, unit: options.em });
+  for (const { piece } of axis.folded) {
+    piece.folded = true;
+  }
+  return axis;
 }
 
 // Lying
@@ -236,7 +242,7 @@ function lyingPiece(piece, row, place, options) {
   const middle = row.bar + side * (LYING.bar / 2 + LYING.label * (depth - 0.5) + 0.05) * em;
   return {
     ...piece, reveal: from, x: from, y: row.bar, leader: { x1: from, y1: row.bar, x2: from, y2: end },
-    text: { x: from + 0.4 * em, y: middle, anchor: "start", lines: [piece.label] },
+    text: { x: from + (piece.folded ? -0.4 : 0.4) * em, y: middle, anchor: piece.folded ? "end" : "start", lines: [piece.label] },
   };
 }
 
@@ -264,6 +270,7 @@ function lying(model, pieces, row, axis, options) {
   const place = (time) => gutter + interpolate(axis.times, axis.places, time);
   const { rows, height } = lyingRows(model, pieces, row, em);
   const foot = height + 0.5 * em;
+  const marked = ticks(axis, 4.4 * em);
   return {
     upright: false,
     em,
@@ -271,6 +278,9 @@ function lying(model, pieces, row, axis, options) {
     height: height + LYING.ruler * em,
     from: place(0),
     place,
+    timeAt: (x) => interpolate(axis.places, axis.times, x - gutter),
+    scale: layScale(axis, pieces.flat(), { em, end: axis.times.at(-1), origin: gutter, line: foot, strip: foot + LYING.strip * em,
+      upright: false, ticks: marked, fans: true }),
     lanes: rows.map(({ bar }, index) => ({
       ...headings(model.lanes[index]),
       line: { x1: gutter, y1: bar, x2: place(pieces[index].at(-1)?.to ?? 0), y2: bar },
@@ -281,9 +291,9 @@ function lying(model, pieces, row, axis, options) {
     pieces: rows.flatMap((lane, index) => pieces[index].map((piece) => lyingPiece(piece, lane, place, options))),
     links: lyingLinks(model, pieces, rows, place, em),
     row: layoutRow(row, model.account, rows[0].row, place, { ...options, end: place(endOf(pieces)) }),
-    ticks: ticks(axis, 4.4 * em).map(({ ms, place: x }) => ({
+    ticks: marked.map(({ ms, place: x }) => ({
       x1: gutter + x, y1: LYING.edge * em, x2: gutter + x, y2: foot,
-      text: { x: gutter + x, y: foot + 0.8 * em, anchor: "middle", lines: [`${ms} ms`] },
+      text: { x: gutter + x, y: foot + 0.9 * em, anchor: "middle", lines: [tickWords(ms)] },
     })),
   };
 }
@@ -342,6 +352,7 @@ function upright(model, pieces, row, axis, options) {
   const total = UPRIGHT.ruler * em + model.lanes.length * width + beside;
   const ends = pieces.flat().map((piece) => place(piece.to) + piece.lines.length * UPRIGHT.line * em);
   const height = Math.max(...ends) + UPRIGHT.edge * em; // the end of this picture, not of the longest one
+  const marked = ticks(axis, 1.7 * em).filter((tick) => UPRIGHT.head * em + tick.place < height - em);
   return {
     upright: true,
     em,
@@ -349,21 +360,24 @@ function upright(model, pieces, row, axis, options) {
     height,
     from: place(0),
     place,
+    timeAt: (y) => interpolate(axis.places, axis.times, y - UPRIGHT.head * em),
+    scale: layScale(axis, pieces.flat(), { em, end: Math.max(...pieces.flat().map(({ to }) => to)), origin: UPRIGHT.head * em,
+      line: (UPRIGHT.ruler - 0.3) * em, strip: UPRIGHT.strip, upright: true, ticks: marked, fans: false }),
     lanes: spines.map((x, index) => ({
       ...headings(model.lanes[index], true),
       line: { x1: x, y1: place(0), x2: x, y2: place(pieces[index].at(-1)?.to ?? 0) },
       badge: { x, y: 1.5 * em, r: 0.95 * em },
-      texts: [{ x: x + 1.35 * em, y: 0.95 * em }, { x: x + 1.35 * em, y: 2.15 * em }],
+      texts: [{ x: x + 1.2 * em, y: 1.5 * em }, { x: x - 0.95 * em, y: 3.2 * em }],
     })),
     brackets: spines.flatMap((x, index) => transactionsOf(pieces[index]).map((each) => uprightBracket(each, x, place, em))),
     pieces: spines.flatMap((x, index) => pieces[index].map((piece) => uprightPiece(piece, x, place, em))),
     row: layoutRow(row, model.account, UPRIGHT.ruler * em + width, place, { ...options, end: place(endOf(pieces)) }),
     links: uprightLinks(model, spines, pieces, place, options),
-    ticks: ticks(axis, 1.7 * em).filter((tick) => UPRIGHT.head * em + tick.place < height - em).map(({ ms, place: along }) => {
+    ticks: marked.map(({ ms, place: along }) => {
       const y = UPRIGHT.head * em + along;
       return {
         x1: (UPRIGHT.ruler - 0.3) * em, y1: y, x2: total, y2: y,
-        text: { x: (UPRIGHT.ruler - 0.6) * em, y, anchor: "end", lines: [String(ms)] },
+        text: { x: (UPRIGHT.ruler - 0.6) * em, y, anchor: "end", lines: [tickWords(ms)] },
       };
     }),
   };

@@ -1,6 +1,7 @@
 // Draws a timeline that timeline.js has laid out, as SVG. The colours are in page.css; the shapes are here. Colour is
 // never the only sign of a meaning: labels name it, and shapes differ.
 
+import { drawScale } from "./scale_svg.js";
 import { element } from "./svg.js";
 
 function text({ x, y, anchor, lines }, className, em) {
@@ -28,7 +29,7 @@ function stepPart(piece, className, ...children) {
   return made;
 }
 
-const SHAPES = {
+export const SHAPES = {
   read: (x, y, r) => element("circle", { cx: x, cy: y, r, class: "shape hollow" }),
   check: (x, y, r) => element("path", { d: `M${x} ${y - r * 1.2}l${r * 1.2} ${r * 1.2}-${r * 1.2} ${r * 1.2}-${r * 1.2}-${r * 1.2}z`, class: "shape hollow" }),
   deduct: (x, y, r) => element("circle", { cx: x, cy: y, r: r * 1.15, class: "shape full" }),
@@ -122,6 +123,7 @@ export function drawTimeline(drawing, { name, title }) {
   }, heading, definitions(name, em),
   element("g", { class: "ruler" }, ...drawing.ticks.flatMap((tick) => [
     element("line", { x1: tick.x1, y1: tick.y1, x2: tick.x2, y2: tick.y2 }), text(tick.text, "tick", em)])),
+  drawScale(drawing.scale, em),
   ...(drawing.row ? [drawRow(drawing.row, em)] : []),
   ...drawing.brackets.map((bracket) => drawBracket(bracket, em)),
   ...drawing.lanes.map((lane) => drawLane(lane, em)),

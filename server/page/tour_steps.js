@@ -3,8 +3,9 @@
 
 import { api } from "./api.js";
 import { changeSettings } from "./controls.js";
+import { togglePlay } from "./cursor.js";
 import { race } from "./races.js";
-import { replay, shownRace } from "./race_panels.js";
+import { shownRace } from "./race_panels.js";
 import {
   LEFT, OVERDRAWN, START, TOGETHER, TOO_MUCH, afterBarrier, afterCure, afterFix, afterOne, afterTwo, afterWrongFix, fixOf,
   othersWords, readingOf,
@@ -112,7 +113,7 @@ export function firstTour(strategies) {
         ask: aboutTheReading,
         run: () => {
           const reading = readingOf(shownRace("race"));
-          replay("race");
+          togglePlay("race");
           return reading ?? { disturbed: "Another race is shown now. Go back one step and make one with the barrier." };
         },
       },

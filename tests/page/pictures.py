@@ -155,7 +155,7 @@ def take_tours(photos, name, steps, prefix="", **options):
         eventually(lambda: page.all("#tour-answers .answer") and not page.is_off("#tour-answers .answer"), "it asks")
         page.click("#tour-answers .answer:last-child")
         eventually(lambda: page.text("#tour-outcome"), "it has run")
-        if not page.all("#panel-race .replay.quiet") or page.text("#panel-race .replay") != "Stop":
+        if page.text("#panel-race .replay") != "Pause":
             eventually(lambda: page.all(".panel.judged") or step == 1, "drawn")
         photos.take(page, names[step])
         page.click("#tour-next")

@@ -137,8 +137,9 @@ def test_reduced_motion(bank, open_browser):
     assert page.script("return getComputedStyle(document.querySelector('.fill')).transitionDuration") in ("0s", "")
     page.race()
     page.click("#panel-race .replay")
-    eventually(lambda: page.text("#panel-race .replay") == "Stop", "the replay jumps from step to step")
+    eventually(lambda: page.text("#panel-race .replay") == "Pause", "the replay jumps from step to step")
     page.click("#panel-race .replay")
+    page.click("#panel-race .now")
     assert not page.all(".part.later")
 
 
