@@ -13,6 +13,7 @@ import { findTraces, raceLink, showHistory, showTotals } from "./history.js";
 import { LiveRaces } from "./live_races.js";
 import { attempt, clearNoAnswer, startProblems } from "./problem.js";
 import { isPresenting, startPresentation } from "./presentation.js";
+import { startOffsets } from "./offsets.js";
 import { raceModel } from "./race_model.js";
 import { SLOTS, beganUs, redraw, serverTime, showRace, shownRace, startRacePanels } from "./race_panels.js";
 import { rememberStrategies } from "./race_why.js";
@@ -368,6 +369,7 @@ function start() {
   startControls(state, { onSay: say, onRace: unpin });
   state.on(["settings", "strategies"], showHint);
   startRacePanels(refreshTour, (moment) => state.set({ moment }));
+  startOffsets(state);
   startTour(state, emptyPanels);
   startPresentation(closeTour, redraw);
   window.addEventListener("beforeprint", writeAddress);

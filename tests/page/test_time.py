@@ -1,5 +1,5 @@
-"""The time cursor over a race: it is dragged, stepped and played, and the page shows that moment. And the axis: its
-true scale, its breaks, and its last labels."""
+"""The time cursor over a race: it is dragged, stepped and played, and the page shows that moment. The axis: its true
+scale, its breaks, and its last labels. And the start of one transfer, moved against the other."""
 
 import pytest
 from selenium.webdriver.common.keys import Keys
@@ -264,4 +264,91 @@ def test_axe_finds_nothing_at_a_cursor(bank, open_browser, axe, size, scheme):
     page.keys(Keys.HOME)
     for _ in range(4):
         page.keys(Keys.ARROW_RIGHT)
+    assert violations(page, axe) == []
+
+
+def squares(page):
+    return page.all("#apart .try")
+
+
+def until_tried(page, number):
+    eventually(lambda: f"{number} race" in page.text("#apart-summary"), f"{number} races were tried")
+
+
+def test_moving_the_start_of_one_transfer_races_for_real(bank, page):
+    page.set_delay(bank, 300)
+    page.set_barrier(bank, 2)
+    page.script("document.querySelector('#apart-ms').focus()")
+    page.keys(Keys.ARROW_RIGHT)
+    page.until("#apart-words", "0.5 ms after the transfer to bob")
+    until_tried(page, 1)
+    assert page.one("#apart-ms").get_attribute("aria-valuetext") == "0.5 ms after the transfer to bob"
+    records = bank.transactions()
+    assert {(each["from_account"], each["to_account"], each["amount"]) for each in records} == {
+        ("alice", "bob", 800), ("alice", "charlie", 800)}
+    steps = {step["step"] for each in records for step in bank.get(f"/races/{each['id']}").json()["transfers"][0]["steps"]}
+    assert "barrier" not in steps and "delay" not in steps
+    now = bank.settings()
+    assert (now["delay_enabled"], now["delay_ms"], now["barrier_enabled"]) == (True, 300, True), "restored"
+    assert ("none went wrong" in page.text("#apart-summary")) == (
+        not any(each["race_detected"] for each in records))
+    page.until_finished("race")
+
+
+def test_it_keeps_delay_and_barrier_if_asked(bank, page):
+    page.set_delay(bank, 50)
+    page.set_barrier(bank, 2)
+    page.click("#apart-keep")
+    page.script("document.querySelector('#apart-ms').focus()")
+    page.keys(Keys.ARROW_LEFT)
+    until_tried(page, 1)
+    assert "1 went wrong" in page.text("#apart-summary") and bank.balance("alice") == -600
+    page.set_barrier(bank, 3)
+    page.script("document.querySelector('#apart-ms').focus()")
+    page.keys(Keys.ARROW_LEFT)
+    page.until("#problem-text", "The barrier waits for 3 transfers")
+    assert len(bank.transactions()) == 2
+
+
+def test_all_offsets_are_tried_and_can_be_stopped(bank, page):
+    page.choose("#strategy", "for_update")
+    eventually(lambda: bank.settings()["strategy"] == "for_update", "a safe strategy")
+    page.click("#apart-all")
+    eventually(lambda: len(squares(page)) >= 2 or "race" in page.text("#apart-summary"), "squares appear")
+    assert page.is_off("#apart-all")
+    page.click("#apart-stop")
+    eventually(lambda: not page.shown("#apart-stop") and not page.is_off("#apart-all"), "it stops")
+    page.until("#apart-summary", "none went wrong")
+    assert not page.all("#apart .try.bad")
+    stopped = len(bank.transactions())
+    assert stopped < 2 * 63
+    page.click("#apart-clear")
+    assert not squares(page) and page.text("#apart-summary") == ""
+
+
+def test_every_offset_is_raced(bank, page):
+    page.click("#apart-all")
+    until_tried(page, 63)
+    far = page.script("return /(\\\\d+) arrived/.exec(document.querySelector('#apart-summary').textContent)?.[1] ?? '0'")
+    columns = page.script("return new Set([...document.querySelectorAll('#apart .try rect')].map((e) => e.getAttribute('x'))).size")
+    assert len(squares(page)) <= 63 - int(far) and columns <= 21
+    page.until("#apart-words", "5 ms after")
+
+
+def test_the_settings_are_restored_when_the_page_is_left(bank, page):
+    page.set_barrier(bank, 2)
+    page.click("#apart-all")
+    eventually(lambda: not bank.settings()["barrier_enabled"], "the barrier is off")
+    page.driver.get("about:blank")
+    eventually(lambda: bank.settings()["barrier_enabled"], "and on again")
+
+
+@pytest.mark.parametrize("size", [(320, 640), PHONE, (768, 1024), (1280, 720), (1920, 1080)])
+def test_the_squares_fit(bank, open_browser, axe, size):
+    page = open_browser(bank, size=size)
+    page.script("document.querySelector('#apart-ms').focus()")
+    page.keys(Keys.ARROW_RIGHT)
+    until_tried(page, 1)
+    page.until_finished("race")
+    assert scrolls_sideways(page) == []
     assert violations(page, axe) == []
