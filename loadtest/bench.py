@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Compares the bank with pgbench, nginx and two common services, all in one run.
+"""Compares the bank with pgbench, nginx and two common services in one run.
 
 Starts everything it measures on loopback, with one PostgreSQL of its own, and leaves nothing running. The rounds are
 interleaved, in the opposite order every second time. The results are medians of at least 5 rounds, shown as ratios,

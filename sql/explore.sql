@@ -264,7 +264,7 @@ COMMIT;
 -- name: rollback
 ROLLBACK;
 
--- Triggers and foreign keys do not act while the rows are put back. A change of this setting plans all statements anew,
+-- Triggers and foreign keys do not act while the rows are put back. A change of this setting plans all statements again,
 -- so it is not made for each reset.
 -- name: replica
 SET session_replication_role = replica;

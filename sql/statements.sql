@@ -321,9 +321,11 @@ SELECT count(*) FROM behind WHERE pid = ANY ($1::integer[]);
 -- ---- One write at a time, each committed on its own ----
 
 -- Returns also the time of the write, in microseconds since 1970: the transaction that has the row locked reads the
--- clock, so the times are in the order of the writes.
+-- clock, so the times are in the order of the writes. The last column is the arrival of the statement. A write that
+-- ended before that time was no reason to wait.
 -- part: what_it_left
-RETURNING balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+RETURNING balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+          (extract(epoch FROM statement_timestamp()) * 1000000)::bigint;
 
 -- name: deduct UPDATE accounts
 UPDATE accounts SET balance = balance - $2::numeric, version = version + 1 WHERE id = $1
@@ -378,7 +380,8 @@ credited AS (
 -- An account that cannot be credited gives NULL, which the record refuses: then nothing is deducted either.
 FROM deducted d LEFT JOIN credited c ON true,
      LATERAL (SELECT greatest($11::bigint, (extract(epoch FROM d.at) * 1000000)::bigint - $12::bigint) AS us,
-                     greatest($11::bigint, (extract(epoch FROM now()) * 1000000)::bigint - $12::bigint) AS began_us) AS moment
+                     greatest($11::bigint, (extract(epoch FROM statement_timestamp()) * 1000000)::bigint - $12::bigint)
+                         AS began_us) AS moment
 RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly, steps -> -1 ->> 'at_us'
 )
 SELECT * FROM recorded

@@ -233,16 +233,20 @@ LIMIT 1000;
 -- A race is two or more transfers from one account that overlapped in time, with any outcome. GET /races and the page
 -- use this definition as well. The view has every recent transfer with its race (gaps and islands); a transfer that
 -- overlapped with no other is a group of one. A race has the id of its first transfer, the one whose first step began
--- first. A transfer that acted on a changed balance has race_detected: race_detected counts transfers, not races.
+-- first. A transfer that acted on a changed balance has race_detected: race_detected counts transfers, not races. Such a
+-- transfer has met another one in any case. The recorded time of that one may end before it, because a record is made
+-- before its COMMIT, which may take up to a second.
 CREATE OR REPLACE VIEW race_members AS
 WITH span AS (
-    SELECT *, "timestamp" + greatest(0, duration_ms) * interval '1 millisecond' AS ended_at,
+    SELECT *, greatest("timestamp" + greatest(0, duration_ms) * interval '1 millisecond', -- ends where a write was sent
+                       'epoch'::timestamptz + (steps -> -1 ->> 'at_us')::bigint * interval '1 microsecond') AS ended_at,
            coalesce((steps -> 0 ->> 'at_us')::bigint - (steps -> 0 ->> 'took_us')::bigint,
                     (extract(epoch FROM "timestamp") * 1000000)::bigint) AS began_us
     FROM recent_transfers
 ), edge AS (
-    SELECT *, "timestamp" > max(ended_at) OVER (PARTITION BY reset, from_account ORDER BY "timestamp", seq
-                                                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS apart
+    SELECT *, "timestamp" - CASE WHEN race_detected THEN interval '1 second' ELSE interval '0' END
+              > max(ended_at) OVER (PARTITION BY reset, from_account ORDER BY "timestamp", seq
+                                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS apart
     FROM span
 ), island AS (
     SELECT *, count(*) FILTER (WHERE apart) OVER (PARTITION BY reset, from_account ORDER BY "timestamp", seq) AS number
@@ -251,8 +255,7 @@ WITH span AS (
 SELECT reset, first_value(id) OVER place AS race, row_number() OVER place AS place,
        seq, id, "timestamp", from_account, to_account, amount, from_balance_before, from_balance_after,
        to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy, race_detected, anomaly, trace_id,
-       steps, greatest(ended_at, 'epoch'::timestamptz + (steps -> -1 ->> 'at_us')::bigint * interval '1 microsecond')
-           AS ended_at
+       steps, ended_at
 FROM island
 WINDOW place AS (PARTITION BY reset, from_account, number ORDER BY began_us, seq);
 
@@ -373,7 +376,8 @@ ORDER BY r.race, r.account, s.at, r.racer, s.position;
 -- next waiter has it. A transfer that locked before it wrote releases its locks at its end. A single write releases its
 -- lock when it is done: of two such writes the one that left less came later. A record is written before its COMMIT,
 -- which may take a while: so a next waiter that waited for more than a millisecond has waited for that transfer, even
--- if its record ends up to 20 ms before the wait began.
+-- if its record ends up to 20 ms before the wait began. A statement that reads and writes has waited only if the row
+-- changed after its snapshot.
 CREATE OR REPLACE VIEW lock_waits AS
 WITH step AS MATERIALIZED (
     SELECT *, step IN ('lock', 'mutex') OR (step = 'read' AND strategy = 'advisory_lock') AS takes_lock FROM race_steps
@@ -399,6 +403,7 @@ WHERE (w.takes_lock OR (w.step = 'deduct' AND NOT own.locks
                         AND (h.locks OR h.from_balance_after > w.from_balance_after
                              OR (h.from_balance_after = w.from_balance_after AND h.let_go_us < w.at_us))))
   AND h.let_go_us <= w.at_us
+  AND (w.race_detected OR w.strategy NOT IN ('cte_snapshot', 'subselect_predicate'))
   AND (h.let_go_us > w.at_us - w.took_us
        OR (h.next_us = w.at_us AND w.took_us > 1000 AND h.let_go_us > w.at_us - w.took_us - 20000));
 
@@ -418,7 +423,7 @@ FROM lab_totals t, money_supply m, (
 
 -- ---- Views for a person at psql ----
 -- Each is at most 78 columns wide for accounts with short names, and has the newest first. The views above keep their
--- columns for programs. A and B are the first and the second transfer of a race; ms counts from the start of the race.
+-- columns for programs. A and B are the first and the second writer of a race, as on the page; ms counts from its start.
 
 -- Breaks a text at spaces into lines of at most `width` characters.
 CREATE OR REPLACE FUNCTION show_wrapped(line text, width integer) RETURNS text
@@ -431,6 +436,44 @@ CREATE OR REPLACE FUNCTION show_letter(place bigint) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN place <= 26 THEN chr(64 + place::integer) ELSE place::text END
 $$;
+
+-- The transfers of each race with their place among its columns, as on the page: the first writer is A. The transfers
+-- of a batch have written at the same time, each from the balance that the one before it left. zero_us is the first
+-- moment that the page names: of a wait in the queue of at least 2 ms, of a step, of a wait for another transfer, or of
+-- the read of a statement that reads and writes.
+CREATE OR REPLACE VIEW race_lanes AS
+WITH member AS MATERIALIZED (
+    SELECT * FROM race_members
+), step AS MATERIALIZED (
+    SELECT reset, transfer_id, position, step, at_us, took_us FROM race_steps
+), moment AS MATERIALIZED ( -- the last two kinds may come before those of the steps
+    SELECT reset, transfer_id, min(CASE WHEN step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch')
+                                        THEN at_us - took_us ELSE at_us END) AS us
+    FROM step
+    GROUP BY reset, transfer_id
+    UNION ALL
+    SELECT m.reset, m.reader, m.read_at_us
+    FROM missed_writes m JOIN member w ON w.reset = m.reset AND w.id = m.writer AND w.race = m.race
+    UNION ALL
+    SELECT w.reset, w.waiter, s.at_us - s.took_us
+    FROM lock_waits w
+    JOIN step s ON s.reset = w.reset AND s.transfer_id = w.waiter AND s.step = w.step AND abs(w.to_us - s.at_us) <= 1000
+), shown AS MATERIALIZED (
+    SELECT reset, transfer_id, min(us) AS us FROM moment GROUP BY reset, transfer_id
+), first AS MATERIALIZED (
+    SELECT reset, transfer_id, min(at_us) FILTER (WHERE step = 'deduct') AS wrote_us,
+           min(at_us - took_us) FILTER (WHERE position = 1) AS began_us
+    FROM step
+    GROUP BY reset, transfer_id
+)
+SELECT m.reset, m.race, m.id, m.strategy, m.from_account,
+       row_number() OVER (PARTITION BY m.reset, m.race ORDER BY f.wrote_us, m.from_balance_before DESC, m.place) AS lane,
+       CASE WHEN f.began_us - r.us >= 2000 THEN r.us END AS queued_us,
+       min(CASE WHEN f.began_us - r.us >= 2000 THEN r.us ELSE shown.us END) OVER (PARTITION BY m.reset, m.race) AS zero_us
+FROM member m
+JOIN first f ON f.reset = m.reset AND f.transfer_id = m.id
+JOIN shown ON shown.reset = m.reset AND shown.transfer_id = m.id
+CROSS JOIN LATERAL (SELECT (extract(epoch FROM m."timestamp") * 1000000)::bigint AS us) AS r;
 
 -- The races, with any outcome. show_race and GET /races/{id} have the details.
 CREATE OR REPLACE VIEW show_races AS
@@ -446,17 +489,21 @@ ORDER BY reset DESC, race_groups.started_at DESC;
 CREATE OR REPLACE VIEW show_race AS
 WITH newest AS MATERIALIZED (
     SELECT reset, id FROM race_groups WHERE transfer_count > 1 ORDER BY reset DESC, started_at DESC LIMIT 1
+), lane AS MATERIALIZED (
+    SELECT l.* FROM race_lanes l JOIN newest ON newest.reset = l.reset AND newest.id = l.race
 ), step AS MATERIALIZED (
-    SELECT s.*, min(s.at_us - s.took_us) OVER () AS began_us
-    FROM race_steps s JOIN newest ON newest.reset = s.reset AND newest.id = s.race
+    SELECT s.*, l.lane
+    FROM race_steps s JOIN lane l ON l.reset = s.reset AND l.id = s.transfer_id
 ), missed AS MATERIALIZED (
     SELECT m.* FROM missed_writes m JOIN newest ON newest.reset = m.reset AND newest.id = m.race
 ), line AS (
-    SELECT NULL::bigint AS us, 0.00 AS had, place, 0 AS position, 0 AS moment,
+    SELECT NULL::bigint AS us, lane, 0 AS position, 0 AS moment,
            format('%s: $%s to %s, %s', m.id, m.amount, m.to_account, m.strategy) AS words
-    FROM race_members m JOIN newest ON newest.reset = m.reset AND newest.id = m.race
+    FROM race_members m JOIN lane l ON l.reset = m.reset AND l.id = m.id
     UNION ALL
-    SELECT at_us - took_us, from_balance_before, place, position, 1,
+    SELECT queued_us, lane, 0, 1, 'waits in the queue' FROM lane WHERE queued_us IS NOT NULL
+    UNION ALL
+    SELECT at_us - took_us, lane, position, 1,
            CASE step
                WHEN 'barrier' THEN 'waits at the barrier'
                WHEN 'delay'   THEN format('sleeps %s ms (delay)', round(took_us / 1000.0))
@@ -467,7 +514,7 @@ WITH newest AS MATERIALIZED (
            END
     FROM step WHERE step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch')
     UNION ALL
-    SELECT s.at_us, s.from_balance_before, s.place, s.position, 2,
+    SELECT s.at_us, s.lane, s.position, 2,
            CASE s.step
                WHEN 'read'    THEN format('reads %s: $%s', s.account, s.value)
                WHEN 'lock'    THEN format('has them, reads %s: $%s', s.account, s.value)
@@ -478,46 +525,45 @@ WITH newest AS MATERIALIZED (
                WHEN 'barrier' THEN format('leaves the barrier: %s', s.outcome)
                WHEN 'check'   THEN format('checks $%s >= $%s: %s', s.value, s.amount,
                                           CASE WHEN s.value >= s.amount THEN 'enough' ELSE 'not enough, refused' END)
-               WHEN 'commit'  THEN CASE s.outcome WHEN 'committed' THEN 'commits' ELSE 'ends' END
+               WHEN 'commit'  THEN CASE WHEN s.from_balance_after = s.from_balance_before THEN 'ends: refused'
+                                       WHEN s.outcome = 'committed' THEN 'commits' ELSE 'done' END
                ELSE format('writes %s: $%s', s.account, s.value)
            END || CASE WHEN m.writer IS NULL THEN ''
                        ELSE format(' (it had read $%s; %s wrote $%s)', m.value_read,
-                                   coalesce(show_letter(writer.place), 'another race'), m.value_written) END
+                                   coalesce(show_letter(writer.lane), 'another race'), m.value_written) END
     FROM step s
     LEFT JOIN missed m ON m.reader = s.transfer_id AND m.account = s.account AND s.step IN ('deduct', 'credit')
-    LEFT JOIN (SELECT DISTINCT transfer_id, place FROM step) AS writer ON writer.transfer_id = m.writer
+    LEFT JOIN lane AS writer ON writer.id = m.writer
     WHERE s.step <> 'delay'
 ), cell AS (
-    SELECT *, show_wrapped(CASE WHEN place > 2 THEN show_letter(place) || ': ' ELSE '' END || words, 31) AS text
+    SELECT *, show_wrapped(CASE WHEN lane > 2 THEN show_letter(lane) || ': ' ELSE '' END || words, 31) AS text
     FROM line
 )
-SELECT round((us - (SELECT min(began_us) FROM step)) / 1000.0, 1) AS ms,
-       CASE place % 2 WHEN 1 THEN text END AS "A", CASE place % 2 WHEN 0 THEN text END AS "B"
+SELECT round((us - (SELECT min(zero_us) FROM lane)) / 1000.0, 1) AS ms,
+       CASE lane % 2 WHEN 1 THEN text END AS "A", CASE lane % 2 WHEN 0 THEN text END AS "B"
 FROM cell
-ORDER BY us NULLS FIRST, had DESC, place, position, moment; -- the steps of a batch have the same time
+ORDER BY us NULLS FIRST, lane, position, moment; -- the steps of a batch have the same time
 
 -- Every transfer that overdrew its account: the balance that it had read, the balance that its write found, and the
 -- balance after it. `who` is its letter in its race.
 CREATE OR REPLACE VIEW show_double_spends AS
-SELECT race, strategy, from_account AS account, show_letter(place) AS who, from_balance_before AS read,
-       from_balance_after + amount AS found, from_balance_after AS after
-FROM race_members
-WHERE race_detected AND from_balance_after < 0
-ORDER BY reset DESC, seq DESC;
+SELECT m.race, m.strategy, m.from_account AS account, show_letter(l.lane) AS who, m.from_balance_before AS read,
+       m.from_balance_after + m.amount AS found, m.from_balance_after AS after
+FROM race_members m JOIN race_lanes l ON l.reset = m.reset AND l.id = m.id
+WHERE m.race_detected AND m.from_balance_after < 0
+ORDER BY m.reset DESC, m.seq DESC;
 
 -- Every stale read, with the write that it missed.
 CREATE OR REPLACE VIEW show_missed_writes AS
 WITH member AS MATERIALIZED (
-    SELECT reset, race, id, place, strategy,
-           min((extract(epoch FROM "timestamp") * 1000000)::bigint) OVER (PARTITION BY reset, race) AS began_us
-    FROM race_members
+    SELECT * FROM race_lanes
 )
 SELECT m.race, r.strategy, m.account,
-       show_wrapped(format('%s read $%s at %s ms, %s wrote $%s at %s ms, committed by %s ms', show_letter(r.place),
-                           m.value_read, round((m.read_at_us - r.began_us) / 1000.0, 1),
-                           CASE w.race WHEN m.race THEN show_letter(w.place) ELSE m.writer END, m.value_written,
-                           round((m.written_at_us - r.began_us) / 1000.0, 1),
-                           round((m.committed_by_us - r.began_us) / 1000.0, 1)), 32) AS what
+       show_wrapped(format('%s read $%s at %s ms, %s wrote $%s at %s ms, committed by %s ms', show_letter(r.lane),
+                           m.value_read, round((m.read_at_us - r.zero_us) / 1000.0, 1),
+                           CASE w.race WHEN m.race THEN show_letter(w.lane) ELSE m.writer END, m.value_written,
+                           round((m.written_at_us - r.zero_us) / 1000.0, 1),
+                           round((m.committed_by_us - r.zero_us) / 1000.0, 1)), 32) AS what
 FROM missed_writes m
 JOIN member r ON r.reset = m.reset AND r.id = m.reader
 LEFT JOIN member w ON w.reset = m.reset AND w.id = m.writer
@@ -526,12 +572,10 @@ ORDER BY m.reset DESC, m.read_at_us DESC;
 -- Which transfer (who) waited for a lock of which other (whom), from when to when.
 CREATE OR REPLACE VIEW show_lock_waits AS
 WITH member AS MATERIALIZED (
-    SELECT reset, race, id, place, strategy, from_account,
-           min((extract(epoch FROM "timestamp") * 1000000)::bigint) OVER (PARTITION BY reset, race) AS began_us
-    FROM race_members
+    SELECT * FROM race_lanes
 )
-SELECT l.race, w.strategy, w.from_account AS account, show_letter(w.place) AS who, show_letter(h.place) AS whom,
-       round((l.from_us - w.began_us) / 1000.0, 1) AS from_ms, round((l.to_us - w.began_us) / 1000.0, 1) AS to_ms
+SELECT l.race, w.strategy, w.from_account AS account, show_letter(w.lane) AS who, show_letter(h.lane) AS whom,
+       round((l.from_us - w.zero_us) / 1000.0, 1) AS from_ms, round((l.to_us - w.zero_us) / 1000.0, 1) AS to_ms
 FROM lock_waits l
 JOIN member w ON w.reset = l.reset AND w.id = l.waiter
 JOIN member h ON h.reset = l.reset AND h.id = l.holder
@@ -563,4 +607,4 @@ SELECT t.what, t.total
 FROM running_totals r
 CROSS JOIN LATERAL (VALUES ('transfers', r.transfers), ('raced transfers', r.raced_transfers),
                            ('double spends', r.double_spends), ('lost updates', r.lost_updates),
-                           ('money drift', r.money_drift)) AS t (what, total);
+                           ('money created or lost', r.money_drift)) AS t (what, total);

@@ -51,7 +51,7 @@ export function showTotals(totals) {
     ["raced", count(totals.raced_transfers, "raced transfer"), false],
     ["double-spends", count(totals.double_spends, "double spend"), totals.double_spends > 0],
     ["lost-updates", count(totals.lost_updates, "lost update"), totals.lost_updates > 0],
-    ["drift", `${money(drift)} money drift`, drift !== 0],
+    ["drift", `${money(Math.abs(drift))} ${drift > 0 ? "created" : drift < 0 ? "lost" : "created or lost"}`, drift !== 0],
   ];
   find("#totals").replaceChildren(...parts.map(([name, text, bad]) => {
     const [number, ...words] = text.split(" ");

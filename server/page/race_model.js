@@ -220,6 +220,7 @@ function beginningsOf(lane) {
 
 function rowsOf(lanes) {
   return lanes.flatMap((lane) => [
+    ...queued(lane).map(({ fromUs }) => ({ us: fromUs, text: "waits in the queue", letter: lane.letter, tone: "plain" })),
     ...beginningsOf(lane).map((moment) => ({ ...moment, letter: lane.letter, tone: "plain" })),
     ...lane.steps.flatMap((step) => stepWords(lane, step).map((moment) => ({
       ...moment, letter: lane.letter,
@@ -242,12 +243,14 @@ function firstWrite(transfer) {
   return transfer.steps?.find(({ step }) => step === "deduct")?.at_us ?? Infinity;
 }
 
-// Orders the lanes by their first write: the first writer is A, at the top. Transfers without a write come last. Two
-// close moments may be in the wrong order where clocks differ, so a transfer that missed a write comes after the
+// Orders the lanes by their first write: the first writer is A, at the top. Transfers without a write come last. The
+// transfers of a batch have written at the same time, each from the balance that the one before it left. Two close
+// moments may be in the wrong order where clocks differ, so a transfer that missed a write comes after the
 // writer.
 function inOrderOfWriting(transfers, missed) {
   const ordered = transfers.map((transfer, index) => ({ transfer, index, wrote: firstWrite(transfer) }))
-    .sort((one, other) => one.wrote === other.wrote ? one.index - other.index : one.wrote - other.wrote)
+    .sort((one, other) => one.wrote !== other.wrote ? one.wrote - other.wrote
+      : other.transfer.from_balance_before - one.transfer.from_balance_before || one.index - other.index)
     .map(({ transfer }) => transfer);
   const place = (id) => ordered.findIndex((transfer) => transfer.id === id);
   for (const { reader, writer } of [...missed].sort((one, other) => place(one.writer) - place(other.writer))) {
@@ -262,7 +265,8 @@ function inOrderOfWriting(transfers, missed) {
 // Makes the model of {race?, transfers, missed_writes?}. `race` is the server's verdict where it is known. strategies:
 // the list of GET /strategies; without it the model has no transactions and no snapshots.
 export function raceModel({ race, transfers, missed_writes: missed = [] }, strategies = []) {
-  const drawn = inOrderOfWriting(transfers, missed).slice(0, LANES_MAX);
+  const contested = race?.account ?? transfers[0].from_account;
+  const drawn = inOrderOfWriting(transfers, missed.filter((miss) => (miss.account ?? contested) === contested)).slice(0, LANES_MAX);
   const letters = new Map(drawn.map((transfer, index) => [transfer.id, String.fromCharCode(65 + index)]));
   const lanes = drawn.map((transfer) =>
     laneOf(transfer, letters, strategies.find(({ name }) => name === transfer.strategy)));
@@ -284,7 +288,9 @@ export function raceModel({ race, transfers, missed_writes: missed = [] }, strat
     account,
     lanes,
     undrawn: Math.max(race?.transfer_count ?? 0, transfers.length) - lanes.length,
-    startUs: Math.min(...lanes.map((lane) => lane.pieces[0]?.fromUs ?? lane.startUs)),
+    // A statement that reads and writes has read before its piece.
+    startUs: Math.min(...lanes.map((lane) => lane.pieces[0]?.fromUs ?? lane.startUs),
+      ...missed.filter((miss) => letters.has(miss.reader) && letters.has(miss.writer)).map((miss) => miss.read_at_us)),
     strategies: [...new Set(lanes.map((lane) => lane.strategy))],
     judged: race !== undefined, // true: the verdict is the server's; false: it is derived from the events
     finished: lanes.every((lane) => lane.outcome !== "running"),

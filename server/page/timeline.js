@@ -2,7 +2,7 @@
 // same moment after the start stands at the same place in each picture. Pure: the caller passes a function that
 // measures text, and timeline_svg.js draws the resulting numbers. "Along" is the direction of time, "across" is the
 // other direction. In a lying picture time runs to the right and a lane is a row: the reads stand above its bar, the
-// writes below it. In an upright picture (narrow screens) time runs down and a lane is a column.
+// writes below it. In an upright picture (narrow screens) time runs from top to bottom and a lane is a column.
 
 import { interpolate, placeMoments, tickWords, ticks } from "./axis.js";
 import { layScale } from "./scale.js";

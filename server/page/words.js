@@ -138,7 +138,7 @@ const ENDS = {
   deduct: (lane, step) => writeWords(lane, step, "deducts"),
   credit: (lane, step) => writeWords(lane, step, "adds"),
   commit: (lane, step) => lane.outcome === "refused" ? "ends: refused"
-    : isCommit(step) ? "ends: all is committed" : "ends: all is written, each statement committed on its own",
+    : isCommit(step) ? "commits" : "done: each statement has committed on its own",
 };
 
 // The moments of one step as [{us, text}]; a wait has two.

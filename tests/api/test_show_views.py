@@ -54,7 +54,9 @@ def test_every_view_fits_while_the_bank_is_empty(bank):
 
 
 def cells(bank, column):
-    return [re.sub(r"\s+", " ", row[column]) for row in bank.rows("TABLE show_race") if row[column]]
+    """Without the wait in the queue, which has a line if it took 2 ms."""
+    return [re.sub(r"\s+", " ", row[column]) for row in bank.rows("TABLE show_race")
+            if row[column] and row[column] != "waits in the queue"]
 
 
 def test_the_race(bank):
@@ -72,7 +74,7 @@ def test_the_race(bank):
     assert found[1:5] == ["reads alice: $1000.00", "waits at the barrier", "leaves the barrier: released",
                           "checks $1000.00 >= $800.00: enough"]
     assert found[5] == f"writes alice: $-600.00 (it had read $1000.00; {other} wrote $200.00)"
-    assert found[6:] == [f"writes {last['to_account']}: ${last['to_balance_after']:.2f}", "ends"]
+    assert found[6:] == [f"writes {last['to_account']}: ${last['to_balance_after']:.2f}", "done"]
 
 
 def test_the_race_under_the_fix(bank):
@@ -82,7 +84,7 @@ def test_the_race_under_the_fix(bank):
     refused = next(name for name in "AB" if any("refused" in cell for cell in cells(bank, name)))
     found = cells(bank, refused)
     assert found[1:] == ["waits at the barrier", "leaves the barrier: released", "asks for the row locks",
-                         "has them, reads alice: $200.00", "checks $200.00 >= $800.00: not enough, refused", "commits"]
+                         "has them, reads alice: $200.00", "checks $200.00 >= $800.00: not enough, refused", "ends: refused"]
     row = bank.rows("TABLE show_races")[0]
     assert (row["strategy"], row["n"], row["verdict"]) == ("for_update", 2, "clean")
     wait = bank.rows("TABLE show_lock_waits")[0]
@@ -129,4 +131,4 @@ def test_the_violations(bank):
     assert_fits(bank, "show_violations")
     charlie, = (row for row in bank.rows("TABLE show_accounts") if row["account"] == "charlie")
     assert charlie["drift"] == -800
-    assert {row["what"] for row in bank.rows("TABLE show_totals")} >= {"transfers", "money drift"}
+    assert {row["what"] for row in bank.rows("TABLE show_totals")} >= {"transfers", "money created or lost"}

@@ -15,6 +15,7 @@ MUST_CHECK enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_s
 // accounts and balances, which are in the record (views.sql puts them together).
 struct batch_moment {
     uint64_t now_ns;
+    int64_t now_us; // the same moment since 1970
     char steps_posted[256];
     char steps_refused[128];
 };

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CLOCKS_APART_US 1000
+
 static int compare_id(const void *id, const void *account) {
     return strcmp(id, ((const struct batch_account *)account)->id);
 }
@@ -52,7 +54,9 @@ enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status statu
 }
 
 void batch_moment_take(struct batch_moment *moment, const struct batch *batch) {
+    const struct transfer_request *first = &batch->transfers[0]->request;
     moment->now_ns = clock_monotonic_ns();
+    moment->now_us = first->received_us + (int64_t)((moment->now_ns - first->received_ns) / NANOSECONDS_PER_MICROSECOND);
     (void)snprintf(moment->steps_refused, sizeof moment->steps_refused,
                    "[{\"step\":\"batch\",\"parties\":%zu,\"at_us\":@},{\"step\":\"check\",\"at_us\":@,\"took_us\":0}]",
                    batch->count);
@@ -67,8 +71,12 @@ void batch_add_arrival(const struct batch_moment *moment, const struct transfer_
     char text[24];
     (void)snprintf(text, sizeof text, "%" PRId64, request->received_us);
     sql_array_add(received, text);
-    uint64_t waited_us = (moment->now_ns - request->received_ns) / NANOSECONDS_PER_MICROSECOND;
-    (void)snprintf(text, sizeof text, "%" PRIu64, waited_us);
+    int64_t waited_us = (int64_t)((moment->now_ns - request->received_ns) / NANOSECONDS_PER_MICROSECOND);
+    // The steps of all transfers have the same moment, because they are sorted by it. The two clocks are read one after
+    // the other, so their difference varies by microseconds; it varies by more only if the clock was set.
+    int64_t since_us = moment->now_us - request->received_us;
+    bool is_rounding = since_us >= 0 && imaxabs(since_us - waited_us) < CLOCKS_APART_US;
+    (void)snprintf(text, sizeof text, "%" PRId64, is_rounding ? since_us : waited_us);
     sql_array_add(waited, text);
 }
 

@@ -25,13 +25,14 @@ static const enum statement optimistic_statements[] = {STATEMENT_READ_BALANCES, 
 const struct strategy strategy_optimistic = {
     .name = "optimistic",
     .idea =
-        "read with a version column, write only WHERE version is unchanged, else read again: no lock while thinking",
+        "read with a version column, write only WHERE version is unchanged, else read again: no row is locked between "
+        "the read and the write",
     .choose_when = "conflicts are rare, or a person thinks between the read and the write. On a hot account most of "
                    "the work is retries",
     .watch_for =
         "Nothing is locked while the program (or a person) thinks. On a hot row most attempts lose, every loss is "
         "wasted work, and some transfers run out of attempts: bound the retries, with jitter",
-    .isolation = "read committed, of the write alone: what was read before it is held by nothing",
+    .isolation = "read committed (write only)",
     .sketch = sketch_optimistic,
     .statements = optimistic_statements,
     .safe = true,

@@ -75,7 +75,7 @@ def end_of($lane):
     elif .step == "commit" then
         if $lane.status != "success" then "ends: refused"
         elif .outcome != "recorded" then "commits"
-        else "ends: all is written, each statement committed on its own" end
+        else "done: each statement has committed on its own" end
     else null end;
 
 def kind($lane):
@@ -95,10 +95,19 @@ def first_write: [.steps[] | select(.step == "deduct") | .at_us] | min // infini
 
 def place($id): map(.id) | index([$id]) // -1;
 
-# Lane A has the first write, as on the page. Two clocks may show two close moments in the wrong order, so a transfer
+# Microseconds since 1970, of "2026-01-31T12:34:56.789012Z".
+def microseconds: (.[:19] + "Z" | fromdateiso8601) * 1000000 + (.[20:26] | tonumber? // 0);
+
+# The time at which the transfer was admitted, if its first step began at least 2 ms later; the page has the same limit.
+def queued_since:
+    (.timestamp | microseconds) as $admitted
+    | if .steps != [] and .steps[0].at_us - .steps[0].took_us - $admitted >= 2000 then $admitted else null end;
+
+# Lane A has the first write, as on the page. The transfers of a batch have written at the same time, each from the
+# balance that the one before it left. Two clocks may show two close moments in the wrong order, so a transfer
 # that missed a write comes after the writer.
 def ordered($missed):
-    [sort_by(first_write) | .[]]
+    sort_by(first_write, -.from_balance_before)
     | reduce $missed[] as $miss (.;
         place($miss.reader) as $reader | place($miss.writer) as $writer
         | if $reader >= 0 and $reader < $writer
@@ -120,7 +129,7 @@ def lane($letters):
         id, status, amount, anomaly, race_detected, strategy, letter: $letters[.id],
         from: (.from_account | printable), to: (.to_account | printable),
         value_read: (if $stale.value.step == "credit" then .to_balance_before else .from_balance_before end),
-        first_found: .from_balance_before,
+        queued_us: queued_since,
         steps: [.steps | to_entries[] | .key as $place | .value | . + {
             account: (if .account then .account | printable else null end),
             is_stale_write: ($stale != null and $stale.key == $place),
@@ -136,8 +145,8 @@ def lane($letters):
 def model:
     (map(.race) | max_by(.transfer_count)) as $race
     | ([.[].missed_writes[]] | unique) as $missed
-    | ([.[].transfers[]] | unique_by(.id)) as $all
-    | ($all | ordered($missed) | .[:12]) as $drawn
+    | (reduce .[].transfers[] as $each ([]; if any(.[]; .id == $each.id) then . else . + [$each] end)) as $all
+    | ($all | ordered([$missed[] | select((.account // $race.account) == $race.account)]) | .[:12]) as $drawn
     | (reduce range($drawn | length) as $place ({}; . + {($drawn[$place].id): ([65 + $place] | implode)})) as $letters
     | {
         race: $race,
@@ -146,8 +155,13 @@ def model:
         missed: [$missed[] | select($letters[.reader] and $letters[.writer])
                  | .reader = $letters[.reader] | .writer = $letters[.writer] | .account |= printable]
     }
-    | .rows = ([.lanes | to_entries[] | .key as $place | .value as $lane | $lane.steps[] | moments($lane)
-                | .place = $place | .letter = $lane.letter] | sort_by(.us));
+    | .rows = ([.lanes | to_entries[] | .key as $place | .value as $lane
+                | (($lane.queued_us // empty | {us: ., text: "waits in the queue", kind: "waiting"}),
+                   ($lane.steps[] | moments($lane)))
+                | .place = $place | .letter = $lane.letter] | sort_by(.us))
+    # A statement that reads and writes has read before its line, and a write may have waited before it.
+    | .start_us = ([.rows[0].us // empty, .missed[].read_at_us,
+                    (.lanes[].steps[] | select(.blocked_by != []) | .at_us - .took_us)] | min);
 
 # --- The layout ---
 
@@ -169,7 +183,7 @@ def time_of($start): (.us - $start) / 1000 | decimals(1);
 def in_columns($cell):
     (.lanes | length) as $count
     | ("  ---------" + ("+" + ("-" | repeated($cell + 2)) | repeated($count - 1)) + "+" + ("-" | repeated($cell + 1))) as $rule
-    | .rows[0].us as $start
+    | .start_us as $start
     | [.lanes[] | title | wrapped($cell)] as $titles
     | (range($titles | map(length) | max) as $line
        | (if $line == 0 then "        ms" else " " * 10 end) + ([$titles[] | " | " + (.[$line] // "" | padded($cell))] | join(""))),
@@ -186,7 +200,7 @@ def in_one_column:
     (.lanes | length) as $count
     | ($width - 16 - $count) as $cell
     | ("  ---------+-" + ("-" | repeated($count)) + "-+" + ("-" | repeated($cell + 1))) as $rule
-    | .rows[0].us as $start
+    | .start_us as $start
     | (.lanes[] | title | wrapped($width - 4)[] | "  " + .),
       $rule,
       (.rows[] | . as $row | .text | wrapped($cell) | to_entries[]
@@ -195,12 +209,17 @@ def in_one_column:
          + (" " | repeated($count - 1 - $row.place)) + " | " + (.value | painted($row.kind))),
       $rule;
 
-# The balance of the contested account after each write.
+# Whether the deduct has overwritten another write; the same is recorded of a credit.
+def overwrites($lane): .outcome == "overwrote" or ($lane.anomaly == "lost_update" and all($lane.steps[]; .outcome != "overwrote"));
+
+# The balance of the contested account before the first write, and after each one. A lost update does not know what it
+# found.
 def row_of_account:
     .race.account as $account
     | ([.lanes[] | . as $lane | .steps[]
         | select((.step == "deduct" or .step == "credit") and .account == ($account | printable))
-        | {us: .at_us, value, found: (if .step == "deduct" then $lane.first_found else null end)}] | sort_by(.us)) as $writes
+        | {us: .at_us, value, found: (if .step == "deduct" and (overwrites($lane) | not) then .value + $lane.amount else null end)}]
+       | sort_by(.us)) as $writes
     | if $writes == [] then empty
       else "\($account | printable) in the database: "
            + ([$writes[0].found // empty, $writes[].value] | map(money) | join(" -> ")) end;
@@ -217,7 +236,7 @@ def drawn:
     (.lanes | length) as $count
     | if .rows == [] then "  (no step was recorded)"
       else
-        (.rows[0].us) as $start
+        .start_us as $start
         | ([42, ($width - 10 - 3 * $count) / $count | floor] | min) as $cell
         | (if $count > 1 and $cell >= 30 then in_columns($cell) else in_one_column end),
           (if .undrawn > 0 then "  (and \(.undrawn) more transfers)" else empty end),

@@ -158,7 +158,7 @@ step_normal() {
 }
 
 step_two_at_once() {
-    scenario_open 'Step 2 of 7: two transfers at once, no help'
+    scenario_open 'Step 2 of 7: two transfers at once, without delay or barrier'
     scenario_do "two transfers of \$800 out of Alice's \$1000 at once, to Bob and to Charlie"
     scenario_expect 'nothing certain: each reads, checks, deducts; it depends on who reads when'
     scenario_pair
@@ -189,7 +189,7 @@ step_delay() {
 step_barrier() {
     scenario_open 'Step 4 of 7: a barrier makes it certain'
     api_setting '/admin/barrier?enabled=true&count=2'
-    scenario_do 'the same, but nobody goes on to the check before both have read'
+    scenario_do 'the same, but each waits at the barrier until both have read'
     scenario_expect "both read \$1000.00, both succeed: Alice at -\$600.00, every time"
     scenario_pair
     scenario_saw "$pair_showed: \$1600 were spent out of \$1000"
