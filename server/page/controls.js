@@ -9,6 +9,8 @@ import { api } from "./api.js";
 import { find, make, onPress, setOff } from "./dom.js";
 import { attempt, clearProblem } from "./problem.js";
 import { RACERS_MAX, race, raceMany, racersFor } from "./races.js";
+import { addRound, beginRun } from "./rounds.js";
+import { tallyOf } from "./rounds_model.js";
 import { VERDICTS, count } from "./words.js";
 
 const inputs = {
@@ -46,6 +48,8 @@ function sayStrategy({ strategies, settings }) {
   if (strategy) {
     badge.textContent = strategy.safe ? "\u2713 safe" : "\u2715 wrong";
     badge.className = `verdict ${strategy.safe ? "good" : "bad"}`;
+    const explored = strategy.name === "process_mutex" ? "mutex_of_the_program.right" : strategy.name;
+    find("#strategy-orders").href = `/explore?case=${explored}`;
     find("#strategy-idea").textContent = `${strategy.idea.charAt(0).toUpperCase()}${strategy.idea.slice(1)}.`;
   }
 }
@@ -195,17 +199,25 @@ async function runMany() {
   const rounds = Math.min(10000, Math.max(1, Math.floor(number(find("#rounds"), 20))));
   running = new AbortController();
   const { signal } = running;
-  showProgress(rounds, { rounds: 0, raced: 0, doubleSpends: 0, lostUpdates: 0 });
-  const tally = await busy(() => raceMany({
-    rounds, racers: racersNow, resetFirst: find("#reset-first").checked, signal,
-    onRound: (now) => showProgress(rounds, now),
-  }));
+  showProgress(rounds, tallyOf([]));
+  let run = null; // begins with its first round: a refused one leaves the picture of the last run
+  const isDone = await busy(async () => {
+    await raceMany({
+      rounds, racers: racersNow, resetFirst: find("#reset-first").checked, signal,
+      onRound: (records) => {
+        run ??= beginRun(records[0].strategy);
+        addRound(run, records);
+        showProgress(rounds, tallyOf(run.rounds));
+      },
+    });
+    return true;
+  });
   running = null;
   if (document.activeElement === find("#stop")) {
     find("#run").focus(); // the button that is hidden now would lose the focus
   }
   showSettings();
-  if (tally) {
+  if (isDone) {
     say(find("#tally").textContent);
   }
 }

@@ -3,6 +3,7 @@
 import { find, make, unbroken } from "./dom.js";
 import { VERDICTS, count, money } from "./words.js";
 
+const ENTRIES_MAX = 12;
 const traceLinks = new Map(); // by race id: the trace links of its detail
 
 export function raceLink(ids) {
@@ -13,16 +14,41 @@ export function clockTime(at) {
   return new Date(at).toLocaleTimeString("en-GB");
 }
 
+function isPlainClick(event) {
+  return event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+}
+
+function sign(good) {
+  return make("span", { "aria-hidden": "true" }, good ? "\u2713 " : "\u2715 ");
+}
+
+// A run of this page: one entry for all of its rounds.
+function runItem(run, runs) {
+  const at = new Date(run.at).toISOString();
+  const good = runs.isClean(run);
+  const link = make("a", { href: "#all-rounds", "data-run": String(run.id) },
+    make("time", { datetime: at }, clockTime(at)), " ",
+    make("span", { class: `verdict ${good ? "good" : "bad"}` }, sign(good), runs.words(run)), " ",
+    make("code", {}, run.strategy));
+  link.addEventListener("click", (event) => {
+    if (isPlainClick(event)) {
+      event.preventDefault();
+      runs.show(run);
+    }
+  });
+  return make("li", {}, link);
+}
+
 function item(race, open) {
   const good = race.verdict === "clean";
   const link = make("a", { href: raceLink(race.transfer_ids), "data-race": race.id },
     make("time", { datetime: race.at }, clockTime(race.at)), " ",
     make("span", { class: `verdict ${good ? "good" : "bad"}` },
-      make("span", { "aria-hidden": "true" }, good ? "\u2713 " : "\u2715 "), VERDICTS[race.verdict]), " ",
+      sign(good), VERDICTS[race.verdict]), " ",
     ...unbroken(`${race.transfer_count} from ${race.account}, lowest ${money(race.lowest_balance)}, `),
     make("code", {}, race.strategies.join(", ")));
   link.addEventListener("click", (event) => {
-    if (event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey) {
+    if (isPlainClick(event)) {
       event.preventDefault();
       open(race.transfer_ids);
     }
@@ -32,8 +58,11 @@ function item(race, open) {
   return make("li", {}, link, ...traces.flatMap((trace) => [" ", trace]));
 }
 
-export function showHistory(races, open) {
-  find("#history").replaceChildren(...races.map((race) => item(race, open)));
+// open(ids) draws a race. runs: {of(race), words(run), isClean(run), show(run)}.
+export function showHistory(races, open, runs) {
+  const entries = new Map(races.map((race) => [runs.of(race) ?? race, race]));
+  find("#history").replaceChildren(...[...entries].slice(0, ENTRIES_MAX)
+    .map(([entry, race]) => entry === race ? item(race, open) : runItem(entry, runs)));
   find("#history-empty").hidden = races.length > 0;
 }
 

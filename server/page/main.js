@@ -17,6 +17,7 @@ import { startOffsets } from "./offsets.js";
 import { raceModel } from "./race_model.js";
 import { SLOTS, beganUs, redraw, serverTime, showRace, shownRace, startRacePanels } from "./race_panels.js";
 import { rememberStrategies } from "./race_why.js";
+import { runsOfPage, startRounds, takeEndedRace } from "./rounds.js";
 import { createState } from "./state.js";
 import { startThemeSwitch } from "./theme_switch.js";
 import { askForToken, startToken } from "./token.js";
@@ -24,7 +25,7 @@ import { closeTour, openAddressedTour, refreshTour, startTour } from "./tour.js"
 import { count } from "./words.js";
 
 const RACES_ASKED_FOR = 30; // enough races that usually one of each kind is among them
-const HISTORY_LENGTH = 12;
+const TRACED_RACES = 12;
 
 // Under load there are events all the time. The page asks only as often as a person can read the changes.
 const ACCOUNTS_PAUSE_MS = 500;
@@ -70,7 +71,7 @@ async function readRaces() {
 }
 
 async function readTraces() {
-  const races = state.get("races").slice(0, HISTORY_LENGTH);
+  const races = state.get("races").slice(0, TRACED_RACES);
   if (tracing && races.length > 0) {
     tracing = await findTraces(races, api.race);
     listRaces();
@@ -78,9 +79,10 @@ async function readTraces() {
 }
 
 function listRaces() {
-  showHistory(state.get("races").slice(0, HISTORY_LENGTH), openRaces);
+  showHistory(state.get("races"), openRaces, runsOfPage);
 }
 
+const refreshList = settled(RACES_PAUSE_MS, () => attempt(async () => listRaces()));
 const refreshAccounts = settled(ACCOUNTS_PAUSE_MS, () => attempt(readAccounts));
 const refreshRaces = settled(RACES_PAUSE_MS, () => attempt(readRaces));
 const refreshTraces = settled(RACES_PAUSE_MS, () => attempt(readTraces));
@@ -316,6 +318,9 @@ const HANDLERS = {
 function onEvent(name, data) {
   HANDLERS[name]?.(data);
   const group = live.take(name, data);
+  if (group?.finished) {
+    takeEndedRace(group);
+  }
   if (group) {
     takeRace(group);
   }
@@ -370,6 +375,7 @@ function start() {
   state.on(["settings", "strategies"], showHint);
   startRacePanels(refreshTour, (moment) => state.set({ moment }));
   startOffsets(state);
+  startRounds(openRaces, refreshList);
   startTour(state, emptyPanels);
   startPresentation(closeTour, redraw);
   window.addEventListener("beforeprint", writeAddress);

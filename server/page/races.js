@@ -32,17 +32,10 @@ export async function race({ racers, amount = AMOUNT, strategy = null, resetFirs
   return outcomes.map(({ value }) => value);
 }
 
-// Runs the rounds one after another and calls onRound(tally) after each. racers() is called in each round, because a
+// Runs the rounds one after another and calls onRound(records) after each. racers() is called in each round, because a
 // round with too few transfers would wait for the barrier's timeout. Aborting the signal ends it early.
 export async function raceMany({ rounds, racers, resetFirst, signal, onRound }) {
-  const tally = { rounds: 0, raced: 0, doubleSpends: 0, lostUpdates: 0 };
-  while (tally.rounds < rounds && !signal.aborted) {
-    const records = await race({ racers, resetFirst });
-    tally.rounds += 1;
-    tally.raced += records.some((record) => record.race_detected) ? 1 : 0;
-    tally.doubleSpends += records.some((record) => record.anomaly === "double_spend") ? 1 : 0;
-    tally.lostUpdates += records.some((record) => record.anomaly === "lost_update") ? 1 : 0;
-    onRound(tally);
+  for (let number = 0; number < rounds && !signal.aborted; number++) {
+    onRound(await race({ racers, resetFirst }));
   }
-  return tally;
 }
