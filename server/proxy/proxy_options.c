@@ -25,6 +25,8 @@ static const char help[] =
     "                     there; if one of them has a lock that another waits for, it continues at once\n"
     "  --rule RULE        hold the statements that RULE matches; may be given several times\n"
     "  --limit MS         hold no session longer than that; default: 2000\n"
+    "  --find[=FILE]      log each race that the application's transactions run into; FILE gets them as JSON at the "
+    "end\n"
     "  --verbose          log the begin and the end of each session\n"
     "  --version, --help\n"
     "\n";
@@ -41,6 +43,7 @@ enum {
     OPTION_FORCE,
     OPTION_RULE,
     OPTION_LIMIT,
+    OPTION_FIND,
     OPTION_VERBOSE,
     OPTION_VERSION,
     OPTION_HELP
@@ -52,6 +55,7 @@ static const struct option known[] = {
     {"force", optional_argument, NULL, OPTION_FORCE},
     {"rule", required_argument, NULL, OPTION_RULE},
     {"limit", required_argument, NULL, OPTION_LIMIT},
+    {"find", optional_argument, NULL, OPTION_FIND},
     {"verbose", no_argument, NULL, OPTION_VERBOSE},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -134,6 +138,10 @@ static bool read_option(int option, const char *value, struct proxy_options *out
             text_append_format(problem, "--limit %s: give milliseconds from 1 to %d", value, LIMIT_MS_MAX);
             return false;
         }
+        return true;
+    case OPTION_FIND:
+        out->finds = true;
+        out->findings = value;
         return true;
     case OPTION_VERBOSE: out->is_verbose = true; return true;
     default: text_append_string(problem, "see --help"); return false;

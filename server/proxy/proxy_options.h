@@ -21,6 +21,8 @@ struct proxy_options {
     unsigned rule_count;
     unsigned limit_ms; // the longest hold
     bool is_verbose;
+    bool finds;           // races that happen
+    const char *findings; // the file for them, or NULL
 };
 
 // Reads the arguments. PROXY_WRONG: a line on standard error says what is wrong.

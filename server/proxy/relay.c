@@ -8,6 +8,7 @@
 #include "observability/log/log.h"
 #include "server/http/http.h"
 #include "server/proxy/hold.h"
+#include "server/proxy/insight.h"
 #include "server/proxy/session.h"
 
 #include <signal.h>
@@ -24,6 +25,7 @@ struct relay {
     enum relay_stage stage;
     bool is_stopped; // for the wait of hold_connect()
     struct session_context sessions;
+    struct insight *insight; // NULL: races are not looked for
     uv_tcp_t listener;
     uv_timer_t sweep;
     uv_timer_t stop_timer;
@@ -48,6 +50,9 @@ static void continue_stopping(struct relay *relay) {
     }
     enter_stage(relay, RELAY_CLOSING);
     hold_close(relay->sessions.hold);
+    if (relay->insight != NULL) {
+        insight_close(relay->insight);
+    }
     close_handle((uv_handle_t *)&relay->sweep);
     close_handle((uv_handle_t *)&relay->stop_timer);
     for (size_t i = 0; i < SIGNALS; i++) {
@@ -143,6 +148,11 @@ static void init(struct relay *relay, struct hold *hold) {
     relay->sessions.hold = hold;
     relay->sessions.reads_sql = relay->options->rule_count > 0;
     relay->sessions.closed = on_session_closed;
+    if (relay->options->finds) {
+        relay->insight = insight_new(relay->loop, relay->options->upstream == NULL ? "" : relay->options->upstream,
+                                     relay->options->findings);
+        relay->sessions.observer = insight_observer(relay->insight);
+    }
     session_context_init(&relay->sessions);
     CHECK(uv_tcp_init(relay->loop, &relay->listener) == 0);
     CHECK(uv_timer_init(relay->loop, &relay->sweep) == 0);
@@ -199,7 +209,13 @@ bool relay_run(uv_loop_t *loop, const struct proxy_options *options, struct text
         if (hold_wants_connection(hold) && !relay.is_stopped) {
             hold_connect(hold, &relay.is_stopped);
         }
+        if (relay.insight != NULL && insight_wants_connection(relay.insight) && !relay.is_stopped) {
+            insight_connect(relay.insight, &relay.is_stopped);
+        }
     }
     hold_free(hold);
+    if (relay.insight != NULL) {
+        insight_free(relay.insight);
+    }
     return status == 0;
 }

@@ -42,6 +42,10 @@ struct sight_counters sight_counters(const struct sight *sight) {
     };
 }
 
+void sight_forget_tables(struct sight *sight, const char *database) {
+    catalogue_forget(sight->catalogue, database);
+}
+
 void sight_add_table(struct sight *sight, const char *database, uint32_t oid, const char *schema, const char *name,
                      const struct sight_column *columns, size_t count) {
     catalogue_add(sight->catalogue, database, oid, schema, name, columns, count);

@@ -100,6 +100,8 @@ struct sight_column {
     bool in_key;   // belongs to the primary key
 };
 
+// Forgets every table and view of the database. A table that is added again, and has not changed, keeps its history.
+void sight_forget_tables(struct sight *sight, const char *database);
 // Replaces what is known of the oid. Leave in_key false if rows of child tables may share a key (inheritance).
 void sight_add_table(struct sight *sight, const char *database, uint32_t oid, const char *schema, const char *name,
                      const struct sight_column *columns, size_t count);

@@ -55,7 +55,7 @@ static size_t slot_of_oid(const char *database, uint32_t oid) {
     return sql_hash(sql_hash(SQL_HASH_START, database, strlen(database)), (const char *)&oid, sizeof oid) % SLOTS;
 }
 
-struct table *catalogue_by_oid(const struct catalogue *catalogue, const char *database, uint32_t oid) {
+static struct table *find_by_oid(const struct catalogue *catalogue, const char *database, uint32_t oid) {
     struct table *table;
     LIST_FOREACH(table, &catalogue->by_oid[slot_of_oid(database, oid)], by_oid) {
         if (table->oid == oid && strcmp(table->database, database) == 0) {
@@ -65,13 +65,26 @@ struct table *catalogue_by_oid(const struct catalogue *catalogue, const char *da
     return NULL;
 }
 
+struct table *catalogue_by_oid(const struct catalogue *catalogue, const char *database, uint32_t oid) {
+    struct table *table = find_by_oid(catalogue, database, oid);
+    return table != NULL && !table->is_gone ? table : NULL;
+}
+
+void catalogue_forget(struct catalogue *catalogue, const char *database) {
+    struct table *table;
+    SLIST_FOREACH(table, &catalogue->all, all) {
+        table->is_gone |= table->oid != 0 && strcmp(table->database, database) == 0;
+    }
+}
+
 static struct table *find_by_name(const struct catalogue *catalogue, const char *database, const char *schema,
                                   const char *name, bool is_placeholder) {
     struct table *table;
     struct table *found = NULL;
     LIST_FOREACH(table, &catalogue->by_name[slot_of_name(database, name)], by_name) {
         if (strcmp(table->name, name) == 0 && strcmp(table->database, database) == 0 &&
-            (table->oid == 0) == is_placeholder && (schema == NULL || strcmp(table->schema, schema) == 0)) {
+            (table->oid == 0) == is_placeholder && !table->is_gone &&
+            (schema == NULL || strcmp(table->schema, schema) == 0)) {
             if (found != NULL) {
                 return NULL;
             }
@@ -88,7 +101,7 @@ struct table *catalogue_by_name(const struct catalogue *catalogue, const char *d
 
 static struct table *add(struct catalogue *catalogue, const char *database, uint32_t oid, const char *schema,
                          const char *name) {
-    struct table *old = oid != 0 ? catalogue_by_oid(catalogue, database, oid) : NULL;
+    struct table *old = oid != 0 ? find_by_oid(catalogue, database, oid) : NULL;
     if (old != NULL) {
         LIST_REMOVE(old, by_oid);
         LIST_REMOVE(old, by_name);
@@ -111,8 +124,29 @@ static struct table *add(struct catalogue *catalogue, const char *database, uint
     return table;
 }
 
+// A table that is described again keeps its struct, and with it the history of its rows.
+static bool is_same(const struct table *table, const char *schema, const char *name, const struct sight_column *columns,
+                    size_t count) {
+    bool is_same = strcmp(table->schema, schema) == 0 && strcmp(table->name, name) == 0 && table->below == NULL &&
+                   table->column_count == count;
+    size_t keys = 0;
+    for (size_t i = 0; is_same && i < count; i++) {
+        const struct table_column *own = &table->columns[i];
+        bool in_key = keys < table->key_count && table->key[keys] == i;
+        is_same = own->number == columns[i].number && own->type == columns[i].type &&
+                  strcmp(own->name, columns[i].name) == 0 && in_key == columns[i].in_key;
+        keys += in_key;
+    }
+    return is_same;
+}
+
 void catalogue_add(struct catalogue *catalogue, const char *database, uint32_t oid, const char *schema,
                    const char *name, const struct sight_column *columns, size_t count) {
+    struct table *old = find_by_oid(catalogue, database, oid);
+    if (old != NULL && is_same(old, schema, name, columns, count)) {
+        old->is_gone = false;
+        return;
+    }
     struct table *table = add(catalogue, database, oid, schema, name);
     if (table == NULL) {
         return;
@@ -132,6 +166,12 @@ void catalogue_add(struct catalogue *catalogue, const char *database, uint32_t o
 
 void catalogue_add_view(struct catalogue *catalogue, const char *database, uint32_t oid, const char *schema,
                         const char *name, const uint32_t *tables, size_t count) {
+    struct table *old = find_by_oid(catalogue, database, oid);
+    if (old != NULL && old->below != NULL && old->below_count == count &&
+        memcmp(old->below, tables, count * sizeof *tables) == 0) {
+        old->is_gone = false;
+        return;
+    }
     struct table *table = add(catalogue, database, oid, schema, name);
     if (table != NULL) {
         table->below = memory_allocate(MAX(count, (size_t)1) * sizeof *table->below);

@@ -27,12 +27,14 @@ struct table {
     size_t key_count;            // 0: the rows are unknown
     uint32_t *below;             // the tables that a view reads
     size_t below_count;
+    bool is_gone; // forgotten, and not added again
 };
 
 struct catalogue;
 MUST_CHECK struct catalogue *catalogue_new(void);
 void catalogue_free(struct catalogue *catalogue);
 
+void catalogue_forget(struct catalogue *catalogue, const char *database);
 void catalogue_add(struct catalogue *catalogue, const char *database, uint32_t oid, const char *schema,
                    const char *name, const struct sight_column *columns, size_t count);
 void catalogue_add_view(struct catalogue *catalogue, const char *database, uint32_t oid, const char *schema,

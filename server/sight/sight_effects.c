@@ -181,6 +181,18 @@ static void add_read(struct sight_session *session, struct unit *unit, struct ex
     session->sight->reads++;
 }
 
+// Rows of the table were read, but it is unknown which.
+static void read_whole(struct sight_session *session, struct unit *unit, struct execution *execution,
+                       struct table *table, uint64_t now_ns) {
+    add_read(session, unit, execution, table, SLICE_LITERAL(""), 0, now_ns);
+    for (size_t i = 0; i < table->below_count; i++) {
+        struct table *below = catalogue_by_oid(session->sight->catalogue, session->database, table->below[i]);
+        if (below != NULL) {
+            add_read(session, unit, execution, below, SLICE_LITERAL(""), 0, now_ns);
+        }
+    }
+}
+
 static bool key_from_row(const struct source *source, const struct description *description, const int16_t *formats,
                          size_t format_count, const struct slice *values, size_t count, struct text *key) {
     for (size_t i = 0; i < source->table->key_count; i++) {
@@ -234,7 +246,7 @@ void effects_row(struct sight_session *session, struct unit *unit, struct execut
         } else if (!is_write(execution) && execution->own_key != NULL && source->table == execution->table) {
             take_row(session, unit, execution, source, slice_of(execution->own_key), now_ns);
         } else if (!is_write(execution) && execution->row_count == 1) {
-            add_read(session, unit, execution, source->table, SLICE_LITERAL(""), 0, now_ns);
+            read_whole(session, unit, execution, source->table, now_ns);
         }
         text_free(&key);
     }
@@ -299,7 +311,7 @@ static void complete_select(struct sight_session *session, struct unit *unit, st
         check->terms = terms_of_where(execution);
         check->terms.is_complete &= statement->table_count == 1;
     } else if (execution->source_count == 0) {
-        add_read(session, unit, execution, execution->table, SLICE_LITERAL(""), 0, now_ns);
+        read_whole(session, unit, execution, execution->table, now_ns);
     }
 }
 

@@ -103,17 +103,21 @@ static const char *pattern_of_one(enum sight_kind kind) {
 static const char *pattern_of_two(enum sight_kind kind, bool is_mutual) {
     switch (kind) {
     case SIGHT_STALE_READ:
-        return is_mutual ? "%1 and %2 had both read %t before either of them changed it, so one of them acted on a "
-                           "stale read."
-                         : "%1 read %t, %2 changed it, and then %1 wrote it.";
+        return is_mutual
+                   ? "%1 and %2 had both read %t before either of them committed its change, so one of them acted on a "
+                     "stale read."
+                   : "%1 read %t before %2 had committed a change of it, and wrote it afterwards.";
     case SIGHT_LOST_UPDATE:
-        return is_mutual ? "%1 and %2 had both read %t before either of them changed it, so the later write replaced "
+        return is_mutual ? "%1 and %2 had both read %t before either of them committed its change, so the later write "
+                           "replaced "
                            "the earlier one."
-                         : "%1 read %t, %2 changed it, and then %1 replaced what %2 had written.";
+                         : "%1 read %t before %2 had committed a change of it, and then replaced what %2 had written.";
     case SIGHT_CHECK_LOST:
-        return is_mutual ? "%1 and %2 had both read %t before either of them changed it, so the later one changed a "
+        return is_mutual ? "%1 and %2 had both read %t before either of them committed its change, so the later one "
+                           "changed a "
                            "value that it had not checked."
-                         : "%1 read %t, %2 changed it, and then %1 changed it again without a new check.";
+                         : "%1 read %t before %2 had committed a change of it, and then changed it again without a new "
+                           "check.";
     case SIGHT_WRITE_SKEW:
         return "%1 read a row that %2 wrote later, and %2 read %t, which %1 wrote later: neither saw the other's "
                "write.";

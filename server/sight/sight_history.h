@@ -72,6 +72,7 @@ struct write {
     struct row *row;
     bool is_committed, is_insert;
     uint64_t sent, done, sent_ns;
+    uint64_t commit_sent; // when the message that committed it went out; the write itself if it needed no COMMIT
     uint64_t set, absolute, relative, guarded; // columns
     struct terms terms;                        // only if is_insert
     struct quote *quote;

@@ -1,14 +1,16 @@
 // The proofs. All of them compare places in the order of the proxy's messages:
 //
-//   read:  its last row came in at `known`      write: went out at `sent`, its end came in at `done`
+//   read:   its last row came in at `known`
+//   write:  it went out at `sent`, its end came in at `done`, and the message that committed it went out at
+//           `commit_sent`
 //
 // PostgreSQL ran a write between its `sent` and its `done`, and made the row that was read before `known`. So:
-//   known < other.sent             the read saw nothing of the other's write;
-//   other.done < sent              the other's write has the row's lock before ours is sent, and once it is committed,
-//                                  ours changed the version that it had made.
+//   known < other.commit_sent   the read saw nothing of the other's write, which was not committed then;
+//   other.done < commit_sent    ours came later: if it had the row's lock first, the other one would have had to wait
+//                               for our commit.
 // Both together prove that the unit wrote a row which another unit had changed since. If both units had read the row
-// before either write was sent, one of the two did so, and the order of the writes is not needed. Everything else that
-// overlaps is only possible. A rolled back write proves nothing; a commit is known by its tag.
+// before either write was committed, one of the two did so, and the order of the writes is not needed. Everything else
+// that overlaps is only possible. A rolled back write proves nothing; a commit is known by its tag.
 #include "server/sight/sight_judge.h"
 
 static struct proposal of_write(enum sight_kind kind, enum sight_level level, const struct write *write) {
@@ -45,8 +47,8 @@ static enum sight_kind kind_of(const struct write *write, uint64_t changed) {
 }
 
 static void judge_stale(struct findings *findings, const struct write *write, const struct write *other) {
-    bool missed = write->known != 0 && write->known < other->sent;
-    if (!missed || other->done >= write->sent || !is_stale_about(write, other)) {
+    bool missed = write->known != 0 && write->known < other->commit_sent;
+    if (!missed || other->done >= write->commit_sent || !is_stale_about(write, other)) {
         return;
     }
     enum sight_level level = is_one_unit(write) ? SIGHT_PROVED : SIGHT_POSSIBLE;
@@ -56,8 +58,9 @@ static void judge_stale(struct findings *findings, const struct write *write, co
 }
 
 static void judge_mutual(struct findings *findings, const struct write *write, const struct write *other) {
-    bool both_read = write->known != 0 && other->known != 0 && write->known < other->sent && other->known < write->sent;
-    bool is_ordered = other->done < write->sent || write->done < other->sent;
+    bool both_read = write->known != 0 && other->known != 0 && write->known < other->commit_sent &&
+                     other->known < write->commit_sent;
+    bool is_ordered = other->done < write->commit_sent || write->done < other->commit_sent;
     if (!both_read || is_ordered || !is_stale_about(write, other) || !is_stale_about(other, write)) {
         return;
     }
@@ -106,9 +109,9 @@ static bool has_written(const struct unit *unit, const struct row *row) {
     return false;
 }
 
-// A plain read of columns that `write` has set, all of it received before `write` was sent.
+// A plain read of columns that `write` has set, all of it received before `write` was committed.
 static bool missed_write(const struct read *read, const struct write *write) {
-    return !read->first_locked && read->last < write->sent && (read->columns & write->set) != 0;
+    return !read->first_locked && read->last < write->commit_sent && (read->columns & write->set) != 0;
 }
 
 // `read` is the other unit's read of the row of `write`. Looks for a row the other way round.
@@ -182,11 +185,11 @@ static void propose_phantom(struct findings *findings, enum sight_level level, b
 static void judge_phantom_pair(struct findings *findings, const struct write *insert, const struct write *other) {
     const struct check *check = find_check(insert);
     const struct check *others_check = find_check(other);
-    if (check == NULL || check->last >= other->sent) {
+    if (check == NULL || check->last >= other->commit_sent) {
         return;
     }
     bool is_ordered = other->done < insert->sent;
-    bool is_mutual = !is_ordered && others_check != NULL && others_check->last < insert->sent;
+    bool is_mutual = !is_ordered && others_check != NULL && others_check->last < insert->commit_sent;
     bool is_certain = insert->unit->scope != SIGHT_SCOPE_SESSION && satisfies(&other->terms, &check->terms);
     if (is_mutual) {
         is_certain = is_certain && other->unit->scope != SIGHT_SCOPE_SESSION &&

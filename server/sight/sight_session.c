@@ -116,19 +116,21 @@ static void undo_writes(struct sight_session *session) {
     }
 }
 
-static void commit_writes(struct sight_session *session) {
+// `commit_sent`: when the COMMIT went out; 0: there was none, or it is unknown.
+static void commit_writes(struct sight_session *session, uint64_t commit_sent) {
     struct transaction_writes *writes = &session->transaction.writes;
     struct write *write;
     TAILQ_FOREACH(write, writes, of_transaction) {
         write->is_committed = true;
+        write->commit_sent = MAX(write->sent, commit_sent);
     }
     judge_commit(session->sight->findings, writes);
     TAILQ_INIT(writes);
 }
 
-static void end_transaction(struct sight_session *session, bool is_committed, uint64_t now_ns) {
+static void end_transaction(struct sight_session *session, bool is_committed, uint64_t commit_sent, uint64_t now_ns) {
     if (is_committed && !session->transaction.has_failed) {
-        commit_writes(session);
+        commit_writes(session, commit_sent);
     } else {
         undo_writes(session);
     }
@@ -206,18 +208,19 @@ static void control(struct sight_session *session, const struct sql_statement *s
 }
 
 // The tag says what the server has done, also if the statement could not be read.
-static void follow_tag(struct sight_session *session, struct slice tag, bool to_savepoint, uint64_t now_ns) {
+static void follow_tag(struct sight_session *session, struct slice tag, bool to_savepoint, uint64_t sent,
+                       uint64_t now_ns) {
     if (slice_equals(tag, SLICE_LITERAL("BEGIN")) || slice_equals(tag, SLICE_LITERAL("START TRANSACTION"))) {
         session->transaction.is_explicit = true;
     } else if (slice_equals(tag, SLICE_LITERAL("COMMIT"))) {
-        end_transaction(session, true, now_ns);
+        end_transaction(session, true, sent, now_ns);
     } else if (slice_equals(tag, SLICE_LITERAL("PREPARE TRANSACTION"))) {
-        end_transaction(session, false, now_ns);
+        end_transaction(session, false, 0, now_ns);
     } else if (slice_equals(tag, SLICE_LITERAL("ROLLBACK"))) {
         undo_writes(session);
         if (!to_savepoint) {
             bool was_open = session->transaction.is_explicit;
-            end_transaction(session, false, now_ns);
+            end_transaction(session, false, 0, now_ns);
             if (!was_open) { // a pool resets the session with it
                 leave_unit(session, &session->loose);
             }
@@ -355,6 +358,7 @@ static uint64_t affected_rows(struct slice tag) {
 void sight_command_complete(struct sight_session *session, struct slice tag, uint64_t now_ns) {
     struct pending *pending = running(session);
     bool to_savepoint = false;
+    uint64_t sent = pending != NULL ? pending->sent : 0;
     session->sight->statements++;
     if (pending != NULL) {
         struct execution *execution = &pending->execution;
@@ -370,7 +374,7 @@ void sight_command_complete(struct sight_session *session, struct slice tag, uin
     } else if (session->is_blind) {
         undo_writes(session); // which of them a savepoint has undone is unknown
     }
-    follow_tag(session, tag, to_savepoint, now_ns);
+    follow_tag(session, tag, to_savepoint, sent, now_ns);
     pending = first_pending(session);
     if (pending != NULL && (pending->kind == PENDING_QUERY || pending->kind == PENDING_EXECUTE)) {
         next_statement(session, pending);
@@ -428,7 +432,7 @@ void sight_ready(struct sight_session *session, char status, uint64_t now_ns) {
     see_again(session);
     if (status == 'I') {
         bool is_committed = !transaction->is_explicit;
-        end_transaction(session, is_committed, now_ns);
+        end_transaction(session, is_committed, 0, now_ns);
     } else {
         transaction->is_explicit = true;
         // A failed transaction that runs again was rolled back to a savepoint.

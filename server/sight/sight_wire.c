@@ -38,6 +38,12 @@ static struct slice take_string(struct cursor *cursor) {
     return string;
 }
 
+// A statement that was cut may mean something else than the whole, so it is unknown.
+static struct slice take_sql(struct cursor *cursor) {
+    struct slice sql = take_string(cursor);
+    return cursor->is_short ? SLICE_LITERAL("") : sql;
+}
+
 // A value with its length before it; -1 is NULL. A value that was cut is NULL too.
 static struct slice take_value(struct cursor *cursor) {
     uint32_t length = take_32(cursor);
@@ -83,7 +89,7 @@ static size_t take_formats(struct cursor *cursor, int16_t formats[static SIGHT_V
 
 static void read_parse(struct sight_session *session, struct cursor *cursor) {
     struct slice name = take_string(cursor);
-    struct slice sql = take_string(cursor);
+    struct slice sql = take_sql(cursor);
     uint32_t types[SIGHT_VALUES_MAX];
     size_t count = take_types(cursor, types);
     sight_parse(session, name, sql, types, count);
@@ -121,7 +127,7 @@ static void read_kind_and_name(struct sight_session *session, char type, struct 
 void sight_client_message(struct sight_session *session, char type, struct slice body, uint64_t now_ns) {
     struct cursor cursor = {.rest = body};
     switch (type) {
-    case 'Q': sight_query(session, take_string(&cursor), now_ns); break;
+    case 'Q': sight_query(session, take_sql(&cursor), now_ns); break;
     case 'P': read_parse(session, &cursor); break;
     case 'B': read_bind(session, &cursor); break;
     case 'D':

@@ -140,15 +140,29 @@ static void test_overlap_is_not_proved(void **state) {
     run_sql(a, SET_ALICE, "UPDATE 1", 'T');
     commit(a);
     assert_int_equal(count_proved(), 0);
+    // Without a COMMIT of its own, this write may have been the first.
+    send_sql(a, READ_ALICE "/*request_id=request-1*/");
+    describe_account(a);
+    receive_row(a, "alice");
+    end_statement(a, "SELECT 1", 'I');
+    send_sql(b, DEDUCT_ALICE);
+    send_sql(a, SET_ALICE "/*request_id=request-1*/");
+    end_statement(b, "UPDATE 1", 'I');
+    end_statement(a, "UPDATE 1", 'I');
+    assert_int_equal(count_proved(), 0);
+}
 
+// The other write ended before this transaction sent its COMMIT, so it had the lock of the row first.
+static void test_commit_gives_the_order(void **state) {
+    (void)state;
     begin(a);
     read_account(a, "alice", READ_ALICE);
-    send_sql(b, DEDUCT_ALICE);
     send_sql(a, SET_ALICE);
+    send_sql(b, DEDUCT_ALICE);
     end_statement(b, "UPDATE 1", 'I');
     end_statement(a, "UPDATE 1", 'T');
     commit(a);
-    assert_int_equal(count_proved(), 0);
+    assert_int_equal(the_proved(SIGHT_LOST_UPDATE)->first.backend_pid, 11);
 }
 
 static void test_read_again(void **state) {
@@ -215,6 +229,7 @@ int main(void) {
         TEST(test_subquery_is_no_guard),
         TEST(test_savepoint),
         TEST(test_overlap_is_not_proved),
+        TEST(test_commit_gives_the_order),
         TEST(test_read_again),
         TEST(test_lock_at_first_read),
         TEST(test_alone),

@@ -1,0 +1,340 @@
+// began() > want_catalogue() > insight_connect() > read_catalogue() > on_catalogue(), once for each database, and again
+// when a table was seen that the catalogue does not have.
+#include "server/proxy/insight.h"
+
+#include "observability/log/log.h"
+#include "server/sight/sight.h"
+#include "sql/proxy.h"
+#include "workers/database/database.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct database {
+    char *name;
+    struct db_async *session; // NULL: not connected
+    bool is_wanted;           // a table is unknown, so the catalogue is read when the time has come
+    bool has_failed;
+    uint64_t next_ms, pause_ms;
+    size_t tables;
+    struct insight *insight;
+};
+
+struct insight {
+    uv_loop_t *loop;
+    uv_timer_t timer;
+    const char *conninfo, *path;
+    struct observer observer;
+    struct sight *sight;
+    struct database databases[INSIGHT_DATABASES_MAX];
+    size_t count;
+    bool wants_connection, is_closed;
+};
+
+// --- The catalogue ---
+
+static uint32_t number_of(const char *digits) {
+    return digits == NULL ? 0 : (uint32_t)strtoul(digits, NULL, 10);
+}
+
+// Adds the table whose columns begin at `row`. Returns the row behind its columns.
+static int add_table(struct database *database, const struct db_async_answer *answer, int row) {
+    enum { COLUMNS_MAX = 1600 }; // PostgreSQL's MaxHeapAttributeNumber
+    struct sight_column *columns = memory_allocate(COLUMNS_MAX * sizeof *columns);
+    const char *oid = db_async_value(answer, row, 0);
+    int end = row;
+    size_t count = 0;
+    for (; end < db_async_rows(answer) && strcmp(db_async_value(answer, end, 0), oid) == 0; end++) {
+        if (count < COLUMNS_MAX) {
+            columns[count++] = (struct sight_column){
+                .number = (int16_t)number_of(db_async_value(answer, end, 3)),
+                .name = db_async_value(answer, end, 4),
+                .type = number_of(db_async_value(answer, end, 5)),
+                .in_key = strcmp(db_async_value(answer, end, 6), "t") == 0,
+            };
+        }
+    }
+    sight_add_table(database->insight->sight, database->name, number_of(oid), db_async_value(answer, row, 1),
+                    db_async_value(answer, row, 2), columns, count);
+    free(columns);
+    return end;
+}
+
+static void add_view(struct database *database, const struct db_async_answer *answer, int row) {
+    enum { TABLES_MAX = 64 };
+    uint32_t tables[TABLES_MAX];
+    size_t count = 0;
+    char *rest = NULL;
+    const char *words = db_async_value(answer, row, 3);
+    for (uint32_t oid = (uint32_t)strtoul(words, &rest, 10); oid != 0 && count < TABLES_MAX;
+         oid = (uint32_t)strtoul(rest, &rest, 10)) {
+        tables[count++] = oid;
+    }
+    sight_add_view(database->insight->sight, database->name, number_of(db_async_value(answer, row, 0)),
+                   db_async_value(answer, row, 1), db_async_value(answer, row, 2), tables, count);
+}
+
+static void on_catalogue(void *user) {
+    struct database *database = user;
+    if (db_async_error(database->session) != NULL || db_async_answer_count(database->session) != 2) {
+        return;
+    }
+    const struct db_async_answer *columns = db_async_answer(database->session, 0);
+    const struct db_async_answer *views = db_async_answer(database->session, 1);
+    size_t tables = 0;
+    sight_forget_tables(database->insight->sight, database->name);
+    for (int row = 0; row < db_async_rows(columns);) {
+        row = add_table(database, columns, row);
+        tables++;
+    }
+    for (int row = 0; row < db_async_rows(views); row++) {
+        add_view(database, views, row);
+    }
+    bool is_news = tables != database->tables;
+    database->tables = tables;
+    database->pause_ms = is_news ? INSIGHT_RELOAD_MS : MIN(2 * database->pause_ms, (uint64_t)INSIGHT_RELOAD_MAX_MS);
+    database->next_ms = uv_now(database->insight->loop) + database->pause_ms;
+    if (is_news) {
+        log_event(LOG_LEVEL_INFO, "catalogue", NULL, "Database %s: %zu tables are known", database->name, tables);
+    }
+}
+
+static void want_connection(struct insight *insight) {
+    insight->wants_connection = true;
+    uv_stop(insight->loop);
+}
+
+static void read_catalogue(struct database *database) {
+    if (database->session != NULL && db_async_transaction(database->session) == DB_ASYNC_BROKEN) {
+        db_async_close(database->session);
+        database->session = NULL;
+    }
+    if (database->session == NULL) {
+        want_connection(database->insight);
+    } else if (!db_async_is_busy(database->session)) {
+        const char *const statements[] = {sql_proxy[PROXY_COLUMNS], sql_proxy[PROXY_VIEWS]};
+        database->is_wanted = false;
+        db_async_execute(database->session, statements, 2, on_catalogue, database);
+    }
+}
+
+static void on_tick(uv_timer_t *timer) {
+    struct insight *insight = CONTAINER_OF(timer, struct insight, timer);
+    for (size_t i = 0; i < insight->count; i++) {
+        struct database *database = &insight->databases[i];
+        if (database->is_wanted && uv_now(insight->loop) >= database->next_ms) {
+            read_catalogue(database);
+        }
+    }
+}
+
+static void want_catalogue(struct database *database) {
+    uv_timer_t *timer = &database->insight->timer;
+    database->is_wanted = true;
+    if (!database->insight->is_closed && !uv_is_active((uv_handle_t *)timer)) {
+        CHECK(uv_timer_start(timer, on_tick, 1, INSIGHT_RELOAD_MS / 10) == 0);
+    }
+}
+
+static struct database *find_database(struct insight *insight, const char *name) {
+    for (size_t i = 0; i < insight->count; i++) {
+        if (strcmp(insight->databases[i].name, name) == 0) {
+            return &insight->databases[i];
+        }
+    }
+    return NULL;
+}
+
+static void add_database(struct insight *insight, const char *name) {
+    if (insight->count == INSIGHT_DATABASES_MAX) {
+        return; // its rows stay unknown
+    }
+    struct database *database = &insight->databases[insight->count++];
+    size_t size = strlen(name) + 1;
+    *database = (struct database){.name = memory_allocate(size), .pause_ms = INSIGHT_RELOAD_MS, .insight = insight};
+    memcpy(database->name, name, size);
+    want_catalogue(database);
+}
+
+// libpq takes the last value of a parameter, also in a URL.
+static void append_conninfo(struct text *out, const char *conninfo, const char *database) {
+    bool is_url = strncmp(conninfo, "postgres", strlen("postgres")) == 0 && strstr(conninfo, "://") != NULL;
+    text_append_string(out, conninfo);
+    if (is_url) {
+        text_append_string(out, strchr(conninfo, '?') != NULL ? "&dbname=" : "?dbname=");
+        for (const char *each = database; *each != '\0'; each++) {
+            text_append_format(out, "%%%02X", (unsigned char)*each);
+        }
+        return;
+    }
+    text_append_string(out, " dbname='");
+    for (const char *each = database; *each != '\0'; each++) {
+        text_append_string(out, *each == '\'' || *each == '\\' ? "\\" : "");
+        text_append(out, each, 1);
+    }
+    text_append_string(out, "'");
+}
+
+static void connect_database(struct database *database, const bool *is_stopped) {
+    struct insight *insight = database->insight;
+    struct text conninfo = {0};
+    struct text problem = {0};
+    append_conninfo(&conninfo, insight->conninfo, database->name);
+    database->next_ms = UINT64_MAX; // on_tick() also runs during the wait
+    database->session = db_async_open(insight->loop, text_terminated(&conninfo), is_stopped, &problem);
+    database->next_ms = uv_now(insight->loop) + (database->session == NULL ? INSIGHT_RELOAD_MS * 10 : 0);
+    if (database->session == NULL && !database->has_failed) {
+        database->has_failed = true;
+        log_write(LOG_LEVEL_WARN, NULL,
+                  "Cannot read the catalogue of the database %s, so no race is found in it; give --upstream a user and "
+                  "a password: %s",
+                  database->name, text_terminated(&problem));
+    }
+    text_free(&conninfo);
+    text_free(&problem);
+}
+
+bool insight_wants_connection(const struct insight *insight) {
+    return insight->wants_connection;
+}
+
+void insight_connect(struct insight *insight, const bool *is_stopped) {
+    insight->wants_connection = false;
+    for (size_t i = 0; i < insight->count; i++) {
+        struct database *database = &insight->databases[i];
+        if (database->is_wanted && database->session == NULL && uv_now(insight->loop) >= database->next_ms) {
+            connect_database(database, is_stopped);
+        }
+    }
+}
+
+// --- The observer ---
+
+static void on_unknown_table(const char *name, uint32_t oid, struct slice table, void *user_data) {
+    enum { FIRST_USER_OID = 16384 };
+    struct insight *insight = user_data;
+    struct database *database = find_database(insight, name);
+    bool is_system = oid != 0 ? oid < FIRST_USER_OID : slice_starts_with(table, SLICE_LITERAL("pg_"));
+    if (database != NULL && !is_system) {
+        want_catalogue(database);
+    }
+}
+
+static void on_finding(const struct sight_finding *finding, void *user_data) {
+    (void)user_data;
+    log_event(LOG_LEVEL_WARN, "finding", NULL, "Finding %llu, %s %s: %s", (unsigned long long)finding->id,
+              sight_level_name(finding->level), sight_kind_name(finding->kind), finding->sentence);
+}
+
+static void *began(void *owner, uint64_t number, struct slice database, uint32_t backend) {
+    (void)number;
+    struct insight *insight = owner;
+    struct text name = {0};
+    text_append_slice(&name, database);
+    const char *terminated = text_terminated(&name);
+    if (find_database(insight, terminated) == NULL) {
+        add_database(insight, terminated);
+    }
+    struct sight_session *session = sight_session_open(insight->sight, terminated, backend);
+    text_free(&name);
+    return session;
+}
+
+static void ended(void *session) {
+    sight_session_close(session);
+}
+
+static void client_message(void *session, char type, struct slice body, uint64_t now_ns) {
+    sight_client_message(session, type, body, now_ns);
+}
+
+static void server_message(void *session, char type, struct slice body, uint64_t now_ns) {
+    sight_server_message(session, type, body, now_ns);
+}
+
+// A Bind was passed on before this question, so its portal is known.
+static bool has_read(void *session, char type, struct slice body, const char *table) {
+    (void)table; // the statement's own
+    struct sight_intent intent;
+    size_t length = body.length > 0 ? strnlen(body.data, body.length) : 0;
+    struct slice string = {body.data, length}; // the SQL of a Query, the portal of a Bind
+    if (type == 'Q') {
+        sight_ask_query(session, length < body.length ? string : SLICE_LITERAL(""), &intent);
+    } else {
+        sight_ask_execute(session, string, &intent);
+    }
+    return intent.read_before != SIGHT_NOT_READ;
+}
+
+const struct observer *insight_observer(const struct insight *insight) {
+    return &insight->observer;
+}
+
+// --- Start and end ---
+
+struct insight *insight_new(uv_loop_t *loop, const char *conninfo, const char *path) {
+    struct insight *insight = memory_allocate_zeroed(sizeof *insight);
+    struct sight_options options = {
+        .on_finding = on_finding, .on_unknown_table = on_unknown_table, .user_data = insight};
+    insight->loop = loop;
+    insight->conninfo = conninfo;
+    insight->path = path;
+    insight->sight = sight_new(&options);
+    insight->observer = (struct observer){
+        .owner = insight,
+        .client_wanted = "QPBDCE",
+        .server_wanted = "EKZTtDC",
+        .began = began,
+        .ended = ended,
+        .client_message = client_message,
+        .server_message = server_message,
+        .has_read = has_read,
+    };
+    CHECK(uv_timer_init(loop, &insight->timer) == 0);
+    if (!sight_has_grammar()) {
+        log_write(LOG_LEVEL_WARN, NULL, "Built without libpg_query: rows are not known, so no race is proved");
+    }
+    return insight;
+}
+
+void insight_close(struct insight *insight) {
+    insight->is_closed = true;
+    for (size_t i = 0; i < insight->count; i++) {
+        db_async_close(insight->databases[i].session);
+        insight->databases[i].session = NULL;
+    }
+    uv_close((uv_handle_t *)&insight->timer, NULL);
+}
+
+static void write_findings(const struct insight *insight) {
+    struct text out = {0};
+    struct json_writer json = {.out = &out};
+    sight_findings_json(insight->sight, &json);
+    text_append(&out, "\n", 1);
+    FILE *file = fopen(insight->path, "we");
+    bool is_written = file != NULL && fwrite(out.data, 1, out.length, file) == out.length;
+    is_written = file != NULL && fclose(file) == 0 && is_written;
+    if (!is_written) {
+        log_write(LOG_LEVEL_WARN, NULL, "The findings cannot be written to %s: %s", insight->path, strerror(errno));
+    }
+    text_free(&out);
+}
+
+void insight_free(struct insight *insight) {
+    if (insight->path != NULL) {
+        write_findings(insight);
+    }
+    struct sight_counters counters = sight_counters(insight->sight);
+    log_event(LOG_LEVEL_INFO, "observed", NULL,
+              "Observed %llu statements (%llu not understood), %llu reads and %llu writes of rows, %zu findings; "
+              "%llu dropped",
+              (unsigned long long)counters.statements, (unsigned long long)counters.unparsed,
+              (unsigned long long)counters.reads, (unsigned long long)counters.writes,
+              sight_finding_count(insight->sight), (unsigned long long)counters.dropped);
+    for (size_t i = 0; i < insight->count; i++) {
+        free(insight->databases[i].name);
+    }
+    sight_free(insight->sight);
+    free(insight);
+}
