@@ -121,11 +121,16 @@ static void read_catalogue(struct database *database) {
 
 static void on_tick(uv_timer_t *timer) {
     struct insight *insight = CONTAINER_OF(timer, struct insight, timer);
+    bool has_work = false;
     for (size_t i = 0; i < insight->count; i++) {
         struct database *database = &insight->databases[i];
+        has_work |= database->is_wanted;
         if (database->is_wanted && uv_now(insight->loop) >= database->next_ms) {
             read_catalogue(database);
         }
+    }
+    if (!has_work) {
+        (void)uv_timer_stop(timer);
     }
 }
 
