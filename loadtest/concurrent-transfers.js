@@ -1,5 +1,6 @@
 // Two transfers of $800 out of $1000 at once, round after round. It measures how often the race happens with the
-// current settings: by luck without delay and barrier, mostly with the delay, always with the barrier, never with the fix.
+// current settings: by luck without delay and barrier, mostly with the delay, always with the barrier, and never with
+// the fix.
 //
 //   lab load concurrent-transfers    or    docker compose run --rm lab21-k6 run /scripts/concurrent-transfers.js
 //

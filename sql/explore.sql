@@ -264,8 +264,8 @@ COMMIT;
 -- name: rollback
 ROLLBACK;
 
--- Triggers and foreign keys do not act while the rows are put back. A change of this setting plans all statements again,
--- so it is not made for each reset.
+-- Triggers and foreign keys do not act while the rows are put back. After a change of this setting all statements are
+-- planned again, so it is not made for each reset.
 -- name: replica
 SET session_replication_role = replica;
 

@@ -27,6 +27,13 @@ LANGUAGE sql STABLE AS $$
     FROM jsonb_array_elements(steps) WITH ORDINALITY AS s (step, place)
 $$;
 
+-- Why an attempt was lost: its SQLSTATE in the words of the page.
+CREATE OR REPLACE FUNCTION show_loss(outcome text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE outcome WHEN 'changed' THEN 'the row had changed' WHEN '40001' THEN 'serialization failure'
+                        WHEN '40P01' THEN 'deadlock' ELSE outcome END
+$$;
+
 -- The timed steps of every transfer, one row for each moment. A wait (barrier, lock) has two moments.
 CREATE OR REPLACE VIEW transfer_steps AS
 WITH step AS (
@@ -58,7 +65,7 @@ SELECT transfer_id, position, 'end', step, account, value, ended_at, took_us,
            WHEN 'lock'    THEN format('has the locks after %s ms, reads %s: $%s', round(took_us / 1000.0, 1), account, value)
            WHEN 'mutex'   THEN format('has the mutex after %s ms', round(took_us / 1000.0, 1))
            WHEN 'batch'   THEN format('is in a batch of %s after %s ms, reads %s: $%s', parties, round(took_us / 1000.0, 1), account, value)
-           WHEN 'retry'   THEN format('lost against another transfer (%s), tries again', outcome)
+           WHEN 'retry'   THEN format('lost against another transfer (%s), tries again', show_loss(outcome))
            WHEN 'hold'    THEN format('lets go of the row: %s', outcome)
            WHEN 'barrier' THEN format('leaves the barrier: %s', outcome)
            WHEN 'check'   THEN format('checks $%s >= $%s: %s', value, amount,
@@ -233,7 +240,7 @@ LIMIT 1000;
 -- A race is two or more transfers from one account that overlapped in time, with any outcome. GET /races and the page
 -- use this definition as well. The view has every recent transfer with its race (gaps and islands); a transfer that
 -- overlapped with no other is a group of one. A race has the id of its first transfer, the one whose first step began
--- first. A transfer that acted on a changed balance has race_detected: race_detected counts transfers, not races. Such a
+-- first. A transfer that acted on a changed balance has race_detected: it counts transfers, not races. Such a
 -- transfer has met another one in any case. The recorded time of that one may end before it, because a record is made
 -- before its COMMIT, which may take up to a second.
 CREATE OR REPLACE VIEW race_members AS
@@ -423,7 +430,8 @@ FROM lab_totals t, money_supply m, (
 
 -- ---- Views for a person at psql ----
 -- Each is at most 78 columns wide for accounts with short names, and has the newest first. The views above keep their
--- columns for programs. A and B are the first and the second writer of a race, as on the page; ms counts from its start.
+-- columns for programs. A and B are the first and the second writer of a race, as on the page. ms counts from its
+-- start.
 
 -- Breaks a text at spaces into lines of at most `width` characters.
 CREATE OR REPLACE FUNCTION show_wrapped(line text, width integer) RETURNS text
@@ -438,41 +446,21 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- The transfers of each race with their place among its columns, as on the page: the first writer is A. The transfers
--- of a batch have written at the same time, each from the balance that the one before it left. zero_us is the first
--- moment that the page names: of a wait in the queue of at least 2 ms, of a step, of a wait for another transfer, or of
--- the read of a statement that reads and writes.
-CREATE OR REPLACE VIEW race_lanes AS
-WITH member AS MATERIALIZED (
-    SELECT * FROM race_members
-), step AS MATERIALIZED (
-    SELECT reset, transfer_id, position, step, at_us, took_us FROM race_steps
-), moment AS MATERIALIZED ( -- the last two kinds may come before those of the steps
-    SELECT reset, transfer_id, min(CASE WHEN step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch')
-                                        THEN at_us - took_us ELSE at_us END) AS us
-    FROM step
-    GROUP BY reset, transfer_id
-    UNION ALL
-    SELECT m.reset, m.reader, m.read_at_us
-    FROM missed_writes m JOIN member w ON w.reset = m.reset AND w.id = m.writer AND w.race = m.race
-    UNION ALL
-    SELECT w.reset, w.waiter, s.at_us - s.took_us
-    FROM lock_waits w
-    JOIN step s ON s.reset = w.reset AND s.transfer_id = w.waiter AND s.step = w.step AND abs(w.to_us - s.at_us) <= 1000
-), shown AS MATERIALIZED (
-    SELECT reset, transfer_id, min(us) AS us FROM moment GROUP BY reset, transfer_id
-), first AS MATERIALIZED (
+-- of a batch have written at the same time, each from the balance that the one before it left. zero_us is the beginning
+-- of the race on the page: of the first step, or of a wait in the queue of at least 2 ms before it.
+CREATE OR REPLACE VIEW race_columns AS
+WITH first AS MATERIALIZED (
     SELECT reset, transfer_id, min(at_us) FILTER (WHERE step = 'deduct') AS wrote_us,
            min(at_us - took_us) FILTER (WHERE position = 1) AS began_us
-    FROM step
+    FROM race_steps
     GROUP BY reset, transfer_id
 )
 SELECT m.reset, m.race, m.id, m.strategy, m.from_account,
-       row_number() OVER (PARTITION BY m.reset, m.race ORDER BY f.wrote_us, m.from_balance_before DESC, m.place) AS lane,
+       row_number() OVER (PARTITION BY m.reset, m.race ORDER BY f.wrote_us, m.from_balance_before DESC, m.place) AS nth,
        CASE WHEN f.began_us - r.us >= 2000 THEN r.us END AS queued_us,
-       min(CASE WHEN f.began_us - r.us >= 2000 THEN r.us ELSE shown.us END) OVER (PARTITION BY m.reset, m.race) AS zero_us
-FROM member m
+       min(CASE WHEN f.began_us - r.us >= 2000 THEN r.us ELSE f.began_us END) OVER (PARTITION BY m.reset, m.race) AS zero_us
+FROM race_members m
 JOIN first f ON f.reset = m.reset AND f.transfer_id = m.id
-JOIN shown ON shown.reset = m.reset AND shown.transfer_id = m.id
 CROSS JOIN LATERAL (SELECT (extract(epoch FROM m."timestamp") * 1000000)::bigint AS us) AS r;
 
 -- The races, with any outcome. show_race and GET /races/{id} have the details.
@@ -489,21 +477,21 @@ ORDER BY reset DESC, race_groups.started_at DESC;
 CREATE OR REPLACE VIEW show_race AS
 WITH newest AS MATERIALIZED (
     SELECT reset, id FROM race_groups WHERE transfer_count > 1 ORDER BY reset DESC, started_at DESC LIMIT 1
-), lane AS MATERIALIZED (
-    SELECT l.* FROM race_lanes l JOIN newest ON newest.reset = l.reset AND newest.id = l.race
+), shown AS MATERIALIZED (
+    SELECT l.* FROM race_columns l JOIN newest ON newest.reset = l.reset AND newest.id = l.race
 ), step AS MATERIALIZED (
-    SELECT s.*, l.lane
-    FROM race_steps s JOIN lane l ON l.reset = s.reset AND l.id = s.transfer_id
+    SELECT s.*, l.nth
+    FROM race_steps s JOIN shown l ON l.reset = s.reset AND l.id = s.transfer_id
 ), missed AS MATERIALIZED (
     SELECT m.* FROM missed_writes m JOIN newest ON newest.reset = m.reset AND newest.id = m.race
 ), line AS (
-    SELECT NULL::bigint AS us, lane, 0 AS position, 0 AS moment,
+    SELECT NULL::bigint AS us, nth, 0 AS position, 0 AS moment,
            format('%s: $%s to %s, %s', m.id, m.amount, m.to_account, m.strategy) AS words
-    FROM race_members m JOIN lane l ON l.reset = m.reset AND l.id = m.id
+    FROM race_members m JOIN shown l ON l.reset = m.reset AND l.id = m.id
     UNION ALL
-    SELECT queued_us, lane, 0, 1, 'waits in the queue' FROM lane WHERE queued_us IS NOT NULL
+    SELECT queued_us, nth, 0, 1, 'waits in the queue' FROM shown WHERE queued_us IS NOT NULL
     UNION ALL
-    SELECT at_us - took_us, lane, position, 1,
+    SELECT at_us - took_us, nth, position, 1,
            CASE step
                WHEN 'barrier' THEN 'waits at the barrier'
                WHEN 'delay'   THEN format('sleeps %s ms (delay)', round(took_us / 1000.0))
@@ -514,13 +502,13 @@ WITH newest AS MATERIALIZED (
            END
     FROM step WHERE step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch')
     UNION ALL
-    SELECT s.at_us, s.lane, s.position, 2,
+    SELECT s.at_us, s.nth, s.position, 2,
            CASE s.step
                WHEN 'read'    THEN format('reads %s: $%s', s.account, s.value)
                WHEN 'lock'    THEN format('has them, reads %s: $%s', s.account, s.value)
                WHEN 'mutex'   THEN 'has the mutex'
                WHEN 'batch'   THEN format('is in a batch of %s, reads %s: $%s', s.parties, s.account, s.value)
-               WHEN 'retry'   THEN format('lost (%s), tries again', s.outcome)
+               WHEN 'retry'   THEN format('lost (%s), tries again', show_loss(s.outcome))
                WHEN 'hold'    THEN format('lets go of the row: %s', s.outcome)
                WHEN 'barrier' THEN format('leaves the barrier: %s', s.outcome)
                WHEN 'check'   THEN format('checks $%s >= $%s: %s', s.value, s.amount,
@@ -530,38 +518,38 @@ WITH newest AS MATERIALIZED (
                ELSE format('writes %s: $%s', s.account, s.value)
            END || CASE WHEN m.writer IS NULL THEN ''
                        ELSE format(' (it had read $%s; %s wrote $%s)', m.value_read,
-                                   coalesce(show_letter(writer.lane), 'another race'), m.value_written) END
+                                   coalesce(show_letter(writer.nth), 'another race'), m.value_written) END
     FROM step s
     LEFT JOIN missed m ON m.reader = s.transfer_id AND m.account = s.account AND s.step IN ('deduct', 'credit')
-    LEFT JOIN lane AS writer ON writer.id = m.writer
+    LEFT JOIN shown AS writer ON writer.id = m.writer
     WHERE s.step <> 'delay'
 ), cell AS (
-    SELECT *, show_wrapped(CASE WHEN lane > 2 THEN show_letter(lane) || ': ' ELSE '' END || words, 31) AS text
+    SELECT *, show_wrapped(CASE WHEN nth > 2 THEN show_letter(nth) || ': ' ELSE '' END || words, 31) AS text
     FROM line
 )
-SELECT round((us - (SELECT min(zero_us) FROM lane)) / 1000.0, 1) AS ms,
-       CASE lane % 2 WHEN 1 THEN text END AS "A", CASE lane % 2 WHEN 0 THEN text END AS "B"
+SELECT round((us - (SELECT min(zero_us) FROM shown)) / 1000.0, 1) AS ms,
+       CASE nth % 2 WHEN 1 THEN text END AS "A", CASE nth % 2 WHEN 0 THEN text END AS "B"
 FROM cell
-ORDER BY us NULLS FIRST, lane, position, moment; -- the steps of a batch have the same time
+ORDER BY us NULLS FIRST, nth, position, moment; -- the steps of a batch have the same time
 
 -- Every transfer that overdrew its account: the balance that it had read, the balance that its write found, and the
 -- balance after it. `who` is its letter in its race.
 CREATE OR REPLACE VIEW show_double_spends AS
-SELECT m.race, m.strategy, m.from_account AS account, show_letter(l.lane) AS who, m.from_balance_before AS read,
+SELECT m.race, m.strategy, m.from_account AS account, show_letter(l.nth) AS who, m.from_balance_before AS read,
        m.from_balance_after + m.amount AS found, m.from_balance_after AS after
-FROM race_members m JOIN race_lanes l ON l.reset = m.reset AND l.id = m.id
+FROM race_members m JOIN race_columns l ON l.reset = m.reset AND l.id = m.id
 WHERE m.race_detected AND m.from_balance_after < 0
 ORDER BY m.reset DESC, m.seq DESC;
 
 -- Every stale read, with the write that it missed.
 CREATE OR REPLACE VIEW show_missed_writes AS
 WITH member AS MATERIALIZED (
-    SELECT * FROM race_lanes
+    SELECT * FROM race_columns
 )
 SELECT m.race, r.strategy, m.account,
-       show_wrapped(format('%s read $%s at %s ms, %s wrote $%s at %s ms, committed by %s ms', show_letter(r.lane),
+       show_wrapped(format('%s read $%s at %s ms, %s wrote $%s at %s ms, committed by %s ms', show_letter(r.nth),
                            m.value_read, round((m.read_at_us - r.zero_us) / 1000.0, 1),
-                           CASE w.race WHEN m.race THEN show_letter(w.lane) ELSE m.writer END, m.value_written,
+                           CASE w.race WHEN m.race THEN show_letter(w.nth) ELSE m.writer END, m.value_written,
                            round((m.written_at_us - r.zero_us) / 1000.0, 1),
                            round((m.committed_by_us - r.zero_us) / 1000.0, 1)), 32) AS what
 FROM missed_writes m
@@ -572,9 +560,9 @@ ORDER BY m.reset DESC, m.read_at_us DESC;
 -- Which transfer (who) waited for a lock of which other (whom), from when to when.
 CREATE OR REPLACE VIEW show_lock_waits AS
 WITH member AS MATERIALIZED (
-    SELECT * FROM race_lanes
+    SELECT * FROM race_columns
 )
-SELECT l.race, w.strategy, w.from_account AS account, show_letter(w.lane) AS who, show_letter(h.lane) AS whom,
+SELECT l.race, w.strategy, w.from_account AS account, show_letter(w.nth) AS who, show_letter(h.nth) AS whom,
        round((l.from_us - w.zero_us) / 1000.0, 1) AS from_ms, round((l.to_us - w.zero_us) / 1000.0, 1) AS to_ms
 FROM lock_waits l
 JOIN member w ON w.reset = l.reset AND w.id = l.waiter

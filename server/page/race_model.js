@@ -288,9 +288,8 @@ export function raceModel({ race, transfers, missed_writes: missed = [] }, strat
     account,
     lanes,
     undrawn: Math.max(race?.transfer_count ?? 0, transfers.length) - lanes.length,
-    // A statement that reads and writes has read before its piece.
-    startUs: Math.min(...lanes.map((lane) => lane.pieces[0]?.fromUs ?? lane.startUs),
-      ...missed.filter((miss) => letters.has(miss.reader) && letters.has(miss.writer)).map((miss) => miss.read_at_us)),
+    startUs: Math.min(...lanes.map((lane) => Math.min(lane.pieces[0]?.fromUs ?? lane.startUs,
+      lane.steps.length > 0 ? lane.steps[0].at_us - lane.steps[0].took_us : Infinity))),
     strategies: [...new Set(lanes.map((lane) => lane.strategy))],
     judged: race !== undefined, // true: the verdict is the server's; false: it is derived from the events
     finished: lanes.every((lane) => lane.outcome !== "running"),

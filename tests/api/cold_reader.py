@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Reads natural races as a person does, on the page, at psql and in the terminal, and compares every statement with what
-PostgreSQL did (witness.py).
+"""Reads natural races as a person does, on the page, at psql and in the terminal, and compares every statement with
+what PostgreSQL did (witness.py).
 
 No barrier and no delay: transfers of one account are sent at the same time until enough of them have met. It needs node
 and jq. Exit status: 0 if every statement was right, 1 if not.
@@ -53,7 +53,7 @@ class Judge:
         if not holds:
             self.problems.append(f"{self.race['id']} {'+'.join(self.race['strategies'])}, {place}: {text}")
 
-    # What PostgreSQL has seen
+    # The facts of PostgreSQL
 
     def of(self, transfer):
         return self.history.transfers[transfer]
@@ -101,8 +101,8 @@ class Judge:
         return self
 
     def judge_flags(self, transfer):
-        told, expected = self.details[transfer]["anomaly"], self.anomaly(transfer)
-        self.check(told == expected, "record", f"{transfer} is {told}, the rows say {expected}")
+        stated, expected = self.details[transfer]["anomaly"], self.anomaly(transfer)
+        self.check(stated == expected, "record", f"{transfer} is {stated}, the rows say {expected}")
         self.check(self.details[transfer]["race_detected"] == (expected is not None), "record", f"{transfer} raced")
         self.check(self.details[transfer]["status"] == self.of(transfer).status, "record", f"status of {transfer}")
 
@@ -113,8 +113,8 @@ class Judge:
             self.judge_batched(place, shown, transfer)
             return
         wrote = [(write.account, write.new) for write in seen.writes]
-        told = [(account, value) for who, account, value in shown.kinds("wrote") if who == transfer]
-        self.check(told == wrote, place, f"{transfer} wrote {told}, the rows say {wrote}")
+        stated = [(account, value) for who, account, value in shown.kinds("wrote") if who == transfer]
+        self.check(stated == wrote, place, f"{transfer} wrote {stated}, the rows say {wrote}")
         saw = [value for who, _, value in shown.kinds("saw") if who == transfer]
         if seen.reads:
             expected = [self.history.value_visible(self.account, read.snapshot) for read in seen.reads]
@@ -126,15 +126,15 @@ class Judge:
                        f"{transfer} locked and read {saw}, which was never the balance")
 
     def judge_batched(self, place, shown, transfer):
-        """The rows have one write for the whole batch: it begins with one transfer's balance and ends with another's."""
+        """The rows have one write for a whole batch: it begins with one transfer's balance and ends with another's."""
         write = self.of(transfer).write_to(self.account)
         if write is None:
             return
-        told = [value for who, account, value in shown.kinds("wrote") if who in write.transfers and account == self.account]
+        stated = [value for who, account, value in shown.kinds("wrote") if who in write.transfers and account == self.account]
         amounts = sum(self.of(each).amount for each in write.transfers
                       if self.of(each).source == self.account and self.of(each).status == "success")
         self.check(write.old - amounts == write.new, "rows", f"the batch {write}")
-        self.check(not told or min(told) >= write.new and max(told) < write.old, place, f"the batch {write}: {told}")
+        self.check(not stated or min(stated) >= write.new and max(stated) < write.old, place, f"the batch {write}: {stated}")
 
     def judge_stale(self, place, shown, transfer):
         expected = self.anomaly(transfer)
@@ -204,19 +204,19 @@ class Judge:
             self.judge_one_missed(place, shown, reader, writer, read, written, before)
 
     def judge_one_missed(self, place, shown, reader, writer, read, written, before):
-        told = f"{reader} read {read}, {writer} {'had written, not committed,' if before else 'wrote later'} {written}"
+        stated = f"{reader} read {read}, {writer} {'had written, not committed,' if before else 'wrote later'} {written}"
         account = next(miss["account"] for miss in self.missed_of(reader))
         mine = self.of(reader).write_to(account)
         missed = mine and self.history.before(mine)
         if not missed:
-            self.check(False, place, f"{told}: there was no such write")
+            self.check(False, place, f"{stated}: there was no such write")
             return
         snapshot = self.reading(reader)
-        self.check(missed.transfers == (writer,) and missed.new == written, place, f"{told}: it replaced the row of {missed}")
-        self.check(not snapshot.sees(missed.xid), place, f"{told}: its snapshot saw that write")
-        self.check(self.history.value_visible(account, snapshot) == read, place, f"{told}: its snapshot saw another value")
+        self.check(missed.transfers == (writer,) and missed.new == written, place, f"{stated}: it replaced the row of {missed}")
+        self.check(not snapshot.sees(missed.xid), place, f"{stated}: its snapshot saw that write")
+        self.check(self.history.value_visible(account, snapshot) == read, place, f"{stated}: its snapshot saw another value")
         verdict = self.written_before(reader, missed)
-        self.check(None in (verdict, before) or before == verdict, place, f"{told}: by the rows it was written {'before' if verdict else 'later'}")
+        self.check(None in (verdict, before) or before == verdict, place, f"{stated}: by the rows it was written {'before' if verdict else 'later'}")
 
     def missed_of(self, reader):
         return [miss for miss in self.all_missed if miss["reader"] == reader]
@@ -273,8 +273,8 @@ class Judge:
                        [(who, what, value) for _, who, what, _, value in page.moments if what != "ends"], place,
                        "the steps are in another order than on the page")
         timeline = {reader: each[2:] for reader, each in page.missed.items()}
-        told = self.shown["psql"].timeline
-        self.check(told == timeline, "race_timeline", f"missed {told}, on the page {timeline}")
+        stated = self.shown["psql"].timeline
+        self.check(stated == timeline, "race_timeline", f"missed {stated}, on the page {timeline}")
 
 
 def last_race(bank, records):
@@ -349,7 +349,8 @@ def main():
     try:
         cluster.start()
         with tempfile.TemporaryDirectory() as folder:
-            bank, page = open_bank(cluster, folder), Page(pathlib.Path(folder))
+            bank = open_bank(cluster, folder)
+            page = Page(pathlib.Path(folder), bank.get("/strategies").text())
             for strategy in options.strategy or [*WRONG, *SAFE]:
                 seen = collections.Counter()
                 for problem in read_races(bank, page, strategy, options.races, seen):

@@ -14,13 +14,18 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAUNCHER = ROOT / "compose" / "native" / "lib"
 
-# Prints for each race of its standard input, one JSON a line, the texts of the page.
+# Prints the texts of the page for each race of its standard input. A line is a race, the first line the strategies.
 PAGE = """
 import { createInterface } from "node:readline";
 import { raceModel } from "./race_model.js";
 import * as words from "./words.js";
+let strategies = null;
 for await (const line of createInterface({ input: process.stdin })) {
-  const race = raceModel(JSON.parse(line));
+  if (strategies === null) {
+    ({ strategies } = JSON.parse(line));
+    continue;
+  }
+  const race = raceModel(JSON.parse(line), strategies);
   const at = (us) => `${((us - race.startUs) / 1000).toFixed(1)} ms`;
   console.log(JSON.stringify({
     letters: Object.fromEntries(race.lanes.map(({ letter, id }) => [letter, id])),
@@ -49,7 +54,7 @@ class Shown:
         self.found = {}     # id: (the balance that it had read, the balance that its write found)
         self.computed = {}  # id: the balance that it had read, where it overwrote a newer one
         self.waits = set()  # (id, the id of the transfer that it waited for)
-        self.missed = {}    # reader: (writer, value read, value written, True if it was written before and not committed)
+        self.missed = {}    # reader: (writer, value read, value written, True if it was not committed)
         self.missed_ms = {} # reader: (ms of the read, ms of the write)
         self.committed = {} # id: {account: the time within which the write was committed, in ms}
         self.verdict = None
@@ -107,16 +112,20 @@ def take_missed(shown, sentences):
 class Page:
     """The page's modules in a node that stays open."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, strategies):
         for module in (ROOT / "server/page").glob("*.js"):
             shutil.copy(module, folder)
         (folder / "package.json").write_text('{"type": "module"}')
         (folder / "say.js").write_text(PAGE)
         self._node = subprocess.Popen(["node", "say.js"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._say(strategies)
+
+    def _say(self, text):
+        self._node.stdin.write(text.replace("\n", "") + "\n")
+        self._node.stdin.flush()
 
     def show(self, race):
-        self._node.stdin.write(race.replace("\n", "") + "\n")
-        self._node.stdin.flush()
+        self._say(race)
         said = json.loads(self._node.stdout.readline())
         shown = Shown()
         shown.letters = said["letters"]
@@ -142,7 +151,7 @@ class Page:
 
 
 def terminal_text(race, width=60):
-    """What `./lab races ID` draws, without its colours."""
+    """The picture of `./lab races ID`, without its colours."""
     drawn = subprocess.run(["jq", "-r", "-L", LAUNCHER, "--argjson", "width", str(width), "--argjson", "color", "{}",
                             'include "race"; [.] | model | headed'], input=race, check=True, capture_output=True, text=True)
     return drawn.stdout

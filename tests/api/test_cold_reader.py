@@ -1,4 +1,4 @@
-"""A short form of cold_reader.py: what the page, psql and the terminal say about natural races is what PostgreSQL did."""
+"""A short form of cold_reader.py: the page, psql and the terminal say about natural races what PostgreSQL did."""
 
 import collections
 import shutil
@@ -23,7 +23,8 @@ def watched(tmp_path_factory):
     cluster = WatchedCluster()
     try:
         cluster.start()
-        bank, page = open_bank(cluster, tmp_path_factory.mktemp("bank")), Page(tmp_path_factory.mktemp("page"))
+        bank = open_bank(cluster, tmp_path_factory.mktemp("bank"))
+        page = Page(tmp_path_factory.mktemp("page"), bank.get("/strategies").text())
         yield bank, page
         page.close()
         bank.stop()

@@ -106,7 +106,7 @@ class Snapshot:
 
 
 class Transfer:
-    """What PostgreSQL has seen of one transfer."""
+    """The reads and writes of one transfer, as PostgreSQL has seen them."""
 
     def __init__(self, record):
         self.id, self.status = record["id"], record["status"]

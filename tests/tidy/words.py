@@ -73,6 +73,7 @@ EXCEPTIONS = [
     ("server/page/*", "lane", "a lane of the timeline is a swimlane"),
     ("tests/page/*", "lane", "a lane of the timeline is a swimlane"),
     ("tests/api/test_step_words.py", "lane", "the page's function takes a lane of the timeline"),
+    ("tests/api/shown_races.py", "lane", "the page's model of a race has lanes of the timeline"),
     ("tests/tidy/report.py", "lane", "a file name of earlier versions"),
     ("tests/tidy/sentences.py", "told", "names the rule of words.py"),
     ("server/*http_parser*", "feed", "a parser is fed bytes"),

@@ -56,7 +56,8 @@ enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status statu
 void batch_moment_take(struct batch_moment *moment, const struct batch *batch) {
     const struct transfer_request *first = &batch->transfers[0]->request;
     moment->now_ns = clock_monotonic_ns();
-    moment->now_us = first->received_us + (int64_t)((moment->now_ns - first->received_ns) / NANOSECONDS_PER_MICROSECOND);
+    moment->now_us = first->received_us +
+                     (int64_t)((moment->now_ns - first->received_ns) / NANOSECONDS_PER_MICROSECOND);
     (void)snprintf(moment->steps_refused, sizeof moment->steps_refused,
                    "[{\"step\":\"batch\",\"parties\":%zu,\"at_us\":@},{\"step\":\"check\",\"at_us\":@,\"took_us\":0}]",
                    batch->count);

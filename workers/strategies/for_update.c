@@ -23,7 +23,8 @@ static const enum statement for_update_statements[] = {STATEMENT_BEGIN, STATEMEN
 
 const struct strategy strategy_for_update = {
     .name = "for_update",
-    .idea = "lock both rows (SELECT ... FOR UPDATE) in one transaction: the second transfer waits, then reads the new balance",
+    .idea = "lock both rows (SELECT ... FOR UPDATE) in one transaction: the second transfer waits, then reads the new "
+            "balance",
     .choose_when = "the program has to decide between the read and the write, and transfers often meet on one account. "
                    "Every code path must lock rows in the same order",
     .watch_for =

@@ -32,6 +32,9 @@ def held: if .blocked_by == [] then "" else " (held by \(.blocked_by | in_words)
 
 def waited: if .blocked_by == [] then "" else ", after waiting \(.took_us | milliseconds) for \(.blocked_by | in_words)" end;
 
+# Why an attempt was lost: its SQLSTATE in words.
+def loss: {changed: "the row had changed", "40001": "serialization failure", "40P01": "deadlock"}[.] // .;
+
 def reads: if .account then ", reads \(.account): \(.value | money)" else "" end;
 
 # A commit ends before its answer arrives, so the time until the answer is an upper bound.
@@ -63,7 +66,7 @@ def end_of($lane):
     elif .step == "lock" then "has the locks after \(.took_us | milliseconds)" + held + reads
     elif .step == "mutex" then "has the mutex after \(.took_us | milliseconds)" + held
     elif .step == "batch" then "is in a batch of \(.parties) after \(.took_us | milliseconds)" + reads
-    elif .step == "retry" then "lost against another transfer (\(.outcome)), tries again"
+    elif .step == "retry" then "lost against another transfer (\(.outcome | loss)), tries again"
     elif .step == "hold" then "lets go of the row: \(.outcome)"
     elif .step == "barrier" then "leaves the barrier: \(.outcome)"
     elif .step == "check" then
@@ -159,9 +162,7 @@ def model:
                 | (($lane.queued_us // empty | {us: ., text: "waits in the queue", kind: "waiting"}),
                    ($lane.steps[] | moments($lane)))
                 | .place = $place | .letter = $lane.letter] | sort_by(.us))
-    # A statement that reads and writes has read before its line, and a write may have waited before it.
-    | .start_us = ([.rows[0].us // empty, .missed[].read_at_us,
-                    (.lanes[].steps[] | select(.blocked_by != []) | .at_us - .took_us)] | min);
+    | .start_us = ([.lanes[] | .queued_us, (.steps[0] | select(.) | .at_us - .took_us) | select(.)] | min);
 
 # --- The layout ---
 
