@@ -81,12 +81,6 @@ struct slice wire_read_bytes(struct wire_fields *fields, size_t length) {
     return read;
 }
 
-uint16_t wire_read_16(struct wire_fields *fields) {
-    struct slice read = wire_read_bytes(fields, 2);
-    const unsigned char *bytes = (const unsigned char *)read.data;
-    return read.length < 2 ? 0 : (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
 uint32_t wire_read_32(struct wire_fields *fields) {
     struct slice read = wire_read_bytes(fields, 4);
     return read.length < 4 ? 0 : big_endian_32((const unsigned char *)read.data);

@@ -48,7 +48,6 @@ struct wire_fields {
     bool is_short;
 };
 
-MUST_CHECK uint16_t wire_read_16(struct wire_fields *fields);
 MUST_CHECK uint32_t wire_read_32(struct wire_fields *fields);
 struct slice wire_read_bytes(struct wire_fields *fields, size_t length);
 // A text that ends with NUL. The slice does not contain the NUL.
