@@ -40,7 +40,7 @@ export function revealUntil({ svg, rows, verdict, missed }, { drawing, stops, en
   for (const part of svg.querySelectorAll(".part")) {
     part.classList.toggle("later", Number(part.dataset.reveal) > head);
   }
-  svg.querySelectorAll(".lane-outcome").forEach((outcome, index) => {
+  svg.querySelectorAll(".lane .lane-outcome").forEach((outcome, index) => {
     const { line } = drawing.lanes[index];
     outcome.classList.toggle("later", (drawing.upright ? line.y2 : line.x2) > head);
   });

@@ -41,5 +41,5 @@ export function startLegend() {
     element("svg", { width: WIDTH, height: HEIGHT, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "timeline", "aria-hidden": "true" }, ...drawn), words)));
   find("#timelines").append(make("details", { id: "legend", open: matchMedia(WIDE).matches },
     make("summary", {}, "How to read the pictures"), signs,
-    make("p", {}, "Time runs along the lanes. The axis has more room where many steps happen, and less where all transfers wait. Both pictures share the axis.")));
+    make("p", {}, "Time runs along the lanes. The axis has more room where many steps happen, and less where all transfers wait. Both pictures share the axis where there is room.")));
 }

@@ -10,7 +10,7 @@ import { doubleSpend, underTheFix } from "./unit_race.js";
 
 const EM = 16;
 const measure = (text, tone = "plain") => text.length * EM * (tone === "plain" ? 0.55 : 0.6);
-const layout = (options, ...details) => layoutTimelines(details.map(raceModel), { em: EM, measure, width: 1200, upright: false, ...options });
+const layout = (options, ...details) => layoutTimelines(details.map((detail) => raceModel(detail)), { em: EM, measure, width: 1200, upright: false, ...options });
 
 test("an axis says where it is cut and where it is stretched", () => {
   const axis = { times: [0, 1, 201, 202], places: [0, 300, 600, 900] };
