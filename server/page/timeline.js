@@ -11,7 +11,7 @@ import { OUTCOMES, missedLabel, shortMoney } from "./words.js";
 
 // All in em of the page's root, so that the picture grows with the text around it.
 const LYING = { edge: 0.6, label: 1.6, bar: 1.7, gap: 0.7, link: 1.8, ruler: 3.5, strip: 2.5, mark: 1.1, badge: 2.3, end: 1.6 };
-const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, ruler: 3.9, strip: 0, head: 4.6, text: 0.95, column: 6.2, mark: 1.3 };
+const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, ruler: 3.9, strip: 0, head: 4.6, text: 0.95, column: 6.2, scrolled: 9.2, mark: 1.3 };
 
 const BRACKET = 0.28; // how far the bracket round a transaction stands out from the bar, in em
 
@@ -386,7 +386,8 @@ function upright(model, pieces, row, axis, options) {
 // The width of an upright lane. Its labels are broken to fit.
 function broken(lanes, row, { em, across, measure, upright: standing }) {
   const beside = UPRIGHT.ruler * em + rowExtent(row, { em, upright: standing });
-  const width = Math.max(UPRIGHT.column * em, (across - beside) / lanes.length);
+  const fit = (across - beside) / lanes.length;
+  const width = fit >= UPRIGHT.column * em ? fit : UPRIGHT.scrolled * em; // if it scrolls, its words have room
   const room = width - (UPRIGHT.mark + UPRIGHT.text + 1.1) * em;
   for (const piece of lanes.flat()) {
     piece.lines = wrap(piece.label, room, (text) => measure(text, piece.tone));

@@ -236,7 +236,7 @@ def test_nothing_is_cut_off_at_any_width(bank, both):
         both.command("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         eventually(lambda: abs(both.script("return document.documentElement.clientWidth") - width) < 2, "resized")
         both.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(arguments[0], 50)))")
-        inside = ["picture"] * 2 if width < 360 else []  # there is no room for two lanes: the picture scrolls in its box
+        inside = ["picture"] * 2 if width < 360 else []  # two lanes have no room: the picture scrolls in its box
         assert (width, scrolls_sideways(both), cut_off(both)) == (width, inside, [])
 
 
