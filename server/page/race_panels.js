@@ -5,6 +5,7 @@ import { cursorDrawn, startCursors } from "./cursor.js";
 import { find, make, unbroken } from "./dom.js";
 import { clockTime, raceLink } from "./history.js";
 import { startLegend } from "./legend.js";
+import { isPresenting } from "./presentation.js";
 import { redrawWhy, showWhy, startWhy } from "./race_why.js";
 import { layoutTimelines } from "./timeline.js";
 import { drawTimeline } from "./timeline_svg.js";
@@ -135,23 +136,37 @@ function showWords(slot, race) {
   box.replaceChildren(...(race === null ? [] : [wordsTable(race, wordsTitle(slot, race))]));
 }
 
+function measureAt(em) {
+  measureText = measureText?.em === em ? measureText : Object.assign(measurer(em), { em });
+  return measureText;
+}
+
+// A hall reads no small letters, and two lying pictures of large ones are higher than a screen. So upright pictures
+// stand side by side, each with an axis of its own.
+function layOutForAHall(shown, em, width) {
+  return shown.flatMap((slot) => layoutTimelines([races[slot]], {
+    em, measure: measureAt(em), upright: true, width: width - 2, nowUs: Date.now() * 1000 + clockOffsetUs,
+  }));
+}
+
 // Draws lying lanes where there is room, with smaller letters if needed, and upright lanes on narrow screens. On a wide
 // screen that is too narrow for both races on one axis, each race has an axis of its own. A picture that is still too
 // wide scrolls within its box.
 function layOut(shown, width) {
   const em = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const small = document.documentElement.classList.contains("presenting") ? 1 : SMALL; // a hall reads no small letters
-  const ways = width < UPRIGHT_BELOW_EM * em ? [[small * em, true]]
-    : width < UPRIGHT_IF_CROWDED_BELOW_EM * em ? [[em, false], [small * em, false], [em, true]]
-      : [[em, false], [small * em, false]];
+  if (isPresenting()) {
+    return layOutForAHall(shown, em, width);
+  }
+  const ways = width < UPRIGHT_BELOW_EM * em ? [[SMALL * em, true]]
+    : width < UPRIGHT_IF_CROWDED_BELOW_EM * em ? [[em, false], [SMALL * em, false], [em, true]]
+      : [[em, false], [SMALL * em, false]];
   const models = shown.map((slot) => races[slot]);
   const groupings = models.length > 1 ? [[models], models.map((model) => [model])] : [[models]];
   let laidOut = [];
   for (const groups of groupings) {
     for (const [size, upright] of ways) {
-      measureText = measureText?.em === size ? measureText : Object.assign(measurer(size), { em: size });
       laidOut = groups.flatMap((group) => layoutTimelines(group, {
-        em: size, measure: measureText, upright, width: width - 2, nowUs: Date.now() * 1000 + clockOffsetUs,
+        em: size, measure: measureAt(size), upright, width: width - 2, nowUs: Date.now() * 1000 + clockOffsetUs,
       }));
       if (laidOut.every((drawing) => drawing.width <= width)) {
         return laidOut;
