@@ -1,4 +1,5 @@
-"""axe-core finds no fault: in light, dark and phone width, with the pictures, the tour and a problem on the page."""
+"""axe-core finds no fault: in light, dark and phone width, with the pictures, the tours, the presentation and a problem
+on the page, and on the other pages. test_docs.py and test_explore.py do the same for the contents of those two."""
 
 import pytest
 
@@ -32,6 +33,33 @@ def test_nothing_to_complain_about(bank, open_browser, axe, size, scheme):
     page.expected_errors = ("422",)
     page.enter("#delay-ms", 99999)
     eventually(lambda: page.shown("#problem"), "a problem is shown")
+    assert violations(page, axe) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/#tour", "/?present#fixes", "/?present"])
+def test_nor_about_tours_and_presentation(bank, open_browser, axe, path, scheme):
+    bank.set(barrier_enabled=True, barrier_count=2)
+    page = open_browser(bank, path, scheme=scheme)
+    if "#" not in path:
+        page.race()
+        page.race_under_the_fix()
+    else:
+        page.click("#tour-answers .answer:first-child")
+        eventually(lambda: page.text("#tour-outcome") and not page.is_off("#tour-answers .answer"), "it has run")
+    assert violations(page, axe) == []
+    if "#tour" in path:
+        for _ in range(5):
+            page.click("#tour-next")
+        page.until("#tour-title", "The end of the tour")
+        assert violations(page, axe) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path, there", [("/play", "#lane-B .program li"), ("/explore", "#empty")])
+def test_nor_about_the_other_pages(bank, open_browser, axe, path, there, scheme):
+    page = open_browser(scheme=scheme).open(bank, path)
+    eventually(lambda: page.all(there), "it is shown")
     assert violations(page, axe) == []
 
 

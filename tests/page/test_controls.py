@@ -117,6 +117,43 @@ def test_by_keyboard_alone(bank, page):
     assert page.shown("#panel-race svg") and page.shown("#panel-fix svg")
 
 
+def test_the_pressed_button_keeps_the_focus(bank, page):
+    page.set_barrier(bank, 2)
+    for button, slot in (("race", "race"), ("race-fix", "fix"), ("race", "race")):
+        page.script("document.querySelector(arguments[0]).focus()", f"#{button}")
+        before = page.address_of(slot)
+        page.keys(Keys.ENTER)
+        eventually(lambda slot=slot, before=before: page.address_of(slot) != before, "Enter races, and races again")
+        page.until_finished(slot)
+        assert page.focused() == button
+    page.script("document.querySelector('#run').focus()")
+    page.enter("#rounds", 2)
+    page.script("document.querySelector('#run').focus()")
+    page.keys(Keys.ENTER)
+    page.until("#tally", "2 of 2 rounds")
+    eventually(lambda: not page.is_off("#run"), "it has ended")
+    assert page.focused() == "run"
+
+
+def test_a_button_that_is_off_does_nothing(bank, page):
+    bank.set(barrier_enabled=True, barrier_count=8)
+    page.until("#too-many", "waits for 8")
+    page.one("#race").click()
+    assert page.one("#race").get_attribute("aria-disabled") == "true" and bank.transactions() == []
+
+
+def test_the_totals_begin_again(bank, page):
+    bank.rows("UPDATE lab_totals SET since = NULL")
+    bank.transfer("alice", "bob", "100")
+    page.until('[data-total="transfers"]', "transfer")
+    assert page.text("#totals-since") == "Since this database was made:"
+    page.click("#count-anew")
+    page.until("#totals-since", "Since ")
+    eventually(lambda: page.text('[data-total="transfers"]') == "0 transfers", "they begin again")
+    assert page.text("#totals-since").count(":") == 2 and "made" not in page.text("#totals-since")
+    page.until_balance("alice", "$1000.00")
+
+
 def test_the_theme_is_chosen_and_kept(page):
     def ground():
         return page.script("return getComputedStyle(document.body).backgroundColor")
