@@ -32,7 +32,7 @@ WHOLE = "return document.documentElement.scrollHeight"
 
 CALM = """return document.querySelectorAll(".band.queue").length === 0 &&
     [...document.querySelectorAll(".band.delay .label")].every((label) => label.textContent === "delay 200 ms")"""
-TRIES = 6
+TRIES = 12
 
 
 def smaller(path):

@@ -45,6 +45,7 @@ def test_nor_about_tours_and_presentation(bank, open_browser, axe, path, scheme)
         page.race()
         page.race_under_the_fix()
     else:
+        eventually(lambda: page.all("#tour-answers .answer"), "the tour asks")
         page.click("#tour-answers .answer:first-child")
         eventually(lambda: page.text("#tour-outcome") and not page.is_off("#tour-answers .answer"), "it has run")
     assert violations(page, axe) == []

@@ -49,7 +49,7 @@ def test_both_pictures_are_on_the_screen_in_large_letters(bank, open_browser):
                           "return [box.left, box.top, box.right, box.bottom]", f"#panel-{slot} svg")
         assert box[0] >= 0 and box[1] >= 0 and box[2] <= HALL[0] and box[3] <= HALL[1], (slot, box)
     assert page.script(SMALL_TEXTS, LEAST) == []
-    assert not page.shown("header") and not page.shown("#strategy")
+    assert not page.shown("#theme") and not page.shown("#strategy")
     assert page.shown("#race") and page.shown('[data-account="alice"] .amount')
     assert page.script("return document.documentElement.scrollWidth") <= HALL[0]
 

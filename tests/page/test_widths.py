@@ -48,6 +48,7 @@ def test_the_live_page(bank, open_browser, path):
         page.race()
         page.race_under_the_fix()
     else:
+        eventually(lambda: page.all("#tour-answers .answer"), "the tour asks")
         page.click("#tour-answers .answer:last-child")
         eventually(lambda: page.text("#tour-outcome"), "it has run")
     assert sideways(page) == []
