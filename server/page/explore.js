@@ -4,7 +4,10 @@
 import { find, make } from "./dom.js";
 import { readDocument, tooLarge } from "./explore_document.js";
 import { drawGraph } from "./explore_graph.js";
+import { drawGrid, showCell, startGrid } from "./explore_grid.js";
+import { gridOf, labCase, orderNumber, showMatrix } from "./explore_lab.js";
 import { alignedPositions, differsFromAll, isOnlyHere, readOrder, stepsLeftOut, tablesAt } from "./explore_order.js";
+import { lettersOf, orderAsOutcome } from "./explore_orders.js";
 import { drawSerial, drawTables } from "./explore_rows.js";
 import { drawLanes } from "./explore_steps.js";
 import { besideText, count, isBad, levelText, outcomeName, positionText, whyText } from "./explore_words.js";
@@ -112,10 +115,11 @@ function showBeside(beside) {
   goTo(position);
 }
 
-function showOutcome(outcome) {
+// number: that of the outcome in the list.
+function showOutcome(outcome, number = shown.exploration.outcomes.indexOf(outcome)) {
   shown.outcome = outcome;
   for (const button of document.querySelectorAll("#outcomes button")) {
-    button.setAttribute("aria-pressed", String(Number(button.dataset.number) === shown.exploration.outcomes.indexOf(outcome)));
+    button.setAttribute("aria-pressed", String(Number(button.dataset.number) === number));
   }
   const order = readOrder(outcome, shown.explored.sessions);
   here = { order, lanes: drawLanes(find("#here-lanes"), order) };
@@ -138,8 +142,31 @@ function outcomeItem(outcome, number) {
     make("span", { class: `sign ${bad ? "bad" : "good"}`, "aria-hidden": "true" }, bad ? "\u2715" : "\u2713"),
     make("span", { class: "outcome-name" }, outcomeName(outcome)),
     make("span", { class: "note" }, count(outcome.count, "order")));
-  button.addEventListener("click", () => showOutcome(outcome));
+  button.addEventListener("click", () => showSmallest(outcome));
   return make("li", {}, button);
+}
+
+// Shows the order of an outcome that the document has, and marks its cell if there is a grid.
+function showSmallest(outcome) {
+  const lab = gridOf(shown.explored);
+  if (lab === null) {
+    showOutcome(outcome);
+  } else {
+    chooseOrder(orderNumber(lab, outcome.steps.map(({ session }) => session).join("")), false);
+  }
+}
+
+// Shows an order of the grid. opens: it was pressed, so the picture is scrolled into view.
+function chooseOrder(number, opens) {
+  const { grid, pool } = gridOf(shown.explored);
+  const order = grid.orders[number];
+  const outcome = shown.exploration.outcomes[order.outcome];
+  showOutcome(orderAsOutcome(order, outcome, pool), order.outcome);
+  showCell(number);
+  history.replaceState(null, "", `/explore?${new URLSearchParams({ case: grid.id, order: lettersOf(order, pool) })}`);
+  if (opens) {
+    find("#player").scrollIntoView({ block: "start" });
+  }
 }
 
 function showExploration(exploration) {
@@ -154,8 +181,13 @@ function showExploration(exploration) {
   for (const part of document.querySelectorAll("#player, #player ~ section")) {
     part.hidden = first === null;
   }
+  const lab = gridOf(shown.explored);
+  find("#grid").hidden = lab === null;
+  if (lab !== null) {
+    drawGrid(lab.grid, exploration, lab.pool, chooseOrder);
+  }
   if (first !== null) {
-    showOutcome(first);
+    showSmallest(first);
   }
 }
 
@@ -176,7 +208,7 @@ function showCase(explored) {
 
 function showDocument(found) {
   shown.found = found;
-  find("#empty").hidden = found.cases.length > 0;
+  find("#empty").hidden = find("#matrix").hidden = found.cases.length > 0;
   find("#found").hidden = found.cases.length === 0;
   find("#case").replaceChildren(...found.cases.map((each, index) => make("option", { value: String(index) }, each.name ?? each.file)));
   find("#case-field").hidden = found.cases.length < 2;
@@ -210,6 +242,42 @@ async function openFile(file) {
   } catch (error) {
     complain(`${file.name} cannot be read: ${error.message}`);
   }
+}
+
+// Shows the case of the lab that the address names, or the matrix.
+async function showAddress() {
+  const wanted = new URLSearchParams(location.search);
+  const id = wanted.get("case");
+  try {
+    if (id === null) {
+      await showMatrix(openLabCase);
+      find("#empty").hidden = false;
+      find("#found").hidden = true;
+      complain(null);
+      return;
+    }
+    const { found, explored } = await labCase(id);
+    if (explored === null) {
+      complain(`The lab has no case "${id}".`);
+      return;
+    }
+    showDocument(found);
+    find("#case").value = String(found.cases.indexOf(explored));
+    showCase(explored);
+    const lab = gridOf(explored);
+    const number = lab === null ? -1 : orderNumber(lab, wanted.get("order"));
+    if (number !== -1) {
+      chooseOrder(number, false);
+    }
+  } catch (error) {
+    complain(`The lab's cases cannot be read: ${error.message}`);
+  }
+}
+
+function openLabCase(id) {
+  history.pushState(null, "", `/explore?${new URLSearchParams({ case: id })}`);
+  showAddress();
+  scrollTo(0, 0);
 }
 
 function startOpening() {
@@ -263,6 +331,10 @@ function start() {
       link.hidden = true; // there is no server
     }
     open(held.textContent, "The document of this page");
+  } else {
+    startGrid();
+    showAddress();
+    window.addEventListener("popstate", showAddress);
   }
 }
 

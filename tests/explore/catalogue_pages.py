@@ -27,6 +27,7 @@ TITLES = {
     "job_claimed_twice": "A job claimed twice",
     "lease_without_fencing": "A lease without a fencing token",
     "limit_by_counting": "A limit kept by counting",
+    "mutex_of_the_program": "A mutex of the program",
     "lock_after_read": "A lock taken after the read",
     "lock_released_early": "A lock released before COMMIT",
     "overlapping_ranges": "Ranges that overlap",
@@ -109,9 +110,9 @@ def page(program, server, name, files, found):
     parts = [f"# {TITLES[name]}"]
     if name == "strategies":
         parts.append(wrapped(
-            "The statements of the lab's strategies, for two transfers of 800 from an account that holds 1000. Two "
-            "strategies are out of reach of this catalogue: `process_mutex` locks inside the program, and `batched` "
-            "gathers transfers in the program before PostgreSQL sees them."))
+            "The statements of the lab's strategies, for two transfers of 800 from an account that holds 1000. "
+            "`process_mutex` locks inside the program: [its page](mutex_of_the_program.md) has an advisory lock for the "
+            "mutex. [The matrix](../matrix.md) shows which strategy ends which anomaly."))
         rows = [(f"[{path.name}](../../sql/cases/{path.name})", *row) for path in files for row in found[path.stem]]
         lines = ["| case | level | found | orders that go wrong | of | that wait | that abort | name |",
                  "|---|---|---|---:|---:|---:|---:|---|"]
