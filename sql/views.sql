@@ -1,5 +1,11 @@
 -- The views for a person at psql after a race. The program makes them together with schema.sql.
 
+-- An amount as a person reads it: -$600.00. The columns of the views and the JSON have numbers.
+CREATE OR REPLACE FUNCTION show_money(value numeric) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN value < 0 THEN '-' ELSE '' END || '$' || abs(value)
+$$;
+
 -- The steps of one record, one row for each step. A step in transfers.steps is {"step", "account", "value", "at_us",
 -- "took_us", ...}: at_us is the end of the step in microseconds since 1970 by the server's clock, took_us is its
 -- duration. A write that was committed before the record was made has "committed_at_us" too: the time when the answer
@@ -61,17 +67,17 @@ WHERE step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch')
 UNION ALL
 SELECT transfer_id, position, 'end', step, account, value, ended_at, took_us,
        CASE step
-           WHEN 'read'    THEN format('reads %s: $%s', account, value)
-           WHEN 'lock'    THEN format('has the locks after %s ms, reads %s: $%s', round(took_us / 1000.0, 1), account, value)
+           WHEN 'read'    THEN format('reads %s: %s', account, show_money(value))
+           WHEN 'lock'    THEN format('has the locks after %s ms, reads %s: %s', round(took_us / 1000.0, 1), account, show_money(value))
            WHEN 'mutex'   THEN format('has the mutex after %s ms', round(took_us / 1000.0, 1))
-           WHEN 'batch'   THEN format('is in a batch of %s after %s ms, reads %s: $%s', parties, round(took_us / 1000.0, 1), account, value)
+           WHEN 'batch'   THEN format('is in a batch of %s after %s ms, reads %s: %s', parties, round(took_us / 1000.0, 1), account, show_money(value))
            WHEN 'retry'   THEN format('lost against another transfer (%s), tries again', show_loss(outcome))
            WHEN 'hold'    THEN format('lets go of the row: %s', outcome)
            WHEN 'barrier' THEN format('leaves the barrier: %s', outcome)
-           WHEN 'check'   THEN format('checks $%s >= $%s: %s', value, amount,
+           WHEN 'check'   THEN format('checks %s >= %s: %s', show_money(value), show_money(amount),
                                       CASE WHEN value >= amount THEN 'enough' ELSE 'not enough, refused' END)
-           WHEN 'deduct'  THEN format('deducts $%s: %s is $%s%s', amount, account, value, committed)
-           WHEN 'credit'  THEN format('adds $%s: %s is $%s%s', amount, account, value, committed)
+           WHEN 'deduct'  THEN format('deducts %s: %s is %s%s', show_money(amount), account, show_money(value), committed)
+           WHEN 'credit'  THEN format('adds %s: %s is %s%s', show_money(amount), account, show_money(value), committed)
            ELSE step
        END
 FROM step
@@ -155,15 +161,15 @@ WITH misrecorded AS ( -- records whose own numbers contradict each other
     SELECT seq, id, from_account, to_account, from_balance_before - amount - from_balance_after AS off_by,
            CASE
                WHEN status <> 'success' AND from_balance_before >= amount THEN
-                   format('was refused although %s held $%s', from_account, from_balance_before)
+                   format('was refused although %s held %s', from_account, show_money(from_balance_before))
                WHEN status <> 'success' THEN 'was refused, and yet balances moved'
                WHEN from_balance_before < amount THEN
-                   format('took $%s from %s, which held $%s', amount, from_account, from_balance_before)
+                   format('took %s from %s, which held %s', show_money(amount), from_account, show_money(from_balance_before))
                WHEN from_balance_before - amount <> from_balance_after THEN
-                   format('read $%s in %s, took $%s and left $%s', from_balance_before, from_account, amount,
-                          from_balance_after)
-               ELSE format('read $%s in %s, added $%s and left $%s', to_balance_before, to_account, amount,
-                           to_balance_after)
+                   format('read %s in %s, took %s and left %s', show_money(from_balance_before), from_account, show_money(amount),
+                          show_money(from_balance_after))
+               ELSE format('read %s in %s, added %s and left %s', show_money(to_balance_before), to_account, show_money(amount),
+                           show_money(to_balance_after))
            END AS what
     FROM transfers
     WHERE CASE status WHEN 'success' THEN from_balance_before < amount
@@ -189,7 +195,7 @@ WITH misrecorded AS ( -- records whose own numbers contradict each other
     GROUP BY account
 ), violation AS (
     SELECT 1 AS rank, 'money_drift' AS kind, NULL AS account, drift AS amount, 0 AS seq,
-           format('there is $%s, $%s %s than at the start', actual, abs(drift),
+           format('there is %s, %s %s than at the start', show_money(actual), show_money(abs(drift)),
                   CASE WHEN drift > 0 THEN 'more' ELSE 'less' END) AS detail,
            (SELECT array_agg(id ORDER BY seq DESC) FROM (SELECT id, seq FROM transfers WHERE race_detected
                                                          ORDER BY seq DESC LIMIT 20) AS raced) AS newest_first
@@ -201,12 +207,12 @@ WITH misrecorded AS ( -- records whose own numbers contradict each other
     FROM account_audit a
     CROSS JOIN LATERAL (
         SELECT 'overdrawn' AS kind, -a.balance AS amount,
-               format('%s has $%s, $%s below zero', a.id, a.balance, -a.balance) AS detail
+               format('%s has %s, %s below zero', a.id, show_money(a.balance), show_money(-a.balance)) AS detail
         WHERE a.overdrawn
         UNION ALL
         SELECT 'account_drift', a.drift,
-               format('%s has $%s, but $%s + $%s received - $%s sent is $%s', a.id, a.balance, a.initial_balance,
-                      a.credits, a.debits, a.expected)
+               format('%s has %s, but %s + %s received - %s sent is %s', a.id, show_money(a.balance), show_money(a.initial_balance),
+                      show_money(a.credits), show_money(a.debits), show_money(a.expected))
         WHERE a.drift <> 0) AS problem
     LEFT JOIN suspect s ON s.account = a.id
     LEFT JOIN latest l ON l.account = a.id
@@ -356,8 +362,8 @@ WITH racer AS MATERIALIZED ( -- materialized: finding the races reads every step
 ), missed AS MATERIALIZED (
     SELECT reader, account, writer,
            CASE WHEN uncommitted_at_read
-                THEN format('had written $%s but not committed when this one read, so it could not be seen', value_written)
-                ELSE format('wrote $%s after this one had read', value_written) END AS why
+                THEN format('had written %s but not committed when this one read, so it could not be seen', show_money(value_written))
+                ELSE format('wrote %s after this one had read', show_money(value_written)) END AS why
     FROM missed_writes
     WHERE reset = (SELECT resets FROM lab_totals)
 )
@@ -486,7 +492,7 @@ WITH newest AS MATERIALIZED (
     SELECT m.* FROM missed_writes m JOIN newest ON newest.reset = m.reset AND newest.id = m.race
 ), line AS (
     SELECT NULL::bigint AS us, nth, 0 AS position, 0 AS moment,
-           format('%s: $%s to %s, %s', m.id, m.amount, m.to_account, m.strategy) AS words
+           format('%s: %s to %s, %s', m.id, show_money(m.amount), m.to_account, m.strategy) AS words
     FROM race_members m JOIN shown l ON l.reset = m.reset AND l.id = m.id
     UNION ALL
     SELECT queued_us, nth, 0, 1, 'waits in the queue' FROM shown WHERE queued_us IS NOT NULL
@@ -504,21 +510,21 @@ WITH newest AS MATERIALIZED (
     UNION ALL
     SELECT s.at_us, s.nth, s.position, 2,
            CASE s.step
-               WHEN 'read'    THEN format('reads %s: $%s', s.account, s.value)
-               WHEN 'lock'    THEN format('has them, reads %s: $%s', s.account, s.value)
+               WHEN 'read'    THEN format('reads %s: %s', s.account, show_money(s.value))
+               WHEN 'lock'    THEN format('has them, reads %s: %s', s.account, show_money(s.value))
                WHEN 'mutex'   THEN 'has the mutex'
-               WHEN 'batch'   THEN format('is in a batch of %s, reads %s: $%s', s.parties, s.account, s.value)
+               WHEN 'batch'   THEN format('is in a batch of %s, reads %s: %s', s.parties, s.account, show_money(s.value))
                WHEN 'retry'   THEN format('lost (%s), tries again', show_loss(s.outcome))
                WHEN 'hold'    THEN format('lets go of the row: %s', s.outcome)
                WHEN 'barrier' THEN format('leaves the barrier: %s', s.outcome)
-               WHEN 'check'   THEN format('checks $%s >= $%s: %s', s.value, s.amount,
+               WHEN 'check'   THEN format('checks %s >= %s: %s', show_money(s.value), show_money(s.amount),
                                           CASE WHEN s.value >= s.amount THEN 'enough' ELSE 'not enough, refused' END)
                WHEN 'commit'  THEN CASE WHEN s.from_balance_after = s.from_balance_before THEN 'ends: refused'
                                        WHEN s.outcome = 'committed' THEN 'commits' ELSE 'done' END
-               ELSE format('writes %s: $%s', s.account, s.value)
+               ELSE format('writes %s: %s', s.account, show_money(s.value))
            END || CASE WHEN m.writer IS NULL THEN ''
-                       ELSE format(' (it had read $%s; %s wrote $%s)', m.value_read,
-                                   coalesce(show_letter(writer.nth), 'another race'), m.value_written) END
+                       ELSE format(' (it had read %s; %s wrote %s)', show_money(m.value_read),
+                                   coalesce(show_letter(writer.nth), 'another race'), show_money(m.value_written)) END
     FROM step s
     LEFT JOIN missed m ON m.reader = s.transfer_id AND m.account = s.account AND s.step IN ('deduct', 'credit')
     LEFT JOIN shown AS writer ON writer.id = m.writer
@@ -547,9 +553,9 @@ WITH member AS MATERIALIZED (
     SELECT * FROM race_columns
 )
 SELECT m.race, r.strategy, m.account,
-       show_wrapped(format('%s read $%s at %s ms, %s wrote $%s at %s ms, committed by %s ms', show_letter(r.nth),
-                           m.value_read, round((m.read_at_us - r.zero_us) / 1000.0, 1),
-                           CASE w.race WHEN m.race THEN show_letter(w.nth) ELSE m.writer END, m.value_written,
+       show_wrapped(format('%s read %s at %s ms, %s wrote %s at %s ms, committed by %s ms', show_letter(r.nth),
+                           show_money(m.value_read), round((m.read_at_us - r.zero_us) / 1000.0, 1),
+                           CASE w.race WHEN m.race THEN show_letter(w.nth) ELSE m.writer END, show_money(m.value_written),
                            round((m.written_at_us - r.zero_us) / 1000.0, 1),
                            round((m.committed_by_us - r.zero_us) / 1000.0, 1)), 32) AS what
 FROM missed_writes m

@@ -52,7 +52,7 @@ def test_after_a_double_spend(bank):
     assert kinds(report) == [("overdrawn", "alice"), ("record_arithmetic", "alice")]
     overdrawn, record = report["violations"]
     assert overdrawn["amount"] == 600
-    assert overdrawn["detail"] == "alice has $-600.00, $600.00 below zero"
+    assert overdrawn["detail"] == "alice has -$600.00, $600.00 below zero"
     assert sorted(overdrawn["transfers"]) == racers
     assert len(record["transfers"]) == 1 and record["transfers"][0] in racers
     assert record["transfers"][0] in record["detail"]

@@ -46,7 +46,7 @@ def test_race_timeline(bank, race):
         assert mine[3] == "checks $1000.00 >= $800.00: enough"
     first, second = [line for line in lines if line.startswith("deducts")]
     assert re.fullmatch(r"deducts \$800\.00: alice is \$200\.00, committed within [\d.]+ ms", first)
-    assert re.fullmatch(r"deducts \$800\.00: alice is \$-600\.00, committed within [\d.]+ ms "
+    assert re.fullmatch(r"deducts \$800\.00: alice is -\$600\.00, committed within [\d.]+ ms "
                         r"\(racer [12] wrote \$200\.00 after this one had read\)", second)
     last_read = max(place for place, line in enumerate(lines) if line.startswith("reads"))
     assert last_read < min(place for place, line in enumerate(lines) if line.startswith("checks"))
@@ -73,7 +73,7 @@ def test_the_writes_are_shown_in_the_order_they_were_made_in(bank, background):
         assert [racer.result(HANG_GUARD).status for racer in racers] == [200, 200]
         lines = [row["racer_1"] or row["racer_2"] for row in bank.rows("TABLE race_timeline")]
         assert [line.split(",")[0] for line in lines if line.startswith("deducts")] == \
-            ["deducts $800.00: alice is $200.00", "deducts $800.00: alice is $-600.00"]
+            ["deducts $800.00: alice is $200.00", "deducts $800.00: alice is -$600.00"]
 
 
 def test_the_steps_of_a_transfer(bank, race):

@@ -73,7 +73,7 @@ def test_the_race(bank):
     assert found[0] == f"{last['id']}: $800.00 to {last['to_account']}, vulnerable"
     assert found[1:5] == ["reads alice: $1000.00", "waits at the barrier", "leaves the barrier: released",
                           "checks $1000.00 >= $800.00: enough"]
-    assert found[5] == f"writes alice: $-600.00 (it had read $1000.00; {other} wrote $200.00)"
+    assert found[5] == f"writes alice: -$600.00 (it had read $1000.00; {other} wrote $200.00)"
     assert found[6:] == [f"writes {last['to_account']}: ${last['to_balance_after']:.2f}", "done"]
 
 

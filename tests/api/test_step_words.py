@@ -74,8 +74,8 @@ def said_by_the_page(steps, folder):
     shutil.copy(WORDS, folder / "words.mjs")
     (folder / "say.mjs").write_text(SAY)
     output = subprocess.run([node, "say.mjs", json.dumps(steps, default=float)], cwd=folder, check=True, capture_output=True, text=True)
-    # The page has the minus sign of typography before the currency, psql an ASCII one behind it.
-    return json.loads(output.stdout.replace("\u2212$", "$-"))
+    # The page has the minus sign of typography, psql an ASCII one.
+    return json.loads(output.stdout.replace("\u2212$", "-$"))
 
 
 def said_by_the_launcher(race):
@@ -85,7 +85,7 @@ def said_by_the_launcher(race):
     words = '[.] | model | .lanes[0] as $lane | [$lane.steps[] | select(.step != "commit") | [moments($lane).text]]'
     output = subprocess.run(["jq", "-L", LAUNCHER, "--argjson", "width", "100", "--argjson", "color", "{}",
                              f'include "race"; {words}'], input=race, check=True, capture_output=True, text=True)
-    return json.loads(output.stdout.replace("-$", "$-"))
+    return json.loads(output.stdout)
 
 
 def test_every_kind_of_step_is_here():
