@@ -75,6 +75,7 @@ const query = (values) => new URLSearchParams(values).toString();
 
 export const api = {
   accounts: async () => (await request("GET", "/accounts")).accounts,
+  audit: () => request("GET", "/audit"),
   strategies: async () => (await request("GET", "/strategies")).strategies,
   settings: () => request("GET", "/admin/settings"),
   races: (limit) => request("GET", `/races?${query({ limit })}`),

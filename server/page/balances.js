@@ -51,8 +51,26 @@ function showWhen(element, moment, isInRace) {
   element.querySelector(".when").textContent = moment === null ? "" : isInRace ? ` at ${moment.ms.toFixed(1)} ms` : " not in this race";
 }
 
-// moment: {ms, balances} of the time cursor, or null.
-export function showBalances(present, moment = null) {
+// The money of all accounts. A transfer moves money, so the sum must stay what it was: expected, or null if that is not
+// known.
+function fillTotal(element, accounts, expected) {
+  const cents = (value) => Math.round(value * 100);
+  const sum = accounts.reduce((whole, { balance }) => whole + cents(balance), 0);
+  const made = expected === null ? 0 : (sum - cents(expected)) / 100;
+  element.classList.toggle("wrong", made !== 0);
+  element.querySelector(".amount").textContent = money(sum / 100);
+  element.querySelector(".note").textContent = made === 0 ? ""
+    : `${money(Math.abs(made))} ${made > 0 ? "came from nothing" : "is lost"}`;
+  element.querySelector(".start").textContent = expected === null ? "" : `at the start ${money(expected)}`;
+}
+
+function totalCard() {
+  return make("li", { class: "balance total" }, make("h3", {}, "all together"), make("p", { class: "amount" }),
+    make("p", { class: "start" }), make("p", { class: "note" }));
+}
+
+// expected: the sum of the initial balances, or null. moment: {ms, balances} of the time cursor, or null.
+export function showBalances(present, expected, moment = null) {
   const then = new Map(moment?.balances.map(({ id, balance }) => [id, balance]));
   const accounts = present.map(({ id, balance }) => ({ id, balance: then.get(id) ?? balance }));
   const list = find("#balances");
@@ -64,6 +82,11 @@ export function showBalances(present, moment = null) {
     showWhen(element, moment, then.has(account.id));
     return element;
   });
+  if (accounts.length > 1) {
+    const total = list.querySelector(".total") ?? totalCard();
+    fillTotal(total, accounts, moment === null ? expected : null); // in the middle of a transfer money is on its way
+    cards.push(total);
+  }
   if (cards.length !== list.children.length || cards.some((each, index) => each !== list.children[index])) {
     list.replaceChildren(...cards);
   }

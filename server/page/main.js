@@ -33,7 +33,7 @@ const RACES_PAUSE_MS = 1000;
 const RESOLVE_PAUSE_MS = 400;
 
 const state = createState({
-  accounts: [], strategies: [], settings: null, races: [], totals: null, racing: false,
+  accounts: [], expected: null, strategies: [], settings: null, races: [], totals: null, racing: false,
   moment: null, // {ms, balances} at the time cursor; null: the balances are those of now
 });
 const live = new LiveRaces();
@@ -297,7 +297,7 @@ const HANDLERS = {
   reset: ({ accounts }) => {
     resets += 1;
     closeCursor();
-    state.set({ accounts });
+    state.set({ accounts, expected: accounts.reduce((sum, { balance }) => sum + balance, 0) });
     refreshRaces();
   },
   admitted: ({ at_us }) => serverTime(at_us),
@@ -327,7 +327,8 @@ function onEvent(name, data) {
 }
 
 async function readEverything() {
-  const [strategies] = await Promise.all([api.strategies(), readAccounts()]);
+  const [strategies, audit] = await Promise.all([api.strategies(), api.audit(), readAccounts()]);
+  state.set({ expected: audit.money.expected });
   rememberStrategies(strategies);
   state.set({ strategies });
   await showAddressed();
@@ -368,7 +369,7 @@ function start() {
   startProblems();
   startToken();
   startThemeSwitch();
-  state.on(["accounts", "moment"], ({ accounts, moment }) => showBalances(accounts, moment));
+  state.on(["accounts", "expected", "moment"], ({ accounts, expected, moment }) => showBalances(accounts, expected, moment));
   state.on(["races"], listRaces);
   state.on(["totals"], ({ totals }) => showTotals(totals));
   startControls(state, { onSay: say, onRace: unpin });

@@ -13,23 +13,27 @@ function tone(value) {
   return value < 0 ? "bad" : "plain";
 }
 
-// The versions in ms, each moment at the known one that it equals: {value, label, tone, written, from, to}.
-export function rowOfRace(model, clock, known, endMs) {
-  const same = (ms) => known.filter((each) => Math.abs(each - ms) <= SAME_MS);
-  const moment = (us, snap) => us === -Infinity ? 0
-    : us === Infinity ? endMs : Math.min(endMs, snap(Math.max(0, clock(us))));
-  const first = (ms) => Math.min(...[same(ms), [ms]].find((each) => each.length > 0));
-  // The commit is the last mark of a moment.
-  const last = (ms) => Math.max(...[same(ms), [ms]].find((each) => each.length > 0));
-  const versions = model.versions.map(({ value, letter, writtenUs, visibleUs }) => ({
-    value, letter, label: shortMoney(value), tone: tone(value), written: moment(writtenUs, first),
-    from: moment(visibleUs, last),
-    committed: visibleUs !== Infinity,
-  }));
+// The versions in ms: {value, letter, label, tone, written, from, to, committed}. lanes: the pieces of every lane, with
+// their moments. A moment that is drawn there stands at the same place here.
+export function rowOfRace(model, clock, lanes, endMs) {
+  const versions = model.versions.map(({ value, letter, writtenUs, visibleUs }) => {
+    const own = lanes[model.lanes.findIndex((lane) => lane.letter === letter)] ?? [];
+    const drawn = (ms) => own.flatMap(({ from, to }) => [from, to]).filter((each) => Math.abs(each - ms) <= SAME_MS);
+    const moment = (us, choose) => {
+      const ms = us === -Infinity ? 0 : us === Infinity ? endMs : Math.min(endMs, Math.max(0, clock(us)));
+      return choose(...(drawn(ms).length > 0 ? drawn(ms) : [ms]));
+    };
+    return {
+      value, letter, label: shortMoney(value), tone: tone(value), committed: visibleUs !== Infinity,
+      written: moment(writtenUs, Math.min),
+      from: moment(visibleUs, Math.max), // the commit is the last mark of a moment
+    };
+  });
   return versions.map((version, index) => ({ ...version, to: versions[index + 1]?.from ?? endMs }));
 }
 
-// Without the versions that were replaced at once or are not committed yet. The last one may begin where the race ends.
+// Without the versions that were replaced at once or are not committed yet. The last one may begin where the race
+// ends.
 function shownOf(row) {
   return row.filter(({ from, to, committed }, index) => committed && (to > from || index === row.length - 1));
 }

@@ -125,3 +125,15 @@ test("what differs from another sketch is marked word by word", () => {
   assert.ok([check, deduct].every((parts) => parts.every(([, differs]) => !differs)));
   assert.deepEqual(commit, [["COMMIT;", true]]);
 });
+
+test("the commit of one transfer is not drawn at the commit of another", () => {
+  const detail = lostUpdate();
+  const [second] = detail.transfers;
+  Object.assign(second, { anomaly: "double_spend" });
+  second.steps = second.steps.filter(({ step }) => step !== "hold");
+  second.steps[0].value = -600;
+  second.steps.at(-1).at_us = START_US + 5001; // a record in the same transaction ends with its write
+  detail.missed_writes[0].read_at_us = START_US + 4500;
+  const [drawing] = layoutTimelines([model(detail)], { em: 16, measure: (text) => text.length * 9, width: 1300, upright: false });
+  assert.deepEqual(drawing.row.parts.map(({ label }) => label), ["$1000", "$200", "\u2212$600"]);
+});

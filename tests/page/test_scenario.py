@@ -45,7 +45,7 @@ def test_a_race_with_the_barrier(bank, page):
 
 def test_a_negative_balance_goes_to_the_left_of_zero_in_red(bank, page):
     def bars():
-        return page.script("""return [...document.querySelectorAll("#balances li")].map((e) => {
+        return page.script("""return [...document.querySelectorAll("#balances [data-account]")].map((e) => {
             const [bar, zero] = [".fill", ".zero"].map((part) => e.querySelector(part).getBoundingClientRect());
             return [Math.round(bar.left - zero.left), Math.round(bar.right - zero.right), Math.round(bar.width)]; })""")
 
