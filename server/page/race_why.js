@@ -56,7 +56,7 @@ function versionsTable(race) {
   return make("details", { class: "versions" },
     make("summary", {}, `Versions of the row of ${race.account}`),
     make("p", {}, "PostgreSQL writes a new version of the row for each UPDATE. Others see a version from its commit on."),
-    make("div", { class: "scrolls" }, make("table", {},
+    make("div", { class: "scrolls", tabindex: "0", role: "region", "aria-label": `Versions of ${race.account}` }, make("table", {},
       make("thead", {}, make("tr", {}, ...["balance", "written by", "written at", "visible to others from", "read by"].map((name) =>
         make("th", { scope: "col" }, name)))),
       make("tbody", {}, ...rows))));
