@@ -11,7 +11,7 @@ import { OUTCOMES, missedLabel, shortMoney } from "./words.js";
 
 // All in em of the page's root, so that the picture grows with the text around it.
 const LYING = { edge: 0.6, label: 1.6, bar: 1.7, gap: 0.7, link: 1.8, ruler: 3.5, strip: 2.5, mark: 1.1, badge: 2.3, end: 1.6 };
-const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, ruler: 3.9, strip: 0, head: 4.6, text: 1.05, column: 6.6, scrolled: 9.2, mark: 1.3 };
+const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, ruler: 3.9, strip: 0, head: 4.6, text: 1.05, column: 6.2, scrolled: 9.2, mark: 1.3 };
 
 const BRACKET = 0.28; // how far the bracket round a transaction stands out from the bar, in em
 
