@@ -77,7 +77,7 @@ function drawBracket({ reveal, ...box }, em) {
 // The contested row: the value as a line and an area, red below zero, and dashed what is not committed yet.
 function drawRow(row, em) {
   return element("g", { class: "row" }, element("path", { d: row.zero, class: "row-zero" }),
-    ...row.texts.map((each, index) => text(each, index === 0 ? "lane-title" : "lane-outcome", em)),
+    ...row.texts.map((each, index) => text(each, index === 0 ? "lane-title" : "row-note", em)),
     ...row.parts.map((each) => part(each.reveal, `row-part tone-${each.tone}`, element("rect", { ...each.area, class: "row-area" }))),
     ...row.pending.map((each) => part(each.reveal, "row-part", element("path", { d: each.line, class: "row-pending" }))),
     ...row.parts.map((each) => part(each.reveal, `row-part tone-${each.tone}`, element("path", { d: each.line, class: "row-line" }))));
