@@ -24,9 +24,10 @@ const words = ({ stops }) => stops.map((stop) => stopWords(stop)).join("\n");
 test("the cursor stops at every event, in the order of time", () => {
   const { stops } = scene(doubleSpend());
   stops.slice(1).forEach(({ ms }, index) => assert.ok(ms > stops[index].ms));
-  assert.equal(stopWords(stops[0]), "0.0 ms: B reads alice: $1000.00; B waits at the barrier");
-  assert.match(words({ stops }), /^0\.8 ms: A leaves the barrier: released; A sleeps 200 ms \(debug delay\); B leaves the barrier: released;/m);
-  assert.match(words({ stops }), /^202\.8 ms: now committed by A: alice \$200\.00$/m);
+  assert.equal(stopWords(stops[0]), "0.0 ms: before the first step");
+  assert.equal(stopWords(stops[1]), "0.5 ms: B reads alice: $1000.00; B waits at the barrier");
+  assert.match(words({ stops }), /^1\.3 ms: A leaves the barrier: released; A sleeps 200 ms \(debug delay\); B leaves the barrier: released;/m);
+  assert.match(words({ stops }), /^203\.3 ms: now committed by A: alice \$200\.00$/m);
 });
 
 test("a stop is where its mark is drawn", () => {
@@ -49,8 +50,8 @@ test("the last stop that was reached", () => {
 test("a balance changes when its write is committed, not when it is made", () => {
   const race = scene(doubleSpend());
   assert.deepEqual(at(race, 0), { alice: 1000, bob: 500, charlie: 200 });
-  assert.deepEqual(at(race, 202.7), { alice: 1000, bob: 500, charlie: 200 });
-  assert.deepEqual(at(race, 202.8), { alice: 200, bob: 500, charlie: 200 });
+  assert.deepEqual(at(race, 203.2), { alice: 1000, bob: 500, charlie: 200 });
+  assert.deepEqual(at(race, 203.3), { alice: 200, bob: 500, charlie: 200 });
   assert.deepEqual(at(race, 300), { alice: -600, bob: 1300, charlie: 1000 });
 });
 
@@ -81,6 +82,6 @@ test("a retry undoes the writes before it", () => {
   detail.transfers = [first];
   detail.missed_writes = [];
   const race = scene(detail);
-  assert.deepEqual(at(race, 4.9), { alice: 1000, bob: 500 });
-  assert.deepEqual(at(race, 5), { alice: 200, bob: 1300 });
+  assert.deepEqual(at(race, 5.3), { alice: 1000, bob: 500 });
+  assert.deepEqual(at(race, 5.4), { alice: 200, bob: 1300 });
 });

@@ -43,8 +43,8 @@ def test_the_row_stands_between_the_lanes_and_falls_below_zero(bank, page):
 
 
 def test_the_row_changes_at_the_commit_and_not_at_the_write(bank, page):
-    """A bar ends when the answer to the commit arrived, so the commit was over by then; and the next writer of the row has
-    waited for it."""
+    """A bar ends when the answer to the commit arrived, so the commit was over by then; and the next writer of the row
+    has waited for it."""
     raced(bank, page, "vulnerable")
     ends = page.script("""
         const svg = document.querySelector("#panel-race svg");
