@@ -1,4 +1,5 @@
-# Turns the files of the page into C: their bytes with .incbin, and a table with the HTTP headers of each file.
+# Turns the files of the page into C: their bytes with .incbin, as they are and
+# compressed, and a table with the HTTP headers of each file.
 #   cmake -D FOLDER=page -D OUTPUT=page_assets.c -D LAB_VERSION=1.2.3 -P embed_page.cmake
 # Served names are flat: vendor/viewer.js is "vendor-viewer.js". In a JSON file, @LAB_VERSION@ is replaced by the
 # version of the program, which is stated in CMakeLists.txt only.
@@ -33,10 +34,21 @@ foreach(file IN LISTS files)
     file(SIZE ${source} size)
     file(SHA256 ${source} hash)
     string(SUBSTRING ${hash} 0 32 tag)
+    set(packed ${OUTPUT}.${name}.gz)
+    file(ARCHIVE_CREATE OUTPUT ${packed} PATHS ${source} FORMAT raw COMPRESSION GZip COMPRESSION_LEVEL 9 MTIME 0)
+    file(SIZE ${packed} packed_size)
+    file(SHA256 ${packed} packed_hash)
+    string(SUBSTRING ${packed_hash} 0 32 packed_tag)
+    if(packed_size GREATER_EQUAL size)
+        set(packed_size 0)
+    endif()
     string(APPEND bytes
-        "__asm__(\".section .rodata\\npage_asset_${number}:\\n.incbin \\\"${source}\\\"\\n.byte 0\\n.previous\");\n"
-        "extern const char page_asset_${number}[];\n")
-    string(APPEND rows "    {\"${name}\", \"${type}\", \"\\\"${tag}\\\"\", {page_asset_${number}, ${size}}},\n")
+        "__asm__(\".section .rodata\\npage_asset_${number}:\\n.incbin \\\"${source}\\\"\\n.byte 0\\n\"\n"
+        "        \"page_gzip_${number}:\\n.incbin \\\"${packed}\\\"\\n.previous\");\n"
+        "extern const char page_asset_${number}[], page_gzip_${number}[];\n")
+    string(APPEND rows
+        "    {\"${name}\", \"${type}\", \"\\\"${tag}\\\"\", {page_asset_${number}, ${size}},\n"
+        "     \"\\\"${packed_tag}\\\"\", {page_gzip_${number}, ${packed_size}}},\n")
     math(EXPR number "${number} + 1")
 endforeach()
 file(WRITE ${OUTPUT}

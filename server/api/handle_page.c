@@ -7,11 +7,11 @@
 #include "server/http/http.h"
 
 // Whether the client's copy is this one: If-None-Match is "*" or a list, and a tag in it may be marked as weak.
-static bool client_has(const struct page_asset *asset, struct slice none_match) {
+static bool client_has(const char *etag, struct slice none_match) {
     if (slice_equals(none_match, SLICE_LITERAL("*"))) {
         return true;
     }
-    struct slice tag = slice_of(asset->etag);
+    struct slice tag = slice_of(etag);
     for (size_t i = 0; i + tag.length <= none_match.length; i++) {
         if (slice_equals((struct slice){none_match.data + i, tag.length}, tag)) {
             return true; // the quotes are part of the tag, so it is no part of a longer one
@@ -26,12 +26,15 @@ static void respond_asset(struct exchange *exchange, struct slice name) {
         conn_respond_problem(exchange->conn, 404, "The page has no file \"%.*s\"", (int)name.length, name.data);
         return;
     }
-    bool known = client_has(asset, exchange->request->headers[HTTP_HEADER_IF_NONE_MATCH]);
+    bool is_gzip = asset->gzip.length > 0 && accepts_gzip(exchange->request);
+    const char *etag = is_gzip ? asset->gzip_etag : asset->etag;
+    bool known = client_has(etag, exchange->request->headers[HTTP_HEADER_IF_NONE_MATCH]);
     conn_respond(exchange->conn, &(struct http_response){
                                      .status = known ? 304 : 200,
                                      .content_type = asset->content_type,
-                                     .body = asset->content,
-                                     .page_etag = asset->etag,
+                                     .body = is_gzip ? asset->gzip : asset->content,
+                                     .page_etag = etag,
+                                     .is_gzip = is_gzip && !known,
                                  });
 }
 

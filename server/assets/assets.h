@@ -11,6 +11,8 @@ struct page_asset {
     const char *content_type;
     const char *etag; // with its quotes: a hash of the content
     struct slice content;
+    const char *gzip_etag;
+    struct slice gzip; // the content compressed; empty: that is not smaller
 };
 
 extern const struct page_asset page_assets[];

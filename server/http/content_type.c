@@ -1,4 +1,4 @@
-// Reads Content-Type, Content-Encoding and Accept, only as far as the handlers need it. Loop thread.
+// Reads Content-Type, Content-Encoding, Accept and Accept-Encoding, only as far as the handlers need it. Loop thread.
 #include "server/http/content_type.h"
 
 // Removes the part before the next `separator` from `rest`, and returns it trimmed. Separators between quotes are
@@ -112,4 +112,32 @@ bool accepts_openmetrics(const struct http_request *request) {
     int wanted_text = accepted_weight(accept, &text, &how);
     int wanted = accepted_weight(accept, &openmetrics, &how);
     return wanted > wanted_text || (wanted > 0 && wanted == wanted_text && how >= 3);
+}
+
+// The weight of an element such as "gzip;q=0.5".
+static int weight_of_parameters(struct slice parameters) {
+    int weight = WEIGHT_FULL;
+    while (parameters.length > 0) {
+        struct slice value = next_part(&parameters, ';');
+        if (slice_equals_ignoring_case(next_part(&value, '='), SLICE_LITERAL("q"))) {
+            weight = weight_of(slice_trim(value));
+        }
+    }
+    return weight;
+}
+
+bool accepts_gzip(const struct http_request *request) {
+    struct slice accept = request->headers[HTTP_HEADER_ACCEPT_ENCODING];
+    int any = 0;
+    while (accept.length > 0) {
+        struct slice element = next_part(&accept, ',');
+        struct slice coding = next_part(&element, ';');
+        if (slice_equals_ignoring_case(coding, SLICE_LITERAL("gzip"))) {
+            return weight_of_parameters(element) > 0;
+        }
+        if (slice_equals(coding, SLICE_LITERAL("*"))) {
+            any = weight_of_parameters(element);
+        }
+    }
+    return any > 0;
 }

@@ -13,5 +13,7 @@ MUST_CHECK bool content_type_is_json(const struct http_request *request);
 MUST_CHECK bool content_is_plain(const struct http_request *request);
 // True if Accept prefers OpenMetrics to the Prometheus text format.
 MUST_CHECK bool accepts_openmetrics(const struct http_request *request);
+// True if Accept-Encoding has gzip, or "*", with a weight above 0 (RFC 9110 section 12.5.3).
+MUST_CHECK bool accepts_gzip(const struct http_request *request);
 
 #endif

@@ -154,6 +154,7 @@ static int on_header_field(llhttp_t *llhttp, const char *data, size_t length) {
 
 static const struct slice header_names[HTTP_HEADER_COUNT] = {
     [HTTP_HEADER_ACCEPT] = SLICE_INITIALIZER("accept"),
+    [HTTP_HEADER_ACCEPT_ENCODING] = SLICE_INITIALIZER("accept-encoding"),
     [HTTP_HEADER_AUTHORIZATION] = SLICE_INITIALIZER("authorization"),
     [HTTP_HEADER_CONTENT_ENCODING] = SLICE_INITIALIZER("content-encoding"),
     [HTTP_HEADER_CONTENT_TYPE] = SLICE_INITIALIZER("content-type"),
@@ -170,8 +171,9 @@ static const struct slice header_names[HTTP_HEADER_COUNT] = {
 
 // These headers are lists, so a client may send them in several lines (RFC 9110 section 5.3).
 static bool is_list(enum http_header header) {
-    return header == HTTP_HEADER_ACCEPT || header == HTTP_HEADER_CONTENT_ENCODING ||
-           header == HTTP_HEADER_IF_NONE_MATCH || header == HTTP_HEADER_TRACESTATE;
+    return header == HTTP_HEADER_ACCEPT || header == HTTP_HEADER_ACCEPT_ENCODING ||
+           header == HTTP_HEADER_CONTENT_ENCODING || header == HTTP_HEADER_IF_NONE_MATCH ||
+           header == HTTP_HEADER_TRACESTATE;
 }
 
 // These headers change nothing important, so the first of several lines is used. All other headers must be sent once,

@@ -14,6 +14,7 @@ enum http_method { HTTP_METHOD_GET, HTTP_METHOD_HEAD, HTTP_METHOD_POST, HTTP_MET
 // The headers that the program reads. All others only count in HTTP_HEADERS_MAX.
 enum http_header {
     HTTP_HEADER_ACCEPT,
+    HTTP_HEADER_ACCEPT_ENCODING,
     HTTP_HEADER_AUTHORIZATION,
     HTTP_HEADER_CONTENT_ENCODING,
     HTTP_HEADER_CONTENT_TYPE,

@@ -78,8 +78,12 @@ static void write_rare_headers(const struct http_response *response, struct text
     if (response->streams) {
         write_header(out, "X-Accel-Buffering", "no"); // otherwise nginx delays the events until its buffer is full
     }
+    if (response->is_gzip) {
+        write_header(out, "Content-Encoding", "gzip");
+    }
     if (response->page_etag != NULL) {
         write_header(out, "ETag", response->page_etag);
+        write_header(out, "Vary", "Accept-Encoding");
         write_header(out, "Content-Security-Policy", PAGE_POLICY);
         write_header(out, "Referrer-Policy", "no-referrer");
     }

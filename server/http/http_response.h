@@ -18,6 +18,7 @@ struct http_response {
     bool refuses_coding;      // adds Accept-Encoding: identity, for a 415
     bool streams;             // the body ends with the connection, so there is no Content-Length
     const char *page_etag;    // the ETag of a file of the page, with its quotes, or NULL: browsers cache such an answer
+    bool is_gzip;             // the body is compressed
 };
 
 // The properties of the answer that the connection decides.

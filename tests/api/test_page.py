@@ -1,6 +1,7 @@
 """The page and its files: the program serves them as they are in server/page/, with a policy that allows no other
 source."""
 
+import gzip
 import pathlib
 
 import pytest
@@ -44,6 +45,29 @@ def test_the_pages(bank, path):
     else:
         assert_problem(bank.get(path), 404)
     assert_problem(bank.post(path), 405)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_client_that_reads_gzip(bank, name):
+    plain, packed = bank.get(f"/page/{name}"), bank.get(f"/page/{name}", Accept_Encoding="br, gzip;q=0.5")
+    for answer in (plain, packed):
+        assert (answer.status, answer.headers["Vary"]) == (200, "Accept-Encoding")
+    if "Content-Encoding" not in packed.headers:
+        assert (packed.body, packed.headers["ETag"]) == (plain.body, plain.headers["ETag"])
+        assert len(gzip.compress(plain.body, 9)) >= len(plain.body) - 100
+        return
+    assert packed.headers["Content-Encoding"] == "gzip" and len(packed.body) < len(plain.body)
+    assert gzip.decompress(packed.body) == served(name)
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    again = {tag: bank.get(f"/page/{name}", Accept_Encoding="gzip", If_None_Match=tag)
+             for tag in (plain.headers["ETag"], packed.headers["ETag"])}
+    assert [answer.status for answer in again.values()] == [200, 304]
+
+
+def test_a_client_that_refuses_gzip(bank):
+    for accepted in ("identity", "gzip;q=0", "br"):
+        answer = bank.get("/page/main.js", Accept_Encoding=accepted)
+        assert "Content-Encoding" not in answer.headers and answer.body == served("main.js")
 
 
 def test_a_link_to_a_race_is_the_page(bank):

@@ -42,6 +42,26 @@ static void test_not_json(void **state) {
     }
 }
 
+static bool wants_gzip(const char *accept) {
+    struct http_request request = {0};
+    request.headers[HTTP_HEADER_ACCEPT_ENCODING] = accept == NULL ? (struct slice){NULL, 0} : slice_of(accept);
+    return accepts_gzip(&request);
+}
+
+static void test_gzip(void **state) {
+    (void)state;
+    static const char *const wanted[] = {"gzip", "deflate, gzip;q=0.001", "gzip, deflate, br, zstd", "br;q=1, GZIP ",
+                                         "*",    "identity, * ; q=0.5"};
+    static const char *const unwanted[] = {NULL,    "",           "identity", "gzip;q=0", "gzip; q=0.000, *", "*;q=0",
+                                           "xgzip", "gzip;q=nan", "br",       ",",        "*, gzip;q=0"};
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        assert_true(wants_gzip(wanted[i]));
+    }
+    for (size_t i = 0; i < sizeof unwanted / sizeof unwanted[0]; i++) {
+        assert_false(wants_gzip(unwanted[i]));
+    }
+}
+
 static bool wants_openmetrics(const char *accept) {
     struct http_request request = {0};
     request.headers[HTTP_HEADER_ACCEPT] = accept == NULL ? (struct slice){NULL, 0} : slice_of(accept);
@@ -123,6 +143,7 @@ static void test_content_encoding(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gzip),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_not_json),
         cmocka_unit_test(test_openmetrics),

@@ -79,7 +79,8 @@ static void test_a_stream_has_no_length(void **state) {
 }
 
 #define PAGE                                                                                                           \
-    "\r\nETag: \"abc\"\r\nContent-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "          \
+    "\r\nETag: \"abc\"\r\nVary: Accept-Encoding\r\nContent-Security-Policy: default-src 'none'; script-src 'self'; "   \
+    "style-src 'self'; "                                                                                               \
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"            \
     "\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-cache\r\nX-Content-Type-Options: "                          \
     "nosniff\r\nContent-Length: "
