@@ -93,7 +93,7 @@ def test_a_signal_stops_all(lab, tmp_path, number, is_group):
     case = tmp_path / "long.sql"
     case.write_text("-- setup\nCREATE TABLE visits (who text, number integer);\n"
                     f"-- session A who=a\n{steps}-- session B like A who=b\n-- session C like A who=c\n")
-    run = lab.start("explore", "--no-install", case)
+    run = lab.start("explore", "--no-install", "--no-reduction", case)
     log = lab.state / "explore/postgres/postgres.log"
     deadline = time.monotonic() + 120
     while not (log.exists() and subprocess.run(["pgrep", "-P", str(run.pid), "race-explore"], check=False,

@@ -158,7 +158,7 @@ step_normal() {
 }
 
 step_two_at_once() {
-    scenario_open 'Step 2 of 7: two transfers at once, without delay or barrier'
+    scenario_open 'Step 2 of 7: two at once, without delay or barrier'
     scenario_do "two transfers of \$800 out of Alice's \$1000 at once, to Bob and to Charlie"
     scenario_expect 'nothing certain: each reads, checks, deducts; it depends on who reads when'
     scenario_pair
