@@ -93,7 +93,7 @@ def test_the_same_race_under_the_fix(bank, played):
     assert "check: $200 < $800, refused" in marks(played, "fix", "check")
     # Both pictures are there, one below the other, on one scale.
     assert played.shown("#panel-race svg") and played.shown("#panel-fix svg")
-    places = played.script("return [...document.querySelectorAll('.panel')].map((e) => e.getBoundingClientRect().top)")
+    places = played.script("return [...document.querySelectorAll('#panel-race, #panel-fix')].map((e) => e.getBoundingClientRect().top)")
     assert places == sorted(places)
     ticks = played.script("""return ["race", "fix"].map((slot) => [...document.querySelectorAll(`#panel-${slot} .ruler line`)]
         .map((e) => e.getAttribute("x1")))""")
@@ -173,27 +173,3 @@ def test_two_browsers_see_one_bank(bank, page, open_browser):
     other.choose("#strategy", "optimistic")
     eventually(lambda: page.one("#strategy").get_property("value") == "optimistic", "and the other way round")
     page.until("#strategy-safety", "safe")
-
-
-def test_the_guided_tour(bank, page):
-    page.click("#tour-open")
-    page.until("#tour-title", "1 of 5: One transfer")
-    assert page.focused() == "tour-title"
-    page.click("#tour-run")
-    page.until("#tour-outcome", "$900.00")
-    page.click("#tour-next")
-    page.click("#tour-run")
-    eventually(lambda: any(said in page.text("#tour-outcome") for said in ("Both succeeded", "One was refused")), "said")
-    page.click("#tour-next")
-    page.click("#tour-run")
-    page.until("#tour-outcome", "alice is at −$600.00")
-    page.until("#panel-race .below", "It never saw")
-    page.click("#tour-next")
-    page.until("#tour-text", "B read $1000.00")
-    page.click("#tour-run")
-    eventually(lambda: page.all("#panel-race .part.later"), "the replay runs")
-    page.click("#tour-next")
-    page.click("#tour-run")
-    page.until("#tour-outcome", "alice is at $200.00")
-    page.click("#tour-next")
-    assert not page.shown("#tour")
