@@ -107,7 +107,12 @@ class Browser:
 
     def click(self, selector):
         eventually(lambda: not self.is_off(selector), f"{selector} can be pressed")
-        self.one(selector).click()
+        self._press(self.one(selector))
+
+    def _press(self, element):
+        """The driver takes an element under the strip of the balances for one in sight. A person scrolls."""
+        self.script("arguments[0].scrollIntoView({ block: 'nearest' })", element)
+        element.click()
 
     def is_off(self, selector):
         """Whether a button is off: disabled, or aria-disabled, which keeps the focus."""
@@ -133,7 +138,7 @@ class Browser:
 
     def switch(self, name, on):
         if self.one(f"#{name}").is_selected() != on:
-            self.one(f"#{name}").click()
+            self._press(self.one(f"#{name}"))
 
     def set_barrier(self, bank, count):
         self.switch("barrier", True)
