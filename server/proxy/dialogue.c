@@ -29,8 +29,10 @@ static void forget(struct dialogue *dialogue, struct prepared *prepared) {
 }
 
 void dialogue_free(struct dialogue *dialogue) {
-    while (!TAILQ_EMPTY(&dialogue->prepared)) {
-        forget(dialogue, TAILQ_FIRST(&dialogue->prepared));
+    struct prepared *next;
+    for (struct prepared *each = TAILQ_FIRST(&dialogue->prepared); each != NULL; each = next) {
+        next = TAILQ_NEXT(each, link);
+        forget(dialogue, each);
     }
 }
 

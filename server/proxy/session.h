@@ -47,7 +47,7 @@ void session_context_close(struct session_context *context); // closes all of th
 
 // For hold_callbacks: the owner is the context.
 void session_released(void *context, struct held *held);
-void session_round_protected(void *context);
+void session_round_protected(void *owner);
 MUST_CHECK uint64_t session_number_of(void *context, uint32_t backend);
 
 #endif

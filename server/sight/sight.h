@@ -138,8 +138,8 @@ void sight_parse(struct sight_session *session, struct slice name, struct slice 
                  size_t type_count);
 void sight_bind(struct sight_session *session, struct slice portal, struct slice name, const struct sight_value *values,
                 size_t value_count, const int16_t *result_formats, size_t result_format_count);
-void sight_describe(struct sight_session *session, char kind, struct slice name); // 'S' or 'P'
-void sight_execute(struct sight_session *session, struct slice portal, uint64_t now_ns);
+void sight_describe(struct sight_session *session, char kind, struct slice name);      // 'S' or 'P'
+void sight_execute(struct sight_session *session, struct slice name, uint64_t now_ns); // the portal's name
 void sight_close(struct sight_session *session, char kind, struct slice name);
 void sight_sync(struct sight_session *session); // also for FunctionCall, which ends with ReadyForQuery too
 
@@ -173,7 +173,7 @@ struct sight_intent {
 };
 
 void sight_ask_query(struct sight_session *session, struct slice sql, struct sight_intent *intent);
-void sight_ask_execute(struct sight_session *session, struct slice portal, struct sight_intent *intent);
+void sight_ask_execute(struct sight_session *session, struct slice name, struct sight_intent *intent);
 
 // --- Findings ---
 

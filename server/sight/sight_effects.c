@@ -41,13 +41,13 @@ char *effects_key(const struct sql_statement *statement, const struct table *tab
         const struct sql_condition *condition = equality_on(statement, column->name);
         size_t start = key.length;
         is_known = condition != NULL && condition->count == 1 &&
-                   append_constant(&key, &condition->values[0], column->type, parameters) &&
+                   append_constant(&key, &condition->values[0], column->type, parameters) && key.length > start &&
                    memchr(key.data + start, KEY_SEPARATOR, key.length - start) == NULL;
         if (is_known && i + 1 < table->key_count) {
             text_append(&key, &(char){KEY_SEPARATOR}, 1);
         }
     }
-    if (!is_known || key.length == 0) {
+    if (!is_known) {
         text_free(&key);
         return NULL;
     }
@@ -212,7 +212,7 @@ static bool key_from_row(const struct source *source, const struct description *
             text_append(key, &(char){KEY_SEPARATOR}, 1);
         }
     }
-    return memchr(key->data, '\0', key->length) == NULL;
+    return key->length > 0 && memchr(key->data, '\0', key->length) == NULL;
 }
 
 static bool is_write(const struct execution *execution) {

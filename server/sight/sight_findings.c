@@ -23,7 +23,7 @@ struct findings *findings_new(const struct sight_options *options) {
     struct findings *findings = memory_allocate_zeroed(sizeof *findings);
     findings->options = *options;
     findings->most = options->findings_max != 0 ? options->findings_max : FINDINGS_MAX;
-    findings->entries = memory_allocate_zeroed(findings->most * sizeof *findings->entries);
+    findings->entries = memory_allocate_zeroed(findings->most * sizeof(struct entry *));
     return findings;
 }
 
@@ -197,13 +197,18 @@ static void fill(struct entry *entry, const struct proposal *proposal) {
     fill_side(&shown->second, &proposal->second, entry->sql + 2);
 }
 
+static uint64_t hash_number(uint64_t hash, uint64_t number) {
+    char bytes[sizeof number];
+    memcpy(bytes, &number, sizeof number);
+    return sql_hash(hash, bytes, sizeof bytes);
+}
+
 static uint64_t identity_of(const struct proposal *proposal) {
-    struct {
-        uint64_t kind, read, write;
-        uintptr_t table;
-    } parts = {(uint64_t)proposal->kind, proposal->first.read != NULL ? proposal->first.read->fingerprint : 0,
-               proposal->first.write != NULL ? proposal->first.write->fingerprint : 0, (uintptr_t)proposal->table};
-    return sql_hash(SQL_HASH_START, (const char *)&parts, sizeof parts);
+    const struct side *first = &proposal->first;
+    uint64_t hash = hash_number(SQL_HASH_START, (uint64_t)proposal->kind);
+    hash = hash_number(hash, first->read != NULL ? first->read->fingerprint : 0);
+    hash = hash_number(hash, first->write != NULL ? first->write->fingerprint : 0);
+    return hash_number(hash, (uintptr_t)proposal->table);
 }
 
 static void announce(const struct findings *findings, const struct entry *entry) {

@@ -175,11 +175,15 @@ static void forget_check(struct history *history, struct check *check) {
 }
 
 void history_forget_reads(struct history *history, struct unit *unit) {
-    while (!TAILQ_EMPTY(&unit->reads)) {
-        forget_read(history, TAILQ_FIRST(&unit->reads));
+    struct read *next_read;
+    for (struct read *read = TAILQ_FIRST(&unit->reads); read != NULL; read = next_read) {
+        next_read = TAILQ_NEXT(read, of_unit);
+        forget_read(history, read);
     }
-    while (!TAILQ_EMPTY(&unit->checks)) {
-        forget_check(history, TAILQ_FIRST(&unit->checks));
+    struct check *next_check;
+    for (struct check *check = TAILQ_FIRST(&unit->checks); check != NULL; check = next_check) {
+        next_check = TAILQ_NEXT(check, of_unit);
+        forget_check(history, check);
     }
 }
 
@@ -324,8 +328,10 @@ void history_leave(struct history *history, struct unit *unit) {
 
 static void free_unit(struct history *history, struct unit *unit) {
     history_forget_reads(history, unit);
-    while (!TAILQ_EMPTY(&unit->writes)) {
-        history_undo(history, TAILQ_FIRST(&unit->writes));
+    struct write *next;
+    for (struct write *write = TAILQ_FIRST(&unit->writes); write != NULL; write = next) {
+        next = TAILQ_NEXT(write, of_unit);
+        history_undo(history, write);
     }
     TAILQ_REMOVE(&history->ended, unit, link);
     history->ended_count--;
@@ -338,11 +344,9 @@ void history_trim(struct history *history, uint64_t now_ns) {
         end_unit(history, oldest);
         oldest = TAILQ_FIRST(&history->open);
     }
-    for (;;) {
-        struct unit *unit = TAILQ_FIRST(&history->ended);
-        if (unit == NULL) {
-            return;
-        }
+    struct unit *next;
+    for (struct unit *unit = TAILQ_FIRST(&history->ended); unit != NULL; unit = next) {
+        next = TAILQ_NEXT(unit, link);
         bool overlaps = oldest != NULL && oldest->begun < unit->ended;
         bool is_full = history->ended_count > ENDED_UNITS_MAX || history->bytes > history->bytes_max;
         if (overlaps && !is_full) {
@@ -357,8 +361,10 @@ void history_free(struct history *history) {
     while (!TAILQ_EMPTY(&history->open)) {
         end_unit(history, TAILQ_FIRST(&history->open));
     }
-    while (!TAILQ_EMPTY(&history->ended)) {
-        free_unit(history, TAILQ_FIRST(&history->ended));
+    struct unit *next;
+    for (struct unit *unit = TAILQ_FIRST(&history->ended); unit != NULL; unit = next) {
+        next = TAILQ_NEXT(unit, link);
+        free_unit(history, unit);
     }
     CHECK(history->bytes == 0);
     free(history);

@@ -35,8 +35,8 @@ static bool is_one_unit(const struct write *write) {
 // --- One row: stale read, lost update, lost check ---
 
 // The columns of the row that the unit had read and the other unit has set, unless the WHERE checked them again.
-static bool is_stale_about(const struct write *write, const struct write *other) {
-    return (other->set & write->known_columns) != 0 && (other->set & write->guarded) == 0;
+static bool is_stale_about(const struct write *stale, const struct write *missed) {
+    return (missed->set & stale->known_columns) != 0 && (missed->set & stale->guarded) == 0;
 }
 
 static enum sight_kind kind_of(const struct write *write, uint64_t changed) {
@@ -46,14 +46,14 @@ static enum sight_kind kind_of(const struct write *write, uint64_t changed) {
                                             : SIGHT_STALE_READ;
 }
 
-static void judge_stale(struct findings *findings, const struct write *write, const struct write *other) {
-    bool missed = write->known != 0 && write->known < other->commit_sent;
-    if (!missed || other->done >= write->commit_sent || !is_stale_about(write, other)) {
+static void judge_stale(struct findings *findings, const struct write *stale, const struct write *missed) {
+    bool is_missed = stale->known != 0 && stale->known < missed->commit_sent;
+    if (!is_missed || missed->done >= stale->commit_sent || !is_stale_about(stale, missed)) {
         return;
     }
-    enum sight_level level = is_one_unit(write) ? SIGHT_PROVED : SIGHT_POSSIBLE;
-    struct proposal proposal = of_write(kind_of(write, other->set), level, write);
-    add_second(&proposal, other);
+    enum sight_level level = is_one_unit(stale) ? SIGHT_PROVED : SIGHT_POSSIBLE;
+    struct proposal proposal = of_write(kind_of(stale, missed->set), level, stale);
+    add_second(&proposal, missed);
     findings_propose(findings, &proposal);
 }
 
@@ -182,21 +182,21 @@ static void propose_phantom(struct findings *findings, enum sight_level level, b
     findings_propose(findings, &proposal);
 }
 
-static void judge_phantom_pair(struct findings *findings, const struct write *insert, const struct write *other) {
-    const struct check *check = find_check(insert);
-    const struct check *others_check = find_check(other);
-    if (check == NULL || check->last >= other->commit_sent) {
+static void judge_phantom_pair(struct findings *findings, const struct write *later, const struct write *earlier) {
+    const struct check *check = find_check(later);
+    const struct check *earlier_check = find_check(earlier);
+    if (check == NULL || check->last >= earlier->commit_sent) {
         return;
     }
-    bool is_ordered = other->done < insert->sent;
-    bool is_mutual = !is_ordered && others_check != NULL && others_check->last < insert->commit_sent;
-    bool is_certain = insert->unit->scope != SIGHT_SCOPE_SESSION && satisfies(&other->terms, &check->terms);
+    bool is_ordered = earlier->done < later->sent;
+    bool is_mutual = !is_ordered && earlier_check != NULL && earlier_check->last < later->commit_sent;
+    bool is_certain = later->unit->scope != SIGHT_SCOPE_SESSION && satisfies(&earlier->terms, &check->terms);
     if (is_mutual) {
-        is_certain = is_certain && other->unit->scope != SIGHT_SCOPE_SESSION &&
-                     satisfies(&insert->terms, &others_check->terms);
+        is_certain = is_certain && earlier->unit->scope != SIGHT_SCOPE_SESSION &&
+                     satisfies(&later->terms, &earlier_check->terms);
     }
     if (is_ordered || is_mutual) {
-        propose_phantom(findings, is_certain ? SIGHT_PROVED : SIGHT_POSSIBLE, is_mutual, insert, check, other);
+        propose_phantom(findings, is_certain ? SIGHT_PROVED : SIGHT_POSSIBLE, is_mutual, later, check, earlier);
     }
 }
 

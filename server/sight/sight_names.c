@@ -182,10 +182,14 @@ void names_close(struct sight_session *session, char kind, struct slice name) {
 }
 
 void names_close_all(struct sight_session *session) {
-    while (!LIST_EMPTY(&session->prepared)) {
-        close_prepared(session, LIST_FIRST(&session->prepared));
+    struct prepared *next_prepared;
+    for (struct prepared *each = LIST_FIRST(&session->prepared); each != NULL; each = next_prepared) {
+        next_prepared = LIST_NEXT(each, link);
+        close_prepared(session, each);
     }
-    while (!LIST_EMPTY(&session->portals)) {
-        close_portal(session, LIST_FIRST(&session->portals));
+    struct portal *next_portal;
+    for (struct portal *each = LIST_FIRST(&session->portals); each != NULL; each = next_portal) {
+        next_portal = LIST_NEXT(each, link);
+        close_portal(session, each);
     }
 }

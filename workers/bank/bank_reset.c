@@ -113,7 +113,8 @@ enum db_status bank_reset(struct db_session *session, bool totals, struct accoun
     if (status != DB_OK) {
         return status;
     }
-    struct reset reset = {.totals = totals, .doubt = doubt, .last = STATEMENT_BEGIN};
+    struct reset reset = {.totals = totals, .last = STATEMENT_BEGIN};
+    reset.doubt = doubt;
     status = attempt_until_decided(session, has_grown ? reset_truncating : reset_deleting, &reset);
     // Somebody is at the log, or we may not truncate it.
     if (status != DB_OK && (reset.last == STATEMENT_RESET_LOCK_LOG || reset.last == STATEMENT_RESET_TRUNCATE)) {

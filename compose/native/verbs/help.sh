@@ -279,7 +279,8 @@ TEXT
 
 help_proxy() {
     cat <<'TEXT'
-Usage: ./lab proxy [--listen ADDRESS] [--upstream URL] [--force] [--rule RULE]...
+Usage: ./lab proxy [--listen ADDRESS] [--upstream URL] [--force]
+                   [--rule RULE]...
 
 Installs what is missing, builds race-proxy, and runs it in the foreground. An
 application connects to it instead of to its PostgreSQL: only the host and the
