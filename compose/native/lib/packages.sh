@@ -54,6 +54,15 @@ wrk|command|wrk
 python3-psycopg2|python|psycopg2
 '
 
+# race-proxy reads SQL by PostgreSQL's own grammar where this library is; elsewhere it knows tables and not rows.
+packages_to_read_sql='
+libpg-query-dev|file|/usr/include/pg_query.h
+'
+packages_grammar() {
+    packages_read_distribution
+    [[ $distribution_id != debian ]] || printf '%s' "$packages_to_read_sql"
+}
+
 # The packages that the page's tests need, where the distribution has all of them.
 packages_browser() {
     packages_read_distribution
@@ -100,7 +109,7 @@ packages_ensure() {
     packages_read_distribution
     # The second round installs packages that apt did not know before the first round had updated its lists.
     for round in 1 2 3; do
-        missing=$(packages_missing "$*")
+        missing=$(packages_missing "$(printf '%s\n' "$@")")
         missing=${missing//$'\n'/ }
         [[ -n $missing ]] || return 0
         $install || fail "missing: $missing (install them, or run without --no-install)"

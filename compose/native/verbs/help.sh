@@ -80,9 +80,9 @@ Usage: ./lab VERB [options]
 Everything is in this folder: builds in build/, the database and the logs in
 .lab/. LAB_STATE=FOLDER keeps a second lab's database and logs elsewhere (give
 it to every verb). LAB_PROGRAM=FILE is run instead of building; explore and
-proxy run the race-explore and race-proxy beside it. Where root's checkout is closed to others, the database
-is in /var/lib/race-lab. Colour is used on a terminal only, and not at all when
-NO_COLOR is set.
+proxy run the race-explore and race-proxy beside it. Where root's checkout is
+closed to others, the database is in /var/lib/race-lab. Colour is used on a
+terminal only, and not at all when NO_COLOR is set.
 TEXT
 }
 

@@ -15,6 +15,7 @@ lab_proxy() {
     done
     cluster_use "$lab_state"
     ! $own || cluster_is_running || fail "proxy: the lab's database does not run: './lab up' starts it, or name another one with --upstream"
+    [[ $install == false || -n ${LAB_PROGRAM:-} ]] || packages_ensure true "$(packages_grammar)"
     build_prepare "$install" race-proxy
     program=$(build_beside race-proxy)
     [[ -x $program ]] || fail "LAB_PROGRAM: no race-proxy beside it: there is no $program"
