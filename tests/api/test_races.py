@@ -12,7 +12,8 @@ from problem import assert_problem
 from wire import request_bytes
 
 ENVIRONMENT = {"BANK_API_TRACE_URL": "http://localhost:16686/trace/{trace_id}"}
-NOTHING = {"transfers": 0, "races": 0, "raced_transfers": 0, "double_spends": 0, "lost_updates": 0, "money_drift": 0}
+NOTHING = {"transfers": 0, "races": 0, "raced_transfers": 0, "double_spends": 0, "lost_updates": 0, "money_drift": 0,
+           "since": None}  # null: the totals were never reset
 
 
 def race(bank, strategy, amounts=("800", "800"), targets=("bob", "charlie")):
@@ -176,7 +177,7 @@ def test_it_outlives_a_reset_and_a_restart(start_bank):
     assert detail(after, record["id"]) == details
     assert [each["verdict"] for each in races(after)["races"]] == ["clean", "lost_update", "double_spend"]
     assert races(after)["totals"] == {"transfers": 6, "races": 2, "raced_transfers": 2, "double_spends": 1,
-                                      "lost_updates": 1, "money_drift": 800}
+                                      "lost_updates": 1, "money_drift": 800, "since": None}
     assert [each["verdict"] for each in races(after, limit=1)["races"]] == ["clean"]
 
 
