@@ -105,10 +105,14 @@ export function missedExplanation(miss) {
 }
 
 // Why an attempt was lost: its SQLSTATE in words.
-const LOSSES = { changed: "the row had changed", 40001: "could not serialize", "40P01": "deadlock" };
+const LOSSES = { changed: "the row had changed", 40001: "serialization failure", "40P01": "deadlock" };
 
-export function lostLabel({ outcome }) {
-  return `${LOSSES[outcome] ?? outcome}: retry`;
+function lossOf({ outcome }) {
+  return LOSSES[outcome] ?? outcome;
+}
+
+export function lostLabel(step) {
+  return `${lossOf(step)}: retry`;
 }
 
 // The text at the beginning of a wait.
@@ -127,7 +131,7 @@ const ENDS = {
   mutex: (lane, step) => `has the mutex after ${milliseconds(step.took_us)}${held(step)}`,
   batch: (lane, step) => `is in a batch of ${step.parties} after ${milliseconds(step.took_us)}` +
     (step.account ? `, reads ${step.account}: ${money(step.value)}` : ""),
-  retry: (lane, step) => `lost against another transfer (${step.outcome}), tries again`,
+  retry: (lane, step) => `lost against another transfer (${lossOf(step)}), tries again`,
   hold: (lane, step) => `lets go of the row: ${step.outcome}`,
   barrier: (lane, step) => `leaves the barrier: ${step.outcome}`,
   check: checkWords,
