@@ -88,9 +88,11 @@ def test_the_other_race_has_its_own_balances(both):
 def test_escape_goes_back_to_now(both):
     focus(both)
     both.keys(Keys.HOME)
-    assert both.balance("alice") == "$1000.00" and both.all("#panel-race .part.later")
+    both.until_balance("alice", "$1000.00")
+    assert both.all("#panel-race .part.later")
     both.keys(Keys.ESCAPE)
-    assert cursor(both) is None and not both.all(".later") and not both.all(".at-cursor")
+    eventually(lambda: cursor(both) is None, "the cursor is closed")
+    assert not both.all(".later") and not both.all(".at-cursor")
     assert balances(both) == ["−$600.00", "$1300.00", "$1000.00"]
     assert both.script("return document.activeElement.type") == "range", "the focus stays"
 
