@@ -128,7 +128,7 @@ def test_account_queues_that_fill_the_slots_do_not_starve_a_batch(start_bank, ba
         session.rollback()
     assert [each.result(HANG_GUARD).status for each in sent] == [200] * 21
     order = [row["strategy"] for row in bank.rows("SELECT strategy FROM transfers ORDER BY seq")]
-    assert order.index("batched") < 12, order
+    assert order.index("batched") < 18, order  # a batch takes longer than a transfer; one that starves is the last
 
 
 def test_a_record_shows_the_wait(bank, background, held):
