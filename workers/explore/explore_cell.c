@@ -280,6 +280,7 @@ static void look_at_statements(struct cell *cell, const struct sql_case *explore
                 cell->changes_schema |= cell->shapes[i][j].changes_schema;
                 cell->ends_inside |= cell->shapes[i][j].ends_inside;
                 cell->keeps_session_state |= keeps_session_state(instruction->source);
+                cell->may_show_begin |= begin_may_show(instruction->source);
                 cell->has_read_only |= is_read_only(instruction->source);
             }
         }
@@ -290,6 +291,7 @@ static void look_at_statements(struct cell *cell, const struct sql_case *explore
 static void look_at_setup(struct cell *cell, const struct sql_case *explored) {
     static const char *const words[] = {"advisory", "perform set_config", "temp table", "temporary table"};
     for (size_t i = 0; i < explored->setup.count; i++) {
+        cell->may_show_begin |= begin_may_show(explored->setup.items[i].sql);
         for (size_t j = 0; j < sizeof words / sizeof words[0]; j++) {
             cell->keeps_session_state |= strcasestr(explored->setup.items[i].sql, words[j]) != NULL;
         }
@@ -314,8 +316,10 @@ bool cell_prepare(struct cell *cell, const struct sql_case *explored, struct tex
     struct text words = {0};
     cell->explored = explored;
     cell->changes_schema = cell->keeps_session_state = cell->has_session_blocks = false;
-    cell->ends_inside = cell->has_read_only = false;
-    cell->dirty = cell->resets = 0;
+    cell->ends_inside = cell->has_read_only = cell->may_show_begin = false;
+    cell->dirty = cell->was_dirty = 0;
+    cell->resets = 0;
+    cell->puts_sequences_back = false;
     cell->ran_before = false;
     if (!make_again(cell, explored, problem) ||
         !run_blocks(cell, explored, &explored->setup, cell->control, "the setup fails", problem)) {

@@ -14,7 +14,7 @@ uint16_t choose_ready(const struct cell *cell) {
     if (cell->reference != NULL && cell->last != NO_SESSION && (ready >> cell->last & 1)) {
         const struct cell_session *last = &cell->sessions[cell->last];
         bool in_unit = cell->explorer->settings.unit == EXPLORE_UNIT_SESSION ||
-                       db_async_transaction(last->connection) != DB_ASYNC_NO_TRANSACTION;
+                       begin_transaction(last) != DB_ASYNC_NO_TRANSACTION;
         return (uint16_t)(in_unit ? 1U << cell->last : ready);
     }
     return ready;

@@ -12,6 +12,7 @@
 #include "workers/explore/explore.h"
 #include "workers/explore/explore_dependency.h"
 #include "workers/explore/explore_frontier.h"
+#include "workers/explore/explore_program.h"
 #include "workers/explore/explore_touch.h"
 
 enum { EXPLORE_CELLS_MAX = 8 };
@@ -104,7 +105,9 @@ struct cell_session {
     bool in_transaction;                        // before the running statement
     bool in_failed_transaction;                 // likewise
     bool continues;                             // after the ROLLBACK that the explorer sends
+    bool begins_late;                           // its BEGIN is sent with the statement behind it
     size_t transaction_began;                   // the answer that began the open transaction
+    size_t late_begin;                          // the index in the run of that BEGIN
     struct footprint written;                   // by the open transaction, while footprints are taken
     size_t measured;                            // the instruction whose footprint is taken
     size_t launched;                            // the index in the run of its running or last step
@@ -163,14 +166,18 @@ struct cell {
     bool has_deferrable;    // constraints or triggers may be checked at the COMMIT
     bool ends_inside;       // a procedure or a DO ends transactions
     bool has_hidden_code, changes_schema, keeps_session_state, has_session_blocks;
-    bool has_read_only;   // transactions whose reads are not shown
-    bool ran_before;      // an order
-    uint64_t dirty;       // tables (bits) whose rows differ from the first ones
-    uint64_t resets;      // so far
-    const char *ask_room; // SQL: the bytes that are free on the fullest page; NULL: it cannot be asked
-    long room;            // the answer after the last order; 0: not known
-    long used;            // the most that a reset and its order have used of it
-    bool was_truncated;   // the running order began with rows on new pages
+    bool has_read_only;       // transactions whose reads are not shown
+    bool may_show_begin;      // a statement may show when its transaction began
+    bool ran_before;          // an order
+    uint64_t dirty;           // tables (bits) whose rows differ from the first ones
+    uint64_t was_dirty;       // likewise, after the last order that came to its end
+    uint64_t put_back;        // tables that are put back in the round trip that reads them
+    bool puts_sequences_back; // likewise
+    unsigned resets;          // since the last VACUUM
+    const char *ask_room;     // SQL: the bytes that are free on the fullest page; NULL: it cannot be asked
+    long room;                // the answer after the last order; 0: not known
+    long used;                // the most that a reset and its order have used of it
+    bool was_truncated;       // the running order began with rows on new pages
 
     // The running order
     struct explore_run *run;
@@ -215,6 +222,11 @@ MUST_CHECK bool cell_prepare(struct cell *cell, const struct sql_case *explored,
 // `prepared` is called when the rows, the sessions' settings and their setups are as at the first order. If that has
 // failed, cell->is_cut is set and cell->problem says why.
 void reset_begin(struct cell *cell, cell_done *prepared);
+// Appends what puts back the rows that the order has probably changed, for the round trip that reads them. The number
+// of statements behind the `count` ones that `sql` has.
+MUST_CHECK size_t reset_append_early(struct cell *cell, const char **sql, size_t count);
+// Takes the answer to these statements, when record_end() has compared the rows.
+void reset_take_early(struct cell *cell);
 // True if cell->ask_room is the last query at the end of the order.
 MUST_CHECK bool reset_asks_room(const struct cell *cell);
 // Takes its answer. False: the rows did not fit the pages that the reset gave the order, so it must be run again.
@@ -253,14 +265,6 @@ MUST_CHECK bool waits_may_have_ended(const struct cell_session *session, size_t 
 void cell_run(struct cell *cell, struct explore_run *run, const struct prefix *prefix,
               const struct reference *reference, enum case_level level, cell_done *done);
 
-// A step by its place in the program.
-struct step_place {
-    uint8_t session;
-    bool is_commit; // the COMMIT of an autocommit statement
-    bool is_check;  // the check of the deferred constraints, before a COMMIT
-    uint16_t instruction;
-};
-
 // --- explore_repeat.c: an order that is repeated for a reader ---
 
 // Chooses the session that goes next; `otherwise`: behind the end of the order.
@@ -279,37 +283,11 @@ MUST_CHECK uint8_t choose_lowest(uint16_t sessions);
 // `awake`: the ready sessions that no other prefix stands for. NO_SESSION: the one that the prefix names is not ready.
 MUST_CHECK uint8_t choose_next(struct cell *cell, uint16_t ready, uint16_t awake);
 
-// --- explore_program.c: the program of a session ---
-
-enum program_state {
-    PROGRAM_CONTINUES,
-    PROGRAM_ENDED,
-    PROGRAM_NEEDS_ROLLBACK, // it goes on after a ROLLBACK of the transaction that the explorer began
-    PROGRAM_FAILED,         // cell->problem says why
-};
-
-// Runs the instructions before the next statement. A session without one becomes SESSION_ENDED.
-MUST_CHECK enum program_state program_advance(struct cell_session *session);
-// Sends the next statement, or the COMMIT that is owed.
-void program_send(struct cell_session *session, db_async_done *done);
-// Records the answer, and goes behind the statement.
-MUST_CHECK enum program_state program_take_answer(struct cell_session *session);
-// Where a session's next step, or its running one, stands.
-MUST_CHECK struct step_place program_place(const struct cell_session *session);
-// True if the COMMIT of the statement is a step of its own when the statement is a transaction of its own.
-MUST_CHECK bool program_splits(const struct explorer *explorer, uint8_t session, uint16_t instruction);
-// True if the next statement must be explained first: see program_take_plan().
-MUST_CHECK bool program_needs_plan(const struct cell_session *session);
-void program_ask_plan(struct cell_session *session, db_async_done *done);
-// Appends the next statement with its variables filled in. False: `problem` says which variable is not set.
-MUST_CHECK bool program_render(const struct cell_session *session, struct text *out, struct text *problem);
-// Learns from EXPLAIN whether the statement reads only the rows of one key.
-void program_take_plan(struct cell_session *session);
-
 // --- explore_record.c: what a run keeps ---
 
-// Copies the answers to a session's statement, from the number `from` on, into the run.
-void record_answers(struct cell_session *asked, size_t from);
+// Copies the answers to a session's send, from the number `from` on and at most up to `end`, into the run, as those of
+// an instruction.
+void record_answers(struct cell_session *asked, size_t instruction, size_t from, size_t end);
 // Copies the rows of the tables, and what the invariants say. False: an invariant is none.
 MUST_CHECK bool record_end(struct cell *cell);
 // Keeps the rows of all tables as they are between two steps.

@@ -235,19 +235,22 @@ void program_take_plan(struct cell_session *session) {
 
 static void send_text(struct cell_session *session, const char *sql, db_async_done *done) {
     const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
-    const char *both[] = {sql_explore[EXPLORE_BEGIN], sql};
+    const char *begin = begin_before(session);
+    const char *both[] = {begin, sql};
     bool has_parameters = instruction->parameters != NULL; // a simple query cannot have them
     if (instruction->is_block || (session->cell->changes_schema && !has_parameters)) {
         struct text begun = {0};
-        text_append_format(&begun, "%s;\n%s", sql_explore[EXPLORE_BEGIN], sql);
-        db_async_query(session->connection, session->is_split ? text_terminated(&begun) : sql, done, session);
+        if (begin != NULL) {
+            text_append_format(&begun, "%s;\n", begin);
+        }
+        text_append_string(&begun, sql);
+        db_async_query(session->connection, text_terminated(&begun), done, session);
         text_free(&begun);
     } else if (has_parameters) {
-        db_async_execute_behind(session->connection, session->is_split ? both[0] : NULL, sql, instruction->parameters,
-                                instruction->parameter_count, done, session);
+        db_async_execute_behind(session->connection, begin, sql, instruction->parameters, instruction->parameter_count,
+                                done, session);
     } else {
-        db_async_execute(session->connection, session->is_split ? both : both + 1, session->is_split ? 2 : 1, done,
-                         session);
+        db_async_execute(session->connection, begin != NULL ? both : both + 1, begin != NULL ? 2 : 1, done, session);
     }
 }
 
@@ -259,7 +262,7 @@ bool program_render(const struct cell_session *session, struct text *out, struct
     return render(session, &program_of(session)->instructions[session->at], out, problem);
 }
 
-void program_send(struct cell_session *session, db_async_done *done) {
+bool program_send(struct cell_session *session, db_async_done *done) {
     const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
     session->checks = owes_check(session);
     if (session->checks) {
@@ -267,13 +270,13 @@ void program_send(struct cell_session *session, db_async_done *done) {
         const char *check = sql_explore[EXPLORE_CHECK];
         session->cell->run->steps[session->launched].sql = check;
         db_async_execute(session->connection, &check, 1, done, session);
-        return;
+        return true;
     }
     if (session->owes_commit) {
         const char *commit = sql_explore[EXPLORE_COMMIT];
         session->cell->run->steps[session->launched].sql = commit;
         db_async_execute(session->connection, &commit, 1, done, session);
-        return;
+        return true;
     }
     struct text sql = {0};
     struct text problem = {0};
@@ -292,9 +295,15 @@ void program_send(struct cell_session *session, db_async_done *done) {
     struct explore_run *run = session->cell->run;
     run->steps[session->launched].sql = arena_copy(&run->memory, text_slice(&sql));
     session->is_split = must_split(session);
-    send_text(session, run->steps[session->launched].sql, done);
+    bool is_sent = problem.length > 0 || !begin_may_wait(session);
+    if (is_sent) {
+        send_text(session, run->steps[session->launched].sql, done);
+    } else {
+        begin_wait(session);
+    }
     text_free(&sql);
     text_free(&problem);
+    return is_sent;
 }
 
 static void set_columns(struct cell_session *session, const struct case_instruction *instruction,
@@ -417,9 +426,14 @@ enum program_state program_take_answer(struct cell_session *session) {
         return PROGRAM_CONTINUES;
     }
     const struct case_instruction *instruction = &program_of(session)->instructions[session->at];
+    if (session->begins_late) {
+        record_answers(session, cell->run->steps[session->late_begin].instruction, 0, 1);
+    }
     size_t first = recorded->count;
-    bool has_begin = session->is_split && !session->checks && db_async_answer_count(session->connection) > 1;
-    record_answers(session, has_begin ? 1 : 0);
+    bool has_begin = session->begins_late ||
+                     (session->is_split && !session->checks && db_async_answer_count(session->connection) > 1);
+    record_answers(session, session->at, has_begin ? 1 : 0, SIZE_MAX);
+    session->begins_late = false;
     enum db_async_transaction now = db_async_transaction(session->connection);
     if (!session->in_transaction && now != DB_ASYNC_NO_TRANSACTION) {
         session->transaction_began = first;

@@ -89,18 +89,18 @@ static void record_rows(struct cell *cell, const struct db_async_answer *from, s
     }
 }
 
-void record_answers(struct cell_session *asked, size_t from) {
+void record_answers(struct cell_session *asked, size_t instruction, size_t from, size_t end) {
     struct explore_run *run = asked->cell->run;
     struct explore_session_run *session = &run->sessions[asked->index];
     const struct db_async *connection = asked->connection;
-    for (size_t i = MIN(from, db_async_answer_count(connection)); i < db_async_answer_count(connection); i++) {
+    for (size_t i = from; i < MIN(end, db_async_answer_count(connection)); i++) {
         if ((session->count & (session->count - 1)) == 0) { // the room is a power of two
             size_t room = session->count == 0 ? 1 : session->count * 2;
             session->answers = memory_resize(session->answers, room * sizeof *session->answers);
         }
         const struct db_async_answer *answer = db_async_answer(connection, i);
         struct explore_answer *recorded = &session->answers[session->count++];
-        *recorded = (struct explore_answer){.instruction = (uint16_t)asked->at};
+        *recorded = (struct explore_answer){.instruction = (uint16_t)instruction};
         const char *sqlstate = db_async_sqlstate(answer);
         (void)strncpy(recorded->sqlstate, sqlstate, sizeof recorded->sqlstate - 1);
         recorded->tag = copy(&run->memory, db_async_tag(answer));

@@ -144,6 +144,15 @@ static void on_vacuum(void *user) {
     set_sessions(user);
 }
 
+static void rows_are_back(struct cell *cell) {
+    if (cell->resets >= VACUUM_EVERY) {
+        cell->resets = 0;
+        db_async_query(cell->control, cell->vacuum, on_vacuum, cell);
+        return;
+    }
+    set_sessions(cell);
+}
+
 static void on_rows_back(void *user) {
     struct cell *cell = user;
     const char *words = cell_error_words(cell->control);
@@ -153,11 +162,8 @@ static void on_rows_back(void *user) {
         return;
     }
     cell->dirty = 0;
-    if (++cell->resets % VACUUM_EVERY == 0) {
-        db_async_query(cell->control, cell->vacuum, on_vacuum, cell);
-        return;
-    }
-    set_sessions(cell);
+    cell->resets++;
+    rows_are_back(cell);
 }
 
 // --- A case whose steps change the schema is set up anew for each order ---
@@ -226,6 +232,22 @@ bool reset_was_enough(struct cell *cell) {
     return cell->was_truncated || cell->room > 0;
 }
 
+// Appends to `count` statements those that put back the rows of some tables (bits). The number of all.
+static size_t append_put_back(const struct cell *cell, uint64_t tables, bool are_empty, const char **sql,
+                              size_t count) {
+    for (size_t i = 0; i < cell->table_count && !are_empty; i++) {
+        if (tables >> i & 1) {
+            sql[count++] = cell->tables[i].clear;
+        }
+    }
+    for (size_t i = 0; i < cell->table_count; i++) {
+        if (tables >> i & 1) {
+            sql[count++] = cell->tables[i].restore;
+        }
+    }
+    return count;
+}
+
 void reset_begin(struct cell *cell, cell_done *prepared) {
     cell->prepared = prepared;
     if (cell->changes_schema) {
@@ -238,8 +260,10 @@ void reset_begin(struct cell *cell, cell_done *prepared) {
     if (truncates || cell->measures) {
         cell->dirty = UINT64_MAX;
     }
-    if (cell->dirty == 0 && cell->sequence_count == 0) {
-        set_sessions(cell);
+    size_t sequence_count = cell->puts_sequences_back ? 0 : cell->sequence_count;
+    cell->puts_sequences_back = false;
+    if (cell->dirty == 0 && sequence_count == 0) {
+        rows_are_back(cell);
         return;
     }
     const char *sql[1 + 2 * CELL_TABLES_MAX + CELL_SEQUENCES_MAX];
@@ -247,22 +271,34 @@ void reset_begin(struct cell *cell, cell_done *prepared) {
     if (truncates) {
         sql[count++] = cell->truncate;
     }
-    for (size_t i = 0; i < cell->table_count && !truncates; i++) {
-        if (cell->dirty >> i & 1) {
-            sql[count++] = cell->tables[i].clear;
-        }
-    }
-    for (size_t i = 0; i < cell->table_count; i++) {
-        if (cell->dirty >> i & 1) {
-            sql[count++] = cell->tables[i].restore;
-        }
-    }
-    for (size_t i = 0; i < cell->sequence_count; i++) {
+    count = append_put_back(cell, cell->dirty, truncates, sql, count);
+    for (size_t i = 0; i < sequence_count; i++) {
         sql[count++] = cell->sequences[i];
     }
     if (count == 0) {
-        set_sessions(cell);
+        rows_are_back(cell);
         return;
     }
     db_async_execute(cell->control, sql, count, on_rows_back, cell);
+}
+
+size_t reset_append_early(struct cell *cell, const char **sql, size_t count) {
+    cell->put_back = 0;
+    if (cell->position != NULL || may_be_serializable(cell)) { // the order goes on; or the pages decide what comes next
+        return 0;
+    }
+    size_t before = count;
+    cell->put_back = cell->was_dirty;
+    count = append_put_back(cell, cell->put_back, false, sql, count);
+    for (size_t i = 0; i < cell->sequence_count; i++) {
+        sql[count++] = cell->sequences[i];
+    }
+    cell->puts_sequences_back = true;
+    return count - before;
+}
+
+void reset_take_early(struct cell *cell) {
+    cell->was_dirty = cell->dirty;
+    cell->dirty &= ~cell->put_back;
+    cell->resets += cell->put_back != 0 ? 1 : 0;
 }

@@ -54,7 +54,7 @@ void cell_run(struct cell *cell, struct explore_run *run, const struct prefix *p
         const struct case_session *program = &cell->explored->sessions[i];
         session->at = 0;
         session->owes_commit = session->in_transaction = session->has_checked = session->checks = false;
-        session->has_written = session->has_committed_write = false;
+        session->has_written = session->has_committed_write = session->begins_late = false;
         session->activity = SESSION_READY;
         session->missed_gset = NULL;
         case_variables_free(&session->variables);
@@ -81,10 +81,13 @@ static void on_end(void *user) {
         return;
     } else if (!record_end(cell)) {
         cell->is_cut = true;
+        reset_take_early(cell);
     } else if (cell->position != NULL) {
         stand_take(cell);
         cut(cell);
         return;
+    } else {
+        reset_take_early(cell);
     }
     end_run(cell);
 }
@@ -116,7 +119,7 @@ static void read_end(struct cell *cell) {
         db_async_query(cell->control, sql_explore[EXPLORE_TABLES], on_table_list, cell);
         return;
     }
-    const char *sql[CELL_TABLES_MAX + CELL_INVARIANTS_MAX + 1];
+    const char *sql[3 * CELL_TABLES_MAX + CELL_INVARIANTS_MAX + CELL_SEQUENCES_MAX + 1];
     size_t count = 0;
     for (size_t i = 0; i < cell->table_count; i++) {
         sql[count++] = cell->tables[i].read;
@@ -127,6 +130,7 @@ static void read_end(struct cell *cell) {
     if (reset_asks_room(cell)) {
         sql[count++] = cell->ask_room;
     }
+    count += reset_append_early(cell, sql, count);
     if (count == 0) {
         end_run(cell);
         return;
@@ -305,8 +309,10 @@ static void send_statement(struct cell_session *session) {
     struct cell *cell = session->cell;
     const struct explore_run *run = cell->run;
     unsigned microseconds = waits_look_after_us(session);
-    program_send(session, on_answer);
-    if (cell->run == run && session->activity == SESSION_RUNNING && !cell->measures) {
+    if (!program_send(session, on_answer)) {
+        session->activity = SESSION_READY;
+        came_to_rest(cell);
+    } else if (cell->run == run && session->activity == SESSION_RUNNING && !cell->measures) {
         plan_first_look(cell, microseconds);
     }
 }
@@ -347,7 +353,7 @@ static void launch(struct cell *cell, struct cell_session *session, uint16_t rea
     }
     cell->last = session->index;
     session->activity = SESSION_RUNNING;
-    enum db_async_transaction before = db_async_transaction(session->connection);
+    enum db_async_transaction before = begin_transaction(session);
     session->in_transaction = before != DB_ASYNC_NO_TRANSACTION;
     session->in_failed_transaction = before == DB_ASYNC_FAILED_TRANSACTION;
     if (program_needs_plan(session)) {
