@@ -192,7 +192,8 @@ class Judge:
     def judge_lock(self, place, waiter, holder):
         """The holder had not committed when the waiter asked."""
         asked_us = [wait["from_us"] for wait in self.details[waiter]["blocked_by"] if wait["transfer_id"] == holder]
-        self.check(asked_us and self.history.committed_us(self.of(holder)) >= min(asked_us) - DOUBTFUL_US, place,
+        done_us = self.history.done_us(self.of(holder)) or self.history.committed_us(self.of(holder)) + DOUBTFUL_US
+        self.check(asked_us and done_us >= min(asked_us), place,
                    f"{waiter} waited for {holder}, which had ended before")
 
     def judge_missed(self, place, shown):
@@ -256,8 +257,9 @@ class Judge:
         word = "both" if done == len(self.details) == 2 else "all" if done == len(self.details) else str(done)
         self.check(shown.sentence.lower().startswith(f"{word} succeeded"), place, f"{done} succeeded: {shown.sentence}")
         lowest = [write.new for transfer in self.details for write in [self.of(transfer).write_to(self.account)] if write]
-        low = f"{abs(min(lowest)):.2f}"
-        self.check(f"${low}" in shown.sentence, place, f"the lowest balance was {min(lowest)}: {shown.sentence}")
+        low = min(lowest, default=None)
+        self.check(low is None or f"${abs(low):.2f}" in shown.sentence, place, f"the lowest balance was {low}: {shown.sentence}")
+        self.check(low is not None or done == 0, place, f"{done} succeeded, and the rows have no write")
 
     def judge_agreement(self):
         page = self.shown["page"]

@@ -156,3 +156,22 @@ def test_two_races_are_two(bank):
     found = bank.rows("SELECT count(DISTINCT transfer_id) AS transfers FROM races "
                       "WHERE account = 'alice' GROUP BY race")
     assert [row["transfers"] for row in found] == [2, 2]
+
+
+@pytest.mark.parametrize("strategy, step", [("for_update", "lock"), ("atomic_update", "deduct"), ("vulnerable", "deduct")])
+def test_a_wait_is_shown_only_if_the_row_changed_during_it(bank, cluster, background, strategy, step):
+    """The row is held at psql, so both transfers wait; only the second one waits for the first one."""
+    bank.set(strategy=strategy)
+    with cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT FROM accounts WHERE id = 'alice' FOR UPDATE")
+        sent = [background(bank.transfer, "alice", "bob", "1") for _ in range(2)]
+        bank.until_waiting_for_locks(2)
+        session.rollback()
+        assert [answer.result().status for answer in sent] == [200, 200]
+    counts = bank.rows("SELECT s.step ->> 'waited' AS waited FROM transfers, jsonb_array_elements(steps) AS s (step) "
+                       "WHERE s.step ->> 'step' = %s ORDER BY from_balance_after DESC", step)
+    assert [row["waited"] for row in counts] == ["0", "1"]
+    assert [row["step"] for row in bank.rows("SELECT step FROM lock_waits")] == [step]
+    bank.rows("""UPDATE transfers SET steps = replace(steps::text, '"waited": 1', '"waited": 0')::jsonb RETURNING id""")
+    assert not bank.rows("SELECT step FROM lock_waits")

@@ -2,7 +2,9 @@
 
 clock_timestamp() is replaced in the database under test. Each call also logs the snapshot of the statement that calls
 it, so a read of the lab shows which transactions it could see. Triggers log each write of a balance (the old and the
-new row) and each record. The times of the commits are PostgreSQL's own (track_commit_timestamp)."""
+new row) and each record. The times of the commits are PostgreSQL's own (track_commit_timestamp). A COMMIT takes that
+time before other sessions see its writes and get its locks, and it logs its duration when it is done: the moment at
+which they do is in between."""
 
 import dataclasses
 import decimal
@@ -12,7 +14,13 @@ import re
 from cluster import Cluster
 
 # log_min_error_statement: a message of the witness is one line, without the statement.
-SETTINGS = "track_commit_timestamp = on\nlog_line_prefix = '%p|'\nlog_checkpoints = off\nlog_min_error_statement = panic\n"
+SETTINGS = """
+track_commit_timestamp = on
+log_line_prefix = '%p|%n|'
+log_checkpoints = off
+log_min_error_statement = panic
+log_min_duration_statement = 0
+"""
 
 # STABLE: such a function sees the snapshot of the statement that calls it. A VOLATILE one would get a new snapshot.
 CLOCK = """
@@ -47,7 +55,8 @@ CREATE TRIGGER witness AFTER UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION wi
 CREATE TRIGGER witness AFTER INSERT ON transfers FOR EACH ROW EXECUTE FUNCTION witness_record();
 """
 
-EVENT = re.compile(r"^(\d+)\|LOG:  WITNESS (\{.*\})$", re.MULTILINE)
+EVENT = re.compile(r"^(\d+)\|([\d.]+)\|LOG:  (?:WITNESS (\{.*\})|duration: \S+ ms  (?:execute|statement)[^:]*: COMMIT)$", re.MULTILINE)
+LOG_CLOCK_US = 1000  # the log has milliseconds, rounded down
 
 
 class WatchedCluster(Cluster):
@@ -126,7 +135,9 @@ class History:
     def __init__(self, cluster, database, position=0):
         self._cluster, self._database = cluster, database
         text = cluster.log.read_bytes()[position:].decode("utf-8", "replace")
-        self._events = [{"pid": int(pid), **json.loads(event)} for pid, event in EVENT.findall(text)]
+        logged = EVENT.findall(text)
+        self._events = [{"pid": int(pid), **json.loads(event)} for pid, _, event in logged if event]
+        self._done = self._done_times(logged)
         self._commits = self._commit_times()
         self.chain = {}      # account: its writes, in the order of its versions
         self.transfers = {}  # id: Transfer
@@ -144,6 +155,21 @@ class History:
             SELECT x AS xid, (extract(epoch FROM pg_xact_commit_timestamp(x::text::xid)) * 1000000)::bigint AS at
             FROM unnest(%s::bigint[]) AS x WHERE pg_xact_status(x::text::xid8) = 'committed'""", numbers)
         return {row["xid"]: row["at"] for row in rows}
+
+    @staticmethod
+    def _done_times(logged):
+        """By transaction: when its COMMIT was done at the latest. A statement that commits by itself logs none."""
+        done, last = {}, {}
+        for pid, seconds, event in logged:
+            if event:
+                last[pid] = json.loads(event).get("xid", last.get(pid))
+            elif last.get(pid):
+                done[int(last.pop(pid))] = int(float(seconds) * 1_000_000) + LOG_CLOCK_US
+        return done
+
+    def done_us(self, made):
+        """The moment at which its locks were free at the latest; None: not known."""
+        return self._done.get(made.xid)
 
     def committed_us(self, made):
         """The commit of a write or of the record of a transfer."""

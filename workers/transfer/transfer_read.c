@@ -49,6 +49,9 @@ static enum transfer_outcome read_balances(struct transfer *transfer, enum state
     // with the answer, because the wait for the lock is over then.
     if (kind == STEP_READ && outcome == TRANSFER_CONTINUE) {
         step->ended_ns = transfer_moment_ns(transfer, db_rows_integer(&rows, 0, 3), step);
+    } else if (outcome == TRANSFER_CONTINUE) {
+        bool is_from = strcmp(db_rows_value(&rows, 0, 0), request->from_account) == 0;
+        step->waited = db_rows_integer(&rows, is_from ? 0 : 1, 3);
     }
     db_rows_free(&rows);
     if (outcome != TRANSFER_CONTINUE) {

@@ -66,6 +66,7 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
         uint64_t began_ns = transfer_moment_ns(transfer, db_rows_integer(&rows, 0, 3), step);
         step->ended_ns = transfer_moment_ns(transfer, db_rows_integer(&rows, 0, 2), step);
         step->started_ns = MIN(began_ns, step->ended_ns);
+        step->waited = db_rows_integer(&rows, 0, 4);
     }
     db_rows_free(&rows);
     recent_writes_end(number, good, *change->after, change->version);
