@@ -24,7 +24,8 @@ PARTS = ("transfers", "reads", "health")
 
 
 def options_of(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="lab bench", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, help="rounds of each measurement; the median is reported (5; quick: 1)")
     parser.add_argument("--seconds", type=int, help="length of each run (3; quick: 1)")
     parser.add_argument("--only", action="append", choices=PARTS, help="run only this part; may be repeated")

@@ -12,6 +12,7 @@ import argparse
 import json
 import pathlib
 import sys
+import textwrap
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from comparison import decision, load, report, rounds  # noqa: E402
@@ -29,7 +30,8 @@ def numbers(text):
 
 
 def options_of(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="lab compare", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="short rounds and runs, in about a minute")
     parser.add_argument("--rounds", type=int, help="forced rounds of a safe strategy (1000; quick: 20); a wrong one has "
                                                    "a fifth of them")
@@ -140,8 +142,8 @@ def main():
         lab.missing(("wrk", "wrk"))
         outcome = compare(options)
     print(report.table(outcome["strategies"], colour=sys.stdout.isatty()))
-    print(machine.in_words(outcome["machine"]))
-    print(decision.table(outcome))
+    print(f"\n{decision.in_words(outcome)}")
+    print(textwrap.fill(machine.in_words(outcome["machine"]), 100))
     if options.out:
         write_files(options.out, outcome, not options.no_charts)
     found = report.complaints(outcome["strategies"])

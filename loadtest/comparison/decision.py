@@ -1,5 +1,7 @@
 """The table "which fix for which load", with thresholds computed from the measured figures."""
 
+import textwrap
+
 BEGIN, END = "<!-- decision: written by ./lab compare -->", "<!-- /decision -->"
 
 # The case, the strategy for it, and the strategy that it is compared with.
@@ -82,15 +84,27 @@ def rows(outcome):
                threshold(outcome, found[name], found[against]) if against in found else "not measured")
 
 
+def accuracy(outcome):
+    """How many runs there were, and how much they differ."""
+    distance = noise(outcome)
+    return "Medians of {} runs of {} s with {} clients. {}".format(
+        outcome["runs"], outcome["seconds"], outcome["connections"],
+        "The single runs were not kept, so nothing is known of their noise." if distance is None else
+        f"A single run was at most {100 * distance:.0f}% away from its median: smaller differences mean nothing.")
+
+
 def table(outcome):
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     lines += ["| " + " | ".join(row) + " |" for row in rows(outcome)]
-    distance = noise(outcome)
-    lines += ["", "Medians of {} runs of {} s with {} clients. {}".format(
-        outcome["runs"], outcome["seconds"], outcome["connections"],
-        "The single runs were not kept, so nothing is known of their noise." if distance is None else
-        f"A single run was at most {100 * distance:.0f}% away from its median: smaller differences mean nothing.")]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", accuracy(outcome)])
+
+
+def in_words(outcome, width=100):
+    """The table for a terminal: each case, the strategy for it, and the threshold."""
+    lines = [f"{case}:\n" + textwrap.fill(f"{name.strip('`')}: {limit}", width, initial_indent="    ",
+                                          subsequent_indent="      ")
+             for case, name, *_, limit in rows(outcome)]
+    return "\n".join(["Which fix for which load?", *lines, "", textwrap.fill(accuracy(outcome), width)])
 
 
 def write_into(page, outcome):

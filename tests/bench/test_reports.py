@@ -66,9 +66,45 @@ def test_right_with_one_server_is_no_escape():
 def test_the_tables_have_a_line_for_each():
     results = [strategy("first"), {"name": "second", "safe": False, "rounds": {"double_spend": 3}}]
     plain, coloured = report.table(results), report.table(results, colour=True)
-    assert len(plain.splitlines()) == len(coloured.splitlines()) == 3
-    assert "5 clean" in plain and "3/3 double_spend" in plain and "\033" not in plain
+    assert len(plain.splitlines()) == len(coloured.splitlines()) == 8
+    assert plain.splitlines()[-1].startswith("first") and "5 clean" in plain and "3/3 double_spend" in plain and "\033" not in plain
     assert len({line.count("|") for line in report.markdown(results).splitlines()}) == 1
+
+
+def test_the_terminal_s_tables_are_narrow():
+    """The longest names and the largest figures fit 100 columns, and no table has two columns of one name."""
+    run = {"rate": 12124.0, "p50_ms": 1062.4, "p99_ms": 1370.5, "refused": 9627, "retries": {"40001": 90586},
+           "lock_waiters": 18.7, "consistent": False}
+    loaded = strategy("subselect_predicate", safe=False, verdicts={"double_spend": 200})
+    loaded |= {"load": {"spread": run, "hot": run}}
+    loaded["clients"] = {shape: {str(2 ** power): run for power in range(1, 10)} for shape in ("spread", "hot")}
+    raced = {"name": "process_mutex, 2 servers", "safe": False, "rounds": {"double_spend": 150, "clean": 50}}
+    text = report.table([loaded, raced])
+    assert max(map(len, text.splitlines())) <= 100
+    for header in (line for line in text.splitlines() if line.startswith("strategy")):
+        names = [name for name in header.split("  ") if name]
+        assert len(set(names)) == len(names)
+    assert len(set(report.COLUMNS)) == len(report.COLUMNS)
+    assert text.count("by the number of clients") == 2
+
+
+def test_the_decision_fits_a_terminal():
+    runs = {shape: {"32": run_of(100, 9)} for shape in ("spread", "hot")}
+    text = decision.in_words(outcome_of(serializable=runs, for_update=runs, optimistic=runs))
+    assert max(map(len, text.splitlines())) <= 100 and "|" not in text
+    assert "serializable: against for_update: 1.00 x at spread" in text
+
+
+def test_one_server_of_a_mutex_is_named():
+    right = strategy("process_mutex", safe=False, verdicts={"clean": 5}, one_server_is_right=True)
+    assert "5 clean (1 server)" in report.table([right])
+
+
+def test_the_usage_has_the_name_that_people_type(capsys):
+    for options_of_program, name in ((compare.options_of, "lab compare"), (options_of, "lab bench")):
+        with pytest.raises(SystemExit):
+            options_of_program(["--nope"])
+        assert f"usage: {name} " in capsys.readouterr().err
 
 
 def test_promises_are_ratios_of_medians():

@@ -74,6 +74,11 @@ def test_a_number_of_lines_that_is_none_is_shown(quiet, options, complaint):
     assert refused(quiet, "logs", *options) == f"lab: logs: {complaint}\n"
 
 
+def test_numbers_of_clients_that_are_none(quiet):
+    assert refused(quiet, "compare", "--clients", "2;8") == ("lab: compare: --clients wants numbers with commas between "
+                                                             "them, such as 2,8,32, not '2;8'\n")
+
+
 def test_a_part_that_is_none(quiet):
     assert refused(quiet, "bench", "--only", "nope") == ("lab: bench: --only wants transfers, reads or health, not "
                                                          "'nope'\n")

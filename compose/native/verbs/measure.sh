@@ -38,6 +38,8 @@ measure_check_options() {
             [[ -n $value ]] || fail "$name: $option wants a value: './lab $name --help' describes it"
             [[ ! $option =~ ^--(rounds|runs|seconds)$ || $value =~ ^[1-9][0-9]*$ ]] ||
                 fail "$name: $option wants a number of at least 1, not '$value'"
+            [[ $option != --clients || $value =~ ^[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*$ ]] ||
+                fail "$name: --clients wants numbers with commas between them, such as 2,8,32, not '$value'"
             [[ $option != --only || $value =~ ^(transfers|reads|health)$ ]] ||
                 fail "$name: --only wants transfers, reads or health, not '$value'"
         fi
