@@ -355,6 +355,21 @@ CROSS JOIN LATERAL (
     SELECT greatest(missed.at_us, least(missed.committed_at_us, r.at_us)) AS by_us) AS committed
 CROSS JOIN LATERAL (SELECT least(r.read_us, committed.by_us - 1) AS read_at_us) AS moment;
 
+-- The transfers of each race with their place among its columns, as on the page: ordered by their target, and those to
+-- one target as they came. So the same transfer has the same letter in a race and under its fix. zero_us is the
+-- beginning of the race on the page: of the first step, or of a wait in the queue of at least 2 ms before it.
+CREATE OR REPLACE VIEW race_columns AS
+WITH first AS MATERIALIZED (
+    SELECT reset, transfer_id, at_us - took_us AS began_us FROM race_steps WHERE position = 1
+)
+SELECT m.reset, m.race, m.id, m.strategy, m.from_account,
+       row_number() OVER (PARTITION BY m.reset, m.race ORDER BY m.to_account COLLATE "C", m.place) AS nth,
+       CASE WHEN f.began_us - r.us >= 2000 THEN r.us END AS queued_us,
+       min(CASE WHEN f.began_us - r.us >= 2000 THEN r.us ELSE f.began_us END) OVER (PARTITION BY m.reset, m.race) AS zero_us
+FROM race_members m
+JOIN first f ON f.reset = m.reset AND f.transfer_id = m.id
+CROSS JOIN LATERAL (SELECT (extract(epoch FROM m."timestamp") * 1000000)::bigint AS us) AS r;
+
 -- The steps of the racing transfers in time order, one column for each transfer; and the write that each stale read
 -- missed, with the reason.
 CREATE OR REPLACE VIEW race_timeline AS
@@ -367,9 +382,14 @@ WITH racer AS MATERIALIZED ( -- materialized: finding the races reads every step
                 ELSE format('wrote %s after this one had read', show_money(value_written)) END AS why
     FROM missed_writes
     WHERE reset = (SELECT resets FROM lab_totals)
+), zero AS ( -- that of the page, as far as the records are still there
+    SELECT r.race, r.account,
+           coalesce('epoch'::timestamptz + min(c.zero_us) * interval '1 microsecond', min(r.started_at)) AS at
+    FROM racer r LEFT JOIN race_columns c ON c.id = r.transfer_id
+    GROUP BY r.race, r.account
 )
 SELECT r.race, r.account,
-       round(extract(epoch FROM s.at - r.started_at) * 1000, 3) AS ms,
+       round(extract(epoch FROM s.at - z.at) * 1000, 3) AS ms,
        CASE WHEN r.racer = 1 THEN entry.text END AS racer_1,
        CASE WHEN r.racer = 2 THEN entry.text END AS racer_2,
        CASE WHEN r.racer = 3 THEN entry.text END AS racer_3,
@@ -377,6 +397,7 @@ SELECT r.race, r.account,
        CASE WHEN r.racer > 4 THEN format('%s: %s', r.racer, entry.text) END AS other_racers,
        r.transfer_id
 FROM racer r
+JOIN zero z ON z.race = r.race AND z.account = r.account
 JOIN transfer_steps s USING (transfer_id)
 LEFT JOIN missed m ON m.reader = r.transfer_id AND m.account = s.account AND s.step IN ('deduct', 'credit')
 LEFT JOIN racer w ON w.race = r.race AND w.account = r.account AND w.transfer_id = m.writer
@@ -441,8 +462,7 @@ FROM lab_totals t, money_supply m, (
 
 -- ---- Views for a person at psql ----
 -- Each is at most 78 columns wide for accounts with short names, and has the newest first. The views above keep their
--- columns for programs. A and B are the first and the second writer of a race, as on the page. ms counts from its
--- start.
+-- columns for programs. A and B are the transfers of a race, as on the page. ms counts from the same zero as there.
 
 -- Breaks a text at spaces into lines of at most `width` characters.
 CREATE OR REPLACE FUNCTION show_wrapped(line text, width integer) RETURNS text
@@ -455,24 +475,6 @@ CREATE OR REPLACE FUNCTION show_letter(place bigint) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN place <= 26 THEN chr(64 + place::integer) ELSE place::text END
 $$;
-
--- The transfers of each race with their place among its columns, as on the page: the first writer is A. The transfers
--- of a batch have written at the same time, each from the balance that the one before it left. zero_us is the beginning
--- of the race on the page: of the first step, or of a wait in the queue of at least 2 ms before it.
-CREATE OR REPLACE VIEW race_columns AS
-WITH first AS MATERIALIZED (
-    SELECT reset, transfer_id, min(at_us) FILTER (WHERE step = 'deduct') AS wrote_us,
-           min(at_us - took_us) FILTER (WHERE position = 1) AS began_us
-    FROM race_steps
-    GROUP BY reset, transfer_id
-)
-SELECT m.reset, m.race, m.id, m.strategy, m.from_account,
-       row_number() OVER (PARTITION BY m.reset, m.race ORDER BY f.wrote_us, m.from_balance_before DESC, m.place) AS nth,
-       CASE WHEN f.began_us - r.us >= 2000 THEN r.us END AS queued_us,
-       min(CASE WHEN f.began_us - r.us >= 2000 THEN r.us ELSE f.began_us END) OVER (PARTITION BY m.reset, m.race) AS zero_us
-FROM race_members m
-JOIN first f ON f.reset = m.reset AND f.transfer_id = m.id
-CROSS JOIN LATERAL (SELECT (extract(epoch FROM m."timestamp") * 1000000)::bigint AS us) AS r;
 
 -- The races, with any outcome. show_race and GET /races/{id} have the details.
 CREATE OR REPLACE VIEW show_races AS

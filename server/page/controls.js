@@ -11,7 +11,7 @@ import { attempt, clearProblem } from "./problem.js";
 import { RACERS_MAX, race, raceMany, racersFor } from "./races.js";
 import { addRound, beginRun } from "./rounds.js";
 import { tallyOf } from "./rounds_model.js";
-import { VERDICTS, count } from "./words.js";
+import { ONE_SERVER, VERDICTS, count } from "./words.js";
 
 const inputs = {
   strategy: () => find("#strategy"), delay: () => find("#delay"), delayMs: () => find("#delay-ms"),
@@ -46,9 +46,10 @@ function sayStrategy({ strategies, settings }) {
   const badge = find("#strategy-safety");
   badge.hidden = !strategy;
   if (strategy) {
-    badge.textContent = strategy.safe ? "\u2713 safe" : "\u2715 wrong";
-    badge.className = `verdict ${strategy.safe ? "good" : "bad"}`;
-    const explored = strategy.name === "process_mutex" ? "mutex_of_the_program.right" : strategy.name;
+    const isLimited = strategy.name === ONE_SERVER;
+    badge.textContent = strategy.safe ? "\u2713 safe" : isLimited ? "! right with one server" : "\u2715 wrong";
+    badge.className = `verdict ${strategy.safe ? "good" : isLimited ? "limited" : "bad"}`;
+    const explored = isLimited ? "mutex_of_the_program.right" : strategy.name;
     find("#strategy-orders").href = `/explore?case=${explored}`;
     find("#strategy-idea").textContent = `${strategy.idea.charAt(0).toUpperCase()}${strategy.idea.slice(1)}.`;
   }

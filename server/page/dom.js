@@ -32,8 +32,15 @@ export function onPress(selector, call) {
   });
 }
 
-// Keeps the sign and the digits of a negative amount on one line.
+const SIGNS = { good: "\u2713 ", bad: "\u2715 ", limited: "! " };
+
+// tone: "good", "bad" or "limited".
+export function verdictBadge(tone, words) {
+  return make("span", { class: `verdict ${tone}` }, make("span", { "aria-hidden": "true" }, SIGNS[tone]), words);
+}
+
+// Keeps the sign and the digits of a negative amount on one line, and a duration with its unit.
 export function unbroken(text) {
-  return text.split(/(\u2212\$[\d.]+)/)
+  return text.split(/(\u2212\$[\d.]+|[\d.]+ ms\b)/)
     .map((each, index) => index % 2 === 1 ? make("span", { class: "amount-in-text" }, each) : each);
 }

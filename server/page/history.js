@@ -1,7 +1,7 @@
 // The last races and the running totals, from GET /races.
 
-import { find, make, unbroken } from "./dom.js";
-import { VERDICTS, count, money } from "./words.js";
+import { find, make, unbroken, verdictBadge } from "./dom.js";
+import { count, money, toneOfRace, wordsOfRace } from "./words.js";
 
 const ENTRIES_MAX = 12;
 const traceLinks = new Map(); // by race id: the trace links of its detail
@@ -18,17 +18,12 @@ function isPlainClick(event) {
   return event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
 }
 
-function sign(good) {
-  return make("span", { "aria-hidden": "true" }, good ? "\u2713 " : "\u2715 ");
-}
-
 // A run of this page: one entry for all of its rounds.
 function runItem(run, runs) {
   const at = new Date(run.at).toISOString();
-  const good = runs.isClean(run);
   const link = make("a", { href: "#all-rounds", "data-run": String(run.id) },
     make("time", { datetime: at }, clockTime(at)), " ",
-    make("span", { class: `verdict ${good ? "good" : "bad"}` }, sign(good), runs.words(run)), " ",
+    verdictBadge(runs.isClean(run) ? "good" : "bad", runs.words(run)), " ",
     make("code", {}, run.strategy));
   link.addEventListener("click", (event) => {
     if (isPlainClick(event)) {
@@ -40,11 +35,9 @@ function runItem(run, runs) {
 }
 
 function item(race, open) {
-  const good = race.verdict === "clean";
   const link = make("a", { href: raceLink(race.transfer_ids), "data-race": race.id },
     make("time", { datetime: race.at }, clockTime(race.at)), " ",
-    make("span", { class: `verdict ${good ? "good" : "bad"}` },
-      sign(good), VERDICTS[race.verdict]), " ",
+    verdictBadge(toneOfRace(race), wordsOfRace(race)), " ",
     ...unbroken(`${race.transfer_count} from ${race.account}, lowest ${money(race.lowest_balance)}, `),
     make("code", {}, race.strategies.join(", ")));
   link.addEventListener("click", (event) => {

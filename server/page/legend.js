@@ -41,5 +41,13 @@ export function startLegend() {
     element("svg", { width: WIDTH, height: HEIGHT, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "timeline", "aria-hidden": "true" }, ...drawn), words)));
   find("#timelines").append(make("details", { id: "legend", open: matchMedia(WIDE).matches },
     make("summary", {}, "How to read the pictures"), signs,
-    make("p", {}, "Time runs along the lanes. The axis has more room where many steps happen, and less where all transfers wait. Both pictures share the axis where there is room.")));
+    make("p", {}, "Time runs along the lanes. The axis has more room where many steps happen, and less where all transfers wait."),
+    make("p", { id: "axes" })));
+}
+
+// pictures: the number that is drawn; axes: the number of their axes.
+export function sayAxes(pictures, axes) {
+  find("#axes").textContent = pictures < 2 ? ""
+    : axes === 1 ? "Both pictures share one axis: a moment stands at the same place in each."
+      : "Each picture has an axis of its own here, because there is no room for a common one.";
 }

@@ -22,7 +22,7 @@ import { createState } from "./state.js";
 import { startThemeSwitch } from "./theme_switch.js";
 import { askForToken, startToken } from "./token.js";
 import { closeTour, openAddressedTour, refreshTour, startTour } from "./tour.js";
-import { count } from "./words.js";
+import { LINK_LIFE, count } from "./words.js";
 
 const RACES_ASKED_FOR = 30; // enough races that usually one of each kind is among them
 const TRACED_RACES = 12;
@@ -155,7 +155,7 @@ function idsInAddress() {
 function setPinned(now) {
   pinned = now;
   find("#pinned").hidden = !pinned;
-  find("#pinned-text").textContent = "You are looking at one saved race. New races do not replace it. ";
+  find("#pinned-text").textContent = `You are looking at one saved race. New races do not replace it. ${LINK_LIFE} `;
   find("#newer").hidden = true;
 }
 

@@ -98,7 +98,7 @@ function sectionMade() {
 
 export function startOffsets(theState) {
   state = theState;
-  find("#panel-race").after(sectionMade());
+  find("#panel-fix").after(sectionMade());
   restoreOnLeaving();
   state.on(["racing"], show);
   find("#apart-ms").addEventListener("input", () => run([find("#apart-ms").valueAsNumber]));

@@ -239,34 +239,16 @@ function lowestOf(lanes, account) {
   return values.length === 0 ? null : Math.min(...values);
 }
 
-function firstWrite(transfer) {
-  return transfer.steps?.find(({ step }) => step === "deduct")?.at_us ?? Infinity;
-}
-
-// Orders the lanes by their first write: the first writer is A, at the top. Transfers without a write come last. The
-// transfers of a batch have written at the same time, each from the balance that the one before it left. Two close
-// moments may be in the wrong order where clocks differ, so a transfer that missed a write comes after the
-// writer.
-function inOrderOfWriting(transfers, missed) {
-  const ordered = transfers.map((transfer, index) => ({ transfer, index, wrote: firstWrite(transfer) }))
-    .sort((one, other) => one.wrote !== other.wrote ? one.wrote - other.wrote
-      : other.transfer.from_balance_before - one.transfer.from_balance_before || one.index - other.index)
-    .map(({ transfer }) => transfer);
-  const place = (id) => ordered.findIndex((transfer) => transfer.id === id);
-  for (const { reader, writer } of [...missed].sort((one, other) => place(one.writer) - place(other.writer))) {
-    if (place(reader) !== -1 && place(reader) < place(writer)) {
-      const [late] = ordered.splice(place(reader), 1);
-      ordered.splice(place(writer) + 1, 0, late);
-    }
-  }
-  return ordered;
+// Orders the lanes by their target, and transfers to one target as they came: so the same transfer has the same letter
+// in a race and under its fix. The order is that of code points, as in psql and in the terminal.
+function inOrderOfTarget(transfers) {
+  return [...transfers].sort(({ to_account: one }, { to_account: other }) => one < other ? -1 : one > other ? 1 : 0);
 }
 
 // Makes the model of {race?, transfers, missed_writes?}. `race` is the server's verdict where it is known. strategies:
 // the list of GET /strategies; without it the model has no transactions and no snapshots.
 export function raceModel({ race, transfers, missed_writes: missed = [] }, strategies = []) {
-  const contested = race?.account ?? transfers[0].from_account;
-  const drawn = inOrderOfWriting(transfers, missed.filter((miss) => (miss.account ?? contested) === contested)).slice(0, LANES_MAX);
+  const drawn = inOrderOfTarget(transfers).slice(0, LANES_MAX);
   const letters = new Map(drawn.map((transfer, index) => [transfer.id, String.fromCharCode(65 + index)]));
   const lanes = drawn.map((transfer) =>
     laneOf(transfer, letters, strategies.find(({ name }) => name === transfer.strategy)));

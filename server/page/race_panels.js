@@ -2,14 +2,14 @@
 // the given races, and draws them again when the window or the time changes. cursor.js plays them.
 
 import { cursorDrawn, startCursors } from "./cursor.js";
-import { find, make, unbroken } from "./dom.js";
+import { find, make, unbroken, verdictBadge } from "./dom.js";
 import { clockTime, raceLink } from "./history.js";
-import { startLegend } from "./legend.js";
+import { sayAxes, startLegend } from "./legend.js";
 import { isPresenting } from "./presentation.js";
 import { redrawWhy, showWhy, startWhy } from "./race_why.js";
 import { layoutTimelines } from "./timeline.js";
 import { drawTimeline } from "./timeline_svg.js";
-import { VERDICTS, count, missedSentence, money, togetherSentence, verdictSentence } from "./words.js";
+import { LINK_LIFE, count, missedSentence, money, toneOfRace, togetherSentence, verdictSentence, wordsOfRace } from "./words.js";
 import { wordsTable } from "./words_table.js";
 
 export const SLOTS = ["race", "fix"];
@@ -47,9 +47,7 @@ function badge(race) {
   if (!race.finished) {
     return make("span", { class: "verdict running" }, "Under way");
   }
-  const word = good && race.lanes.length === 1 ? "Alone" : VERDICTS[race.verdict];
-  return make("span", { class: `verdict ${good ? "good" : "bad"}` },
-    make("span", { "aria-hidden": "true" }, good ? "\u2713 " : "\u2715 "), word);
+  return good && race.lanes.length === 1 ? verdictBadge("good", "Alone") : verdictBadge(toneOfRace(race), wordsOfRace(race));
 }
 
 function missedList(race) {
@@ -60,6 +58,13 @@ function missedList(race) {
 function together(race) {
   return race.together ? [make("li", { class: race.together.made === 0 ? "together" : "together bad" },
     ...unbroken(togetherSentence(race.together, race.account, race.lowestBalance)))] : [];
+}
+
+// Nothing went wrong, and yet it is no fix.
+function limits(race) {
+  return race.finished && race.lanes.length > 1 && toneOfRace(race) === "limited" ? [make("li", {},
+    "The mutex is in the memory of this server, so it holds only here. A transfer on a second server does not wait for it: " +
+    "\u201cFive fixes that are none\u201d shows such a race.")] : [];
 }
 
 function failures(race) {
@@ -108,10 +113,10 @@ function showFacts(slot, race) {
   }
   const undrawn = race.undrawn > 0 ? ` ${count(race.undrawn, "more transfer")} of this race ${race.undrawn === 1 ? "is" : "are"} not drawn.` : "";
   facts.replaceChildren(badge(race), ...race.strategies.map((name) => make("code", {}, name)),
-    make("span", { class: "sentence" }, ...unbroken(verdictSentence(race) + undrawn)), which(race));
-  panel.querySelector(".below").replaceChildren(...missedList(race), ...together(race), ...failures(race), ...gone(race));
+    make("span", { class: "sentence" }, ...unbroken(race.finished ? verdictSentence(race) + undrawn : "")), which(race));
+  panel.querySelector(".below").replaceChildren(...missedList(race), ...together(race), ...limits(race), ...failures(race), ...gone(race));
   const link = race.finished && !race.gone
-    ? [make("a", { href: raceLink(race.lanes.map(({ id }) => id)) }, "Link")] : [];
+    ? [make("a", { href: raceLink(race.lanes.map(({ id }) => id)), title: LINK_LIFE }, "Link")] : [];
   panel.querySelector(".links").replaceChildren(...link, ...traces(race));
 }
 
@@ -145,7 +150,7 @@ function measureAt(em) {
 // stand side by side, each with an axis of its own.
 function layOutForAHall(shown, em, width) {
   return shown.flatMap((slot) => layoutTimelines([races[slot]], {
-    em, measure: measureAt(em), upright: true, width: width - 2, nowUs: Date.now() * 1000 + clockOffsetUs,
+    em, measure: measureAt(em), upright: true, tick: 1, width: width - 2, nowUs: Date.now() * 1000 + clockOffsetUs,
   }));
 }
 
@@ -169,10 +174,12 @@ function layOut(shown, width) {
         em: size, measure: measureAt(size), upright, width: width - 2, nowUs: Date.now() * 1000 + clockOffsetUs,
       }));
       if (laidOut.every((drawing) => drawing.width <= width)) {
+        sayAxes(models.length, groups.length);
         return laidOut;
       }
     }
   }
+  sayAxes(models.length, models.length);
   return laidOut;
 }
 

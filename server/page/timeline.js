@@ -11,7 +11,7 @@ import { OUTCOMES, missedLabel, shortMoney } from "./words.js";
 
 // All in em of the page's root, so that the picture grows with the text around it.
 const LYING = { edge: 0.6, label: 1.6, bar: 1.7, gap: 0.7, link: 1.8, ruler: 3.5, strip: 2.5, mark: 1.1, badge: 2.3, end: 1.6 };
-const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, ruler: 3.9, strip: 0, head: 4.6, text: 1.05, column: 6.2, scrolled: 9.2, mark: 1.3 };
+const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, axis: 0.3, strip: 0, head: 4.6, text: 1.05, column: 6.2, scrolled: 9.2, mark: 1.3 };
 
 const BRACKET = 0.28; // how far the bracket round a transaction stands out from the bar, in em
 
@@ -343,13 +343,13 @@ function uprightBracket([from, to], spine, place, em) {
 }
 
 function upright(model, pieces, row, axis, options) {
-  const { em, columns } = options;
+  const { em, columns, ruler } = options;
   const place = (time) => UPRIGHT.head * em + interpolate(axis.times, axis.places, time);
   const width = columns[options.models.indexOf(model)];
   const beside = rowExtent(row, options); // the contested row stands right of the first lane
   const spines = model.lanes.map((lane, index) =>
-    (UPRIGHT.ruler + UPRIGHT.mark) * em + index * width + (index > 0 ? beside : 0));
-  const total = UPRIGHT.ruler * em + model.lanes.length * width + beside;
+    ruler + UPRIGHT.mark * em + index * width + (index > 0 ? beside : 0));
+  const total = ruler + model.lanes.length * width + beside;
   const ends = pieces.flat().map((piece) => place(piece.to) + piece.lines.length * UPRIGHT.line * em);
   const height = Math.max(...ends) + UPRIGHT.edge * em; // the end of this picture, not of the longest one
   const marked = ticks(axis, 1.7 * em).filter((tick) => UPRIGHT.head * em + tick.place < height - em);
@@ -362,7 +362,7 @@ function upright(model, pieces, row, axis, options) {
     place,
     timeAt: (y) => interpolate(axis.places, axis.times, y - UPRIGHT.head * em),
     scale: layScale(axis, pieces.flat(), { em, end: Math.max(...pieces.flat().map(({ to }) => to)), origin: UPRIGHT.head * em,
-      line: (UPRIGHT.ruler - 0.3) * em, strip: UPRIGHT.strip, upright: true, ticks: marked, fans: false }),
+      line: ruler - UPRIGHT.axis * em, strip: UPRIGHT.strip, upright: true, ticks: marked, fans: false }),
     lanes: spines.map((x, index) => ({
       ...headings(model.lanes[index], true),
       line: { x1: x, y1: place(0), x2: x, y2: place(pieces[index].at(-1)?.to ?? 0) },
@@ -371,21 +371,21 @@ function upright(model, pieces, row, axis, options) {
     })),
     brackets: spines.flatMap((x, index) => transactionsOf(pieces[index]).map((each) => uprightBracket(each, x, place, em))),
     pieces: spines.flatMap((x, index) => pieces[index].map((piece) => uprightPiece(piece, x, place, em))),
-    row: layoutRow(row, model.account, UPRIGHT.ruler * em + width, place, { ...options, end: place(endOf(pieces)) }),
+    row: layoutRow(row, model.account, ruler + width, place, { ...options, end: place(endOf(pieces)) }),
     links: uprightLinks(model, spines, pieces, place, options),
     ticks: marked.map(({ ms, place: along }) => {
       const y = UPRIGHT.head * em + along;
       return {
-        x1: (UPRIGHT.ruler - 0.3) * em, y1: y, x2: total, y2: y,
-        text: { x: (UPRIGHT.ruler - 0.6) * em, y, anchor: "end", lines: [tickWords(ms)] },
+        x1: ruler - UPRIGHT.axis * em, y1: y, x2: total, y2: y,
+        text: { x: ruler - 2 * UPRIGHT.axis * em, y, anchor: "end", lines: [tickWords(ms)] },
       };
     }),
   };
 }
 
 // The width of an upright lane. Its labels are broken to fit.
-function broken(lanes, row, { em, across, measure, upright: standing }) {
-  const beside = UPRIGHT.ruler * em + rowExtent(row, { em, upright: standing });
+function broken(lanes, row, { em, across, measure, ruler, upright: standing }) {
+  const beside = ruler + rowExtent(row, { em, upright: standing });
   const fit = (across - beside) / lanes.length;
   const width = fit >= UPRIGHT.column * em ? fit : UPRIGHT.scrolled * em; // if it scrolls, its words have room
   const room = width - (UPRIGHT.mark + UPRIGHT.text + 1.1) * em;
@@ -395,8 +395,14 @@ function broken(lanes, row, { em, across, measure, upright: standing }) {
   return width;
 }
 
-// models: races that share an axis. options: em (px), measure(text, tone) (px), upright, width (px) to fill, nowUs.
-export function layoutTimelines(models, { em, measure, upright: standing, width, nowUs = 0 }) {
+// The room for the true-scale strip and the times beside it, of at most six characters.
+function rulerOf({ em, measure }, tick) {
+  return 3.6 * UPRIGHT.axis * em + tick * measure("000 ms");
+}
+
+// models: races that share an axis. options: em (px), measure(text, tone) (px), upright, width (px) to fill, nowUs, and
+// tick, the size of the times at an upright axis in em.
+export function layoutTimelines(models, { em, measure, upright: standing, width, nowUs = 0, tick = 0.85 }) {
   if (models.length === 0) {
     return [];
   }
@@ -405,6 +411,7 @@ export function layoutTimelines(models, { em, measure, upright: standing, width,
     rowOfRace(model, (us) => clock(model, us), lanes[index], endOf(lanes[index])));
   const options = { em, measure, upright: standing, across: width, models };
   if (standing) {
+    options.ruler = rulerOf(options, tick);
     options.columns = models.map((model, index) => broken(lanes[index], rows[index], options));
     options.along = 0;
   } else {

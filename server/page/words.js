@@ -33,6 +33,20 @@ export const VERDICTS = {
   clean: "Clean",
 };
 
+// Right within one server: a second server has a mutex of its own.
+export const ONE_SERVER = "process_mutex";
+
+// "good", "bad", or "limited": nothing went wrong, but only because there is one server.
+export function toneOfRace({ verdict, strategies }) {
+  return verdict !== "clean" ? "bad" : strategies.every((name) => name === ONE_SERVER) ? "limited" : "good";
+}
+
+export function wordsOfRace(race) {
+  return toneOfRace(race) === "limited" ? `${VERDICTS.clean} with one server` : VERDICTS[race.verdict];
+}
+
+export const LINK_LIFE = "The link works as long as the race is among the newest 1,000 records.";
+
 export const OUTCOMES = {
   running: "under way",
   succeeded: "succeeded",
@@ -99,8 +113,8 @@ export function missedExplanation(miss) {
   const explanation = miss.uncommitted
     ? `Here ${miss.writer} had already written ${money(miss.valueWritten)}, but not committed it. So ${miss.reader} ` +
       `could not see it and read ${money(miss.valueRead)}. It did not look again: it continued with the number it remembered.`
-    : `Here ${miss.reader} read ${money(miss.valueRead)}. ${milliseconds(miss.writtenUs - miss.readUs)} later ${miss.writer} ` +
-      `had written ${money(miss.valueWritten)}, and ${miss.reader} did not look again: it continued with the number it remembered.`;
+    : `${milliseconds(miss.writtenUs - miss.readUs)} later ${miss.writer} had written ${money(miss.valueWritten)}. ` +
+      `${miss.reader} did not look again: it continued with the number it remembered.`;
   return `${explanation} That is the red line, from the read to the write it missed.`;
 }
 
@@ -162,9 +176,6 @@ export function verdictSentence(race) {
   ].filter(Boolean).join(", ");
   const made = race.together?.made > 0 ? `: ${money(race.together.made)} came from nothing` : "";
   const left = lowestBalance === null ? "" : `${account} went down to ${money(lowestBalance)}${made}`;
-  if (!race.finished) {
-    return "Under way";
-  }
   // An account keeps its case.
   const tail = [`${done.charAt(0).toUpperCase()}${done.slice(1)}`, left].filter(Boolean).join("; ");
   return tail === "" ? "No step was recorded" : `${tail}.`;

@@ -37,6 +37,8 @@ def test_race_timeline(bank, race):
     assert {row["account"] for row in rows} == {"alice"}
     assert [row["ms"] for row in rows] == sorted(row["ms"] for row in rows)
     assert all((row["racer_1"] is None) != (row["racer_2"] is None) for row in rows)
+    shown = [row["ms"] for row in bank.rows("TABLE show_race") if (row["A"] or row["B"]).startswith("reads")]
+    assert [round(row["ms"], 1) for row in rows if (row["racer_1"] or row["racer_2"]).startswith("reads")] == shown
     lines = [row["racer_1"] or row["racer_2"] for row in rows]
     for column in ("racer_1", "racer_2"):
         mine = [row[column] for row in rows if row[column]]

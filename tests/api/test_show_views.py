@@ -67,7 +67,7 @@ def test_the_race(bank):
     times = [row["ms"] for row in rows if row["ms"] is not None]
     assert times == sorted(times) and min(times) >= 0 and len(times) == len(rows) - 2
     last = max(records, key=lambda record: -record["from_balance_after"])
-    column = next(name for name in "AB" if last["id"] in cells(bank, name)[0])
+    column = {"bob": "A", "charlie": "B"}[last["to_account"]]
     other, = {"A", "B"} - {column}
     found = cells(bank, column)
     assert found[0] == f"{last['id']}: $800.00 to {last['to_account']}, vulnerable"
@@ -82,6 +82,7 @@ def test_the_race_under_the_fix(bank):
     bank.set(barrier_enabled=True, use_transactions=True)
     two_of_800(bank)
     refused = next(name for name in "AB" if any("refused" in cell for cell in cells(bank, name)))
+    assert "to bob" in cells(bank, "A")[0] and "to charlie" in cells(bank, "B")[0]
     found = cells(bank, refused)
     assert found[1:] == ["waits at the barrier", "leaves the barrier: released", "asks for the row locks",
                          "has them, reads alice: $200.00", "checks $200.00 >= $800.00: not enough, refused", "ends: refused"]

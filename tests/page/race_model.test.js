@@ -21,16 +21,21 @@ test("a timestamp keeps its microseconds", () => {
   assert.equal(microseconds("2026-01-31T12:34:56Z"), START_US);
 });
 
-test("the first writer is A, also if another transfer began first", () => {
+test("the letters follow the targets, whoever writes first", () => {
   const race = raceModel(doubleSpend());
-  assert.deepEqual(race.lanes.map(({ letter, id }) => [letter, id]), [["A", "first"], ["B", "second"]]);
+  assert.deepEqual(race.lanes.map(({ letter, to }) => [letter, to]), [["A", "bob"], ["B", "charlie"]]);
   assert.deepEqual(race.missed.map(({ reader, writer }) => [reader, writer]), [["B", "A"]]);
+  const detail = doubleSpend();
+  detail.transfers.forEach((each) => { each.to_account = each.to_account === "bob" ? "charlie" : "bob"; });
+  const other = raceModel(detail);
+  assert.deepEqual(other.lanes.map(({ letter, id }) => [letter, id]), [["A", "second"], ["B", "first"]]);
+  assert.deepEqual(other.missed.map(({ reader, writer }) => [reader, writer]), [["A", "B"]]);
+  assert.deepEqual(other.versions.map(({ value, letter }) => [value, letter]), [[1000, null], [200, "B"], [-600, "A"]]);
 });
 
-test("who missed a write comes after who wrote it, even if its answer was here first", () => {
-  const detail = doubleSpend();
-  detail.transfers[0].steps = detail.transfers[0].steps.map((each) => ({ ...each, at_us: each.at_us - 2000 }));
-  assert.deepEqual(raceModel(detail).lanes.map(({ id }) => id), ["first", "second"]);
+test("transfers to one target keep the order in which they came", () => {
+  const transfers = ["e", "d", "c"].map((id) => ({ ...doubleSpend().transfers[0], id }));
+  assert.deepEqual(raceModel({ transfers }).lanes.map(({ letter, id }) => letter + id), ["Ae", "Bd", "Cc"]);
 });
 
 test("the stale read and the double spend stand out, nothing else does", () => {
@@ -63,7 +68,7 @@ test("a write after the read is said to come after it", () => {
   const [[sentence, label, explanation]] = said(raceModel(doubleSpend()));
   assert.equal(sentence, "B read $1000.00 at 0.5 ms. It never saw that A wrote $200.00 at 202.9 ms.");
   assert.equal(label, "stale: A wrote $200 since");
-  assert.match(explanation, /^Here B read \$1000\.00\. 202 ms later A had written \$200\.00, /);
+  assert.match(explanation, /^202 ms later A had written \$200\.00\. B did not look again: /);
 });
 
 test("a write before the read was not committed, and nothing is said to be later", () => {

@@ -93,6 +93,7 @@ def test_a_race_and_its_link_leave_the_presentation_on(bank, open_browser):
     address = page.address_of("race").split("/?")[1]
     page.open(bank, f"/?{address}&present").until_live()
     page.until("#pinned-text", "one saved race")
+    page.until("#pinned-text", "works as long as the race is among the newest 1,000 records")
     page.click("#show-newest")
     assert presenting(page) and page.script("return location.search") == "?present"
 
@@ -105,7 +106,7 @@ def test_on_paper_it_is_a_few_pages_without_buttons(bank, open_browser):
     assert 1 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 3
     page.command("Emulation.setEmulatedMedia", media="print")
     page.script("dispatchEvent(new Event('beforeprint'))")
-    for gone in ("button", "#controls", "#history", "nav", "#counted"):
+    for gone in ("button", "#controls", "#history", "nav", "#counted", ".explained"):
         assert not page.shown(gone), gone
     for there in ('[data-account="alice"] .amount', "#panel-race svg", "#panel-fix svg", "#words-race table", ".below"):
         assert page.shown(there), there

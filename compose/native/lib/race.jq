@@ -94,10 +94,6 @@ def moments($lane):
 
 # --- The lanes ---
 
-def first_write: [.steps[] | select(.step == "deduct") | .at_us] | min // infinite;
-
-def place($id): map(.id) | index([$id]) // -1;
-
 # Microseconds since 1970, of "2026-01-31T12:34:56.789012Z".
 def microseconds: (.[:19] + "Z" | fromdateiso8601) * 1000000 + (.[20:26] | tonumber? // 0);
 
@@ -105,16 +101,6 @@ def microseconds: (.[:19] + "Z" | fromdateiso8601) * 1000000 + (.[20:26] | tonum
 def queued_since:
     (.timestamp | microseconds) as $admitted
     | if .steps != [] and .steps[0].at_us - .steps[0].took_us - $admitted >= 2000 then $admitted else null end;
-
-# Lane A has the first write, as on the page. The transfers of a batch have written at the same time, each from the
-# balance that the one before it left. Two clocks may show two close moments in the wrong order, so a transfer
-# that missed a write comes after the writer.
-def ordered($missed):
-    sort_by(first_write, -.from_balance_before)
-    | reduce $missed[] as $miss (.;
-        place($miss.reader) as $reader | place($miss.writer) as $writer
-        | if $reader >= 0 and $reader < $writer
-          then .[:$reader] + .[$reader + 1:$writer + 1] + [.[$reader]] + .[$writer + 1:] else . end);
 
 # The write that followed a stale read: the one that overwrote another write, or the last deduct. Its place, or null.
 def stale_write:
@@ -149,7 +135,7 @@ def model:
     (map(.race) | max_by(.transfer_count)) as $race
     | ([.[].missed_writes[]] | unique) as $missed
     | (reduce .[].transfers[] as $each ([]; if any(.[]; .id == $each.id) then . else . + [$each] end)) as $all
-    | ($all | ordered([$missed[] | select((.account // $race.account) == $race.account)]) | .[:12]) as $drawn
+    | ($all | sort_by(.to_account) | .[:12]) as $drawn # the letters are those of the page
     | (reduce range($drawn | length) as $place ({}; . + {($drawn[$place].id): ([65 + $place] | implode)})) as $letters
     | {
         race: $race,
