@@ -27,7 +27,7 @@ from pace import eventually
 
 TALL = (1440, 1200)
 HALL = (1920, 1080)
-END = "return Math.ceil(document.querySelector('#panel-fix').getBoundingClientRect().bottom + scrollY + 16)"
+END = "return Math.ceil(document.querySelector('#panel-race').getBoundingClientRect().bottom + scrollY + 16)"
 WHOLE = "return document.documentElement.scrollHeight"
 
 CALM = """return document.querySelectorAll(".band.queue").length === 0 &&

@@ -1,7 +1,10 @@
 """`lab demo`: readable at terminals of 60, 80 and 100 columns, step by step, and one step alone."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -55,6 +58,17 @@ def test_one_step_with_what_it_needs(lab, step, shown):
     assert outcome.returncode == 0, outcome.stdout
     assert re.findall(r"== Step (\d) of 7", outcome.stdout) == [str(step)]
     assert shown in outcome.stdout and f"Step {step} showed what it must." in outcome.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"),
+                    reason="only root can make a network without a cable, with unshare and ip (Debian: iproute2)")
+def test_without_a_network(lab):
+    """A machine that has everything installed needs only its loopback."""
+    command = lab.command("demo", "--no-install", "--act", 4)
+    command["args"] = ["unshare", "--net", "sh", "-ec", 'ip link set lo up; test -z "$(ip route)"; exec "$@"', "sh",
+                       *command["args"]]
+    outcome = subprocess.run(**command, timeout=600, check=False)
+    assert outcome.returncode == 0 and "Step 4 showed what it must." in outcome.stdout, outcome.stdout
 
 
 @pytest.mark.parametrize("number", ["0", "8", "two"])
