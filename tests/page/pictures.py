@@ -33,6 +33,7 @@ WHOLE = "return document.documentElement.scrollHeight"
 CALM = """return document.querySelectorAll(".band.queue").length === 0 &&
     [...document.querySelectorAll(".band.delay .label")].every((label) => label.textContent === "delay 200 ms")"""
 TRIES = 12
+LIVE = ("live-light", "live-dark", "live-phone", "live-phone-dark", "live-tablet", "whole", "presentation", "forced-colours")
 
 
 def smaller(path):
@@ -202,7 +203,8 @@ def main(folder, names):
         bank = Bank(cluster, cluster.new_database(), pathlib.Path(logs) / "log", {}).until_healthy()
         photos = Photographer(bank, folder, names)
         try:
-            take_live(photos)
+            if photos.wants("start", "racing", *LIVE) or any(name.startswith("paper") for name in names):
+                take_live(photos)
             take_tours(photos, "tour", 5, size=DESKTOP)
             take_tours(photos, "tour", 5, prefix="phone-", size=PHONE)
             take_tours(photos, "fixes", 5, size=DESKTOP)
