@@ -40,9 +40,9 @@ struct dialogue {
     char key[DIALOGUE_KEY_MAX];
 };
 
-// The types of messages whose bodies dialogue_client() and dialogue_server() look at.
+// The types of messages whose bodies dialogue_client(), dialogue_server() and hold_answered() look at.
 #define DIALOGUE_CLIENT_WANTED "QPBC"
-#define DIALOGUE_SERVER_WANTED "EKZ"
+#define DIALOGUE_SERVER_WANTED "EKZC"
 
 // `reads_sql`: somebody needs the statements; otherwise their SQL is not looked at.
 void dialogue_init(struct dialogue *dialogue, bool reads_sql);

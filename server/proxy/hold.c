@@ -71,6 +71,7 @@ static void end_round(struct hold *hold, struct hold_round *round, enum hold_end
         text_append_format(&numbers, " %llu", (unsigned long long)held->number);
         remove_held(round, held);
         held->passes = held->passes || round->rule->needs_read;
+        held->answer = end == HOLD_COMPLETE ? HELD_ANSWER_WRITE : HELD_ANSWER_NONE;
         TAILQ_INSERT_TAIL(&released, held, link);
     }
     log_end(round, &numbers, end, since_ns);
@@ -237,6 +238,44 @@ bool hold_arrive(struct hold *hold, struct held *held, const struct rule *rule, 
     set_timer(hold);
     lock_watch_begin(hold->watch);
     return true;
+}
+
+static bool is_write(struct slice tag) {
+    static const char *const words[] = {"INSERT ", "UPDATE ", "DELETE ", "MERGE "};
+    bool found = false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        found = found || slice_starts_with(tag, slice_of(words[i]));
+    }
+    return found;
+}
+
+static void log_refusal(struct held *held, const char *words, struct slice code) {
+    double after_ms = (double)(clock_monotonic_ns() - held->since_ns) / (double)NANOSECONDS_PER_MILLISECOND;
+    log_write(LOG_LEVEL_INFO, NULL, "session %llu %s%.*s after %.1f ms", (unsigned long long)held->number, words,
+              (int)code.length, code.data, after_ms);
+    held->answer = HELD_ANSWER_NONE;
+}
+
+void hold_answered(struct held *held, const struct wire_message *message) {
+    if (held->answer == HELD_ANSWER_NONE) {
+        return;
+    }
+    if (message->type == 'E') {
+        log_refusal(held, "got the error ", wire_error_field(message->body, 'C'));
+    } else if (message->type == 'C' && held->answer == HELD_ANSWER_WRITE) {
+        struct wire_fields fields = {.rest = message->body};
+        struct slice tag = wire_read_string(&fields);
+        if (is_write(tag) && slice_ends_with(tag, SLICE_LITERAL(" 0"))) {
+            log_refusal(held, "changed no row", (struct slice){"", 0});
+        } else if (is_write(tag)) {
+            held->answer = HELD_ANSWER_END;
+        }
+    }
+}
+
+void hold_idle(struct held *held) {
+    held->passes = false;
+    held->answer = HELD_ANSWER_NONE;
 }
 
 void hold_leave(struct hold *hold, struct held *held, enum hold_end end) {

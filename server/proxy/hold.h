@@ -8,6 +8,7 @@
 
 #include "observability/base/base.h"
 #include "server/proxy/rules.h"
+#include "server/proxy/wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +29,13 @@ enum hold_end {
     HOLD_STOPPING,  // the proxy stops
 };
 
+// The answer of the server that a session of a complete barrier still expects.
+enum held_answer {
+    HELD_ANSWER_NONE,
+    HELD_ANSWER_WRITE, // the answer to the write that was held
+    HELD_ANSWER_END,   // the end of its transaction, which can fail too
+};
+
 // The part of a session that can be held. Zeroes at the start.
 struct held {
     TAILQ_ENTRY(held) link;
@@ -38,6 +46,7 @@ struct held {
     // Until it is idle again, this session passes, because its round is over: the round that ended by a lock while it
     // was at work, or, with if-read, the round in which it was held.
     bool passes;
+    enum held_answer answer;
 };
 
 struct hold_callbacks {
@@ -62,6 +71,11 @@ MUST_CHECK struct hold *hold_new(const struct hold_options *options);
 MUST_CHECK const struct rule *hold_rules(const struct hold *hold, unsigned *count);
 // The session comes to the place of a rule. True: it is held, until `released` is called. False: it passes.
 MUST_CHECK bool hold_arrive(struct hold *hold, struct held *held, const struct rule *rule, const char *table);
+// A message of the server to this session: logs an error, or a write that has changed no row, because that is why the
+// race did not happen.
+void hold_answered(struct held *held, const struct wire_message *message);
+// The session is idle: its round is over.
+void hold_idle(struct held *held);
 // Lets one session go, if it is held.
 void hold_leave(struct hold *hold, struct held *held, enum hold_end end);
 // Lets all sessions go.

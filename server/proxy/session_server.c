@@ -43,8 +43,9 @@ static void on_server_message(struct session *session, const struct wire_message
                                                 session->held.backend);
         }
     }
+    hold_answered(&session->held, message);
     if (is_idle) {
-        session->held.passes = false;
+        hold_idle(&session->held);
     }
 }
 
