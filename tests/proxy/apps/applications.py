@@ -32,6 +32,7 @@ class Application:
     programs: tuple  # must be on PATH
     install: tuple   # commands, run in a copy of the application's folder
     start: tuple     # the command that serves; {port} is replaced
+    url_options: str = dataclasses.field(default="", kw_only=True)
     fixes: tuple
     packages: str  # named in the message if it cannot be installed; as Debian calls them
 
@@ -77,7 +78,7 @@ class Application:
         """The port of the application, which answers."""
         port = free_port()
         url = urlsplit(database_url)
-        own = {"DATABASE_URL": database_url, "PORT": str(port),
+        own = {"DATABASE_URL": database_url + self.url_options, "PORT": str(port),
                # Spring has no DATABASE_URL: these are its own names.
                "SPRING_DATASOURCE_URL": f"jdbc:postgresql://{url.hostname}:{url.port}{url.path}",
                "SPRING_DATASOURCE_USERNAME": unquote(url.username),
@@ -134,7 +135,7 @@ APPLICATIONS = {each.name: each for each in (
     Application("node", ("node", "npm"), (("npm", "ci", "--silent", "--no-audit", "--no-fund"),),
                 ("node", "wallet.js"), ("lock", "guard"), "nodejs npm"),
     Application("go", ("go",), (("go", "build", "-o", "wallet", "."),), ("./wallet",), ("lock", "serializable"),
-                "golang"),
+                "golang", url_options="?pool_max_conns=4&statement_timeout=30000"),
     Application("spring", ("java", "mvn"),
                 (("mvn", "--quiet", "--batch-mode", "-Dmaven.repo.local={installed}/maven", "package"),),
                 ("java", "-Xmx256m", "-jar", "target/wallet-1.jar"), ("lock", "version"), "openjdk-17-jdk maven"),

@@ -59,13 +59,7 @@ func serializable(ctx context.Context, pool *pgxpool.Pool, id string, amount int
 }
 
 func main() {
-	config, err := pgxpool.ParseConfig(os.Getenv("DATABASE_URL"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	config.MaxConns = 4
-	config.ConnConfig.RuntimeParams["statement_timeout"] = "30s"
-	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	pool, err := pgxpool.New(context.Background(), os.Getenv("DATABASE_URL"))
 	if err != nil {
 		log.Fatal(err)
 	}
