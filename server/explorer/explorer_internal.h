@@ -2,8 +2,7 @@
 #ifndef SERVER_EXPLORER_EXPLORER_INTERNAL_H
 #define SERVER_EXPLORER_EXPLORER_INTERNAL_H
 
-#include "server/explorer/explorer_draw.h"
-#include "server/explorer/explorer_words.h"
+#include "server/draw/draw.h"
 #include "workers/explore/explore.h"
 
 enum exit_status {
@@ -134,11 +133,6 @@ void found_append_replay(const struct exploration *found, const struct options *
 
 // --- explorer_story.c: the drawing of a run, and its answers and rows beside those of the serial orders ---
 
-struct canvas {
-    size_t width; // columns of the terminal
-    bool has_color;
-};
-
 void story_append_run(const struct exploration *found, const struct explore_run *run, struct canvas canvas,
                       struct text *out);
 
@@ -166,8 +160,6 @@ void report_exploration(struct report *report, const struct exploration *found, 
 // The table with a line for each exploration of one case.
 void report_table(const struct report *report, const struct exploration *found, size_t count, struct text *out);
 void report_free(struct report *report);
-// The width and the colour of the standard output: COLUMNS, the terminal, NO_COLOR.
-MUST_CHECK struct canvas report_canvas(void);
 
 // --- explorer_beside.c: one order, at each level ---
 

@@ -2,33 +2,9 @@
 // a search that is not complete, and a case that cannot be run, are errors, so neither passes.
 #include "server/explorer/explorer_internal.h"
 
-// Appends text for XML 1.0, which has no control characters but tab and the ends of lines, not even escaped ones.
-static void append_xml(struct text *out, struct slice value) {
-    for (size_t at = 0; at < value.length;) {
-        size_t length = utf8_character_length((struct slice){value.data + at, value.length - at});
-        unsigned char byte = (unsigned char)value.data[at];
-        bool is_none = length == 3 && memcmp(value.data + at, "\xEF\xBF", 2) == 0 &&
-                       ((unsigned char)value.data[at + 2] == 0xBE || (unsigned char)value.data[at + 2] == 0xBF);
-        if (length == 0 || is_none || (byte < 0x20 && byte != '\t' && byte != '\n')) {
-            text_append_string(out, "\xEF\xBF\xBD"); // U+FFFD; U+FFFE and U+FFFF are no characters of XML
-        } else if (byte == '<') {
-            text_append_string(out, "&lt;");
-        } else if (byte == '>') {
-            text_append_string(out, "&gt;");
-        } else if (byte == '&') {
-            text_append_string(out, "&amp;");
-        } else if (byte == '"') {
-            text_append_string(out, "&quot;");
-        } else {
-            text_append(out, value.data + at, length);
-        }
-        at += MAX((size_t)1, length);
-    }
-}
-
 static void append_attribute(struct text *out, const char *name, struct slice value) {
     text_append_format(out, " %s=\"", name);
-    append_xml(out, value);
+    words_append_xml(out, value);
     text_append_string(out, "\"");
 }
 
@@ -36,7 +12,7 @@ static void append_child(struct text *out, const char *element, struct slice mes
     text_append_format(out, ">\n      <%s", element);
     append_attribute(out, "message", message);
     text_append_string(out, ">");
-    append_xml(out, body);
+    words_append_xml(out, body);
     text_append_format(out, "</%s>\n    </testcase>\n", element);
 }
 

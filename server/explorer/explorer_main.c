@@ -345,7 +345,7 @@ int explorer_main(int argc, char **argv) {
         free(program.options.scripts);
         return status;
     }
-    program.canvas = report_canvas();
+    program.canvas = draw_canvas();
     CHECK(uv_loop_init(&program.loop) == 0);
     watch_signals(&program);
     if (output_is_possible("json", program.options.json_path) &&

@@ -3,34 +3,10 @@
 #include "server/explorer/explorer_internal.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 enum {
-    WIDTH_USUAL = 80,
-    WIDTH_MIN = 40,
-    WIDTH_MAX = 200,
     OTHERS_MAX = 5, // other wrong outcomes that are listed
 };
-
-struct canvas report_canvas(void) {
-    const char *columns = getenv("COLUMNS");
-    const char *no_color = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
-    bool is_terminal = isatty(STDOUT_FILENO) == 1;
-    struct winsize size = {0};
-    long width = columns == NULL ? 0 : strtol(columns, NULL, 10);
-    if (width <= 0 && is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
-        width = size.ws_col;
-    }
-    width = width <= 0 ? WIDTH_USUAL : MAX(MIN(width, (long)WIDTH_MAX), (long)WIDTH_MIN);
-    return (struct canvas){
-        .width = (size_t)width,
-        .has_color = is_terminal && (no_color == NULL || no_color[0] == '\0') && terminal != NULL &&
-                     strcmp(terminal, "dumb") != 0,
-    };
-}
 
 // --- The first line ---
 

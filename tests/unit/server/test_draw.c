@@ -1,6 +1,5 @@
-// Unit tests of server/explorer/explorer_words.c and explorer_draw.c: escaping, cutting, widths.
-#include "server/explorer/explorer_draw.h"
-#include "server/explorer/explorer_words.h"
+// Unit tests of server/draw: escaping, cutting, widths.
+#include "server/draw/draw.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-// Cuts, wraps and escapes texts for a terminal: see explorer_words.h.
-#include "server/explorer/explorer_words.h"
+// Cuts, wraps and escapes texts for a terminal: see draw.h.
+#include "server/draw/draw.h"
 
 #include <ctype.h>
 
@@ -170,4 +170,27 @@ void words_append_shell(struct text *out, const char *word) {
         }
     }
     text_append_string(out, "'");
+}
+
+void words_append_xml(struct text *out, struct slice value) {
+    for (size_t at = 0; at < value.length;) {
+        size_t length = utf8_character_length((struct slice){value.data + at, value.length - at});
+        unsigned char byte = (unsigned char)value.data[at];
+        bool is_none = length == 3 && memcmp(value.data + at, "\xEF\xBF", 2) == 0 &&
+                       ((unsigned char)value.data[at + 2] == 0xBE || (unsigned char)value.data[at + 2] == 0xBF);
+        if (length == 0 || is_none || (byte < 0x20 && byte != '\t' && byte != '\n')) {
+            text_append_string(out, "\xEF\xBF\xBD"); // U+FFFD; U+FFFE and U+FFFF are no characters of XML
+        } else if (byte == '<') {
+            text_append_string(out, "&lt;");
+        } else if (byte == '>') {
+            text_append_string(out, "&gt;");
+        } else if (byte == '&') {
+            text_append_string(out, "&amp;");
+        } else if (byte == '"') {
+            text_append_string(out, "&quot;");
+        } else {
+            text_append(out, value.data + at, length);
+        }
+        at += MAX((size_t)1, length);
+    }
 }

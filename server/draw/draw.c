@@ -1,9 +1,17 @@
-// Draws on a canvas of a width: see explorer_draw.h.
-#include "server/explorer/explorer_draw.h"
+// Draws on a canvas of a width: see draw.h.
+#include "server/draw/draw.h"
 
-#include "server/explorer/explorer_words.h"
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-enum { MARGIN = 2, GAP = 3 }; // columns before the first cell; " | "
+enum {
+    MARGIN = 2, // columns before the first cell
+    GAP = 3,    // " | "
+    WIDTH_USUAL = 80,
+    WIDTH_MIN = 40,
+    WIDTH_MAX = 200,
+};
 
 void ink_append(struct text *out, bool has_color, enum ink ink) {
     static const char *const codes[] = {
@@ -136,4 +144,22 @@ void draw_paragraph(struct text *out, struct slice text, size_t width, size_t ha
         text_append_slice(out, take_line(&text, MAX(width, indent + DRAW_CELL_MIN) - indent));
         text_append(out, "\n", 1);
     }
+}
+
+struct canvas draw_canvas(void) {
+    const char *columns = getenv("COLUMNS");
+    const char *no_color = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    bool is_terminal = isatty(STDOUT_FILENO) == 1;
+    struct winsize size = {0};
+    long width = columns == NULL ? 0 : strtol(columns, NULL, 10);
+    if (width <= 0 && is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+        width = size.ws_col;
+    }
+    width = width <= 0 ? WIDTH_USUAL : MAX(MIN(width, (long)WIDTH_MAX), (long)WIDTH_MIN);
+    return (struct canvas){
+        .width = (size_t)width,
+        .has_color = is_terminal && (no_color == NULL || no_color[0] == '\0') && terminal != NULL &&
+                     strcmp(terminal, "dumb") != 0,
+    };
 }
