@@ -98,6 +98,7 @@ static void ask(struct sight_session *session, const struct sql_text *text, cons
         return;
     }
     intent->verb = statement->verb;
+    intent->fingerprint = statement->fingerprint;
     intent->locks = statement->locks;
     struct table *table = effects_table(session, statement);
     if (table == NULL) {

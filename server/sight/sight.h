@@ -65,16 +65,49 @@ struct sight_finding {
     struct sight_side second;     // the unit whose write it missed
     const char *sentence;
     uint64_t count; // how often the same two statements did this, at this level or above
+    uint64_t pair;  // the same for the same two statements on the same table, whatever the kind
+};
+
+// A unit has committed a write of a row or a table that it had read before, or an INSERT behind a check. Unlike a
+// finding it may be one that nothing can race with: the members say what protects it.
+struct sight_pattern {
+    uint64_t pair;  // the same for the same two statements on the same table, as in a finding
+    uint64_t write; // the same for the same writing statement
+    enum sight_kind kind;
+    bool is_locked;      // the first read took a lock
+    bool is_locked_late; // a later read took it
+    bool is_guarded;     // the WHERE repeats a condition on a column that the statement sets
+    bool is_repeatable;  // REPEATABLE READ or above
+    enum sight_scope scope;
+    uint32_t backend_pid;
+    const char *database, *table, *row; // as in a finding
+    const char *sql_read, *sql_write;
+};
+
+// A statement has ended.
+struct sight_outcome {
+    uint32_t backend_pid;
+    enum sight_verb verb;
+    uint64_t fingerprint;      // `write` of a pattern, if the statement writes
+    const char *sql, *row;     // row: the canonical key in its WHERE; "": unknown
+    struct slice tag;          // CommandComplete's; empty after an error
+    struct slice sqlstate;     // empty: no error
+    uint64_t rows;             // returned or affected
+    uint64_t sent_ns, done_ns; // when the statement went out, and when its end came in
 };
 
 struct sight_options {
     size_t memory_max;         // bytes of history; 0: 64 MiB
     size_t session_memory_max; // bytes of prepared statements and pending messages of a session; 0: 1 MiB
     size_t findings_max;       // 0: 1000
+    bool announces_all;        // on_finding() is also called when a finding happens again
     // A finding is new, or its level has risen. The finding is valid during the call.
     void (*on_finding)(const struct sight_finding *finding, void *user_data);
     // A table was seen of which nothing is known. `name` may have its schema before a dot; oid 0: unknown.
     void (*on_unknown_table)(const char *database, uint32_t oid, struct slice name, void *user_data);
+    // Both may be NULL.
+    void (*on_pattern)(const struct sight_pattern *pattern, void *user_data);
+    void (*on_outcome)(const struct sight_outcome *outcome, void *user_data);
     void *user_data;
 };
 
@@ -149,7 +182,7 @@ void sight_no_data(struct sight_session *session);
 void sight_data_row(struct sight_session *session, const struct slice *values, size_t count, uint64_t now_ns);
 void sight_command_complete(struct sight_session *session, struct slice tag, uint64_t now_ns);
 void sight_portal_suspended(struct sight_session *session); // also for EmptyQueryResponse
-void sight_error(struct sight_session *session, struct slice sqlstate);
+void sight_error(struct sight_session *session, struct slice sqlstate, uint64_t now_ns);
 void sight_ready(struct sight_session *session, char status, uint64_t now_ns);
 
 // --- The question before a statement is forwarded ---
@@ -163,9 +196,10 @@ enum sight_read_before {
 // About the first statement that writes; if there is none, about the first statement.
 struct sight_intent {
     enum sight_verb verb;
-    uint32_t table; // oid; 0: unknown
-    char name[132]; // schema.table if the table is known, else as the statement names it; "": none
-    char row[128];  // the canonical key, the same for all sessions; "": unknown
+    uint64_t fingerprint; // as in sight_outcome
+    uint32_t table;       // oid; 0: unknown
+    char name[132];       // schema.table if the table is known, else as the statement names it; "": none
+    char row[128];        // the canonical key, the same for all sessions; "": unknown
     enum sight_read_before read_before;
     bool locks;       // a SELECT with a lock clause
     bool read_locked; // the first read of the unit took a lock

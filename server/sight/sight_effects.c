@@ -2,6 +2,7 @@
 //
 //   effects_row()       a DataRow: a read, or a row of RETURNING
 //   effects_complete()  CommandComplete: the writes, the checks, and reads whose rows are unknown
+//   effects_report()    the end of a statement, for on_outcome()
 #include "server/sight/sight_internal.h"
 #include "server/sight/sight_value.h"
 
@@ -403,6 +404,28 @@ void effects_complete(struct sight_session *session, struct unit *unit, struct e
     } else {
         complete_select(session, unit, execution, now_ns);
     }
+}
+
+void effects_report(const struct sight_session *session, const struct execution *execution, struct slice tag,
+                    struct slice sqlstate, uint64_t rows, uint64_t now_ns) {
+    const struct sight_options *options = &session->sight->options;
+    const struct sql_statement *statement = execution->statement;
+    if (options->on_outcome == NULL) {
+        return;
+    }
+    struct sight_outcome outcome = {
+        .backend_pid = session->backend_pid,
+        .verb = statement != NULL ? statement->verb : SIGHT_OTHER,
+        .fingerprint = statement != NULL ? statement->fingerprint : 0,
+        .sql = execution->text->shown,
+        .row = execution->own_key != NULL ? execution->own_key : "",
+        .tag = tag,
+        .sqlstate = sqlstate,
+        .rows = rows,
+        .sent_ns = execution->sent_ns,
+        .done_ns = now_ns,
+    };
+    options->on_outcome(&outcome, options->user_data);
 }
 
 void effects_forget(struct sight_session *session, struct execution *execution) {

@@ -193,6 +193,7 @@ static void fill(struct entry *entry, const struct proposal *proposal) {
     shown->table = entry->table;
     shown->row = entry->row;
     shown->sentence = entry->sentence;
+    shown->pair = findings_pair(proposal);
     fill_side(&shown->first, &proposal->first, entry->sql);
     fill_side(&shown->second, &proposal->second, entry->sql + 2);
 }
@@ -203,12 +204,36 @@ static uint64_t hash_number(uint64_t hash, uint64_t number) {
     return sql_hash(hash, bytes, sizeof bytes);
 }
 
-static uint64_t identity_of(const struct proposal *proposal) {
+uint64_t findings_pair(const struct proposal *proposal) {
     const struct side *first = &proposal->first;
-    uint64_t hash = hash_number(SQL_HASH_START, (uint64_t)proposal->kind);
-    hash = hash_number(hash, first->read != NULL ? first->read->fingerprint : 0);
+    uint64_t hash = hash_number(SQL_HASH_START, first->read != NULL ? first->read->fingerprint : 0);
     hash = hash_number(hash, first->write != NULL ? first->write->fingerprint : 0);
     return hash_number(hash, (uintptr_t)proposal->table);
+}
+
+static uint64_t identity_of(const struct proposal *proposal) {
+    return hash_number(findings_pair(proposal), (uint64_t)proposal->kind);
+}
+
+void findings_pass_pattern(const struct findings *findings, const struct proposal *proposal,
+                           struct sight_pattern *pattern) {
+    const struct side *side = &proposal->first;
+    if (findings->options.on_pattern == NULL) {
+        return;
+    }
+    char *row = shown_row(proposal->row);
+    pattern->pair = findings_pair(proposal);
+    pattern->write = side->write != NULL ? side->write->fingerprint : 0;
+    pattern->kind = proposal->kind;
+    pattern->scope = side->unit->scope;
+    pattern->backend_pid = side->unit->backend_pid;
+    pattern->database = proposal->table->database;
+    pattern->table = proposal->table->shown;
+    pattern->row = row;
+    pattern->sql_read = side->read != NULL ? side->read->sql : "";
+    pattern->sql_write = side->write != NULL ? side->write->sql : "";
+    findings->options.on_pattern(pattern, findings->options.user_data);
+    free(row);
 }
 
 static void announce(const struct findings *findings, const struct entry *entry) {
@@ -224,8 +249,9 @@ void findings_propose(struct findings *findings, const struct proposal *proposal
         if (entry->identity == identity) {
             bool rises = proposal->level > entry->shown.level && proposal->level > SIGHT_POSSIBLE;
             entry->shown.count += proposal->level >= entry->shown.level;
-            if (rises) {
-                entry->shown.count = 1;
+            bool repeats = findings->options.announces_all && proposal->level >= entry->shown.level;
+            if (rises || repeats) {
+                entry->shown.count = rises ? 1 : entry->shown.count;
                 fill(entry, proposal);
                 announce(findings, entry);
             }

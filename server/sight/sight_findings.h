@@ -22,6 +22,11 @@ struct findings;
 MUST_CHECK struct findings *findings_new(const struct sight_options *options);
 void findings_free(struct findings *findings);
 void findings_propose(struct findings *findings, const struct proposal *proposal);
+// The number of two statements on a table: see sight_finding.
+MUST_CHECK uint64_t findings_pair(const struct proposal *proposal);
+// Passes on what a unit did, whether it is a finding or not. The caller has set the members that say what protects it.
+void findings_pass_pattern(const struct findings *findings, const struct proposal *proposal,
+                           struct sight_pattern *pattern);
 void findings_set_level(struct findings *findings, uint64_t id, enum sight_level level);
 MUST_CHECK size_t findings_count(const struct findings *findings);
 MUST_CHECK const struct sight_finding *findings_at(const struct findings *findings, size_t position);

@@ -129,6 +129,9 @@ void effects_row(struct sight_session *session, struct unit *unit, struct execut
                  const struct slice *values, size_t count, uint64_t now_ns);
 void effects_complete(struct sight_session *session, struct unit *unit, struct execution *execution, uint64_t affected,
                       uint64_t now_ns);
+// Calls on_outcome(). An empty `sqlstate`: there was no error.
+void effects_report(const struct sight_session *session, const struct execution *execution, struct slice tag,
+                    struct slice sqlstate, uint64_t rows, uint64_t now_ns);
 void effects_forget(struct sight_session *session, struct execution *execution);
 // The columns that a statement sets, and those that its WHERE checks apart from the key.
 void effects_columns(const struct sql_statement *statement, const struct table *table, struct write *out);

@@ -159,6 +159,19 @@ static bool satisfies(const struct terms *row, const struct terms *check) {
     return check->is_complete;
 }
 
+// Whether the inserted row certainly does not satisfy the check.
+static bool contradicts(const struct terms *row, const struct terms *check) {
+    for (size_t i = 0; i < check->count; i++) {
+        for (size_t k = 0; k < row->count; k++) {
+            if (row->items[k].column == check->items[i].column && row->items[k].value != NULL &&
+                check->items[i].value != NULL && strcmp(row->items[k].value, check->items[i].value) != 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static const struct check *find_check(const struct write *insert) {
     const struct check *check;
     const struct check *found = NULL;
@@ -214,9 +227,72 @@ static void judge_insert(struct findings *findings, const struct write *insert) 
     }
 }
 
+// --- Patterns: whatever was read and then written ---
+
+// The last read of the written row by the unit. If one of the two rows is unknown, any read of the table counts.
+static const struct read *find_read(const struct write *write) {
+    const struct read *read;
+    const struct read *found = NULL;
+    TAILQ_FOREACH(read, &write->unit->reads, of_unit) {
+        bool may_be_row = read->row == write->row || write->row->key[0] == '\0' || read->row->key[0] == '\0';
+        if (read->row->table == write->row->table && may_be_row && read->first < write->sent) {
+            found = read;
+        }
+    }
+    return found;
+}
+
+// A row that the unit has written already is locked.
+static bool is_rewritten(const struct write *write) {
+    const struct write *other;
+    TAILQ_FOREACH(other, &write->unit->writes, of_unit) {
+        if (other != write && other->row == write->row && other->sent < write->sent) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void pass_insert(const struct findings *findings, const struct write *insert) {
+    const struct check *check = find_check(insert);
+    if (check == NULL || contradicts(&insert->terms, &check->terms)) {
+        return;
+    }
+    struct proposal proposal = of_write(SIGHT_PHANTOM, SIGHT_POSSIBLE, insert);
+    proposal.first.read = check->quote;
+    findings_pass_pattern(findings, &proposal, &(struct sight_pattern){0});
+}
+
+static void pass_pattern(const struct findings *findings, const struct write *write) {
+    if (write->is_insert) {
+        pass_insert(findings, write);
+        return;
+    }
+    const struct read *read = write->known == 0 ? find_read(write) : NULL;
+    if ((write->known == 0 && read == NULL) || is_rewritten(write)) {
+        return;
+    }
+    struct sight_pattern pattern = {
+        .is_locked = write->known_first_locked,
+        .is_locked_late = !write->known_first_locked && write->known_locked,
+        .is_guarded = (write->guarded & write->set) != 0,
+        .is_repeatable = write->known_repeatable,
+    };
+    if (read != NULL) {
+        pattern.is_locked = read->first_locked;
+        pattern.is_locked_late = !read->first_locked && read->is_locked;
+        pattern.is_repeatable = read->in_repeatable;
+    }
+    enum sight_kind kind = pattern.is_locked_late ? SIGHT_LOCK_TOO_LATE : kind_of(write, UINT64_MAX);
+    struct proposal proposal = of_write(kind, SIGHT_POSSIBLE, write);
+    proposal.first.read = read != NULL ? read->quote : write->known_quote;
+    findings_pass_pattern(findings, &proposal, &pattern);
+}
+
 void judge_commit(struct findings *findings, const struct transaction_writes *writes) {
     const struct write *write;
     TAILQ_FOREACH(write, writes, of_transaction) {
+        pass_pattern(findings, write);
         if (write->row->key[0] == '\0') {
             if (write->is_insert) {
                 judge_insert(findings, write);

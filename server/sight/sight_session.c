@@ -371,6 +371,7 @@ void sight_command_complete(struct sight_session *session, struct slice tag, uin
             to_savepoint = statement->control == SQL_ROLLBACK_TO;
             control(session, statement, now_ns);
         }
+        effects_report(session, execution, tag, SLICE_LITERAL(""), affected_rows(tag), now_ns);
     } else if (session->is_blind) {
         undo_writes(session); // which of them a savepoint has undone is unknown
     }
@@ -388,10 +389,14 @@ void sight_portal_suspended(struct sight_session *session) {
     }
 }
 
-void sight_error(struct sight_session *session, struct slice sqlstate) {
+void sight_error(struct sight_session *session, struct slice sqlstate, uint64_t now_ns) {
     struct transaction *transaction = &session->transaction;
     bool is_detected = slice_equals(sqlstate, SLICE_LITERAL("40001")) ||
                        slice_equals(sqlstate, SLICE_LITERAL("40P01")) || slice_equals(sqlstate, SLICE_LITERAL("23505"));
+    const struct pending *failed = running(session);
+    if (failed != NULL) {
+        effects_report(session, &failed->execution, SLICE_LITERAL(""), sqlstate, 0, now_ns);
+    }
     transaction->has_failed = true;
     if (is_detected) { // the application knows, and reads again
         struct unit *unit = transaction->unit != NULL ? transaction->unit : session->loose;

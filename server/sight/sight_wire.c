@@ -170,14 +170,14 @@ static void read_data_row(struct sight_session *session, struct cursor *cursor, 
 }
 
 // The fields of an error: a letter and a text each; C is the SQLSTATE.
-static void read_error(struct sight_session *session, struct cursor *cursor) {
+static void read_error(struct sight_session *session, struct cursor *cursor, uint64_t now_ns) {
     struct slice sqlstate = SLICE_LITERAL("");
     while (cursor->rest.length > 0) {
         char field = (char)take_number(cursor, 1);
         struct slice value = take_string(cursor);
         sqlstate = field == 'C' ? value : sqlstate;
     }
-    sight_error(session, sqlstate);
+    sight_error(session, sqlstate, now_ns);
 }
 
 void sight_server_message(struct sight_session *session, char type, struct slice body, uint64_t now_ns) {
@@ -191,7 +191,7 @@ void sight_server_message(struct sight_session *session, char type, struct slice
     case 'C': sight_command_complete(session, take_string(&cursor), now_ns); break;
     case 's':
     case 'I': sight_portal_suspended(session); break;
-    case 'E': read_error(session, &cursor); break;
+    case 'E': read_error(session, &cursor, now_ns); break;
     case 'Z': sight_ready(session, (char)take_number(&cursor, 1), now_ns); break;
     default: break;
     }

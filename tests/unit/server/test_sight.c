@@ -212,7 +212,7 @@ static void test_serialization_failure(void **state) {
     read_account(a, "alice", READ_ALICE);
     run_sql(b, DEDUCT_ALICE, "UPDATE 1", 'I');
     send_sql(a, SET_ALICE);
-    sight_error(a, SLICE_LITERAL("40001"));
+    sight_error(a, SLICE_LITERAL("40001"), 0);
     sight_ready(a, 'E', now++);
     run_sql(a, "ROLLBACK", "ROLLBACK", 'I');
     assert_int_equal(count_proved(), 0);

@@ -104,7 +104,7 @@ static void test_pipeline_error(void **state) {
     }
     sight_sync(a);
     sight_command_complete(a, SLICE_LITERAL("UPDATE 1"), now++);
-    sight_error(a, SLICE_LITERAL("23514"));
+    sight_error(a, SLICE_LITERAL("23514"), 0);
     sight_ready(a, 'I', now++);
     begin(a);
     read_account(a, "alice", READ_ALICE);
