@@ -49,6 +49,12 @@ static void log_end(const struct hold_round *round, const struct text *numbers, 
     text_free(&place);
 }
 
+static void notify(const struct hold *hold, const struct hold_notice *notice) {
+    if (hold->options.on_notice != NULL) {
+        hold->options.on_notice(hold->options.listener, notice);
+    }
+}
+
 static void remove_held(struct hold_round *round, struct held *held) {
     TAILQ_REMOVE(&round->sessions, held, link);
     round->count--;
@@ -70,6 +76,7 @@ static void end_round(struct hold *hold, struct hold_round *round, enum hold_end
     while ((held = TAILQ_FIRST(&round->sessions)) != NULL) {
         text_append_format(&numbers, " %llu", (unsigned long long)held->number);
         remove_held(round, held);
+        notify(hold, &(struct hold_notice){.news = HOLD_NEWS_RELEASED, .end = end, .backend = held->backend});
         held->passes = held->passes || round->rule->needs_read;
         held->answer = end == HOLD_COMPLETE ? HELD_ANSWER_WRITE : HELD_ANSWER_NONE;
         TAILQ_INSERT_TAIL(&released, held, link);
@@ -162,6 +169,9 @@ static void on_waits(void *owner, uint32_t holder, uint32_t waiter) {
     log_write(LOG_LEVEL_INFO, NULL, "%s waits for a lock of session %llu", text_terminated(&name),
               (unsigned long long)held->number);
     text_free(&name);
+    notify(hold,
+           &(struct hold_notice){
+               .news = HOLD_NEWS_WAITS, .backend = held->backend, .waiter = waiter, .waiter_is_other = number == 0});
     end_round(hold, held->round, HOLD_PROTECTED);
     set_timer(hold);
 }
@@ -228,6 +238,7 @@ bool hold_arrive(struct hold *hold, struct held *held, const struct rule *rule, 
     TAILQ_INSERT_TAIL(&round->sessions, held, link);
     round->count++;
     log_arrival(round, held);
+    notify(hold, &(struct hold_notice){.news = HOLD_NEWS_HELD, .backend = held->backend});
     if (rule->action == RULE_BARRIER && round->count == rule->waiters) {
         hold->arriving = held;
         end_round(hold, round, HOLD_COMPLETE);
@@ -288,6 +299,7 @@ void hold_leave(struct hold *hold, struct held *held, enum hold_end end) {
     log_end(round, &numbers, end, held->since_ns);
     text_free(&numbers);
     remove_held(round, held);
+    notify(hold, &(struct hold_notice){.news = HOLD_NEWS_RELEASED, .end = end, .backend = held->backend});
     if (round->count == 0) {
         free_round(hold, round);
     }
@@ -300,6 +312,10 @@ void hold_open(struct hold *hold, enum hold_end end) {
         end_round(hold, TAILQ_FIRST(&hold->rounds), end);
     }
     set_timer(hold);
+}
+
+bool hold_is_connected(const struct hold *hold) {
+    return lock_watch_is_connected(hold->watch);
 }
 
 bool hold_wants_connection(const struct hold *hold) {

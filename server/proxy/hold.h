@@ -57,6 +57,20 @@ struct hold_callbacks {
     uint64_t (*session_of)(void *owner, uint32_t backend);
 };
 
+enum hold_news {
+    HOLD_NEWS_HELD,
+    HOLD_NEWS_RELEASED,
+    HOLD_NEWS_WAITS, // somebody waits for a lock of the held session
+};
+
+struct hold_notice {
+    enum hold_news news;
+    enum hold_end end;    // only of HOLD_NEWS_RELEASED
+    uint32_t backend;     // the held session's
+    uint32_t waiter;      // only of HOLD_NEWS_WAITS: the backend that waits
+    bool waiter_is_other; // it is no session of the proxy
+};
+
 struct hold_options {
     uv_loop_t *loop;
     const struct rule *rules;
@@ -65,6 +79,8 @@ struct hold_options {
     const char *conninfo; // for the session that asks for locks
     const struct hold_callbacks *callbacks;
     void *owner;
+    void (*on_notice)(void *listener, const struct hold_notice *notice); // NULL: nobody listens
+    void *listener;
 };
 
 MUST_CHECK struct hold *hold_new(const struct hold_options *options);
@@ -80,6 +96,8 @@ void hold_idle(struct held *held);
 void hold_leave(struct hold *hold, struct held *held, enum hold_end end);
 // Lets all sessions go.
 void hold_open(struct hold *hold, enum hold_end end);
+// False: nobody asks PostgreSQL for locks, because the session for that could not be opened.
+MUST_CHECK bool hold_is_connected(const struct hold *hold);
 MUST_CHECK bool hold_wants_connection(const struct hold *hold);
 void hold_connect(struct hold *hold, const bool *is_stopped); // see lock_watch_connect()
 void hold_close(struct hold *hold);                           // leaves the loop

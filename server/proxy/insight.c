@@ -3,7 +3,6 @@
 #include "server/proxy/insight.h"
 
 #include "observability/log/log.h"
-#include "server/sight/sight.h"
 #include "sql/proxy.h"
 #include "workers/database/database.h"
 
@@ -15,6 +14,7 @@ struct database {
     char *name;
     struct db_async *session; // NULL: not connected
     bool is_wanted;           // a table is unknown, so the catalogue is read when the time has come
+    bool was_read;
     bool has_failed;
     uint64_t next_ms, pause_ms;
     size_t tables;
@@ -26,7 +26,9 @@ struct insight {
     uv_timer_t timer;
     const char *conninfo, *path;
     struct observer observer;
+    const struct insight_listener *listener; // NULL: the log takes the findings
     struct sight *sight;
+    uint64_t readings;
     struct database databases[INSIGHT_DATABASES_MAX];
     size_t count;
     bool wants_connection, is_closed;
@@ -78,6 +80,7 @@ static void add_view(struct database *database, const struct db_async_answer *an
 static void on_catalogue(void *user) {
     struct database *database = user;
     if (db_async_error(database->session) != NULL || db_async_answer_count(database->session) != 2) {
+        database->has_failed = database->has_failed || !database->was_read;
         return;
     }
     const struct db_async_answer *columns = db_async_answer(database->session, 0);
@@ -93,6 +96,8 @@ static void on_catalogue(void *user) {
     }
     bool is_news = tables != database->tables;
     database->tables = tables;
+    database->was_read = true;
+    database->insight->readings += is_news;
     database->pause_ms = is_news ? INSIGHT_RELOAD_MS : MIN(2 * database->pause_ms, (uint64_t)INSIGHT_RELOAD_MAX_MS);
     database->next_ms = uv_now(database->insight->loop) + database->pause_ms;
     if (is_news) {
@@ -227,9 +232,23 @@ static void on_unknown_table(const char *name, uint32_t oid, struct slice table,
 }
 
 static void on_finding(const struct sight_finding *finding, void *user_data) {
-    (void)user_data;
+    const struct insight *insight = user_data;
+    if (insight->listener != NULL) {
+        insight->listener->finding(insight->listener->owner, finding);
+        return;
+    }
     log_event(LOG_LEVEL_WARN, "finding", NULL, "Finding %llu, %s %s: %s", (unsigned long long)finding->id,
               sight_level_name(finding->level), sight_kind_name(finding->kind), finding->sentence);
+}
+
+static void on_pattern(const struct sight_pattern *pattern, void *user_data) {
+    const struct insight_listener *listener = ((const struct insight *)user_data)->listener;
+    listener->pattern(listener->owner, pattern);
+}
+
+static void on_outcome(const struct sight_outcome *outcome, void *user_data) {
+    const struct insight_listener *listener = ((const struct insight *)user_data)->listener;
+    listener->outcome(listener->owner, outcome);
 }
 
 static void *began(void *owner, uint64_t number, struct slice database, uint32_t backend) {
@@ -238,9 +257,7 @@ static void *began(void *owner, uint64_t number, struct slice database, uint32_t
     struct text name = {0};
     text_append_slice(&name, database);
     const char *terminated = text_terminated(&name);
-    if (find_database(insight, terminated) == NULL) {
-        add_database(insight, terminated);
-    }
+    insight_expect(insight, terminated);
     struct sight_session *session = sight_session_open(insight->sight, terminated, backend);
     text_free(&name);
     return session;
@@ -269,7 +286,8 @@ static bool has_read(void *session, char type, struct slice body, const char *ta
     } else {
         sight_ask_execute(session, string, &intent);
     }
-    return intent.read_before != SIGHT_NOT_READ;
+    const struct insight_listener *listener = ((const struct insight *)sight_session_user(session))->listener;
+    return intent.read_before != SIGHT_NOT_READ && (listener == NULL || listener->wants_hold(listener->owner, &intent));
 }
 
 const struct observer *insight_observer(const struct insight *insight) {
@@ -278,11 +296,18 @@ const struct observer *insight_observer(const struct insight *insight) {
 
 // --- Start and end ---
 
-struct insight *insight_new(uv_loop_t *loop, const char *conninfo, const char *path) {
+struct insight *insight_new(uv_loop_t *loop, const char *conninfo, const char *path,
+                            const struct insight_listener *listener) {
     struct insight *insight = memory_allocate_zeroed(sizeof *insight);
     struct sight_options options = {
         .on_finding = on_finding, .on_unknown_table = on_unknown_table, .user_data = insight};
+    if (listener != NULL) {
+        options.announces_all = true;
+        options.on_pattern = on_pattern;
+        options.on_outcome = on_outcome;
+    }
     insight->loop = loop;
+    insight->listener = listener;
     insight->conninfo = conninfo;
     insight->path = path;
     insight->sight = sight_new(&options);
@@ -301,6 +326,32 @@ struct insight *insight_new(uv_loop_t *loop, const char *conninfo, const char *p
         log_write(LOG_LEVEL_WARN, NULL, "Built without libpg_query: rows are not known, so no race is proved");
     }
     return insight;
+}
+
+struct sight *insight_sight(const struct insight *insight) {
+    return insight->sight;
+}
+
+void insight_expect(struct insight *insight, const char *database) {
+    if (find_database(insight, database) == NULL) {
+        add_database(insight, database);
+    }
+}
+
+enum insight_state insight_state(const struct insight *insight) {
+    enum insight_state state = INSIGHT_READY;
+    for (size_t i = 0; i < insight->count; i++) {
+        const struct database *database = &insight->databases[i];
+        if (database->has_failed) {
+            return INSIGHT_FAILED;
+        }
+        state = database->was_read && !database->is_wanted ? state : INSIGHT_READING;
+    }
+    return state;
+}
+
+uint64_t insight_readings(const struct insight *insight) {
+    return insight->readings;
 }
 
 void insight_close(struct insight *insight) {

@@ -4,6 +4,7 @@
 #define SERVER_PROXY_INSIGHT_H
 
 #include "server/proxy/observer.h"
+#include "server/sight/sight.h"
 
 #include <uv.h>
 
@@ -15,8 +16,31 @@ enum {
 
 struct insight;
 
+// A program that takes the findings instead of the log, and decides itself which statements that write are held.
+struct insight_listener {
+    void *owner;
+    void (*finding)(void *owner, const struct sight_finding *finding); // also each time that one happens again
+    void (*pattern)(void *owner, const struct sight_pattern *pattern);
+    void (*outcome)(void *owner, const struct sight_outcome *outcome);
+    bool (*wants_hold)(void *owner, const struct sight_intent *intent);
+};
+
+enum insight_state {
+    INSIGHT_READING, // the catalogue of a database is unknown, or a table was seen that it does not have
+    INSIGHT_READY,
+    INSIGHT_FAILED, // that of one database cannot be read; the log says why
+};
+
 // `conninfo` is that of the upstream; the database in it is replaced. `path`: a file for the findings, or NULL.
-MUST_CHECK struct insight *insight_new(uv_loop_t *loop, const char *conninfo, const char *path);
+// `listener`: may be NULL.
+MUST_CHECK struct insight *insight_new(uv_loop_t *loop, const char *conninfo, const char *path,
+                                       const struct insight_listener *listener);
+MUST_CHECK struct sight *insight_sight(const struct insight *insight);
+// Reads the catalogue of the database before its first session comes.
+void insight_expect(struct insight *insight, const char *database);
+MUST_CHECK enum insight_state insight_state(const struct insight *insight);
+// How often a catalogue was read that had something new. The observation of the moments before it is incomplete.
+MUST_CHECK uint64_t insight_readings(const struct insight *insight);
 MUST_CHECK const struct observer *insight_observer(const struct insight *insight);
 // True if it wants insight_connect() to be called; it has stopped the loop for that.
 MUST_CHECK bool insight_wants_connection(const struct insight *insight);

@@ -85,6 +85,10 @@ void lock_watch_begin(struct lock_watch *watch) {
     }
 }
 
+bool lock_watch_is_connected(const struct lock_watch *watch) {
+    return watch->session != NULL;
+}
+
 bool lock_watch_wants_connection(const struct lock_watch *watch) {
     return watch->wants_connection;
 }

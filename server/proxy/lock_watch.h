@@ -29,6 +29,7 @@ MUST_CHECK struct lock_watch *lock_watch_new(uv_loop_t *loop, const char *connin
                                              const struct lock_watch_callbacks *callbacks, void *owner);
 // A session was held: asks until none is.
 void lock_watch_begin(struct lock_watch *watch);
+MUST_CHECK bool lock_watch_is_connected(const struct lock_watch *watch);
 // True if it wants lock_watch_connect() to be called; it has stopped the loop for that.
 MUST_CHECK bool lock_watch_wants_connection(const struct lock_watch *watch);
 // Connects. Called outside of the loop, because the wait for the server runs the loop. `is_stopped`: ends the wait.

@@ -2,6 +2,7 @@
 #include "server/proxy/proxy.h"
 
 #include "observability/log/log.h"
+#include "server/proxy/prove.h"
 #include "server/proxy/relay.h"
 
 #include <signal.h>
@@ -17,7 +18,7 @@ static int run(const struct proxy_options *options) {
     log_set_service("race-proxy");
     log_configure(options->is_verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
     CHECK(uv_loop_init(&loop) == 0);
-    bool listened = relay_run(&loop, options, &problem);
+    bool listened = relay_run(&loop, options, NULL, &problem);
     CHECK(uv_loop_close(&loop) == 0); // fails if a handle is still open
     uv_library_shutdown();
     if (listened) {
@@ -31,6 +32,9 @@ static int run(const struct proxy_options *options) {
 
 int proxy_main(int argc, char **argv) {
     struct proxy_options options;
+    if (argc > 1 && strcmp(argv[1], "prove") == 0) {
+        return prove_main(argc - 1, argv + 1);
+    }
     switch (proxy_options_read(argc, argv, &options)) {
     case PROXY_RUN: return run(&options);
     case PROXY_HELP: proxy_print_help(); return EXIT_SUCCESS;

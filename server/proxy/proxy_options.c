@@ -12,6 +12,7 @@ enum {
 
 static const char help[] =
     "Usage: race-proxy [options]\n"
+    "       race-proxy prove [options] -- COMMAND...   (see race-proxy prove --help)\n"
     "\n"
     "Stands between an application and its PostgreSQL. Give the application the proxy's address in its DATABASE_URL; "
     "user,\n"
@@ -68,7 +69,7 @@ void proxy_print_help(void) {
     (void)fputs(help_end, stdout);
 }
 
-static bool read_number(const char *words, unsigned long least, unsigned long most, unsigned *out) {
+bool proxy_read_number(const char *words, unsigned long least, unsigned long most, unsigned *out) {
     if (words[0] == '\0' || strlen(words) > 9 || strspn(words, "0123456789") != strlen(words)) {
         return false;
     }
@@ -77,8 +78,7 @@ static bool read_number(const char *words, unsigned long least, unsigned long mo
     return number >= least && number <= most;
 }
 
-// Reads "HOST:PORT", "[HOST]:PORT" or "PORT".
-static bool read_listen(const char *words, struct proxy_options *out) {
+bool proxy_read_listen(const char *words, struct proxy_options *out) {
     const char *colon = strrchr(words, ':');
     const char *port = colon == NULL ? words : colon + 1;
     const char *host = colon == NULL ? "127.0.0.1" : words;
@@ -88,7 +88,7 @@ static bool read_listen(const char *words, struct proxy_options *out) {
         length -= 2;
     }
     unsigned number;
-    if (length == 0 || length >= sizeof out->host || !read_number(port, 0, UINT16_MAX, &number)) {
+    if (length == 0 || length >= sizeof out->host || !proxy_read_number(port, 0, UINT16_MAX, &number)) {
         return false;
     }
     memcpy(out->host, host, length);
@@ -108,7 +108,7 @@ static bool add_rule(struct proxy_options *out, const struct rule *rule, struct 
 
 static bool read_force(const char *value, struct proxy_options *out, struct text *problem) {
     unsigned waiters = 2;
-    if (value != NULL && !read_number(value, 2, RULE_WAITERS_MAX, &waiters)) {
+    if (value != NULL && !proxy_read_number(value, 2, RULE_WAITERS_MAX, &waiters)) {
         text_append_format(problem, "--force=%s: give a number of sessions from 2 to %d", value, RULE_WAITERS_MAX);
         return false;
     }
@@ -126,7 +126,7 @@ static bool read_option(int option, const char *value, struct proxy_options *out
     switch (option) {
     case OPTION_UPSTREAM: out->upstream = value; return true;
     case OPTION_LISTEN:
-        if (!read_listen(value, out)) {
+        if (!proxy_read_listen(value, out)) {
             text_append_format(problem, "--listen %s: write HOST:PORT, such as " PROXY_LISTEN_DEFAULT, value);
             return false;
         }
@@ -134,7 +134,7 @@ static bool read_option(int option, const char *value, struct proxy_options *out
     case OPTION_FORCE: return read_force(value, out, problem);
     case OPTION_RULE: return read_rule(value, out, problem);
     case OPTION_LIMIT:
-        if (!read_number(value, 1, LIMIT_MS_MAX, &out->limit_ms)) {
+        if (!proxy_read_number(value, 1, LIMIT_MS_MAX, &out->limit_ms)) {
             text_append_format(problem, "--limit %s: give milliseconds from 1 to %d", value, LIMIT_MS_MAX);
             return false;
         }
@@ -171,7 +171,7 @@ enum proxy_command proxy_options_read(int argc, char **argv, struct proxy_option
     enum proxy_command command = PROXY_RUN;
     struct text problem = {0};
     *out = (struct proxy_options){.upstream = getenv("DATABASE_URL"), .limit_ms = LIMIT_MS_DEFAULT};
-    CHECK(read_listen(PROXY_LISTEN_DEFAULT, out));
+    CHECK(proxy_read_listen(PROXY_LISTEN_DEFAULT, out));
     if (!read_arguments(argc, argv, out, &command, &problem)) {
         (void)fprintf(stderr, "race-proxy: %s\n", text_terminated(&problem));
         command = PROXY_WRONG;

@@ -28,5 +28,8 @@ struct proxy_options {
 // Reads the arguments. PROXY_WRONG: a line on standard error says what is wrong.
 MUST_CHECK enum proxy_command proxy_options_read(int argc, char **argv, struct proxy_options *out);
 void proxy_print_help(void);
+// Reads "HOST:PORT", "[HOST]:PORT" or "PORT" of --listen.
+MUST_CHECK bool proxy_read_listen(const char *words, struct proxy_options *out);
+MUST_CHECK bool proxy_read_number(const char *words, unsigned long least, unsigned long most, unsigned *out);
 
 #endif

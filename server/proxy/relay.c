@@ -7,8 +7,6 @@
 
 #include "observability/log/log.h"
 #include "server/http/http.h"
-#include "server/proxy/hold.h"
-#include "server/proxy/insight.h"
 #include "server/proxy/session.h"
 
 #include <signal.h>
@@ -25,7 +23,8 @@ struct relay {
     enum relay_stage stage;
     bool is_stopped; // for the wait of hold_connect()
     struct session_context sessions;
-    struct insight *insight; // NULL: races are not looked for
+    const struct relay_driver *driver; // NULL: there is none
+    struct insight *insight;           // NULL: races are not looked for
     uv_tcp_t listener;
     uv_timer_t sweep;
     uv_timer_t stop_timer;
@@ -70,7 +69,7 @@ static void on_stop_over(uv_timer_t *timer) {
     session_context_close(&relay->sessions);
 }
 
-static void stop(struct relay *relay) {
+static void stop(struct relay *relay, bool was_signal) {
     if (relay->stage == RELAY_DRAINING) { // a second signal
         session_context_close(&relay->sessions);
     }
@@ -81,6 +80,9 @@ static void stop(struct relay *relay) {
     relay->is_stopped = true;
     close_handle((uv_handle_t *)&relay->listener);
     hold_open(relay->sessions.hold, HOLD_STOPPING);
+    if (relay->driver != NULL) {
+        relay->driver->stopping(relay->driver->owner, was_signal);
+    }
     session_context_stop(&relay->sessions);
     CHECK(uv_timer_start(&relay->stop_timer, on_stop_over, RELAY_STOP_MS, 0) == 0);
     continue_stopping(relay);
@@ -93,7 +95,7 @@ static void on_signal(uv_signal_t *signal, int number) {
         return;
     }
     log_event(LOG_LEVEL_INFO, "stopping", NULL, "Stopping on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
-    stop(relay);
+    stop(relay, true);
 }
 
 static void on_sweep(uv_timer_t *timer) {
@@ -124,7 +126,7 @@ static int listen_on(struct relay *relay) {
     return uv_listen((uv_stream_t *)&relay->listener, RELAY_BACKLOG, on_connection);
 }
 
-static unsigned bound_port(struct relay *relay) {
+static unsigned bound_port(const struct relay *relay) {
     struct sockaddr_storage address;
     int size = sizeof address;
     CHECK(uv_tcp_getsockname(&relay->listener, (struct sockaddr *)&address, &size) == 0);
@@ -150,7 +152,7 @@ static void init(struct relay *relay, struct hold *hold) {
     relay->sessions.closed = on_session_closed;
     if (relay->options->finds) {
         relay->insight = insight_new(relay->loop, relay->options->upstream == NULL ? "" : relay->options->upstream,
-                                     relay->options->findings);
+                                     relay->options->findings, relay->driver == NULL ? NULL : relay->driver->listener);
         relay->sessions.observer = insight_observer(relay->insight);
     }
     session_context_init(&relay->sessions);
@@ -180,8 +182,31 @@ static const struct hold_callbacks callbacks = {
     .session_of = session_number_of,
 };
 
-bool relay_run(uv_loop_t *loop, const struct proxy_options *options, struct text *problem) {
-    struct relay relay = {.loop = loop, .options = options};
+// --- For the driver ---
+
+unsigned relay_port(const struct relay *relay) {
+    return bound_port(relay);
+}
+
+struct insight *relay_insight(const struct relay *relay) {
+    return relay->insight;
+}
+
+bool relay_is_busy(const struct relay *relay) {
+    return session_context_is_busy(&relay->sessions);
+}
+
+bool relay_sees_locks(const struct relay *relay) {
+    return hold_is_connected(relay->sessions.hold);
+}
+
+void relay_stop(struct relay *relay) {
+    stop(relay, false);
+}
+
+bool relay_run(uv_loop_t *loop, const struct proxy_options *options, const struct relay_driver *driver,
+               struct text *problem) {
+    struct relay relay = {.loop = loop, .options = options, .driver = driver};
     struct hold *hold = hold_new(&(struct hold_options){
         .loop = loop,
         .rules = options->rules,
@@ -190,6 +215,8 @@ bool relay_run(uv_loop_t *loop, const struct proxy_options *options, struct text
         .conninfo = options->upstream == NULL ? "" : options->upstream,
         .callbacks = &callbacks,
         .owner = &relay.sessions,
+        .on_notice = driver == NULL ? NULL : driver->on_notice,
+        .listener = driver == NULL ? NULL : driver->owner,
     });
     raise_descriptors();
     init(&relay, hold);
@@ -199,11 +226,14 @@ bool relay_run(uv_loop_t *loop, const struct proxy_options *options, struct text
         if (options->rule_count > 0) {
             hold_connect(hold, &relay.is_stopped);
         }
+        if (driver != NULL && !relay.is_stopped) {
+            driver->started(driver->owner, &relay);
+        }
     } else {
         text_append_format(problem, "cannot listen on %s port %s: %s", options->host, options->port,
                            status == UV_EADDRINUSE ? "another program listens there: choose another with --listen"
                                                    : uv_strerror(status));
-        stop(&relay);
+        stop(&relay, false);
     }
     while (uv_run(loop, UV_RUN_DEFAULT) != 0) {
         if (hold_wants_connection(hold) && !relay.is_stopped) {

@@ -194,6 +194,17 @@ void session_context_stop(struct session_context *context) {
     session_context_sweep(context);
 }
 
+bool session_context_is_busy(const struct session_context *context) {
+    const struct session *session;
+    TAILQ_FOREACH(session, &context->sessions, link) {
+        bool works = session->state == SESSION_RELAYING && !session->is_opaque && dialogue_is_busy(&session->dialogue);
+        if (works || session->held.round != NULL || session->state == SESSION_CONNECTING) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void session_context_close(struct session_context *context) {
     struct session *next;
     for (struct session *session = TAILQ_FIRST(&context->sessions); session != NULL; session = next) {

@@ -43,6 +43,8 @@ void session_accept(struct session_context *context, uv_stream_t *listener);
 void session_context_sweep(struct session_context *context);
 // Closes the sessions that do nothing now, and the others as soon as they are idle.
 void session_context_stop(struct session_context *context);
+// True while a session has an open transaction, is held, or waits for an answer.
+MUST_CHECK bool session_context_is_busy(const struct session_context *context);
 void session_context_close(struct session_context *context); // closes all of them now
 
 // For hold_callbacks: the owner is the context.

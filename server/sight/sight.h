@@ -145,6 +145,7 @@ void sight_add_view(struct sight *sight, const char *database, uint32_t oid, con
 // --- The messages of a connection ---
 
 MUST_CHECK struct sight_session *sight_session_open(struct sight *sight, const char *database, uint32_t backend_pid);
+MUST_CHECK void *sight_session_user(const struct sight_session *session); // `user_data` of the options
 void sight_session_close(struct sight_session *session);
 
 // The whole body of a message, without its type and length. A body that was cut at its end is understood up to there.

@@ -463,6 +463,10 @@ struct sight_session *sight_session_open(struct sight *sight, const char *databa
     return session;
 }
 
+void *sight_session_user(const struct sight_session *session) {
+    return session->sight->options.user_data;
+}
+
 void sight_session_close(struct sight_session *session) {
     struct sight *sight = session->sight;
     while (!TAILQ_EMPTY(&session->pending)) {

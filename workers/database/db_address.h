@@ -29,4 +29,13 @@ struct db_addresses {
 // False: `problem` is one line without secrets.
 MUST_CHECK bool db_addresses_read(const char *conninfo, struct db_addresses *out, struct text *problem);
 
+// Single connection parameters; "": there is none. `host` and `port` are those of the first server, and `host` may be
+// the folder of a Unix socket. A password of a password file is not among them.
+struct db_identity {
+    struct text user, password, database, host, port;
+};
+
+MUST_CHECK bool db_identity_read(const char *conninfo, struct db_identity *out, struct text *problem);
+void db_identity_free(struct db_identity *identity);
+
 #endif
