@@ -71,11 +71,38 @@ void trace_add_pattern(struct trace *trace, const struct sight_pattern *pattern,
     }
 }
 
+// The length of the unit's name at the beginning of the words; 0: it is not there.
+static size_t match_unit(struct slice words, const struct sight_side *side) {
+    struct text name = {0};
+    sight_append_unit(side, &name);
+    bool is_there = slice_starts_with_ignoring_case(words, text_slice(&name)) &&
+                    (words.length == name.length || words.data[name.length] < '0' || words.data[name.length] > '9');
+    size_t length = is_there ? name.length : 0;
+    text_free(&name);
+    return length;
+}
+
+static char *copy_sentence(const struct sight_finding *finding) {
+    struct text out = {0};
+    struct slice rest = slice_of(finding->sentence);
+    while (rest.length > 0) {
+        size_t first = match_unit(rest, &finding->first);
+        size_t second = first > 0 ? 0 : match_unit(rest, &finding->second);
+        char one = first > 0 ? TRACE_FIRST : second > 0 ? TRACE_SECOND : rest.data[0];
+        size_t taken = first + second > 0 ? first + second : 1;
+        text_append(&out, &one, 1);
+        rest = (struct slice){rest.data + taken, rest.length - taken};
+    }
+    text_append(&out, "", 1);
+    return out.data;
+}
+
 void trace_add_finding(struct trace *trace, const struct sight_finding *finding, uint64_t now_ns) {
     struct trace_event *event = add(trace, TRACE_PROVED, finding->first.backend_pid, now_ns);
     if (event != NULL) {
         event->pair = finding->pair;
-        event->sql = copy_string(finding->sentence);
+        event->other = finding->second.backend_pid;
+        event->sql = copy_sentence(finding);
     }
 }
 

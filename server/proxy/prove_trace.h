@@ -7,13 +7,16 @@
 
 enum { TRACE_EVENTS_MAX = 4000 };
 
+#define TRACE_FIRST '\1'  // the unit of `backend`
+#define TRACE_SECOND '\2' // the unit of `other`
+
 enum trace_kind {
     TRACE_OUTCOME,   // a statement has ended
     TRACE_HELD,      // a session is held before the write of the candidate
     TRACE_RELEASED,  // the end of that
     TRACE_WAITS,     // `other` waits for a lock of `backend`
     TRACE_COMMITTED, // a write behind a read is committed
-    TRACE_PROVED,    // a finding with two units; `sql` is its sentence
+    TRACE_PROVED,    // a finding with two units; `sql` is its sentence, TRACE_FIRST and TRACE_SECOND stand for them
 };
 
 struct trace_event {
@@ -29,7 +32,7 @@ struct trace_event {
     uint64_t statement; // its fingerprint
     uint64_t pair;      // only for TRACE_COMMITTED and TRACE_PROVED
     enum hold_end end;  // only for TRACE_RELEASED
-    uint32_t other;     // only for TRACE_WAITS
+    uint32_t other;     // only for TRACE_WAITS and TRACE_PROVED
     bool other_is_foreign;
 };
 

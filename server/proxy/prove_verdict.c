@@ -231,11 +231,27 @@ static void judge_alone(struct candidate *candidate, const struct facts *facts) 
     }
 }
 
+static void append_proof(struct candidate *candidate, const struct trace_event *proof) {
+    uint32_t sessions[2] = {0};
+    size_t count = verdict_sessions(candidate, sessions);
+    for (const char *each = proof->sql; *each != '\0'; each++) {
+        uint32_t backend = *each == TRACE_FIRST ? proof->backend : proof->other;
+        if (*each != TRACE_FIRST && *each != TRACE_SECOND) {
+            text_append(&candidate->sentence, each, 1);
+        } else if (is_session(sessions, count, backend)) {
+            text_append_string(&candidate->sentence, backend == sessions[0] ? "A" : "B");
+        } else {
+            text_append_string(&candidate->sentence, "a third session");
+        }
+    }
+}
+
 void verdict_judge(struct candidate *candidate) {
     struct facts facts = find_facts(candidate);
     bool was_complete = facts.released != NULL && facts.released->end == HOLD_COMPLETE;
     if (facts.proof != NULL) {
-        set(candidate, VERDICT_FORCED, "proved", facts.proof->sql);
+        set(candidate, VERDICT_FORCED, "proved", "");
+        append_proof(candidate, facts.proof);
     } else if (candidate->happened.length > 0) {
         set(candidate, VERDICT_FORCED, "happened", text_terminated(&candidate->happened));
     } else if (candidate->was_cut_off) {

@@ -217,6 +217,8 @@ MUST_CHECK size_t sight_finding_count(const struct sight *sight);
 MUST_CHECK const struct sight_finding *sight_finding_at(const struct sight *sight, size_t position);
 // The relay records the result of forcing a possible finding. A proved finding stays proved.
 void sight_set_level(struct sight *sight, uint64_t id, enum sight_level level);
+// Appends the unit of a side as the sentences name it, such as "transaction 7".
+void sight_append_unit(const struct sight_side *side, struct text *out);
 // Writes one finding as a JSON object, or all as {"findings":[...]}.
 void sight_finding_json(const struct sight_finding *finding, struct json_writer *json, const char *name);
 void sight_findings_json(const struct sight *sight, struct json_writer *json);

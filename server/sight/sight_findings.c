@@ -48,13 +48,19 @@ void findings_free(struct findings *findings) {
 
 // --- Sentences ---
 
-static void append_unit(struct text *out, const struct unit *unit) {
-    switch (unit->scope) {
-    case SIGHT_SCOPE_TRACE: text_append_format(out, "request %s", unit->label); return;
-    case SIGHT_SCOPE_TRANSACTION: text_append_format(out, "transaction %" PRIu64, unit->id); return;
-    case SIGHT_SCOPE_SESSION: text_append_format(out, "the session of backend %" PRIu32, unit->backend_pid); return;
+void sight_append_unit(const struct sight_side *side, struct text *out) {
+    switch (side->scope) {
+    case SIGHT_SCOPE_TRACE: text_append_format(out, "request %s", side->label); return;
+    case SIGHT_SCOPE_TRANSACTION: text_append_format(out, "transaction %" PRIu64, side->unit); return;
+    case SIGHT_SCOPE_SESSION: text_append_format(out, "the session of backend %" PRIu32, side->backend_pid); return;
     }
     UNREACHABLE("scope");
+}
+
+static void append_unit(struct text *out, const struct unit *unit) {
+    struct sight_side side = {.unit = unit->id, .scope = unit->scope, .backend_pid = unit->backend_pid};
+    memcpy(side.label, unit->label, sizeof side.label);
+    sight_append_unit(&side, out);
 }
 
 static void append_target(struct text *out, const struct proposal *proposal) {

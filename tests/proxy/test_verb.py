@@ -57,6 +57,19 @@ def test_before_the_lab_a_password_is_needed(lab):
     assert process.wait(30) == 0
 
 
-def test_it_is_listed():
+def test_prove_before_another_server(lab, cluster, database):
+    """The command keeps its options and its folder, and the exit status is race-proxy's."""
+    program = "import os, psycopg2; s = psycopg2.connect(os.environ['DATABASE_URL']); c = s.cursor(); " \
+              "c.execute('SELECT n FROM once'); c.execute('UPDATE once SET n = %s', (c.fetchone()[0] + 1,)); s.commit()"
+    cluster.rows(database, "CREATE TABLE once (id integer PRIMARY KEY, n integer)")
+    cluster.rows(database, "INSERT INTO once VALUES (1, 1)")
+    outcome = lab.run("prove", "--no-install", "--listen", "127.0.0.1:0", "--upstream", cluster.url_over_tcp(database),
+                      "--", sys.executable, "-c", program)
+    assert outcome.returncode == 1 and "FORCED" in outcome.stdout, outcome.stdout
+    outcome = lab.run("prove", "--no-install", "--upstream", cluster.url_over_tcp(database))
+    assert outcome.returncode == 2 and "give a command behind --" in outcome.stdout
+
+
+def test_they_are_listed():
     found = subprocess.run([ROOT / "lab", "--help"], capture_output=True, text=True, timeout=30).stdout
-    assert "\n  proxy " in found
+    assert "\n  proxy " in found and "\n  prove " in found

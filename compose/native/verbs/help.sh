@@ -8,7 +8,7 @@ lab_help() {
     "help_$verb"
 }
 
-help_verbs='demo up down status races watch psql logs explore proxy runbook load compare bench test clean help version'
+help_verbs='demo up down status races watch psql logs explore proxy prove runbook load compare bench test clean help version'
 
 # help_refuse_verb WORD: names the verb that was probably meant.
 help_refuse_verb() {
@@ -67,6 +67,8 @@ Usage: ./lab VERB [options]
             which orders go wrong, at which level?
   proxy     stand between your application and its PostgreSQL, and make its
             races happen each time
+  prove     run a request of your application alone and then twice at once:
+            which of its writes lose another one, and what protects the rest?
   runbook   play docs/RUNBOOK.md, and check that each block shows what it must
   load      run a load test of loadtest/ against the running lab, with k6
   compare   every strategy side by side: right in a forced race? what does it
@@ -79,9 +81,9 @@ Usage: ./lab VERB [options]
 
 Everything is in this folder: builds in build/, the database and the logs in
 .lab/. LAB_STATE=FOLDER keeps a second lab's database and logs elsewhere (give
-it to every verb). LAB_PROGRAM=FILE is run instead of building; explore and
-proxy run the race-explore and race-proxy beside it. Where root's checkout is
-closed to others, the database is in /var/lib/race-lab. Colour is used on a
+it to every verb). LAB_PROGRAM=FILE is run instead of building; explore, proxy
+and prove run the race-explore and race-proxy beside it. Where root's checkout
+is closed to others, the database is in /var/lib/race-lab. Colour is used on a
 terminal only, and not at all when NO_COLOR is set.
 TEXT
 }
@@ -302,6 +304,47 @@ application locks the row, the log says "protected by a lock".
 
 docs/PROXY.md has the grammar of the rules, and the limits of the proxy.
 Ctrl-C ends it. Exit status: 0, 1 if it cannot listen, 2 for a wrong option.
+TEXT
+}
+
+help_prove() {
+    cat <<'TEXT'
+Usage: ./lab prove [--upstream URL] [--listen ADDRESS] [--reset COMMAND]
+                   [options] -- COMMAND...
+
+Installs what is missing, builds race-proxy, and runs COMMAND once, alone,
+through the proxy. Each write of a row that was read before is a candidate. For
+each one COMMAND runs twice at once, and both are held before that write, so
+that both have read before either writes. The verdict is printed with what the
+two sessions did: "forced" (a wrong result happened), "refuted" (a lock, 40001,
+0 rows or 23505 prevents it), or "not forced" (not decided, and why). Such as:
+
+  ./lab prove --upstream postgresql://shop:secret@127.0.0.1:5432/shop \
+      --reset 'psql -f seed.sql' -- \
+      curl -sf -X POST http://127.0.0.1:3000/withdraw?amount=80
+
+The application has the address of the proxy in its DATABASE_URL, or COMMAND
+starts it: COMMAND gets DATABASE_URL, PGHOST, PGPORT, PGUSER, PGPASSWORD and
+PGDATABASE for the proxy, and PROVE_COPY=1 or 2.
+
+  --upstream URL    the PostgreSQL of the application; default: the database of
+                    './lab up'
+  --listen ADDRESS  HOST:PORT or a port; default: 127.0.0.1:6432
+  --reset COMMAND   a line for sh that puts the data back before each run, with
+                    DATABASE_URL and PG* of the PostgreSQL itself; without it
+                    nothing is put back
+  --limit MS        hold a session at most so long for the other one; default:
+                    5000
+  --time S          end a run after so many seconds; default: 60
+  --json FILE       write the verdicts as JSON; - is the standard output
+  --junit FILE      write them as a test report, a testcase for each candidate
+  --verbose         log what the proxy does
+  --no-install      stop with the list of missing packages instead of installing
+                    them
+
+Exit status: 0 nothing was forced, 1 a wrong result was forced, 2 a wrong
+option, no connection, or COMMAND alone has failed, 3 not decided, 130 after
+Ctrl-C.
 TEXT
 }
 

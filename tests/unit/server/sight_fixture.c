@@ -14,11 +14,25 @@ struct sight *sight;
 struct sight_session *a, *b;
 uint64_t now;
 size_t announced;
+struct passed passed;
+struct outcome outcome;
 
 static void on_finding(const struct sight_finding *finding, void *user_data) {
     (void)user_data;
     announced++;
     assert_non_null(finding->sentence);
+}
+
+static void on_pattern(const struct sight_pattern *pattern, void *user_data) {
+    (void)user_data;
+    passed = (struct passed){passed.count + 1,   pattern->pair,           pattern->write,      pattern->kind,
+                             pattern->is_locked, pattern->is_locked_late, pattern->is_guarded, pattern->is_repeatable};
+}
+
+static void on_outcome(const struct sight_outcome *ended, void *user_data) {
+    (void)user_data;
+    outcome = (struct outcome){.count = outcome.count + 1, .statement = ended->fingerprint, .rows = ended->rows};
+    memcpy(outcome.sqlstate, ended->sqlstate.data, MIN(ended->sqlstate.length, sizeof outcome.sqlstate - 1));
 }
 
 int set_up(void **state) {
@@ -27,7 +41,7 @@ int set_up(void **state) {
         {1, "id", TEXT, true}, {2, "balance", NUMERIC, false}, {3, "version", INT4, false}, {4, "owner", TEXT, false}};
     static const struct sight_column shifts[] = {
         {1, "id", INT4, true}, {2, "day", TEXT, false}, {3, "doctor", TEXT, false}};
-    struct sight_options options = {.on_finding = on_finding};
+    struct sight_options options = {.on_finding = on_finding, .on_pattern = on_pattern, .on_outcome = on_outcome};
     sight = sight_new(&options);
     sight_add_table(sight, "bank", ACCOUNTS, "public", "accounts", accounts, 4);
     sight_add_table(sight, "bank", SHIFTS, "public", "shifts", shifts, 3);
@@ -35,6 +49,8 @@ int set_up(void **state) {
     b = sight_session_open(sight, "bank", 12);
     now = 1;
     announced = 0;
+    passed = (struct passed){0};
+    outcome = (struct outcome){0};
     return 0;
 }
 

@@ -10,6 +10,17 @@ extern struct sight *sight;
 extern struct sight_session *a, *b;
 extern uint64_t now;
 extern size_t announced; // calls of on_finding
+extern struct passed {   // calls of on_pattern, and the last one
+    size_t count;
+    uint64_t pair, write;
+    enum sight_kind kind;
+    bool is_locked, is_locked_late, is_guarded, is_repeatable;
+} passed;
+extern struct outcome { // calls of on_outcome, and the last one
+    size_t count;
+    uint64_t statement, rows;
+    char sqlstate[6];
+} outcome;
 
 #define READ_ALICE "SELECT id, balance FROM accounts WHERE id = 'alice'"
 #define SET_ALICE "UPDATE accounts SET balance = 20 WHERE id = 'alice'"

@@ -218,6 +218,60 @@ static void test_serialization_failure(void **state) {
     assert_int_equal(count_proved(), 0);
 }
 
+// Each write behind a read is passed on, with its protection; a finding would leave the protected ones out.
+static void test_patterns(void **state) {
+    (void)state;
+    begin(a);
+    read_account(a, "alice", READ_ALICE);
+    run_sql(a, SET_ALICE, "UPDATE 1", 'T');
+    assert_int_equal(passed.count, 0); // it may still roll back
+    assert_int_equal(outcome.rows, 1);
+    uint64_t write = outcome.statement;
+    commit(a);
+    assert_int_equal(passed.count, 1);
+    assert_int_equal(passed.kind, SIGHT_LOST_UPDATE);
+    assert_true(passed.write == write && write != 0);
+    assert_true(finding_at(0)->pair == passed.pair);
+    assert_false(passed.is_locked || passed.is_locked_late || passed.is_guarded || passed.is_repeatable);
+    begin(a);
+    read_account(a, "alice", READ_ALICE " FOR UPDATE");
+    run_sql(a, DEDUCT_ALICE, "UPDATE 1", 'T');
+    run_sql(a, DEDUCT_ALICE, "UPDATE 1", 'T'); // its own lock protects the second one
+    commit(a);
+    assert_int_equal(passed.count, 2);
+    assert_true(passed.is_locked && passed.write != write);
+    begin(b);
+    read_account(b, "alice", READ_ALICE);
+    run_sql(b, DEDUCT_ALICE " AND balance >= 80", "UPDATE 1", 'T');
+    commit(b);
+    assert_int_equal(passed.count, 3);
+    assert_true(passed.is_guarded);
+    assert_int_equal(sight_finding_count(sight), 1);
+}
+
+// The read and the write name the row in ways that cannot be compared.
+static void test_pattern_of_a_table(void **state) {
+    (void)state;
+    begin(a);
+    read_account(a, "alice", READ_ALICE);
+    run_sql(a, "UPDATE accounts SET balance = 20 WHERE owner = 'eve'", "UPDATE 1", 'T');
+    commit(a);
+    assert_int_equal(passed.count, 1);
+    assert_int_equal(sight_finding_count(sight), 0);
+}
+
+static void test_outcome_of_an_error(void **state) {
+    (void)state;
+    begin(a);
+    send_sql(a, SET_ALICE);
+    sight_error(a, SLICE_LITERAL("40001"), now++);
+    assert_string_equal(outcome.sqlstate, "40001");
+    sight_ready(a, 'E', now++);
+    struct sight_intent intent;
+    sight_ask_query(a, SLICE_LITERAL(SET_ALICE), &intent);
+    assert_true(intent.fingerprint == outcome.statement);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -235,6 +289,9 @@ int main(void) {
         TEST(test_alone),
         TEST(test_repeatable_read_alone),
         TEST(test_serialization_failure),
+        TEST(test_patterns),
+        TEST(test_pattern_of_a_table),
+        TEST(test_outcome_of_an_error),
     };
     if (!sight_has_grammar()) { // only tables and verbs are known then: nothing is proved
         return 77;
