@@ -1,5 +1,5 @@
-// Reads from one stream and writes to another: on_read() > pass() for new bytes, pump() for kept ones, and on_written()
-// > pump() when the receiver has taken them. Only move() changes the state.
+// Reads from one channel and writes to another: on_read() > pass() for new bytes, pump() for kept ones, and
+// on_written() > pump() when the receiver has taken them. Only move() changes the state.
 #include "server/proxy/flow.h"
 
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static void keep_memory(struct flow *flow) {
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
     (void)suggested;
-    struct flow *flow = handle->data;
+    struct flow *flow = ((struct channel *)handle->data)->user;
     if (flow->state == FLOW_OPEN && (flow->is_held || flow->length > 0)) {
         keep_memory(flow);
         *buffer = uv_buf_init(flow->kept + flow->length, (unsigned)(FLOW_KEPT_MAX - flow->length));
@@ -52,9 +52,9 @@ static void adjust(struct flow *flow) {
                  (flow->state == FLOW_OPEN && flow->writing == 0 && flow->length < FLOW_KEPT_MAX);
     wants = wants && !flow->is_over;
     if (wants && !flow->is_reading) {
-        CHECK(uv_read_start(flow->from, on_alloc, on_read) == 0);
+        channel_read_start(flow->from, on_alloc, on_read);
     } else if (!wants && flow->is_reading) {
-        (void)uv_read_stop(flow->from);
+        channel_read_stop(flow->from);
     }
     flow->is_reading = wants;
 }
@@ -72,7 +72,7 @@ static void end_if_empty(struct flow *flow) {
     bool sends_fin = flow->state == FLOW_LAST && flow->to != NULL;
     move(flow, FLOW_SHUT);
     if (sends_fin) {
-        (void)uv_shutdown(&flow->shutdown, flow->to, on_shut);
+        channel_shutdown(flow->to, &flow->shutdown, on_shut);
     }
     flow->callbacks->shut(flow);
 }
@@ -97,7 +97,7 @@ static size_t write_now(struct flow *flow, char *data, size_t length) {
         return 0;
     }
     uv_buf_t buffer = uv_buf_init(data, (unsigned)length);
-    int written = uv_try_write(flow->to, &buffer, 1);
+    int written = channel_try_write(flow->to, &buffer);
     if (written < 0 && written != UV_EAGAIN) {
         refuse(flow, written);
     }
@@ -120,14 +120,14 @@ static void write_later(struct flow *flow, size_t length) {
     if (length > 0) {
         uv_buf_t buffer = uv_buf_init(flow->kept, (unsigned)length);
         flow->writing = length;
-        CHECK(uv_write(&flow->write, flow->to, &buffer, 1, on_written) == 0);
+        channel_write(flow->to, &flow->write, &buffer, on_written);
     }
 }
 
 // Inspects and writes kept bytes.
 static void pump(struct flow *flow) {
     if (is_writable(flow) && flow->writing == 0 && !flow->is_held && flow->length > 0) {
-        size_t may = flow->callbacks->inspect(flow, (struct slice){flow->kept, flow->length}, &flow->parsed);
+        size_t may = flow->callbacks->inspect(flow, flow->kept, &flow->length, &flow->parsed);
         if (!is_writable(flow)) {
             return; // the owner has closed the streams
         }
@@ -164,7 +164,7 @@ static void on_written(uv_write_t *write, int status) {
 // Inspects and writes new bytes that lie in the shared buffer.
 static void pass(struct flow *flow, char *data, size_t length) {
     size_t parsed = 0;
-    size_t may = flow->callbacks->inspect(flow, (struct slice){data, length}, &parsed);
+    size_t may = flow->callbacks->inspect(flow, data, &length, &parsed);
     if (flow->state != FLOW_OPEN) {
         return;
     }
@@ -184,7 +184,7 @@ static void pass(struct flow *flow, char *data, size_t length) {
 static void end(struct flow *flow, int error) {
     flow->is_over = true;
     flow->is_reading = false;
-    (void)uv_read_stop(flow->from);
+    channel_read_stop(flow->from);
     if (flow->state == FLOW_OPEN) {
         move(flow, FLOW_LAST);
     }
@@ -193,7 +193,7 @@ static void end(struct flow *flow, int error) {
 }
 
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer) {
-    struct flow *flow = stream->data;
+    struct flow *flow = ((struct channel *)stream->data)->user;
     if (length < 0) {
         end(flow, length == UV_EOF ? 0 : (int)length);
     } else if (length == 0 || flow->state != FLOW_OPEN) {
@@ -209,12 +209,12 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
     }
 }
 
-void flow_start(struct flow *flow, const struct flow_callbacks *callbacks, uv_stream_t *from, uv_stream_t *to) {
+void flow_start(struct flow *flow, const struct flow_callbacks *callbacks, struct channel *from, struct channel *to) {
     flow->callbacks = callbacks;
     flow->from = from;
     flow->to = to;
     flow->is_held = to == NULL;
-    from->data = flow;
+    from->user = flow;
     move(flow, FLOW_OPEN);
     adjust(flow);
 }

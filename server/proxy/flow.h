@@ -1,4 +1,4 @@
-// One direction of a relayed connection: reads from one stream and writes to the other. Loop thread.
+// One direction of a relayed connection: reads from one channel and writes to the other. Loop thread.
 //
 // Bytes are written as they come. Bytes that the receiver does not take at once are kept, at most FLOW_KEPT_MAX, and
 // nothing more is read until it has taken them. While the flow is held, nothing is written, and reading goes on until
@@ -7,6 +7,7 @@
 #define SERVER_PROXY_FLOW_H
 
 #include "observability/base/base.h"
+#include "server/proxy/channel.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,8 +31,8 @@ struct flow;
 
 struct flow_callbacks {
     // Looks at the bytes from `*parsed` on and sets `*parsed`. Returns how many of the bytes may be written; fewer than
-    // all only if it has set `is_held`.
-    size_t (*inspect)(struct flow *flow, struct slice bytes, size_t *parsed);
+    // all only if it has set `is_held`. It may remove bytes, and lowers `*length` then.
+    size_t (*inspect)(struct flow *flow, char *bytes, size_t *length, size_t *parsed);
     void (*kept)(struct flow *flow);               // bytes were kept while the flow is held
     void (*ended)(struct flow *flow, int error);   // the sender has closed (0), or reading failed
     void (*refused)(struct flow *flow, int error); // writing failed; the flow discards from now on
@@ -40,8 +41,8 @@ struct flow_callbacks {
 
 struct flow {
     const struct flow_callbacks *callbacks;
-    uv_stream_t *from; // its `data` is the flow
-    uv_stream_t *to;   // NULL: nothing is connected yet, and the flow is held
+    struct channel *from; // its `user` is the flow
+    struct channel *to;   // NULL: nothing is connected yet, and the flow is held
     enum flow_state state;
     bool is_held;
     bool is_reading;
@@ -54,7 +55,7 @@ struct flow {
     uv_shutdown_t shutdown;
 };
 
-void flow_start(struct flow *flow, const struct flow_callbacks *callbacks, uv_stream_t *from, uv_stream_t *to);
+void flow_start(struct flow *flow, const struct flow_callbacks *callbacks, struct channel *from, struct channel *to);
 // Ends the hold: kept bytes are inspected and written.
 void flow_release(struct flow *flow);
 // Removes the first kept bytes of a held flow.

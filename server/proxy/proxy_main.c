@@ -36,7 +36,11 @@ int proxy_main(int argc, char **argv) {
         return prove_main(argc - 1, argv + 1);
     }
     switch (proxy_options_read(argc, argv, &options)) {
-    case PROXY_RUN: return run(&options);
+    case PROXY_RUN: {
+        int status = run(&options);
+        proxy_options_free(&options);
+        return status;
+    }
     case PROXY_HELP: proxy_print_help(); return EXIT_SUCCESS;
     case PROXY_VERSION: (void)puts("race-proxy " LAB_VERSION); return EXIT_SUCCESS;
     case PROXY_WRONG: break;

@@ -22,6 +22,8 @@ static const char help[] =
     "\n"
     "  --upstream URL     the PostgreSQL, as a URL or as keyword=value; default: DATABASE_URL, else the PG* variables\n"
     "  --listen ADDRESS   HOST:PORT or a port; default: " PROXY_LISTEN_DEFAULT "\n"
+    "  --tls-cert FILE    answer clients that ask for TLS with this certificate (PEM, followed by its chain)\n"
+    "  --tls-key FILE     the key of that certificate\n"
     "  --force[=N]        hold each session that is about to write a table that it has read, until N sessions (2) are\n"
     "                     there; if one of them has a lock that another waits for, it continues at once\n"
     "  --rule RULE        hold the statements that RULE matches; may be given several times\n"
@@ -41,6 +43,8 @@ static const char help_end[] = "\n"
 enum {
     OPTION_UPSTREAM = 256,
     OPTION_LISTEN,
+    OPTION_TLS_CERTIFICATE,
+    OPTION_TLS_KEY,
     OPTION_FORCE,
     OPTION_RULE,
     OPTION_LIMIT,
@@ -53,6 +57,8 @@ enum {
 static const struct option known[] = {
     {"upstream", required_argument, NULL, OPTION_UPSTREAM},
     {"listen", required_argument, NULL, OPTION_LISTEN},
+    {"tls-cert", required_argument, NULL, OPTION_TLS_CERTIFICATE},
+    {"tls-key", required_argument, NULL, OPTION_TLS_KEY},
     {"force", optional_argument, NULL, OPTION_FORCE},
     {"rule", required_argument, NULL, OPTION_RULE},
     {"limit", required_argument, NULL, OPTION_LIMIT},
@@ -131,6 +137,8 @@ static bool read_option(int option, const char *value, struct proxy_options *out
             return false;
         }
         return true;
+    case OPTION_TLS_CERTIFICATE: out->tls_certificate = value; return true;
+    case OPTION_TLS_KEY: out->tls_key = value; return true;
     case OPTION_FORCE: return read_force(value, out, problem);
     case OPTION_RULE: return read_rule(value, out, problem);
     case OPTION_LIMIT:
@@ -164,7 +172,15 @@ static bool read_arguments(int argc, char **argv, struct proxy_options *out, enu
         text_append_format(problem, "%s: there is no such argument: see --help", argv[optind]);
         return false;
     }
-    return db_addresses_read(out->upstream, &out->addresses, problem);
+    if ((out->tls_certificate == NULL) != (out->tls_key == NULL)) {
+        text_append_string(problem, "--tls-cert and --tls-key belong together: give both");
+        return false;
+    }
+    return db_addresses_read(out->upstream, &out->addresses, problem) && db_tls_read(out->upstream, &out->tls, problem);
+}
+
+void proxy_options_free(struct proxy_options *options) {
+    db_tls_free(&options->tls);
 }
 
 enum proxy_command proxy_options_read(int argc, char **argv, struct proxy_options *out) {

@@ -15,6 +15,9 @@ enum proxy_command { PROXY_RUN, PROXY_HELP, PROXY_VERSION, PROXY_WRONG };
 struct proxy_options {
     const char *upstream; // connection parameters
     struct db_addresses addresses;
+    struct db_tls tls;           // to the server
+    const char *tls_certificate; // to clients; NULL: they get no TLS
+    const char *tls_key;
     char host[256]; // to listen on
     char port[8];
     struct rule rules[RULES_MAX];
@@ -27,6 +30,7 @@ struct proxy_options {
 
 // Reads the arguments. PROXY_WRONG: a line on standard error says what is wrong.
 MUST_CHECK enum proxy_command proxy_options_read(int argc, char **argv, struct proxy_options *out);
+void proxy_options_free(struct proxy_options *options); // after PROXY_RUN
 void proxy_print_help(void);
 // Reads "HOST:PORT", "[HOST]:PORT" or "PORT" of --listen.
 MUST_CHECK bool proxy_read_listen(const char *words, struct proxy_options *out);

@@ -8,6 +8,7 @@
 #include "observability/log/log.h"
 #include "server/http/http.h"
 #include "server/proxy/session.h"
+#include "server/proxy/tls.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -49,6 +50,8 @@ static void continue_stopping(struct relay *relay) {
     }
     enter_stage(relay, RELAY_CLOSING);
     hold_close(relay->sessions.hold);
+    tls_context_close(relay->sessions.client_tls);
+    tls_context_close(relay->sessions.server_tls);
     if (relay->insight != NULL) {
         insight_close(relay->insight);
     }
@@ -204,6 +207,34 @@ void relay_stop(struct relay *relay) {
     stop(relay, false);
 }
 
+// False: `problem` says which file cannot be used.
+static bool load_tls(struct relay *relay, struct text *problem) {
+    const struct proxy_options *options = relay->options;
+    relay->sessions.server_tls_mode = options->tls.mode;
+    if (options->tls_certificate != NULL) {
+        relay->sessions.client_tls = tls_context_for_clients(relay->loop, options->tls_certificate, options->tls_key,
+                                                             problem);
+    }
+    if (options->tls.mode != DB_TLS_DISABLE) {
+        relay->sessions.server_tls = tls_context_for_server(relay->loop, &options->tls, problem);
+    }
+    return problem->length == 0;
+}
+
+static bool begin(struct relay *relay, struct text *problem) {
+    const struct proxy_options *options = relay->options;
+    if (!load_tls(relay, problem)) {
+        return false;
+    }
+    int status = listen_on(relay);
+    if (status != 0) {
+        text_append_format(problem, "cannot listen on %s port %s: %s", options->host, options->port,
+                           status == UV_EADDRINUSE ? "another program listens there: choose another with --listen"
+                                                   : uv_strerror(status));
+    }
+    return status == 0;
+}
+
 bool relay_run(uv_loop_t *loop, const struct proxy_options *options, const struct relay_driver *driver,
                struct text *problem) {
     struct relay relay = {.loop = loop, .options = options, .driver = driver};
@@ -220,8 +251,10 @@ bool relay_run(uv_loop_t *loop, const struct proxy_options *options, const struc
     });
     raise_descriptors();
     init(&relay, hold);
-    int status = listen_on(&relay);
-    if (status == 0) {
+    bool has_begun = begin(&relay, problem);
+    if (!has_begun) {
+        stop(&relay, false);
+    } else {
         log_listening(&relay);
         if (options->rule_count > 0) {
             hold_connect(hold, &relay.is_stopped);
@@ -229,11 +262,6 @@ bool relay_run(uv_loop_t *loop, const struct proxy_options *options, const struc
         if (driver != NULL && !relay.is_stopped) {
             driver->started(driver->owner, &relay);
         }
-    } else {
-        text_append_format(problem, "cannot listen on %s port %s: %s", options->host, options->port,
-                           status == UV_EADDRINUSE ? "another program listens there: choose another with --listen"
-                                                   : uv_strerror(status));
-        stop(&relay, false);
     }
     while (uv_run(loop, UV_RUN_DEFAULT) != 0) {
         if (hold_wants_connection(hold) && !relay.is_stopped) {
@@ -247,5 +275,7 @@ bool relay_run(uv_loop_t *loop, const struct proxy_options *options, const struc
     if (relay.insight != NULL) {
         insight_free(relay.insight);
     }
-    return status == 0;
+    tls_context_free(relay.sessions.client_tls);
+    tls_context_free(relay.sessions.server_tls);
+    return has_begun;
 }

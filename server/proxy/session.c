@@ -31,17 +31,20 @@ static void cancel(struct session *session, const struct startup *startup) {
     hold_leave(session->context->hold, &held->held, HOLD_CANCELLED);
 }
 
-// Answers SSLRequest or GSSENCRequest with "no". PostgreSQL accepts each of them once.
-static bool answer_no(struct session *session, bool *had_before, size_t length) {
+// Answers SSLRequest or GSSENCRequest. PostgreSQL accepts each of them once.
+static bool answer(struct session *session, bool *had_before, size_t length, bool is_yes) {
     if (*had_before) {
         session_refuse(session, "0A000", "unsupported frontend protocol: the same encryption was requested twice");
         return false;
     }
     *had_before = true;
     flow_drop(&session->to_server, length);
+    if (is_yes) {
+        return session_answer_tls_request(session);
+    }
     char no[] = "N";
     uv_buf_t buffer = uv_buf_init(no, 1);
-    if (uv_try_write((uv_stream_t *)&session->client, &buffer, 1) == 1) {
+    if (channel_try_write(&session->client_channel, &buffer) == 1) {
         return true;
     }
     session_close(session);
@@ -59,21 +62,17 @@ static void learn_names(struct session *session, const struct startup *startup) 
 
 static void read_startup(struct session *session) {
     struct flow *flow = &session->to_server;
+    bool has_tls = session->context->client_tls != NULL;
     struct startup startup;
     bool continues = true;
     while (continues && session->state == SESSION_STARTUP && flow->length > 0) {
         switch (startup_read((struct slice){flow->kept, flow->length}, &startup)) {
         case STARTUP_INCOMPLETE: return;
-        case STARTUP_TLS_REQUEST: continues = answer_no(session, &session->had_tls_request, startup.length); break;
-        case STARTUP_GSS_REQUEST: continues = answer_no(session, &session->had_gss_request, startup.length); break;
-        case STARTUP_TLS_HELLO:
-            log_write(
-                LOG_LEVEL_WARN, NULL,
-                "session %llu: the client begins with TLS, which the proxy does not speak: set sslmode=disable, or "
-                "leave out sslnegotiation=direct",
-                session_number(session));
-            session_close(session);
-            return;
+        case STARTUP_TLS_REQUEST:
+            continues = answer(session, &session->had_tls_request, startup.length, has_tls);
+            break;
+        case STARTUP_GSS_REQUEST: continues = answer(session, &session->had_gss_request, startup.length, false); break;
+        case STARTUP_TLS_HELLO: session_begin_tls(session); return;
         case STARTUP_CANCEL_REQUEST: cancel(session, &startup); return;
         case STARTUP_MESSAGE:
             learn_names(session, &startup);
@@ -84,13 +83,17 @@ static void read_startup(struct session *session) {
     }
 }
 
-static size_t inspect_client(struct flow *flow, struct slice bytes, size_t *parsed) {
+static size_t inspect_client(struct flow *flow, char *data, size_t *length, size_t *parsed) {
     struct session *session = CONTAINER_OF(flow, struct session, to_server);
+    struct slice bytes = {data, *length};
     struct wire_message message;
     if (session->is_opaque) {
         *parsed = bytes.length;
     }
     while (*parsed < bytes.length && wire_next(&session->client_wire, bytes, parsed, &message)) {
+        if (message.type == 'p' && session_binding_fails(session, &message)) {
+            return 0;
+        }
         if (session_client_message(session, &message)) {
             flow->is_held = true;
             return message.begin;
@@ -111,6 +114,7 @@ static void on_client_ended(struct flow *flow, int error) {
     (void)error; // a reset is an end as well: the server gets what the client has sent
     bool is_unconnected = session->state == SESSION_STARTUP || session->state == SESSION_CONNECTING;
     if (is_unconnected && !session->is_opaque) {
+        session_log_refused_tls(session);
         session_close(session);
         return;
     }
@@ -156,7 +160,8 @@ void session_accept(struct session_context *context, uv_stream_t *listener) {
     }
     (void)uv_tcp_nodelay(&session->client, 1);
     (void)uv_tcp_keepalive(&session->client, 1, 60);
-    flow_start(&session->to_server, &to_server_callbacks, (uv_stream_t *)&session->client, NULL);
+    channel_init(&session->client_channel, (uv_stream_t *)&session->client);
+    flow_start(&session->to_server, &to_server_callbacks, &session->client_channel, NULL);
 }
 
 // --- All sessions ---

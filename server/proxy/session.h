@@ -21,12 +21,16 @@ enum {
 };
 
 struct session;
+struct tls_context;
 TAILQ_HEAD(session_list, session);
 
 // The context that all sessions share. The relay embeds it.
 struct session_context {
     uv_loop_t *loop;
     const struct db_addresses *upstream;
+    struct tls_context *client_tls; // NULL: clients get no TLS
+    struct tls_context *server_tls; // NULL: the server is not asked for TLS
+    enum db_tls_mode server_tls_mode;
     struct hold *hold;
     const struct observer *observer; // NULL: there is none
     struct session_list sessions;

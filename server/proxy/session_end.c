@@ -36,6 +36,9 @@ static void free_session(struct session *session) {
     wire_free(&session->server_wire);
     dialogue_free(&session->dialogue);
     text_free(&session->held_message);
+    text_free(&session->connect_problem);
+    channel_free(&session->client_channel);
+    channel_free(&session->server_channel);
     flow_free(&session->to_server);
     flow_free(&session->to_client);
     log_write(LOG_LEVEL_DEBUG, NULL, "session %llu has ended", session_number(session));
@@ -95,9 +98,9 @@ void session_refuse(struct session *session, const char *sqlstate, const char *m
     struct text error = {0};
     wire_append_fatal(&error, sqlstate, message);
     uv_buf_t buffer = uv_buf_init(error.data, (unsigned)error.length);
-    (void)uv_try_write((uv_stream_t *)&session->client, &buffer, 1); // nothing was sent before, so there is room
+    (void)channel_try_write(&session->client_channel, &buffer); // nothing was sent before, so there is room
     text_free(&error);
-    (void)uv_shutdown(&session->shutdown, (uv_stream_t *)&session->client, on_last_shut);
+    channel_shutdown(&session->client_channel, &session->shutdown, on_last_shut);
     session_move(session, SESSION_LINGERING, SESSION_LINGER_MS);
     flow_discard(&session->to_server);
 }

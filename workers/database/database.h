@@ -12,6 +12,7 @@
 #include "workers/database/database_clock.h"
 #include "workers/database/db_address.h"
 #include "workers/database/db_async.h"
+#include "workers/database/db_tls.h"
 #include "workers/database/money_column.h"
 #include "workers/database/sql_array.h"
 #include "workers/database/statement_trace.h"

@@ -115,6 +115,12 @@ MUST_CHECK enum db_status db_classify(struct db_session *session, const PGresult
 // Reads and checks the parameters. False: see db_url_check(). The caller frees `out` in both cases.
 MUST_CHECK bool db_parameters_read(const char *url, struct db_parameters *out, struct text *problem);
 void db_parameters_free(struct db_parameters *parameters);
+// Returns the parameters as libpq merges them; the caller frees them. NULL: libpq refused one of them.
+MUST_CHECK PQconninfoOption *db_parameters_merge(const char *url, struct text *problem);
+// The value of a parameter; NULL: it is not set.
+MUST_CHECK const char *db_parameter(const PQconninfoOption *options, const char *keyword);
+// Writes the path of a file in the user's home folder.
+void db_in_home_folder(char *out, size_t size, const char *file);
 
 // --- db_resolve.c ---
 // Begins to resolve the host of an endpoint, or joins the running lookup. NULL: no thread or descriptor is left.

@@ -32,7 +32,8 @@ static bool add_unix(const char *folder, const char *port, struct db_addresses *
     return true;
 }
 
-static void add_internet(const struct addrinfo *found, const char *port, struct db_addresses *out) {
+static void add_internet(const struct addrinfo *found, const struct db_endpoint *endpoint, const char *port,
+                         struct db_addresses *out) {
     struct db_address *added = next_address(out);
     if (added == NULL) {
         return;
@@ -45,9 +46,12 @@ static void add_internet(const struct addrinfo *found, const char *port, struct 
                              : (const void *)&((const struct sockaddr_in *)(const void *)&added->address)->sin_addr;
     (void)inet_ntop(found->ai_family, bytes, numbers, sizeof numbers);
     (void)snprintf(added->name, sizeof added->name, is_6 ? "[%s]:%s" : "%s:%s", numbers, port);
+    (void)snprintf(added->host, sizeof added->host, "%s", endpoint->host == NULL ? endpoint->hostaddr : endpoint->host);
 }
 
-static bool resolve(const char *host, const char *port, struct db_addresses *out, struct text *problem) {
+static bool resolve(const struct db_endpoint *endpoint, const char *port, struct db_addresses *out,
+                    struct text *problem) {
+    const char *host = endpoint->hostaddr == NULL ? endpoint->host : endpoint->hostaddr;
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     int status = getaddrinfo(host, port, &hints, &found);
@@ -56,7 +60,7 @@ static bool resolve(const char *host, const char *port, struct db_addresses *out
         return false;
     }
     for (const struct addrinfo *each = found; each != NULL; each = each->ai_next) {
-        add_internet(each, port, out);
+        add_internet(each, endpoint, port, out);
     }
     freeaddrinfo(found);
     return true;
@@ -65,13 +69,13 @@ static bool resolve(const char *host, const char *port, struct db_addresses *out
 static bool add_endpoint(const struct db_endpoint *endpoint, struct db_addresses *out, struct text *problem) {
     const char *port = endpoint->port == NULL ? PORT_DEFAULT : endpoint->port;
     if (endpoint->hostaddr != NULL) {
-        return resolve(endpoint->hostaddr, port, out, problem);
+        return resolve(endpoint, port, out, problem);
     }
     if (endpoint->host == NULL) { // Debian's libpq looks in the first folder, PostgreSQL's own in the second
         return add_unix(access("/var/run/postgresql", X_OK) == 0 ? "/var/run/postgresql" : "/tmp", port, out, problem);
     }
     return endpoint->host[0] == '/' ? add_unix(endpoint->host, port, out, problem)
-                                    : resolve(endpoint->host, port, out, problem);
+                                    : resolve(endpoint, port, out, problem);
 }
 
 bool db_addresses_read(const char *conninfo, struct db_addresses *out, struct text *problem) {

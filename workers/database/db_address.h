@@ -12,12 +12,14 @@
 enum {
     DB_ADDRESSES_MAX = 16,
     DB_ADDRESS_NAME_LENGTH = 128,
+    DB_ADDRESS_HOST_LENGTH = 256,
 };
 
 struct db_address {
     struct sockaddr_storage address; // AF_INET, AF_INET6 or AF_UNIX
     socklen_t length;
     char name[DB_ADDRESS_NAME_LENGTH]; // "127.0.0.1:5432", "[::1]:5432" or the path of the Unix socket
+    char host[DB_ADDRESS_HOST_LENGTH]; // for TLS: the server's name or address, as the parameters give it
 };
 
 struct db_addresses {

@@ -1,7 +1,7 @@
 // Reads the connection parameters: DATABASE_URL, the PG* variables, a service file and libpq's defaults, merged by
 // libpq. Checks them before the first connection. Main thread.
 //
-// db_parameters_read() > url_is_well_formed(), merge(), read_merged().
+// db_parameters_read() > url_is_well_formed(), db_parameters_merge(), read_merged().
 // read_merged() > read_endpoints(), numbers_are_good(), libpq_accepts(), root_certificate_is_there().
 #include "observability/base/base.h"
 #include "workers/database/database_internal.h"
@@ -15,8 +15,7 @@
 #define NOWHERE "/dev/null/none"
 #define NO_BINDING "bank-api looks at the parameters"
 
-// NULL: not set.
-static const char *value_of(const PQconninfoOption *options, const char *keyword) {
+const char *db_parameter(const PQconninfoOption *options, const char *keyword) {
     for (; options != NULL && options->keyword != NULL; options++) {
         if (strcmp(options->keyword, keyword) == 0) {
             return options->val == NULL || options->val[0] == '\0' ? NULL : options->val;
@@ -82,14 +81,14 @@ static PGconn *begin_with(const char *url, const char *const *keywords, const ch
     return connection;
 }
 
-// Returns the parameters as libpq merges them, without a connection: libpq refuses our value of channel_binding after
-// the merge and before it connects. NULL: libpq refused a parameter before that.
-static PQconninfoOption *merge(const char *url, struct text *problem) {
+// libpq merges the parameters without a connection: it refuses our value of channel_binding after the merge and before
+// it connects.
+PQconninfoOption *db_parameters_merge(const char *url, struct text *problem) {
     static const char *const keywords[] = {"passfile", "channel_binding", NULL};
     static const char *const values[] = {NOWHERE, NO_BINDING};
     PGconn *connection = begin_with(url, keywords, values);
     PQconninfoOption *options = PQconninfo(connection);
-    const char *binding = value_of(options, "channel_binding");
+    const char *binding = db_parameter(options, "channel_binding");
     if (binding == NULL || strcmp(binding, NO_BINDING) != 0) {
         (void)refuse(problem, url, PQerrorMessage(connection)); // such as an error in the service file
         PQconninfoFree(options);
@@ -103,7 +102,7 @@ static PQconninfoOption *merge(const char *url, struct text *problem) {
 static bool libpq_accepts(const char *url, const PQconninfoOption *options, struct text *problem) {
     const char *keywords[] = {"host", "port", "passfile", "hostaddr", NULL};
     static const char *const values[] = {NOWHERE, "1", NOWHERE, "127.0.0.1"};
-    if (value_of(options, "hostaddr") == NULL) {
+    if (db_parameter(options, "hostaddr") == NULL) {
         keywords[3] = NULL;
     }
     PGconn *connection = begin_with(url, keywords, values);
@@ -127,7 +126,7 @@ static bool numbers_are_good(const char *url, const PQconninfoOption *options, s
     static const char *const keywords[] = {"connect_timeout",     "keepalives",       "keepalives_idle",
                                            "keepalives_interval", "keepalives_count", "tcp_user_timeout"};
     for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
-        const char *value = value_of(options, keywords[i]);
+        const char *value = db_parameter(options, keywords[i]);
         if (value != NULL && !is_integer(value, INT32_MIN, INT32_MAX)) {
             struct text words = {0};
             text_append_format(&words, "%s must be a number, not \"%s\"", keywords[i], value);
@@ -144,7 +143,7 @@ static bool is_unix_socket(const struct db_endpoint *endpoint) {
            (endpoint->host == NULL || endpoint->host[0] == '/' || endpoint->host[0] == '@');
 }
 
-static void in_home_folder(char *out, size_t size, const char *file) {
+void db_in_home_folder(char *out, size_t size, const char *file) {
     const char *home = getenv("HOME");
     (void)snprintf(out, size, "%s/%s", home == NULL ? "" : home, file);
 }
@@ -152,15 +151,15 @@ static void in_home_folder(char *out, size_t size, const char *file) {
 // libpq looks for the certificate only after it has connected, and would then refuse every connection.
 static bool root_certificate_is_there(const char *url, const PQconninfoOption *options,
                                       const struct db_parameters *parameters, struct text *problem) {
-    const char *mode = value_of(options, "sslmode");
+    const char *mode = db_parameter(options, "sslmode");
     bool verifies = mode != NULL && strncmp(mode, "verify-", 7) == 0;
     bool over_tcp = false;
     for (size_t i = 0; i < parameters->endpoint_count; i++) {
         over_tcp |= !is_unix_socket(&parameters->endpoints[i]);
     }
     char standard[PATH_LENGTH];
-    in_home_folder(standard, sizeof standard, ".postgresql/root.crt");
-    const char *given = value_of(options, "sslrootcert");
+    db_in_home_folder(standard, sizeof standard, ".postgresql/root.crt");
+    const char *given = db_parameter(options, "sslrootcert");
     const char *file = given == NULL ? standard : given;
     if (!verifies || !over_tcp || strcmp(file, "system") == 0 || access(file, R_OK) == 0) {
         return true;
@@ -214,9 +213,9 @@ static const char *wrong_with_lists(size_t hosts, size_t addresses, size_t ports
 
 static bool read_endpoints(const char *url, const PQconninfoOption *options, struct db_parameters *out,
                            struct text *problem) {
-    const char *hosts = value_of(options, "host");
-    const char *addresses = value_of(options, "hostaddr");
-    const char *ports = value_of(options, "port");
+    const char *hosts = db_parameter(options, "host");
+    const char *addresses = db_parameter(options, "hostaddr");
+    const char *ports = db_parameter(options, "port");
     size_t count = count_elements(hosts == NULL ? addresses : hosts);
     count = count == 0 ? 1 : count;
     const char *wrong = wrong_with_lists(count_elements(hosts), count_elements(addresses), count_elements(ports),
@@ -243,14 +242,14 @@ static bool read_endpoints(const char *url, const PQconninfoOption *options, str
 
 // Finds the path of the password file, so that its permissions can be checked. libpq itself reads the file.
 static void find_password_file(const char *url, const PQconninfoOption *options, struct db_parameters *out) {
-    if (value_of(options, "password") != NULL) {
+    if (db_parameter(options, "password") != NULL) {
         return;
     }
     PQconninfoOption *own = url == NULL ? NULL : PQconninfoParse(url, NULL);
-    const char *file = value_of(own, "passfile");
+    const char *file = db_parameter(own, "passfile");
     file = file == NULL ? getenv("PGPASSFILE") : file;
     if (file == NULL || file[0] == '\0') {
-        in_home_folder(out->password_file, sizeof out->password_file, ".pgpass");
+        db_in_home_folder(out->password_file, sizeof out->password_file, ".pgpass");
     } else {
         (void)snprintf(out->password_file, sizeof out->password_file, "%s", file);
     }
@@ -263,12 +262,12 @@ static bool read_merged(const char *url, const PQconninfoOption *options, struct
         !libpq_accepts(url, options, problem) || !root_certificate_is_there(url, options, out, problem)) {
         return false;
     }
-    const char *connect_timeout = value_of(options, "connect_timeout");
+    const char *connect_timeout = db_parameter(options, "connect_timeout");
     long seconds = connect_timeout == NULL ? 0 : strtol(connect_timeout, NULL, 10);
     out->connect_timeout_ns = seconds <= 0 ? 0 : (uint64_t)seconds * NANOSECONDS_PER_SECOND;
-    const char *target = value_of(options, "target_session_attrs");
+    const char *target = db_parameter(options, "target_session_attrs");
     out->prefers_standby = target != NULL && strcmp(target, "prefer-standby") == 0;
-    const char *balance = value_of(options, "load_balance_hosts"); // exists since libpq 16
+    const char *balance = db_parameter(options, "load_balance_hosts"); // exists since libpq 16
     out->in_random_order = balance != NULL && strcmp(balance, "random") == 0;
     find_password_file(url, options, out);
     return true;
@@ -276,7 +275,7 @@ static bool read_merged(const char *url, const PQconninfoOption *options, struct
 
 bool db_parameters_read(const char *url, struct db_parameters *out, struct text *problem) {
     *out = (struct db_parameters){0};
-    PQconninfoOption *options = url_is_well_formed(url, problem) ? merge(url, problem) : NULL;
+    PQconninfoOption *options = url_is_well_formed(url, problem) ? db_parameters_merge(url, problem) : NULL;
     bool good = options != NULL && read_merged(url, options, out, problem);
     PQconninfoFree(options);
     return good;

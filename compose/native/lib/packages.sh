@@ -13,6 +13,7 @@ libuv1-dev|library|libuv
 libpq-dev|library|libpq
 libjansson-dev|library|jansson
 libcurl4-openssl-dev|library|libcurl
+libssl-dev|library|openssl
 zlib1g-dev|library|zlib
 postgresql|postgresql|14
 curl|command|curl
