@@ -291,22 +291,22 @@ void db_parameters_free(struct db_parameters *parameters) {
 }
 
 static void append_value(struct text *out, const PQconninfoOption *options, const char *keyword, const char *other) {
-    const char *value = value_of(options, keyword);
+    const char *value = db_parameter(options, keyword);
     text_append_string(out, value == NULL ? other : value);
 }
 
 bool db_identity_read(const char *conninfo, struct db_identity *out, struct text *problem) {
     *out = (struct db_identity){0};
-    PQconninfoOption *options = url_is_well_formed(conninfo, problem) ? merge(conninfo, problem) : NULL;
+    PQconninfoOption *options = url_is_well_formed(conninfo, problem) ? db_parameters_merge(conninfo, problem) : NULL;
     if (options == NULL) {
         return false;
     }
     append_value(&out->user, options, "user", "");
     append_value(&out->password, options, "password", "");
     append_value(&out->database, options, "dbname", text_terminated(&out->user)); // as libpq does
-    const char *hosts = value_of(options, "hostaddr");
-    char *host = copy_element(hosts == NULL ? value_of(options, "host") : hosts, 0);
-    char *port = copy_element(value_of(options, "port"), 0);
+    const char *hosts = db_parameter(options, "hostaddr");
+    char *host = copy_element(hosts == NULL ? db_parameter(options, "host") : hosts, 0);
+    char *port = copy_element(db_parameter(options, "port"), 0);
     text_append_string(&out->host, host == NULL ? "" : host);
     text_append_string(&out->port, port == NULL ? "" : port);
     free(host);
