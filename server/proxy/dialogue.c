@@ -46,17 +46,13 @@ static struct prepared *find(struct dialogue *dialogue, struct slice name) {
     return NULL;
 }
 
-static void parse(struct dialogue *dialogue, struct wire_fields fields) {
-    struct slice name = wire_read_string(&fields);
-    struct slice sql = wire_read_string(&fields);
-    struct sql_statement statement;
-    statement_read(sql, &statement);
+static void keep(struct dialogue *dialogue, struct slice name, const struct statement_action *actions, unsigned count) {
     forget(dialogue, find(dialogue, name));
-    size_t size = statement.count * sizeof statement.actions[0];
+    size_t size = count * sizeof actions[0];
     struct prepared *added = memory_allocate_zeroed(sizeof *added + size);
     text_append_slice(&added->name, name);
-    added->count = statement.count;
-    memcpy(added->actions, statement.actions, size);
+    added->count = count;
+    memcpy(added->actions, actions, size);
     TAILQ_INSERT_HEAD(&dialogue->prepared, added, link);
     dialogue->prepared_count++;
     if (dialogue->prepared_count > DIALOGUE_PREPARED_MAX) {
@@ -64,17 +60,61 @@ static void parse(struct dialogue *dialogue, struct wire_fields fields) {
     }
 }
 
-static bool bind(struct dialogue *dialogue, struct wire_fields fields, struct sql_statement *statement) {
-    (void)wire_read_string(&fields); // the portal
-    struct prepared *found = find(dialogue, wire_read_string(&fields));
-    if (fields.is_short || found == NULL) {
+static void parse(struct dialogue *dialogue, struct wire_fields fields) {
+    struct slice name = wire_read_string(&fields);
+    struct sql_statement statement;
+    statement_read(wire_read_string(&fields), &statement);
+    keep(dialogue, name, statement.actions, statement.count);
+}
+
+// Appends the actions of a prepared statement. False: it is not known.
+static bool append_prepared(struct dialogue *dialogue, struct slice name, struct sql_statement *statement) {
+    struct prepared *found = find(dialogue, name);
+    if (found == NULL) {
         return false;
     }
     TAILQ_REMOVE(&dialogue->prepared, found, link);
     TAILQ_INSERT_HEAD(&dialogue->prepared, found, link);
-    statement->count = found->count;
-    memcpy(statement->actions, found->actions, found->count * sizeof found->actions[0]);
+    unsigned count = MIN(found->count, STATEMENT_ACTIONS_MAX - statement->count);
+    memcpy(statement->actions + statement->count, found->actions, count * sizeof found->actions[0]);
+    statement->count += count;
     return true;
+}
+
+static bool bind(struct dialogue *dialogue, struct wire_fields fields, struct sql_statement *statement) {
+    (void)wire_read_string(&fields); // the portal
+    struct slice name = wire_read_string(&fields);
+    statement->count = 0;
+    return !fields.is_short && append_prepared(dialogue, name, statement);
+}
+
+// Keeps the statement of PREPARE, whose actions begin at `begin`. Returns the place behind them.
+static unsigned prepare(struct dialogue *dialogue, const struct sql_statement *statement, unsigned begin,
+                        const char *name) {
+    struct sql_statement inner = {0};
+    unsigned end = begin;
+    for (; end < statement->count && statement->actions[end].is_prepared; end++) {
+        inner.actions[inner.count] = statement->actions[end];
+        inner.actions[inner.count++].is_prepared = false;
+    }
+    keep(dialogue, slice_of(name), inner.actions, inner.count);
+    return end;
+}
+
+// Leaves the actions that the server runs now: those of the statements that EXECUTE names, and none of PREPARE.
+static void expand(struct dialogue *dialogue, struct sql_statement *statement) {
+    struct sql_statement read = *statement;
+    statement->count = 0;
+    for (unsigned i = 0; i < read.count;) {
+        const struct statement_action *action = &read.actions[i++];
+        if (action->verb == VERB_PREPARE) {
+            i = prepare(dialogue, &read, i, action->table);
+        } else if (action->verb == VERB_EXECUTE) {
+            (void)append_prepared(dialogue, slice_of(action->table), statement);
+        } else if (statement->count < STATEMENT_ACTIONS_MAX) {
+            statement->actions[statement->count++] = *action;
+        }
+    }
 }
 
 static void close_prepared(struct dialogue *dialogue, struct wire_fields fields) {
@@ -107,7 +147,11 @@ bool dialogue_client(struct dialogue *dialogue, const struct wire_message *messa
     case 'X': dialogue->has_terminated = true; return false;
     default: break;
     }
-    return dialogue->reads_sql && read_sql(dialogue, message, statement);
+    bool runs = dialogue->reads_sql && read_sql(dialogue, message, statement);
+    if (runs) {
+        expand(dialogue, statement);
+    }
+    return runs;
 }
 
 static void remember_read(struct dialogue *dialogue, const char *table, uint64_t now_ns) {

@@ -20,6 +20,7 @@ struct reader {
     enum expected expected;
     enum statement_verb verb; // for the name that is expected
     bool starts_statement;    // no word of the statement has been read
+    bool is_prepared;         // behind PREPARE name, up to the end of the statement
     bool in_list;             // a list of FROM: a comma leads to another table
     unsigned depth;           // counts open parentheses
     unsigned list_depth;      // where that list stands
@@ -120,6 +121,7 @@ static void add(struct reader *reader, enum statement_verb verb, struct token na
     }
     struct statement_action *action = &reader->out->actions[reader->out->count++];
     action->verb = verb;
+    action->is_prepared = reader->is_prepared;
     size_t length = MIN(name.text.length, (size_t)STATEMENT_TABLE_MAX - 1);
     for (size_t i = 0; i < length; i++) {
         char byte = name.text.data[i];
@@ -154,6 +156,15 @@ static void take_name(struct reader *reader, struct token token) {
     reader->list_depth = reader->depth;
 }
 
+// PREPARE TRANSACTION is another statement.
+static void take_prepare(struct reader *reader) {
+    struct token name = next_token(reader);
+    if (name.kind == TOKEN_QUOTED || (name.kind == TOKEN_WORD && !is(name.text, "transaction"))) {
+        add(reader, VERB_PREPARE, name);
+        reader->is_prepared = true;
+    }
+}
+
 // The first word of a statement.
 static void take_first(struct reader *reader, struct slice word) {
     static const struct {
@@ -172,6 +183,10 @@ static void take_first(struct reader *reader, struct slice word) {
         expect(reader, EXPECT_WRITE, VERB_TRUNCATE);
     } else if (is(word, "copy")) {
         expect(reader, EXPECT_WRITE, VERB_COPY);
+    } else if (is(word, "prepare")) {
+        take_prepare(reader);
+    } else if (is(word, "execute")) {
+        add(reader, VERB_EXECUTE, next_token(reader));
     } else if (is(word, "deallocate")) {
         struct token name = next_token(reader);
         name = is(name.text, "prepare") ? next_token(reader) : name;
@@ -220,6 +235,7 @@ static void take_sign(struct reader *reader, char sign) {
         break;
     case ';':
         reader->starts_statement = true;
+        reader->is_prepared = false;
         reader->in_list = false;
         reader->depth = 0;
         reader->last = (struct slice){"", 0};
@@ -246,10 +262,11 @@ void statement_read(struct slice sql, struct sql_statement *out) {
 
 const char *statement_verb_name(enum statement_verb verb) {
     static const char *const names[VERB_COUNT] = {
-        [VERB_SELECT] = "SELECT",     [VERB_INSERT] = "INSERT", [VERB_UPDATE] = "UPDATE",
-        [VERB_DELETE] = "DELETE",     [VERB_MERGE] = "MERGE",   [VERB_TRUNCATE] = "TRUNCATE",
-        [VERB_COPY] = "COPY",         [VERB_BEGIN] = "BEGIN",   [VERB_COMMIT] = "COMMIT",
-        [VERB_ROLLBACK] = "ROLLBACK", [VERB_RESET] = "RESET",   [VERB_DEALLOCATE] = "DEALLOCATE",
+        [VERB_SELECT] = "SELECT",     [VERB_INSERT] = "INSERT",   [VERB_UPDATE] = "UPDATE",
+        [VERB_DELETE] = "DELETE",     [VERB_MERGE] = "MERGE",     [VERB_TRUNCATE] = "TRUNCATE",
+        [VERB_COPY] = "COPY",         [VERB_BEGIN] = "BEGIN",     [VERB_COMMIT] = "COMMIT",
+        [VERB_ROLLBACK] = "ROLLBACK", [VERB_RESET] = "RESET",     [VERB_DEALLOCATE] = "DEALLOCATE",
+        [VERB_PREPARE] = "PREPARE",   [VERB_EXECUTE] = "EXECUTE",
     };
     return names[verb];
 }

@@ -28,11 +28,14 @@ enum statement_verb {
     VERB_ROLLBACK,
     VERB_RESET,      // DISCARD ALL or RESET ALL: a pool hands the session to somebody else
     VERB_DEALLOCATE, // `table` is the name of the prepared statement, or "": all
+    VERB_PREPARE,    // likewise its name; the actions behind it that are `is_prepared` are not run now
+    VERB_EXECUTE,    // likewise
     VERB_COUNT,
 };
 
 struct statement_action {
     enum statement_verb verb;
+    bool is_prepared;                // it belongs to the PREPARE before it
     char table[STATEMENT_TABLE_MAX]; // in lower case unless it was quoted, without its schema; "": none
 };
 

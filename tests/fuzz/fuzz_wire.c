@@ -1,6 +1,7 @@
 // The messages of a stream are the same for every way to cut its bytes, and so is what a session remembers of them. The
 // packets before the protocol proper are read without harm.
 #include "server/proxy/dialogue.h"
+#include "server/proxy/sasl.h"
 #include "server/proxy/startup.h"
 #include "server/proxy/wire.h"
 
@@ -62,6 +63,19 @@ static void read_stream(struct slice bytes, size_t step, struct text *words) {
     dialogue_free(&seen.dialogue);
 }
 
+// The offer of passwords without its binding is a message again, and there is nothing more to remove.
+static void check_binding(struct slice bytes) {
+    struct text copy = {0};
+    text_append_slice(&copy, bytes);
+    size_t removed = sasl_remove_binding(copy.data, copy.length);
+    CHECK(removed < bytes.length || removed == 0);
+    CHECK(removed == 0 || sasl_remove_binding(copy.data, copy.length - removed) == 0);
+    CHECK(removed > 0 || bytes.length == 0 || memcmp(copy.data, bytes.data, bytes.length) == 0);
+    text_free(&copy);
+    bool chooses = sasl_chooses_binding(bytes);
+    CHECK(!chooses || bytes.length > strlen("SCRAM-SHA-256-PLUS"));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct slice bytes = {(const char *)data, size};
     struct text whole = {0};
@@ -79,5 +93,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     CHECK(startup.length <= size && (kind != STARTUP_MESSAGE || startup.length >= 8));
     struct slice state = wire_error_field(bytes, 'C');
     CHECK(state.length <= size);
+    check_binding(bytes);
     return 0;
 }

@@ -94,6 +94,20 @@ def test_prepared_statements_are_held_when_they_are_bound(start, connect, cluste
     assert balance(cluster, database) == 98
 
 
+def test_sql_prepare_is_not_held_and_its_execute_is(start, connect, cluster, database):
+    proxy = start(*BARRIER)
+    first, second = connect(proxy), connect(proxy)
+    assert kinds(first.send(query(f"PREPARE s1 AS {UPDATE}")).until("Z")) == "CZ"
+    assert proxy.lines("is held") == []
+    first.send(query("SELECT 1; EXECUTE s1"))
+    held(proxy)
+    second.send(query(UPDATE))
+    assert kinds(first.until("Z")) == "TDCCZ" and kinds(second.until("Z")) == "CZ"
+    assert balance(cluster, database) == 98
+    first.send(query("DEALLOCATE s1")).until("Z")
+    assert kinds(first.send(query("EXECUTE s1")).until("Z")) == "EZ"
+
+
 @pytest.mark.parametrize("forget", [message("C", b"Ss1\0") + SYNC, query("DEALLOCATE s1"), query("DISCARD ALL"),
                                     query("DEALLOCATE ALL")])
 def test_a_name_that_was_closed_means_another_statement(start, connect, forget):

@@ -35,6 +35,8 @@ static const struct {
     {"DISCARD ALL", "RESET "},
     {"DEALLOCATE PREPARE pg8", "DEALLOCATE pg8"},
     {"DEALLOCATE ALL", "DEALLOCATE "},
+    {"PREPARE \"A b\" (int, text) AS UPDATE a SET x = $1; SELECT 1 FROM b", "PREPARE A b, (UPDATE a), SELECT b"},
+    {"PREPARE TRANSACTION 'x'; EXECUTE p (1, 'from c')", "EXECUTE p"},
     {"/* UPDATE a /* nested */ SET */ SELECT 'UPDATE b', E'it\\'s UPDATE c', $$UPDATE d$$, $x$ $$ $x$ -- UPDATE e\n"
      "FROM f",
      "SELECT f"},
@@ -53,8 +55,10 @@ static void test_statement_read(void **state) {
         struct text found = {0};
         statement_read(slice_of(cases[i].sql), &statement);
         for (unsigned k = 0; k < statement.count; k++) {
-            text_append_format(&found, "%s%s %s", k == 0 ? "" : ", ", statement_verb_name(statement.actions[k].verb),
-                               statement.actions[k].table);
+            bool is_prepared = statement.actions[k].is_prepared;
+            text_append_format(&found, "%s%s%s %s%s", k == 0 ? "" : ", ", is_prepared ? "(" : "",
+                               statement_verb_name(statement.actions[k].verb), statement.actions[k].table,
+                               is_prepared ? ")" : "");
         }
         assert_string_equal(text_terminated(&found), cases[i].actions);
         text_free(&found);

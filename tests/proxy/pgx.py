@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""pgx's own tests, directly and through race-proxy: the tests that pass must be the same.
+
+Needs go, which fetches the module with its checksum. It takes some minutes, so it is no test of CTest:
+
+    tests/proxy/pgx.py [--version v5.13.0] [--postgres FOLDER] [GO_TEST_OPTION...]
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+DATABASE = "pgx_test"
+HBA = """
+local   all all         trust
+host    all pgx_md5     127.0.0.1/32 md5
+host    all pgx_scram   127.0.0.1/32 scram-sha-256
+hostssl all pgx_ssl     127.0.0.1/32 scram-sha-256
+host    all postgres    127.0.0.1/32 scram-sha-256
+"""
+
+
+def go(*arguments, folder, **settings):
+    return subprocess.run(["go", *arguments], cwd=folder, check=True, capture_output=True, text=True, **settings).stdout
+
+
+def fetch(version, work):
+    """A copy of the module that can be written to."""
+    (work / "go.mod").write_text("module fetch\n")
+    found = json.loads(go("mod", "download", "-json", f"github.com/jackc/pgx/v5@{version}", folder=work))
+    shutil.copytree(found["Dir"], work / "pgx")
+    subprocess.run(["chmod", "-R", "u+w", work / "pgx"], check=True)
+    return work / "pgx"
+
+
+def prepare(cluster, certificate, key, module):
+    """TLS, and the users and types that the tests use."""
+    for file in (certificate, key):
+        shutil.copy(file, cluster.data)
+        shutil.chown(cluster.data / file.name, cluster.folder.stat().st_uid)
+        (cluster.data / file.name).chmod(0o600)
+    (cluster.data / "pg_hba.conf").write_text(HBA)
+    with open(cluster.data / "postgresql.conf", "a", encoding="utf-8") as conf:
+        conf.write(f"ssl = on\nssl_cert_file = '{certificate.name}'\nssl_key_file = '{key.name}'\n")
+    cluster.start()
+    cluster.new_database(DATABASE)
+    setup = module / "testsetup/postgresql_setup.sql"
+    subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-f", setup, cluster.url(DATABASE)], check=True)
+
+
+def results(module, port, authority, options):
+    """The outcome (pass, fail, skip) of each test against this port."""
+    base = f"host=127.0.0.1 port={port} dbname={DATABASE} password=secret"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    environment |= {
+        "PGX_TEST_DATABASE": f"{base} user=pgx_scram",
+        "PGX_TEST_TCP_CONN_STRING": f"{base} user=pgx_md5",
+        "PGX_TEST_TLS_CONN_STRING": f"host=localhost port={port} dbname={DATABASE} user=pgx_ssl password=secret "
+                                    f"sslmode=verify-full sslrootcert={authority}",
+    }
+    found = subprocess.run(["go", "test", "-json", "-count=1", "-p", "1", *options, "./..."], cwd=module, env=environment,
+                           capture_output=True, text=True)
+    outcomes, words = {}, {}
+    for line in found.stdout.splitlines():
+        event = json.loads(line)
+        if "Test" in event:
+            name = event["Package"].removeprefix("github.com/jackc/pgx/v5"), event["Test"]
+            words.setdefault(name, []).append(event.get("Output", ""))
+            if event["Action"] in ("pass", "fail", "skip"):
+                outcomes[name] = event["Action"]
+    assert outcomes, found.stderr + found.stdout
+    return outcomes, words
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", default="v5.13.0")
+    parser.add_argument("--postgres", help="the folder of initdb and pg_ctl")
+    arguments, options = parser.parse_known_args()
+    if arguments.postgres:
+        os.environ["LAB_POSTGRES_BIN"] = arguments.postgres
+    # Imported here, because it reads LAB_POSTGRES_BIN.
+    import proxy
+    from certificates import Authority
+    from cluster import Cluster
+
+    with tempfile.TemporaryDirectory(prefix="lab-pgx-") as name:
+        work = pathlib.Path(name)
+        module = fetch(arguments.version, work)
+        authority = Authority(work)
+        certificate, key = authority.sign("server")
+        cluster = Cluster()
+        try:
+            prepare(cluster, certificate, key, module)
+            direct, words = results(module, cluster.port, authority.file, options)
+            tls = ("--tls-cert", certificate, "--tls-key", key)
+            with proxy.running(cluster.url_over_tcp("postgres"), work / "proxy.log", *tls) as running:
+                through, words = results(module, running.port, authority.file, options)
+        finally:
+            cluster.remove()
+    return report(direct, through, words)
+
+
+def report(direct, through, words):
+    for title, outcomes in (("directly", direct), ("through the proxy", through)):
+        counts = {kind: list(outcomes.values()).count(kind) for kind in ("pass", "fail", "skip")}
+        print(f"{title}: {counts['pass']} passed, {counts['fail']} failed, {counts['skip']} skipped")
+    changed = [name for name in sorted(direct.keys() | through.keys()) if direct.get(name) != through.get(name)]
+    for name in changed:
+        print(f"{'/'.join(name)}: {direct.get(name)} directly, {through.get(name)} through the proxy")
+        print("".join(words.get(name, [])))
+    return 1 if changed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
