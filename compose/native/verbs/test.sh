@@ -133,7 +133,8 @@ tests_needs_fixed_addresses() {
 
 tests_closing_line() { grep -E '^[0-9]+% tests passed' "$lab_state/ctest-$1.log" | tail -n 1 || true; }
 
-# tests_run_postgres INSTALL(true|false) MAJOR|all: the release build's API tests. Uses regex of lab_test.
+# tests_run_postgres INSTALL(true|false) MAJOR|all: the release build's tests of the API and the proxy. Uses regex of
+# lab_test.
 tests_run_postgres() {
     local may_install=$1 majors=("$2") major results=() failed=false started verdict
     [[ $2 != all ]] || tests_choose_all_postgres
@@ -142,12 +143,13 @@ tests_run_postgres() {
     for major in "${majors[@]}"; do postgres_fetch "$major"; done
     tests_lock_preset release
     build_preset release bank-api
-    tests_match release -L '^api$' ||
-        fail "test: -R '${regex[1]}' matches no API test: 'ctest --preset release -N -L api' lists their names"
+    build_preset release race-proxy
+    tests_match release -L "$tests_on_postgres" ||
+        fail "test: -R '${regex[1]}' matches no test of these: ctest --preset release -N -L '$tests_on_postgres'"
     for major in "${majors[@]}"; do
         started=$(terminal_now)
         say ""
-        say "${terminal_bold}== API tests on PostgreSQL $major${terminal_plain}"
+        say "${terminal_bold}== Tests on PostgreSQL $major${terminal_plain}"
         verdict="${terminal_green}passed${terminal_plain}"
         if ! tests_run_on_postgres "$major"; then
             verdict="${terminal_red}FAILED${terminal_plain}"
@@ -172,10 +174,13 @@ tests_choose_all_postgres() {
     ((${#majors[@]} > 0)) || fail "npm has no PostgreSQL for this machine ($(uname -m))"
 }
 
+# The labels of the tests that run on another PostgreSQL.
+tests_on_postgres='^(api|proxy)$'
+
 tests_run_on_postgres() (
     postgres_read_release "$1"
     cd "$lab_root" || exit
     export LAB_POSTGRES_BIN=$postgres_folder/bin
-    ctest --preset release -L '^api$' --output-on-failure --no-tests=error "${regex[@]}" 2>&1 |
+    ctest --preset release -L "$tests_on_postgres" --output-on-failure --no-tests=error "${regex[@]}" 2>&1 |
         tee "$lab_state/ctest-postgres-$1.log"
 )
