@@ -14,7 +14,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PRIVATE = ROOT / ".lab/compose/docker"  # where `run` puts Compose when the machine has none
 
 PORTS = {"lab21-bank-api": ("8000", 8000), "lab21-postgres": ("5432", 5432), "lab21-prometheus": ("9090", 9090),
-         "lab21-grafana": ("3001", 3000), "lab21-jaeger": ("16686", 16686)}
+         "lab21-grafana": ("3001", 3000), "lab21-jaeger": ("16686", 16686),
+         "lab21-proxy": ("6432", 6432), "lab21-shop": ("8001", 8000)}
+PROFILES = {"lab21-k6": ["k6"], "lab21-proxy": ["proxy"], "lab21-shop": ["proxy"]}
+OWN_HEALTH = ["lab21-bank-api", "lab21-shop"]  # their images bring a health check
 
 
 def compose(*arguments):
@@ -35,7 +38,7 @@ def compose(*arguments):
 
 @pytest.fixture(scope="module")
 def services():
-    text = compose("--profile", "k6", "config", "--format", "json")
+    text = compose("--profile", "k6", "--profile", "proxy", "config", "--format", "json")
     if text is None:
         pytest.skip("Docker Compose is not installed")
     return json.loads(text)["services"]
@@ -54,17 +57,16 @@ def test_images_are_pinned_to_a_version(services):
             assert re.fullmatch(r"[a-z0-9/-]+:v?\d+(\.\d+)+", service["image"]), name
 
 
-def test_plain_up_leaves_k6_out(services):
-    assert services["lab21-k6"]["profiles"] == ["k6"]
-    assert [name for name, service in services.items() if "profiles" in service] == ["lab21-k6"]
+def test_plain_up_leaves_k6_and_the_proxy_out(services):
+    assert {name: service["profiles"] for name, service in services.items() if "profiles" in service} == PROFILES
 
 
 def test_who_is_waited_for_can_be_healthy(services):
     for name, service in services.items():
         for other, how in service.get("depends_on", {}).items():
             assert how["condition"] == "service_healthy", name
-            assert "healthcheck" in services[other] or other == "lab21-bank-api", other  # its image brings it
-    assert all("healthcheck" in services[name] for name in PORTS if name != "lab21-bank-api")
+            assert "healthcheck" in services[other] or other in OWN_HEALTH, other
+    assert all("healthcheck" in services[name] for name in PORTS if name not in OWN_HEALTH)
 
 
 def test_the_bank_is_confined_and_has_time_to_stop(services):
@@ -90,3 +92,11 @@ def test_k6_finds_the_scripts_and_the_bank(services):
     assert (mount["source"], mount["target"]) == (str(ROOT / "loadtest"), "/scripts")
     assert services["lab21-k6"]["environment"]["BASE_URL"] == "http://lab21-bank-api:8000"
     assert services["lab21-bank-api"]["environment"]["BANK_API_ALLOWED_HOSTS"] == "lab21-bank-api"
+
+
+def test_the_shop_reaches_the_database_through_the_proxy_only(services):
+    assert services["lab21-shop"]["environment"]["DATABASE_URL"].endswith("@lab21-proxy:6432/bank")
+    command = services["lab21-proxy"]["command"]
+    assert services["lab21-proxy"]["entrypoint"] == ["race-proxy"] and "--force" in command
+    assert command[command.index("--upstream") + 1].endswith("@lab21-postgres:5432/bank")
+    assert services["lab21-proxy"]["image"] == services["lab21-bank-api"]["image"]

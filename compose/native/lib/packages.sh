@@ -21,6 +21,11 @@ curl|command|curl
 packages_to_play='
 jq|command|jq
 '
+# The runbook's last part plays a shop that is made with Django.
+packages_to_shop='
+python3-django|python|django
+python3-psycopg2|python|psycopg2
+'
 packages_to_test='
 clang|command|clang
 clang-tidy|command|clang-tidy

@@ -2,9 +2,10 @@
 # running (demo, runbook). Sourced by lab.
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
-# sandbox_open PLACE TITLE: from now on everything is stopped and removed on every way out.
+# sandbox_open PLACE TITLE: from now on everything is stopped and removed on every way out. A verb that starts more than
+# the server names the function that stops it in sandbox_also_stop.
 sandbox_open() {
-    sandbox_place=$1 sandbox_title=$2 sandbox_unfinished=false
+    sandbox_place=$1 sandbox_title=$2 sandbox_unfinished=false sandbox_also_stop=true
     locks_take_place "$sandbox_place"
     sandbox_ignore_environment
     server_use "$sandbox_place"
@@ -61,6 +62,7 @@ sandbox_clean_up() {
         warn "$sandbox_title broke off (logs: $sandbox_place)"
         status=1
     fi
+    "$sandbox_also_stop"
     server_stop
     [[ ! -r $cluster_log ]] || cp "$cluster_log" "$sandbox_place/postgres.log" 2>/dev/null
     cluster_remove

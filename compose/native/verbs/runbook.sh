@@ -40,15 +40,23 @@ runbook_open_native() {
     runbook_place=$lab_state/runbook runbook_has_engine=false runbook_seconds=120
     sandbox_open "$runbook_place" 'the runbook'
     runbook_unpack "$2"
-    packages_ensure "$1" "$packages_to_play"
+    packages_ensure "$1" "$packages_to_play" "$packages_to_shop" "$(packages_grammar)"
     if port_is_busy "$port"; then
         [[ -z $3 ]] || fail "port $port is taken by $(port_holder "$port"): end it, or use './lab runbook --port $(port_next_free "$port")'"
         port=$(port_find_free)
         say "Port 8000 is taken: the runbook is played on port $port, also in its blocks."
     fi
+    build_prepare "$1" race-proxy
+    sandbox_also_stop=runbook_stop_shop
     sandbox_start "$1" "$port"
     runbook_port=$port
+    export SHOP_PLACE=$runbook_place/shop SHOP_PORT=8001 SHOP_PASSWORD
+    export SHOP_UPSTREAM="host=127.0.0.1 port=$cluster_port user=$cluster_user dbname=$cluster_database"
+    SHOP_PASSWORD=$(<"$cluster_home/password")
+    ! port_is_busy 8001 || SHOP_PORT=$(port_find_free)
 }
+
+runbook_stop_shop() { SHOP_PLACE=$runbook_place/shop "$lab_root/compose/proxy-shop/shop.sh" stop >/dev/null; }
 
 # runbook_open_compose INSTALL(true|false) FILE: the blocks start the lab and remove it too. Building takes minutes, so
 # a block may take an hour.
@@ -104,7 +112,8 @@ runbook_run_block() (
     cd "$lab_root" || exit
     export NO_PROXY="localhost,127.0.0.1,${NO_PROXY:-}"
     exec timeout -k 10 "$runbook_seconds" bash \
-        <(sed "s/localhost:8000/localhost:$runbook_port/g" "$runbook_place/blocks/$1")
+        <(sed "s/localhost:8000/localhost:$runbook_port/g; s/localhost:8001/localhost:${SHOP_PORT:-8001}/g" \
+            "$runbook_place/blocks/$1")
 )
 
 # Splits the runbook: each block is a file in blocks/, each expectation a file in expected/. names has their order.

@@ -46,7 +46,7 @@ lab_test() {
         return
     fi
     ((${#presets[@]} > 0)) || presets=(release asan tsan)
-    build_prepare_tools "$install" "$packages_to_run" "$packages_to_play" "$packages_to_test" \
+    build_prepare_tools "$install" "$packages_to_run" "$packages_to_play" "$packages_to_shop" "$packages_to_test" \
         "$packages_to_compare" "$(packages_browser)" "$(packages_grammar)"
     test_tools_find "$install"
     tests_run_all
@@ -55,7 +55,7 @@ lab_test() {
 # Starts the whole lab with Docker Compose and plays every block of the runbook on it. It uses the lab's ports.
 tests_run_compose() {
     local install=()
-    build_prepare_tools "$1" "$packages_to_run" "$packages_to_play"
+    build_prepare_tools "$1" "$packages_to_run" "$packages_to_play" "$packages_to_shop"
     ! $1 || install=(--install)
     "$lab_root/tests/compose/run" "${install[@]}" -- "$lab_root/lab" runbook --compose --no-install
 }
