@@ -2,7 +2,7 @@
 // that has the focus or the pointer marks its line, and a line marks its steps. While a race runs, the letter of each
 // transfer stands at the line that it has reached.
 
-import { make, unbroken } from "./dom.js";
+import { make } from "./dom.js";
 import { differences, placesOf, standing } from "./sketches.js";
 
 const BASE = "vulnerable";
@@ -29,7 +29,7 @@ function sketchOf(strategy, base) {
     make("h4", {}, make("code", {}, strategy.name), " in SQL ", ...legend),
     make("ol", { class: "sketch-lines", "aria-label": `The SQL of ${strategy.name}` },
       ...strategy.sketch.flatMap((each, index) => lineItems(each, parts[index], index))),
-    make("p", { class: "watch-for" }, make("strong", {}, strategy.safe ? "Watch for: " : "Why it looks right: "), ...unbroken(`${strategy.watch_for.replaceAll("-$", "\u2212$")}.`)));
+    make("p", { class: "watch-for" }, make("strong", {}, strategy.safe ? "Watch for: " : "Why it looks right: "), `${strategy.watch_for}.`));
 }
 
 // places: [{letter, index, pause}]
