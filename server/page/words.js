@@ -175,7 +175,8 @@ export function verdictSentence(race) {
     refused > 0 ? `${refused} refused` : "",
   ].filter(Boolean).join(", ");
   const made = race.together?.made > 0 ? `: ${money(race.together.made)} came from nothing` : "";
-  const left = lowestBalance === null ? "" : `${account} went down to ${money(lowestBalance)}${made}`;
+  const went = succeeded > 0 ? "went down to" : "stayed at";
+  const left = lowestBalance === null ? "" : `${account} ${went} ${money(lowestBalance)}${made}`;
   // An account keeps its case.
   const tail = [`${done.charAt(0).toUpperCase()}${done.slice(1)}`, left].filter(Boolean).join("; ");
   return tail === "" ? "No step was recorded" : `${tail}.`;

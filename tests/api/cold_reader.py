@@ -255,7 +255,8 @@ class Judge:
             return
         done = sum(self.of(transfer).status == "success" for transfer in self.details)
         word = "both" if done == len(self.details) == 2 else "all" if done == len(self.details) else str(done)
-        self.check(shown.sentence.lower().startswith(f"{word} succeeded"), place, f"{done} succeeded: {shown.sentence}")
+        began = f"{word} succeeded" if done else f"{len(self.details)} refused; {self.account} stayed at"
+        self.check(shown.sentence.lower().startswith(began), place, f"{done} succeeded: {shown.sentence}")
         lowest = [write.new for transfer in self.details for write in [self.of(transfer).write_to(self.account)] if write]
         low = min(lowest, default=None)
         self.check(low is None or f"${abs(low):.2f}" in shown.sentence, place, f"the lowest balance was {low}: {shown.sentence}")

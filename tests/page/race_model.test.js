@@ -117,6 +117,8 @@ test("the write that overwrote another is the one that stands out", () => {
 test("one sentence describes a race", () => {
   assert.equal(verdictSentence(raceModel(doubleSpend())), "Both succeeded; alice went down to \u2212$600.00.");
   assert.equal(verdictSentence(raceModel(underTheFix())), "1 succeeded, 1 refused; alice went down to $200.00.");
+  const refused = { ...raceModel(doubleSpend()), succeeded: 0, refused: 2, together: null };
+  assert.equal(verdictSentence(refused), "2 refused; alice stayed at \u2212$600.00.");
 });
 
 test("more transfers than can be drawn are counted", () => {

@@ -163,7 +163,7 @@ def test_what_is_wrong(prover):
 
 
 def test_a_command_that_does_not_end(prover):
-    outcome = prover.run("sleep", "600", options=("--time", "1"))
+    outcome = prover.run("sleep", "600", options=("--time", "5"))
     assert outcome.returncode == 3 and "did not end within --time" in outcome.stderr
 
 

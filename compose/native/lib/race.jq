@@ -247,7 +247,7 @@ def summary:
        else "\($race.succeeded) succeeded" end,
        if $race.refused > 0 then "\($race.refused) refused" else empty end] | join(", ")
     | . + (if . == "" or $race.lowest_balance == null then "" else "; " end)
-    + (if $race.lowest_balance == null then "" else "\($race.account | printable) went down to \($race.lowest_balance | money)" end)
+    + (if $race.lowest_balance == null then "" else "\($race.account | printable) \(if $race.succeeded > 0 then "went down to" else "stayed at" end) \($race.lowest_balance | money)" end)
     | (.[:1] | ascii_upcase) + .[1:] + ".";
 
 def headed:
