@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-// Variables that would lead a client past the address, or to TLS that the proxy does not speak.
+// Variables that would lead a client past the address. The server's TLS is not the proxy's.
+#define SSLMODE "PGSSLMODE="
 static const char *const replaced[] = {"DATABASE_URL=", "PROVE_COPY=", "PGHOST=",     "PGHOSTADDR=", "PGPORT=",
-                                       "PGUSER=",       "PGPASSWORD=", "PGDATABASE=", "PGSERVICE=",  "PGSSLMODE="};
+                                       "PGUSER=",       "PGPASSWORD=", "PGDATABASE=", "PGSERVICE=",  SSLMODE};
 enum { REPLACED = sizeof replaced / sizeof replaced[0], ADDED_MAX = 8 };
 
 static void append_encoded(struct text *out, struct slice value) {
@@ -62,38 +63,65 @@ static void add_terminated(char **environment, size_t *count, const char *name, 
     text_free(&copy);
 }
 
-char **environment_new(const struct db_identity *identity, const char *host, unsigned port, unsigned copy) {
-    struct text own_host = {0};
-    struct text own_port = {0};
-    struct text url = {0};
-    size_t count = 0;
+// Copies our environment without what is replaced, with room for ADDED_MAX variables. The number goes to `count`.
+static char **copy_environment(bool keeps_sslmode, size_t *count) {
+    size_t most = 0;
     for (char **each = environ; *each != NULL; each++) {
-        count++;
+        most++;
     }
-    char **environment = memory_allocate_zeroed((count + ADDED_MAX) * sizeof *environment);
-    count = 0;
+    char **environment = memory_allocate_zeroed((most + ADDED_MAX) * sizeof *environment);
+    *count = 0;
     for (char **each = environ; *each != NULL; each++) {
-        if (!is_replaced(*each)) {
-            add(environment, &count, "", *each);
+        bool is_kept = keeps_sslmode && strncmp(*each, SSLMODE, strlen(SSLMODE)) == 0;
+        if (is_kept || !is_replaced(*each)) {
+            add(environment, count, "", *each);
         }
     }
-    text_append_slice(&own_host, host != NULL ? slice_of(host) : text_slice(&identity->host));
-    text_append_slice(&own_port, text_slice(&identity->port));
-    if (host != NULL) {
-        text_clear(&own_port);
-        text_append_format(&own_port, "%u", port);
-    }
-    environment_append_url(identity, text_terminated(&own_host), text_terminated(&own_port), &url);
+    return environment;
+}
+
+static void add_identity(char **environment, size_t *count, const struct db_identity *identity) {
+    add_terminated(environment, count, "PGUSER=", &identity->user);
+    add_terminated(environment, count, "PGPASSWORD=", &identity->password);
+    add_terminated(environment, count, "PGDATABASE=", &identity->database);
+}
+
+char **environment_new(const struct db_identity *identity, const char *host, unsigned port, unsigned copy) {
+    char number[16];
+    struct text url = {0};
+    size_t count;
+    char **environment = copy_environment(false, &count);
+    (void)snprintf(number, sizeof number, "%u", port);
+    environment_append_url(identity, host, number, &url);
     add_terminated(environment, &count, "DATABASE_URL=", &url);
-    add_terminated(environment, &count, "PGHOST=", &own_host);
-    add_terminated(environment, &count, "PGPORT=", &own_port);
-    add_terminated(environment, &count, "PGUSER=", &identity->user);
-    add_terminated(environment, &count, "PGPASSWORD=", &identity->password);
-    add_terminated(environment, &count, "PGDATABASE=", &identity->database);
-    add(environment, &count, "PROVE_COPY=", copy == 0 ? "" : copy == 1 ? "1" : "2");
-    text_free(&own_host);
-    text_free(&own_port);
+    add(environment, &count, "PGHOST=", host);
+    add(environment, &count, "PGPORT=", number);
+    add_identity(environment, &count, identity);
+    add(environment, &count, "PROVE_COPY=", copy == 1 ? "1" : "2");
     text_free(&url);
+    return environment;
+}
+
+char **environment_new_direct(const struct db_identity *identity, const char *conninfo) {
+    struct text url = {0};
+    struct text host = {0};
+    struct text port = {0};
+    size_t count;
+    char **environment = copy_environment(true, &count);
+    text_append_slice(&host, text_slice(&identity->host));
+    text_append_slice(&port, text_slice(&identity->port));
+    if (conninfo != NULL && strstr(conninfo, "://") != NULL) {
+        text_append_string(&url, conninfo);
+    } else {
+        environment_append_url(identity, text_terminated(&host), text_terminated(&port), &url);
+    }
+    add_terminated(environment, &count, "DATABASE_URL=", &url);
+    add_terminated(environment, &count, "PGHOST=", &host);
+    add_terminated(environment, &count, "PGPORT=", &port);
+    add_identity(environment, &count, identity);
+    text_free(&url);
+    text_free(&host);
+    text_free(&port);
     return environment;
 }
 

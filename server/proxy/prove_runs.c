@@ -411,7 +411,7 @@ static void on_started(void *owner, struct relay *relay) {
     for (unsigned i = 0; i < COPIES; i++) {
         prove->environments[i] = environment_new(&prove->identity, client_host(proxy->host), relay_port(relay), i + 1);
     }
-    prove->direct = environment_new(&prove->identity, NULL, 0, 0);
+    prove->direct = environment_new_direct(&prove->identity, proxy->upstream);
     if (!relay_sees_locks(relay)) {
         fail(prove, PROVE_WRONG, "the database cannot be used: see the line above");
         return;
