@@ -81,12 +81,14 @@ def rows(outcome):
         yield (case, f"`{name}`", band(spread, "rate", ".0f"), band(hot, "rate", ".0f"),
                f"{band(spread, 'p99_ms', '.0f')} / {band(hot, 'p99_ms', '.0f')}",
                "none" if not any(retries) else " / ".join(f"{each:.2g}" for each in retries), str(hot["refused"]),
-               threshold(outcome, found[name], found[against]) if against in found else "not measured")
+               threshold(outcome, found[name], found[against]) if against in found else f"against {against}: not measured")
 
 
 def accuracy(outcome):
     """How many runs there were, and how much they differ."""
     distance = noise(outcome)
+    if outcome["runs"] == 1:
+        return f"One run of {outcome['seconds']} s with {outcome['connections']} clients: nothing is known of its noise."
     return "Medians of {} runs of {} s with {} clients. {}".format(
         outcome["runs"], outcome["seconds"], outcome["connections"],
         "The single runs were not kept, so nothing is known of their noise." if distance is None else

@@ -95,6 +95,13 @@ def test_the_decision_fits_a_terminal():
     assert "serializable: against for_update: 1.00 x at spread" in text
 
 
+def test_one_run_alone_has_no_median():
+    runs = {shape: {"32": run_of(100, runs=1)} for shape in ("spread", "hot")}
+    text = decision.in_words(outcome_of(for_update=runs) | {"runs": 1})
+    assert "for_update: against optimistic: not measured" in text
+    assert "One run of 1 s with 32 clients: nothing is known of its noise." in text
+
+
 def test_one_server_of_a_mutex_is_named():
     right = strategy("process_mutex", safe=False, verdicts={"clean": 5}, one_server_is_right=True)
     assert "5 clean (1 server)" in report.table([right])

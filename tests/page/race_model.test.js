@@ -121,6 +121,11 @@ test("one sentence describes a race", () => {
   assert.equal(verdictSentence(refused), "2 refused; alice stayed at \u2212$600.00.");
 });
 
+test("an account from which nothing was taken stayed where it was", () => {
+  const race = { account: "alice", lowestBalance: -600, succeeded: 0, refused: 2, lanes: [{}, {}], finished: true };
+  assert.equal(verdictSentence(race), "2 refused; alice stayed at \u2212$600.00.");
+});
+
 test("more transfers than can be drawn are counted", () => {
   const detail = doubleSpend();
   detail.transfers = Array.from({ length: LANES_MAX + 3 }, (_, index) => ({ ...detail.transfers[1], id: `t${index}` }));
