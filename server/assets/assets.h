@@ -3,6 +3,7 @@
 #define SERVER_ASSETS_ASSETS_H
 
 #include "observability/base/base.h"
+#include "server/http/http.h"
 
 #include <stddef.h>
 
@@ -19,6 +20,8 @@ extern const struct page_asset page_assets[];
 extern const size_t page_asset_count;
 
 MUST_CHECK const struct page_asset *assets_find(struct slice name); // NULL: there is none
+// Answers the request with the file, compressed if the client accepts that; 304 if it has it; 404 if there is none.
+void assets_respond(struct conn *conn, const struct http_request *request, struct slice name);
 
 // Appends a page, such as "explore.html", as one file that needs no server: its scripts and styles are in it, and
 // `json` is the text of an element script with the id "document". Its policy allows only its own scripts and styles.

@@ -194,6 +194,7 @@ static void end(struct flow *flow, int error) {
 
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer) {
     struct flow *flow = ((struct channel *)stream->data)->user;
+    flow->received += length > 0 ? (uint64_t)length : 0;
     if (length < 0) {
         end(flow, length == UV_EOF ? 0 : (int)length);
     } else if (length == 0 || flow->state != FLOW_OPEN) {

@@ -46,11 +46,12 @@ struct flow {
     enum flow_state state;
     bool is_held;
     bool is_reading;
-    bool is_over;   // the sender has closed
-    char *kept;     // NULL: no bytes are kept
-    size_t length;  // number of kept bytes
-    size_t parsed;  // the first kept bytes, which inspect() has seen
-    size_t writing; // the first kept bytes, which libuv writes
+    bool is_over;      // the sender has closed
+    char *kept;        // NULL: no bytes are kept
+    size_t length;     // number of kept bytes
+    uint64_t received; // bytes that were read
+    size_t parsed;     // the first kept bytes, which inspect() has seen
+    size_t writing;    // the first kept bytes, which libuv writes
     uv_write_t write;
     uv_shutdown_t shutdown;
 };

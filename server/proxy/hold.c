@@ -17,7 +17,9 @@ struct hold_round {
 };
 
 struct hold {
-    struct hold_options options;
+    struct hold_options options; // without the rules
+    struct rule rules[RULES_MAX];
+    unsigned rule_count;
     TAILQ_HEAD(, hold_round) rounds;
     uv_timer_t timer; // the next deadline
     struct lock_watch *watch;
@@ -25,6 +27,10 @@ struct hold {
 };
 
 static void set_timer(struct hold *hold);
+
+const char *const hold_end_names[] = {
+    "complete", "delayed", "limit", "protected", "cancelled", "left", "opened", "replaced", "stopping", NULL,
+};
 
 static const char *end_words(enum hold_end end) {
     switch (end) {
@@ -34,7 +40,8 @@ static const char *end_words(enum hold_end end) {
     case HOLD_PROTECTED: return "protected by a lock";
     case HOLD_CANCELLED: return "let go: its client cancels it";
     case HOLD_LEFT: return "let go: its connection was closed";
-    case HOLD_OPENED: return "let go by SIGUSR1";
+    case HOLD_OPENED: return "let go by SIGUSR1 or POST /gate";
+    case HOLD_REPLACED: return "let go: the rules were replaced";
     case HOLD_STOPPING: return "let go: the proxy stops";
     }
     UNREACHABLE("an end of a hold");
@@ -77,6 +84,7 @@ static void end_round(struct hold *hold, struct hold_round *round, enum hold_end
         text_append_format(&numbers, " %llu", (unsigned long long)held->number);
         remove_held(round, held);
         notify(hold, &(struct hold_notice){.news = HOLD_NEWS_RELEASED, .end = end, .backend = held->backend});
+        hold->options.callbacks->let_go(held, end);
         held->passes = held->passes || round->rule->needs_read;
         held->answer = end == HOLD_COMPLETE ? HELD_ANSWER_WRITE : HELD_ANSWER_NONE;
         TAILQ_INSERT_TAIL(&released, held, link);
@@ -168,6 +176,7 @@ static void on_waits(void *owner, uint32_t holder, uint32_t waiter) {
     }
     log_write(LOG_LEVEL_INFO, NULL, "%s waits for a lock of session %llu", text_terminated(&name),
               (unsigned long long)held->number);
+    hold->options.callbacks->waits(held, waiter);
     text_free(&name);
     notify(hold,
            &(struct hold_notice){
@@ -181,6 +190,8 @@ static const struct lock_watch_callbacks watch_callbacks = {.held = append_held,
 struct hold *hold_new(const struct hold_options *options) {
     struct hold *hold = memory_allocate_zeroed(sizeof *hold);
     hold->options = *options;
+    hold->rule_count = options->rule_count;
+    memcpy(hold->rules, options->rules, options->rule_count * sizeof hold->rules[0]);
     TAILQ_INIT(&hold->rounds);
     CHECK(uv_timer_init(options->loop, &hold->timer) == 0);
     hold->watch = lock_watch_new(options->loop, options->conninfo, &watch_callbacks, hold);
@@ -188,8 +199,8 @@ struct hold *hold_new(const struct hold_options *options) {
 }
 
 const struct rule *hold_rules(const struct hold *hold, unsigned *count) {
-    *count = hold->options.rule_count;
-    return hold->options.rules;
+    *count = hold->rule_count;
+    return hold->rules;
 }
 
 static struct hold_round *find_round(struct hold *hold, const struct rule *rule, const char *table) {
@@ -213,9 +224,10 @@ static struct hold_round *new_round(struct hold *hold, const struct rule *rule, 
     return round;
 }
 
-static void log_arrival(const struct hold_round *round, const struct held *held) {
+static void report_arrival(struct hold *hold, const struct hold_round *round, struct held *held) {
     struct text place = {0};
     rule_describe(round->rule, round->table, &place);
+    hold->options.callbacks->held(held, text_terminated(&place));
     if (round->rule->action == RULE_BARRIER) {
         text_append_format(&place, ", %u of %u", round->count, round->rule->waiters);
     }
@@ -237,7 +249,7 @@ bool hold_arrive(struct hold *hold, struct held *held, const struct rule *rule, 
     held->since_ns = clock_monotonic_ns();
     TAILQ_INSERT_TAIL(&round->sessions, held, link);
     round->count++;
-    log_arrival(round, held);
+    report_arrival(hold, round, held);
     notify(hold, &(struct hold_notice){.news = HOLD_NEWS_HELD, .backend = held->backend});
     if (rule->action == RULE_BARRIER && round->count == rule->waiters) {
         hold->arriving = held;
@@ -300,6 +312,7 @@ void hold_leave(struct hold *hold, struct held *held, enum hold_end end) {
     text_free(&numbers);
     remove_held(round, held);
     notify(hold, &(struct hold_notice){.news = HOLD_NEWS_RELEASED, .end = end, .backend = held->backend});
+    hold->options.callbacks->let_go(held, end);
     if (round->count == 0) {
         free_round(hold, round);
     }
@@ -316,6 +329,18 @@ void hold_open(struct hold *hold, enum hold_end end) {
 
 bool hold_is_connected(const struct hold *hold) {
     return lock_watch_is_connected(hold->watch);
+}
+
+// The callbacks of the released sessions may hold them again, but only as long as there are messages.
+void hold_replace_rules(struct hold *hold, const struct rule *rules, unsigned count) {
+    CHECK(count <= RULES_MAX);
+    hold_open(hold, HOLD_REPLACED);
+    hold->rule_count = count;
+    memcpy(hold->rules, rules, count * sizeof hold->rules[0]);
+}
+
+unsigned hold_limit_ms(const struct hold *hold) {
+    return hold->options.limit_ms;
 }
 
 bool hold_wants_connection(const struct hold *hold) {

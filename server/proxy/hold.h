@@ -25,9 +25,13 @@ enum hold_end {
     HOLD_PROTECTED, // somebody waits for a lock of a held session
     HOLD_CANCELLED, // the client has sent a CancelRequest
     HOLD_LEFT,      // the client, or the server, has closed its connection
-    HOLD_OPENED,    // SIGUSR1
+    HOLD_OPENED,    // SIGUSR1 or POST /gate
+    HOLD_REPLACED,  // the rules were replaced
     HOLD_STOPPING,  // the proxy stops
 };
+
+// The names of the endings, such as "complete", with NULL behind the last.
+extern const char *const hold_end_names[];
 
 // The answer of the server that a session of a complete barrier still expects.
 enum held_answer {
@@ -50,6 +54,11 @@ struct held {
 };
 
 struct hold_callbacks {
+    // Reports what happens. `place` is such as "before write accounts". A session that completes a round is held and
+    // let go at the same moment.
+    void (*held)(struct held *held, const char *place);
+    void (*let_go)(struct held *held, enum hold_end end);
+    void (*waits)(struct held *holder, uint32_t waiter); // this backend waits for a lock of the held session
     void (*released)(void *owner, struct held *held);
     // A round has ended as protected: the owner sets `passes` of each session that is at work.
     void (*protected)(void *owner);
@@ -84,6 +93,8 @@ struct hold_options {
 };
 
 MUST_CHECK struct hold *hold_new(const struct hold_options *options);
+// Lets all sessions go, and replaces the rules.
+void hold_replace_rules(struct hold *hold, const struct rule *rules, unsigned count);
 MUST_CHECK const struct rule *hold_rules(const struct hold *hold, unsigned *count);
 // The session comes to the place of a rule. True: it is held, until `released` is called. False: it passes.
 MUST_CHECK bool hold_arrive(struct hold *hold, struct held *held, const struct rule *rule, const char *table);
@@ -92,6 +103,7 @@ MUST_CHECK bool hold_arrive(struct hold *hold, struct held *held, const struct r
 void hold_answered(struct held *held, const struct wire_message *message);
 // The session is idle: its round is over.
 void hold_idle(struct held *held);
+MUST_CHECK unsigned hold_limit_ms(const struct hold *hold);
 // Lets one session go, if it is held.
 void hold_leave(struct hold *hold, struct held *held, enum hold_end end);
 // Lets all sessions go.

@@ -32,6 +32,8 @@ struct insight {
     struct database databases[INSIGHT_DATABASES_MAX];
     size_t count;
     bool wants_connection, is_closed;
+    void (*finding_call)(void *owner, const struct sight_finding *finding); // NULL: none
+    void *finding_owner;
 };
 
 // --- The catalogue ---
@@ -194,7 +196,10 @@ static void connect_database(struct database *database, const bool *is_stopped) 
     database->next_ms = UINT64_MAX; // on_tick() also runs during the wait
     database->session = db_async_open(insight->loop, text_terminated(&conninfo), is_stopped, &problem);
     database->next_ms = uv_now(insight->loop) + (database->session == NULL ? INSIGHT_RELOAD_MS * 10 : 0);
-    if (database->session == NULL && !database->has_failed) {
+    if (*is_stopped) { // insight_close() may have run during the wait
+        db_async_close(database->session);
+        database->session = NULL;
+    } else if (database->session == NULL && !database->has_failed) {
         database->has_failed = true;
         log_write(LOG_LEVEL_WARN, NULL,
                   "Cannot read the catalogue of the database %s, so no race is found in it; give --upstream a user and "
@@ -239,6 +244,9 @@ static void on_finding(const struct sight_finding *finding, void *user_data) {
     }
     log_event(LOG_LEVEL_WARN, "finding", NULL, "Finding %llu, %s %s: %s", (unsigned long long)finding->id,
               sight_level_name(finding->level), sight_kind_name(finding->kind), finding->sentence);
+    if (insight->finding_call != NULL) {
+        insight->finding_call(insight->finding_owner, finding);
+    }
 }
 
 static void on_pattern(const struct sight_pattern *pattern, void *user_data) {
@@ -288,6 +296,12 @@ static bool has_read(void *session, char type, struct slice body, const char *ta
     }
     const struct insight_listener *listener = ((const struct insight *)sight_session_user(session))->listener;
     return intent.read_before != SIGHT_NOT_READ && (listener == NULL || listener->wants_hold(listener->owner, &intent));
+}
+
+void insight_on_finding(struct insight *insight, void (*call)(void *owner, const struct sight_finding *finding),
+                        void *owner) {
+    insight->finding_call = call;
+    insight->finding_owner = owner;
 }
 
 const struct observer *insight_observer(const struct insight *insight) {

@@ -41,6 +41,9 @@ void insight_expect(struct insight *insight, const char *database);
 MUST_CHECK enum insight_state insight_state(const struct insight *insight);
 // How often a catalogue was read that had something new. The observation of the moments before it is incomplete.
 MUST_CHECK uint64_t insight_readings(const struct insight *insight);
+// Also passes each new finding to `call`.
+void insight_on_finding(struct insight *insight, void (*call)(void *owner, const struct sight_finding *finding),
+                        void *owner);
 MUST_CHECK const struct observer *insight_observer(const struct insight *insight);
 // True if it wants insight_connect() to be called; it has stopped the loop for that.
 MUST_CHECK bool insight_wants_connection(const struct insight *insight);

@@ -98,7 +98,9 @@ void lock_watch_connect(struct lock_watch *watch, const bool *is_stopped) {
     watch->wants_connection = false;
     watch->next_connect_ms = UINT64_MAX; // on_tick() also runs during the wait
     watch->session = db_async_open(watch->loop, watch->conninfo, is_stopped, &problem);
-    if (watch->session == NULL && !watch->has_warned) {
+    if (*is_stopped) { // lock_watch_close() may have run during the wait
+        drop_session(watch);
+    } else if (watch->session == NULL && !watch->has_warned) {
         watch->has_warned = true;
         log_write(
             LOG_LEVEL_WARN, NULL,

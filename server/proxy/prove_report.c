@@ -70,6 +70,7 @@ static const char *words_of_release(enum hold_end end) {
     case HOLD_LEFT: return "the application has given up";
     case HOLD_DELAYED:
     case HOLD_OPENED:
+    case HOLD_REPLACED:
     case HOLD_STOPPING: return "goes on";
     }
     UNREACHABLE("an end of a hold");

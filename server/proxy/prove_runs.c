@@ -409,16 +409,17 @@ static void on_started(void *owner, struct relay *relay) {
     CHECK(uv_signal_init(&prove->loop, &prove->hangup) == 0);
     CHECK(uv_signal_start(&prove->hangup, on_hangup, SIGHUP) == 0);
     for (unsigned i = 0; i < COPIES; i++) {
-        prove->environments[i] = environment_new(&prove->identity, client_host(proxy->host), relay_port(relay), i + 1);
+        prove->environments[i] = environment_new(&prove->identity, client_host(proxy->listen.host), relay_port(relay),
+                                                 i + 1);
     }
     prove->direct = environment_new_direct(&prove->identity, proxy->upstream);
     if (!relay_sees_locks(relay)) {
         fail(prove, PROVE_WRONG, "the database cannot be used: see the line above");
         return;
     }
-    bool is_6 = strchr(proxy->host, ':') != NULL;
-    text_append_format(&words, "listening on %s%s%s:%u, before the PostgreSQL at %s", is_6 ? "[" : "", proxy->host,
-                       is_6 ? "]" : "", relay_port(relay), proxy->addresses.list[0].name);
+    bool is_6 = strchr(proxy->listen.host, ':') != NULL;
+    text_append_format(&words, "listening on %s%s%s:%u, before the PostgreSQL at %s", is_6 ? "[" : "",
+                       proxy->listen.host, is_6 ? "]" : "", relay_port(relay), proxy->addresses.list[0].name);
     runs_say(text_terminated(&words));
     text_free(&words);
     insight_expect(relay_insight(relay), text_terminated(&prove->identity.database));

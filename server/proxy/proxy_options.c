@@ -1,6 +1,8 @@
 // Reads the command line of race-proxy.
 #include "server/proxy/proxy_options.h"
 
+#include "server/console/console.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +32,8 @@ static const char help[] =
     "  --limit MS         hold no session longer than that; default: 2000\n"
     "  --find[=FILE]      log each race that the application's transactions run into; FILE gets them as JSON at the "
     "end\n"
+    "  --http ADDRESS     HOST:PORT or a port of the page, /findings and /metrics, or off; "
+    "default: " CONSOLE_ADDRESS_DEFAULT "\n"
     "  --verbose          log the begin and the end of each session\n"
     "  --version, --help\n"
     "\n";
@@ -49,6 +53,7 @@ enum {
     OPTION_RULE,
     OPTION_LIMIT,
     OPTION_FIND,
+    OPTION_HTTP,
     OPTION_VERBOSE,
     OPTION_VERSION,
     OPTION_HELP
@@ -63,6 +68,7 @@ static const struct option known[] = {
     {"rule", required_argument, NULL, OPTION_RULE},
     {"limit", required_argument, NULL, OPTION_LIMIT},
     {"find", optional_argument, NULL, OPTION_FIND},
+    {"http", required_argument, NULL, OPTION_HTTP},
     {"verbose", no_argument, NULL, OPTION_VERBOSE},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -84,7 +90,8 @@ bool proxy_read_number(const char *words, unsigned long least, unsigned long mos
     return number >= least && number <= most;
 }
 
-bool proxy_read_listen(const char *words, struct proxy_options *out) {
+// Reads "HOST:PORT", "[HOST]:PORT" or "PORT".
+static bool read_address(const char *words, struct proxy_address *out) {
     const char *colon = strrchr(words, ':');
     const char *port = colon == NULL ? words : colon + 1;
     const char *host = colon == NULL ? "127.0.0.1" : words;
@@ -101,6 +108,10 @@ bool proxy_read_listen(const char *words, struct proxy_options *out) {
     out->host[length] = '\0';
     (void)snprintf(out->port, sizeof out->port, "%u", number);
     return true;
+}
+
+bool proxy_read_listen(const char *words, struct proxy_options *out) {
+    return read_address(words, &out->listen);
 }
 
 static bool add_rule(struct proxy_options *out, const struct rule *rule, struct text *problem) {
@@ -122,9 +133,26 @@ static bool read_force(const char *value, struct proxy_options *out, struct text
     return add_rule(out, &rule, problem);
 }
 
+static bool read_http(const char *value, struct proxy_options *out, struct text *problem) {
+    out->wants_http = strcmp(value, "off") != 0;
+    if (!out->wants_http) {
+        out->http.port[0] = '\0';
+    } else if (!read_address(value, &out->http)) {
+        text_append_format(problem, "--http %s: write HOST:PORT, such as " CONSOLE_ADDRESS_DEFAULT ", or off", value);
+        return false;
+    }
+    return true;
+}
+
 static bool read_rule(const char *value, struct proxy_options *out, struct text *problem) {
     struct rule rule;
-    return rule_read(value, &rule, problem) && add_rule(out, &rule, problem);
+    struct text wrong = {0};
+    bool is_good = rule_read(value, &rule, &wrong);
+    if (!is_good) {
+        text_append_format(problem, "--%s", text_terminated(&wrong));
+    }
+    text_free(&wrong);
+    return is_good && add_rule(out, &rule, problem);
 }
 
 // False: `problem` says why.
@@ -132,7 +160,7 @@ static bool read_option(int option, const char *value, struct proxy_options *out
     switch (option) {
     case OPTION_UPSTREAM: out->upstream = value; return true;
     case OPTION_LISTEN:
-        if (!proxy_read_listen(value, out)) {
+        if (!read_address(value, &out->listen)) {
             text_append_format(problem, "--listen %s: write HOST:PORT, such as " PROXY_LISTEN_DEFAULT, value);
             return false;
         }
@@ -151,6 +179,7 @@ static bool read_option(int option, const char *value, struct proxy_options *out
         out->finds = true;
         out->findings = value;
         return true;
+    case OPTION_HTTP: return read_http(value, out, problem);
     case OPTION_VERBOSE: out->is_verbose = true; return true;
     default: text_append_string(problem, "see --help"); return false;
     }
@@ -172,11 +201,19 @@ static bool read_arguments(int argc, char **argv, struct proxy_options *out, enu
         text_append_format(problem, "%s: there is no such argument: see --help", argv[optind]);
         return false;
     }
+    if (!guard_hosts_are_names(out->allowed_hosts)) {
+        text_append_format(problem,
+                           "RACE_PROXY_ALLOWED_HOSTS=\"%s\": write names and addresses with commas between "
+                           "them, without scheme and port",
+                           out->allowed_hosts);
+        return false;
+    }
     if ((out->tls_certificate == NULL) != (out->tls_key == NULL)) {
         text_append_string(problem, "--tls-cert and --tls-key belong together: give both");
         return false;
     }
-    return db_addresses_read(out->upstream, &out->addresses, problem) && db_tls_read(out->upstream, &out->tls, problem);
+    return config_read_tracing(&out->tracing, problem) && db_addresses_read(out->upstream, &out->addresses, problem) &&
+           db_tls_read(out->upstream, &out->tls, problem);
 }
 
 void proxy_options_free(struct proxy_options *options) {
@@ -187,7 +224,9 @@ enum proxy_command proxy_options_read(int argc, char **argv, struct proxy_option
     enum proxy_command command = PROXY_RUN;
     struct text problem = {0};
     *out = (struct proxy_options){.upstream = getenv("DATABASE_URL"), .limit_ms = LIMIT_MS_DEFAULT};
-    CHECK(proxy_read_listen(PROXY_LISTEN_DEFAULT, out));
+    out->allowed_hosts = getenv("RACE_PROXY_ALLOWED_HOSTS");
+    CHECK(read_address(PROXY_LISTEN_DEFAULT, &out->listen));
+    CHECK(read_address(CONSOLE_ADDRESS_DEFAULT, &out->http));
     if (!read_arguments(argc, argv, out, &command, &problem)) {
         (void)fprintf(stderr, "race-proxy: %s\n", text_terminated(&problem));
         command = PROXY_WRONG;

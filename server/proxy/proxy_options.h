@@ -3,12 +3,19 @@
 #define SERVER_PROXY_PROXY_OPTIONS_H
 
 #include "observability/base/base.h"
+#include "server/config/config.h"
 #include "server/proxy/rules.h"
 #include "workers/database/database.h"
 
 #include <stdbool.h>
 
 #define PROXY_LISTEN_DEFAULT "127.0.0.1:6432"
+
+// An address to listen on.
+struct proxy_address {
+    char host[256];
+    char port[8]; // "": do not listen
+};
 
 enum proxy_command { PROXY_RUN, PROXY_HELP, PROXY_VERSION, PROXY_WRONG };
 
@@ -18,8 +25,11 @@ struct proxy_options {
     struct db_tls tls;           // to the server
     const char *tls_certificate; // to clients; NULL: they get no TLS
     const char *tls_key;
-    char host[256]; // to listen on
-    char port[8];
+    struct proxy_address listen;
+    struct proxy_address http; // the page, /findings and /metrics
+    bool wants_http;           // it was asked for, so the start fails without it
+    const char *allowed_hosts; // RACE_PROXY_ALLOWED_HOSTS, or NULL
+    struct tracing_config tracing;
     struct rule rules[RULES_MAX];
     unsigned rule_count;
     unsigned limit_ms; // the longest hold

@@ -55,6 +55,9 @@ static void continue_stopping(struct relay *relay) {
     if (relay->insight != NULL) {
         insight_close(relay->insight);
     }
+    if (relay->sessions.console != NULL) {
+        console_close(relay->sessions.console);
+    }
     close_handle((uv_handle_t *)&relay->sweep);
     close_handle((uv_handle_t *)&relay->stop_timer);
     for (size_t i = 0; i < SIGNALS; i++) {
@@ -117,7 +120,7 @@ static void on_connection(uv_stream_t *listener, int status) {
 static int listen_on(struct relay *relay) {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;
-    if (getaddrinfo(relay->options->host, relay->options->port, &hints, &found) != 0) {
+    if (getaddrinfo(relay->options->listen.host, relay->options->listen.port, &hints, &found) != 0) {
         return UV_EAI_NONAME;
     }
     int descriptor = listen_socket(found);
@@ -127,6 +130,19 @@ static int listen_on(struct relay *relay) {
     }
     CHECK(uv_tcp_open(&relay->listener, descriptor) == 0);
     return uv_listen((uv_stream_t *)&relay->listener, RELAY_BACKLOG, on_connection);
+}
+
+static void append_refusal(struct text *out, const struct proxy_address *address, const char *option, int status) {
+    text_append_format(out, "cannot listen on %s port %s: ", address->host, address->port);
+    if (status == UV_EADDRINUSE) {
+        text_append_format(out, "another program listens there: choose another with %s", option);
+    } else {
+        text_append_string(out, uv_strerror(status));
+    }
+}
+
+static void on_finding(void *owner, const struct sight_finding *finding) {
+    console_finding(owner, finding);
 }
 
 static unsigned bound_port(const struct relay *relay) {
@@ -140,10 +156,50 @@ static unsigned bound_port(const struct relay *relay) {
 
 static void log_listening(struct relay *relay) {
     const struct proxy_options *options = relay->options;
-    bool is_6 = strchr(options->host, ':') != NULL;
+    bool is_6 = strchr(options->listen.host, ':') != NULL;
     log_event(LOG_LEVEL_INFO, "listening", NULL, "Listening on %s%s%s:%u, for the PostgreSQL at %s; %u rules",
-              is_6 ? "[" : "", options->host, is_6 ? "]" : "", bound_port(relay), options->addresses.list[0].name,
-              options->rule_count);
+              is_6 ? "[" : "", options->listen.host, is_6 ? "]" : "", bound_port(relay),
+              options->addresses.list[0].name, options->rule_count);
+}
+
+// Without a page and without spans nobody looks at the record, so there is none.
+static void init_console(struct relay *relay) {
+    const struct proxy_options *options = relay->options;
+    if (options->http.port[0] == '\0' && options->tracing.destination.endpoint == NULL) {
+        return;
+    }
+    relay->sessions.console = console_new(&(struct console_options){
+        .loop = relay->loop,
+        .callbacks = &session_console_callbacks,
+        .owner = &relay->sessions,
+        .host = options->http.host,
+        .port = options->http.port,
+        .endings = hold_end_names,
+        .allowed_hosts = options->allowed_hosts,
+        .tracing = &options->tracing,
+        .sight = relay->insight != NULL ? insight_sight(relay->insight) : NULL,
+    });
+    if (relay->insight != NULL) {
+        insight_on_finding(relay->insight, on_finding, relay->sessions.console);
+    }
+}
+
+// True: the page is there, or the proxy may run without it. Its usual port may be taken by another proxy.
+static bool listen_for_console(struct relay *relay, struct text *problem) {
+    const struct proxy_options *options = relay->options;
+    int status = options->http.port[0] == '\0' ? 0 : console_listen(relay->sessions.console);
+    if (status == 0) {
+        return true;
+    }
+    struct text words = {0};
+    append_refusal(&words, &options->http, "--http", status);
+    if (options->wants_http) {
+        text_append_slice(problem, text_slice(&words));
+    } else {
+        log_write(LOG_LEVEL_WARN, NULL, "There is no page: %s", text_terminated(&words));
+    }
+    text_free(&words);
+    return !options->wants_http;
 }
 
 static void init(struct relay *relay, struct hold *hold) {
@@ -151,13 +207,14 @@ static void init(struct relay *relay, struct hold *hold) {
     relay->sessions.loop = relay->loop;
     relay->sessions.upstream = &relay->options->addresses;
     relay->sessions.hold = hold;
-    relay->sessions.reads_sql = relay->options->rule_count > 0;
     relay->sessions.closed = on_session_closed;
     if (relay->options->finds) {
         relay->insight = insight_new(relay->loop, relay->options->upstream == NULL ? "" : relay->options->upstream,
                                      relay->options->findings, relay->driver == NULL ? NULL : relay->driver->listener);
         relay->sessions.observer = insight_observer(relay->insight);
     }
+    init_console(relay);
+    relay->sessions.reads_sql = relay->options->rule_count > 0 || relay->sessions.console != NULL;
     session_context_init(&relay->sessions);
     CHECK(uv_tcp_init(relay->loop, &relay->listener) == 0);
     CHECK(uv_timer_init(relay->loop, &relay->sweep) == 0);
@@ -183,6 +240,9 @@ static const struct hold_callbacks callbacks = {
     .released = session_released,
     .protected = session_round_protected,
     .session_of = session_number_of,
+    .held = session_held,
+    .let_go = session_let_go,
+    .waits = session_waits,
 };
 
 // --- For the driver ---
@@ -223,14 +283,12 @@ static bool load_tls(struct relay *relay, struct text *problem) {
 
 static bool begin(struct relay *relay, struct text *problem) {
     const struct proxy_options *options = relay->options;
-    if (!load_tls(relay, problem)) {
+    if (!load_tls(relay, problem) || !listen_for_console(relay, problem)) {
         return false;
     }
     int status = listen_on(relay);
     if (status != 0) {
-        text_append_format(problem, "cannot listen on %s port %s: %s", options->host, options->port,
-                           status == UV_EADDRINUSE ? "another program listens there: choose another with --listen"
-                                                   : uv_strerror(status));
+        append_refusal(problem, &options->listen, "--listen", status);
     }
     return status == 0;
 }
@@ -274,6 +332,9 @@ bool relay_run(uv_loop_t *loop, const struct proxy_options *options, const struc
     hold_free(hold);
     if (relay.insight != NULL) {
         insight_free(relay.insight);
+    }
+    if (relay.sessions.console != NULL) {
+        console_free(relay.sessions.console);
     }
     tls_context_free(relay.sessions.client_tls);
     tls_context_free(relay.sessions.server_tls);

@@ -108,7 +108,7 @@ bool rule_read(const char *words, struct rule *out, struct text *problem) {
     *out = (struct rule){0};
     const char *wrong = read_rule(slice_of(words), out);
     if (wrong != NULL) {
-        text_append_format(problem, "--rule '%s': %s", words, wrong);
+        text_append_format(problem, "rule '%s': %s", words, wrong);
     }
     return wrong == NULL;
 }
@@ -133,6 +133,20 @@ const struct statement_action *rule_match(const struct rule *rule, const struct 
         }
     }
     return NULL;
+}
+
+void rule_append_words(const struct rule *rule, struct text *out) {
+    text_append_format(out, "%s %s %s", rule->when == RULE_AFTER ? "after" : "before", rule->verb_words,
+                       rule->table[0] == '\0' ? "*" : rule->table);
+    if (rule->nth > 0) {
+        text_append_format(out, " nth %u", rule->nth);
+    }
+    text_append_string(out, rule->needs_read ? " if-read" : "");
+    switch (rule->action) {
+    case RULE_BARRIER: text_append_format(out, " barrier %u", rule->waiters); return;
+    case RULE_GATE: text_append_string(out, " gate"); return;
+    case RULE_DELAY: text_append_format(out, " delay %u", rule->delay_ms); return;
+    }
 }
 
 void rule_describe(const struct rule *rule, const char *table, struct text *out) {

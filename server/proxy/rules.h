@@ -38,7 +38,8 @@ struct rule {
     unsigned delay_ms; // for a delay
 };
 
-// Reads "before update accounts barrier 2". False: `problem` says what is wrong. See rules_help for the grammar.
+// Reads "before update accounts barrier 2". False: `problem` says what is wrong, as "rule '...': ...". See rules_help
+// for the grammar.
 MUST_CHECK bool rule_read(const char *words, struct rule *out, struct text *problem);
 extern const char rules_help[];
 
@@ -50,6 +51,8 @@ MUST_CHECK struct rule rule_of_force(unsigned waiters);
 MUST_CHECK const struct statement_action *rule_match(const struct rule *rule, const struct sql_statement *statement,
                                                      const struct dialogue *dialogue, uint64_t now_ns);
 
+// Appends the words from which rule_read() makes the same rule.
+void rule_append_words(const struct rule *rule, struct text *out);
 // Appends "before UPDATE accounts".
 void rule_describe(const struct rule *rule, const char *table, struct text *out);
 

@@ -144,7 +144,11 @@ void session_accept(struct session_context *context, uv_stream_t *listener) {
     session->number = session->held.number = ++context->last_number;
     session->client_wire.wanted = DIALOGUE_CLIENT_WANTED;
     session->server_wire.wanted = DIALOGUE_SERVER_WANTED;
-    if (context->observer != NULL) {
+    if (context->console != NULL) {
+        session->client_wire.wanted = CONSOLE_CLIENT_WANTED;
+        session->server_wire.wanted = CONSOLE_SERVER_WANTED;
+    }
+    if (context->observer != NULL) { // wants at least what the console wants
         session->client_wire.wanted = context->observer->client_wanted;
         session->server_wire.wanted = context->observer->server_wanted;
     }

@@ -4,6 +4,7 @@
 #define SERVER_PROXY_SESSION_H
 
 #include "observability/base/base.h"
+#include "server/console/console.h"
 #include "server/proxy/hold.h"
 #include "server/proxy/observer.h"
 #include "workers/database/database.h"
@@ -33,10 +34,12 @@ struct session_context {
     enum db_tls_mode server_tls_mode;
     struct hold *hold;
     const struct observer *observer; // NULL: there is none
+    struct console *console;         // NULL: there is none
+    uint64_t bytes[2];               // relayed by sessions that have ended, by direction
     struct session_list sessions;
     unsigned count; // length of the list
     uint64_t last_number;
-    bool reads_sql;                                  // there are rules
+    bool reads_sql;                                  // there are rules, or a console
     bool is_stopping;                                // a session is closed as soon as it is idle
     void (*closed)(struct session_context *context); // a session was freed
 };
@@ -55,5 +58,11 @@ void session_context_close(struct session_context *context); // closes all of th
 void session_released(void *context, struct held *held);
 void session_round_protected(void *owner);
 MUST_CHECK uint64_t session_number_of(void *context, uint32_t backend);
+void session_held(struct held *held, const char *place);
+void session_let_go(struct held *held, enum hold_end end);
+void session_waits(struct held *holder, uint32_t waiter);
+
+// The answers to the console's questions; the owner is the context.
+extern const struct console_callbacks session_console_callbacks;
 
 #endif

@@ -29,6 +29,11 @@ static void free_session(struct session *session) {
     struct session_context *context = session->context;
     TAILQ_REMOVE(&context->sessions, session, link);
     context->count--;
+    context->bytes[CONSOLE_TO_SERVER] += session->to_server.received;
+    context->bytes[CONSOLE_TO_CLIENT] += session->to_client.received;
+    if (session->shown != NULL) {
+        console_session_ended(session->shown);
+    }
     if (session->observed != NULL) {
         context->observer->ended(session->observed);
     }

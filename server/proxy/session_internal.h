@@ -14,6 +14,7 @@ struct session;
 
 // `problem`: NULL if the server is ready for the first packet of the client.
 typedef void session_negotiated(struct session *session, const char *problem);
+enum { STATEMENT_SUMMARY_MAX = 96 };
 
 enum session_state {
     SESSION_STARTUP,    // reads the first packets of the client
@@ -56,10 +57,12 @@ struct session {
     const struct rule *armed; // a rule "after" has matched: the next statement is held
     char armed_table[STATEMENT_TABLE_MAX];
     uint16_t matches[RULES_MAX]; // counted for each rule
-    struct text held_message;    // for the observer, the body of the held message
-    char held_type;              // its type; '\0': it was reported already
+    struct text held_message;    // for the observer and the console, the body of the held message
+    char held_type;              // its type; '\0': none is held
     char database[STATEMENT_TABLE_MAX];
-    void *observed; // the observer's
+    void *observed;                      // the observer's
+    struct console_session *shown;       // the console's, or NULL
+    char summary[STATEMENT_SUMMARY_MAX]; // the last Query or Bind, such as "UPDATE accounts"
 };
 
 // --- session_end.c ---

@@ -3,6 +3,8 @@
 
 #include "server/proxy/observer.h"
 
+#include <stdio.h>
+
 static bool starts_statement(const struct wire_message *message) {
     return strchr("QBPF", message->type) != NULL && message->type != '\0';
 }
@@ -38,9 +40,32 @@ static bool hold_wants(struct session *session, const struct wire_message *messa
     return false;
 }
 
-static void report(struct session *session, char type, struct slice body) {
+static void report(struct session *session, char type, struct slice body, uint64_t now_ns) {
     if (session->observed != NULL) {
-        session->context->observer->client_message(session->observed, type, body, clock_monotonic_ns());
+        session->context->observer->client_message(session->observed, type, body, now_ns);
+    }
+}
+
+static void show(struct session *session, char type, struct slice body, uint64_t now_ns) {
+    if (session->shown != NULL) {
+        console_client_message(session->shown, type, body, session->summary, now_ns);
+    }
+}
+
+// Writes "SELECT accounts UPDATE accounts": each verb once, with the tables behind it.
+static void summarize(const struct sql_statement *statement, char out[static STATEMENT_SUMMARY_MAX]) {
+    size_t used = 0;
+    out[0] = '\0';
+    for (unsigned i = 0; i < statement->count; i++) {
+        const struct statement_action *action = &statement->actions[i];
+        bool is_new = i == 0 || action->verb != statement->actions[i - 1].verb;
+        const char *verb = is_new ? statement_verb_name(action->verb) : "";
+        size_t length = strlen(verb) + strlen(action->table) + 2;
+        if (used + length >= STATEMENT_SUMMARY_MAX) {
+            return;
+        }
+        used += (size_t)snprintf(out + used, STATEMENT_SUMMARY_MAX - used, "%s%s%s%s", used > 0 ? " " : "", verb,
+                                 is_new && action->table[0] != '\0' ? " " : "", action->table);
     }
 }
 
@@ -53,7 +78,11 @@ static bool arrive(struct session *session, const struct wire_message *message) 
         holds = hold_arrive(session->context->hold, &session->held, armed, session->armed_table);
     }
     struct sql_statement statement;
+    session->summary[0] = '\0';
     if (dialogue_client(&session->dialogue, message, &statement)) {
+        if (session->shown != NULL) {
+            summarize(&statement, session->summary);
+        }
         uint64_t now_ns = clock_monotonic_ns();
         holds = holds || hold_wants(session, message, &statement, now_ns);
         dialogue_forwarded(&session->dialogue, &statement, now_ns);
@@ -61,19 +90,28 @@ static bool arrive(struct session *session, const struct wire_message *message) 
     return holds;
 }
 
+// A held message is reported at the end of its hold, but the observer sees a Bind at once: see observer.h.
 bool session_client_message(struct session *session, const struct wire_message *message) {
+    bool is_seen = session->observed != NULL || session->shown != NULL;
     bool is_bind = message->type == 'B';
     if (is_bind) {
-        report(session, 'B', message->body);
+        report(session, 'B', message->body, is_seen ? clock_monotonic_ns() : 0);
     }
     bool holds = arrive(session, message);
-    if (holds && !is_bind && session->observed != NULL) {
+    if (!is_seen) {
+        return holds;
+    }
+    if (holds) {
         session->held_type = message->type;
         text_append_slice(&session->held_message, message->body);
-    } else if (!is_bind) {
-        report(session, message->type, message->body);
+        return true;
     }
-    return holds;
+    uint64_t now_ns = clock_monotonic_ns();
+    show(session, message->type, message->body, now_ns);
+    if (!is_bind) {
+        report(session, message->type, message->body, now_ns);
+    }
+    return false;
 }
 
 void session_released(void *context, struct held *held) {
@@ -83,11 +121,36 @@ void session_released(void *context, struct held *held) {
         return;
     }
     if (session->held_type != '\0') {
-        report(session, session->held_type, text_slice(&session->held_message));
+        uint64_t now_ns = clock_monotonic_ns();
+        show(session, session->held_type, text_slice(&session->held_message), now_ns);
+        if (session->held_type != 'B') {
+            report(session, session->held_type, text_slice(&session->held_message), now_ns);
+        }
         session->held_type = '\0';
         text_free(&session->held_message);
     }
     flow_release(&session->to_server);
+}
+
+void session_held(struct held *held, const char *place) {
+    const struct session *session = CONTAINER_OF(held, struct session, held);
+    if (session->shown != NULL) {
+        console_held(session->shown, place, held->since_ns);
+    }
+}
+
+void session_let_go(struct held *held, enum hold_end end) {
+    const struct session *session = CONTAINER_OF(held, struct session, held);
+    if (session->shown != NULL) {
+        console_let_go(session->shown, hold_end_names[end], clock_monotonic_ns());
+    }
+}
+
+void session_waits(struct held *holder, uint32_t waiter) {
+    const struct session *session = CONTAINER_OF(holder, struct session, held);
+    if (session->shown != NULL) {
+        console_waits(session->shown, waiter);
+    }
 }
 
 void session_round_protected(void *owner) {

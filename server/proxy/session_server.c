@@ -27,8 +27,12 @@ void session_stop_if_idle(struct session *session) {
 
 static void on_server_message(struct session *session, const struct wire_message *message) {
     const struct observer *observer = session->context->observer;
+    uint64_t now_ns = session->observed != NULL || session->shown != NULL ? clock_monotonic_ns() : 0;
+    if (session->shown != NULL) { // before the observer, whose findings name statements that the console knows
+        console_server_message(session->shown, message->type, message->body, now_ns);
+    }
     if (session->observed != NULL) {
-        observer->server_message(session->observed, message->type, message->body, clock_monotonic_ns());
+        observer->server_message(session->observed, message->type, message->body, now_ns);
     }
     bool is_idle = dialogue_server(&session->dialogue, message);
     if (message->type == 'K') {
@@ -36,6 +40,10 @@ static void on_server_message(struct session *session, const struct wire_message
         if (observer != NULL && session->observed == NULL) {
             session->observed = observer->began(observer->owner, session->number, slice_of(session->database),
                                                 session->held.backend);
+        }
+        if (session->context->console != NULL && session->shown == NULL) {
+            session->shown = console_session_began(session->context->console, session->number,
+                                                   slice_of(session->database), session->held.backend);
         }
     }
     hold_answered(&session->held, message);

@@ -1,6 +1,7 @@
 """The program under test: race-proxy before a real PostgreSQL. Only this file knows its log."""
 
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -8,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/api"))
@@ -16,6 +19,7 @@ from cluster import PASSWORD, USER  # noqa: E402
 
 PROGRAM = pathlib.Path(os.environ.get("RACE_PROXY", ROOT / "build/release/race-proxy")).resolve()
 LISTENING = re.compile(r"Listening on \S+:(\d+),")
+PAGE = re.compile(r"/metrics are at (http://\S+)/")
 
 
 def eventually(condition, seconds=30):
@@ -32,17 +36,21 @@ def eventually(condition, seconds=30):
 class Proxy:
     """A running proxy. It must end with status 0, and leave no process."""
 
-    def __init__(self, upstream, log, *options, listen="127.0.0.1:0"):
+    def __init__(self, upstream, log, *options, listen="127.0.0.1:0", http="off", environment=None):
         self._log = pathlib.Path(log)
         self.ends_itself = False  # set by a test that stops it
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith(("PG", "OTEL_"))} | (environment or {})
         with open(self._log, "wb") as out:
             self.process = subprocess.Popen(
-                [PROGRAM, "--verbose", "--listen", listen, "--upstream", upstream, *options], env=environment,
+                [PROGRAM, "--verbose", "--listen", listen, "--http", http, "--upstream", upstream, *options],
+                env=environment,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         found = eventually(lambda: LISTENING.search(self.log()) or self.process.poll() is not None)
         assert found is not True, self.log()
         self.port = int(found.group(1))
+        page = PAGE.search(self.log())
+        self.page = page.group(1) if page else None  # its HTTP side: "http://127.0.0.1:6433"
 
     def log(self):
         return self._log.read_text(errors="replace")
@@ -53,6 +61,23 @@ class Proxy:
 
     def url(self, database, user=USER, password=PASSWORD, options=""):
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}{options}"
+
+    def ask(self, path, body=None, headers=None, raw=False):
+        """The status and the JSON (or the text) of the answer on the HTTP side. A body makes it a POST."""
+        request = urllib.request.Request(self.page + path, headers=headers or {},
+                                         data=None if body is None else body.encode())
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                status, text = answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refusal:
+            status, text = refusal.code, refusal.read().decode()
+        return status, text if raw else json.loads(text)
+
+    def get(self, path):
+        """The JSON of a good answer."""
+        status, found = self.ask(path)
+        assert status == 200, found
+        return found
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))

@@ -1,11 +1,12 @@
 """Rules hold statements at their places, and every way out of a hold works."""
 
 import signal
+import time
 
 import psycopg2
 import pytest
 from application import at_once, make_accounts, paid_out, put_back
-from proxy import eventually
+from proxy import Proxy, eventually
 from messages import CANCEL, SYNC, Wire, bind, describe, execute, message, packet, parse, query
 
 UPDATE = "UPDATE accounts SET balance = balance - 1"
@@ -275,3 +276,11 @@ def test_without_a_session_of_its_own_the_limit_ends_a_lock(start_proxy, cluster
     proxy = start_proxy("--force", "--limit", "300", upstream=f"postgresql://127.0.0.1:{cluster.port}/postgres?user=nobody")
     assert paid_out(proxy.url(database), "FOR UPDATE") == 1
     assert proxy.lines("Cannot ask PostgreSQL for locks") and proxy.lines("time limit")
+
+
+def test_a_stop_while_the_session_for_locks_connects(cluster, tmp_path):
+    """The moment differs from start to start."""
+    for number in range(20):
+        proxy = Proxy(cluster.url_over_tcp("postgres"), tmp_path / f"stop-{number}", "--force")
+        time.sleep(number / 2000)
+        assert proxy.stop() == 0, proxy.log()
