@@ -5,6 +5,7 @@ import { cursorDrawn, startCursors } from "./cursor.js";
 import { find, make, unbroken, verdictBadge } from "./dom.js";
 import { clockTime, raceLink } from "./history.js";
 import { sayAxes, startLegend } from "./legend.js";
+import { measureAt } from "./measure.js";
 import { isPresenting } from "./presentation.js";
 import { redrawWhy, showWhy, startWhy } from "./race_why.js";
 import { layoutTimelines } from "./timeline.js";
@@ -23,24 +24,6 @@ let clockOffsetUs = 0; // difference of the server's clock to the clock of this 
 let due = false;
 let timer = null; // the next drawing of a race that still runs: there is at most one
 let onShown = () => {};
-let measureText = null;
-
-const BOLD = new Set(["bad", "stale", "refused", "blocked"]);
-
-// Returns a function that measures a text in the font of the picture, in bold for the tones that are drawn bold.
-function measurer(em) {
-  const context = document.createElement("canvas").getContext("2d");
-  const family = getComputedStyle(document.body).fontFamily;
-  const known = new Map();
-  return (text, tone = "plain") => {
-    const key = `${BOLD.has(tone)}${text}`;
-    if (!known.has(key)) {
-      context.font = `${BOLD.has(tone) ? 700 : 400} ${em}px ${family}`;
-      known.set(key, context.measureText(text).width);
-    }
-    return known.get(key);
-  };
-}
 
 function badge(race) {
   const good = race.verdict === "clean";
@@ -139,11 +122,6 @@ function showWords(slot, race) {
   const box = find(`#words-${slot}`);
   box.hidden = race === null;
   box.replaceChildren(...(race === null ? [] : [wordsTable(race, wordsTitle(slot, race))]));
-}
-
-function measureAt(em) {
-  measureText = measureText?.em === em ? measureText : Object.assign(measurer(em), { em });
-  return measureText;
 }
 
 // A hall reads no small letters, and two lying pictures of large ones are higher than a screen. So upright pictures

@@ -181,6 +181,9 @@ function commonAxis(models, lanes, rows, options) {
 // Lying
 
 function headings(lane, standing = false) {
+  if (lane.heading) { // a unit of the proxy has its own words
+    return { letter: lane.letter, ...lane.heading };
+  }
   const outcome = lane.anomaly === "double_spend" ? "double spend"
     : lane.anomaly === "lost_update" ? "lost update" : OUTCOMES[lane.outcome];
   const tone = lane.anomaly === "double_spend" || lane.anomaly === "lost_update" ? "bad"

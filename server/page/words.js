@@ -104,6 +104,9 @@ export function missedSentence(miss, at) {
 
 // The same as a label at the line between the read and the write.
 export function missedLabel(miss) {
+  if (miss.label) {
+    return miss.label;
+  }
   const wrote = `${shortMoney(miss.valueWritten)}${miss.elsewhere ? ` to ${miss.account}` : ""}`;
   return miss.uncommitted ? `stale: ${miss.writer} had written ${wrote}, not committed` : `stale: ${miss.writer} wrote ${wrote} since`;
 }
