@@ -2,14 +2,20 @@
 each module."""
 
 import concurrent.futures
+import pathlib
 import shutil
+import sys
 
+import psycopg2
 import pytest
 
 from bank import PROGRAM, Bank
 from cluster import running_cluster
 from collector import Collector
 from prometheus import Prometheus
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "proxy"))
+import proxy as proxy_module  # noqa: E402
 
 
 def pytest_configure(config):
@@ -75,6 +81,27 @@ def start_prometheus(tmp_path_factory):
 def prometheus(bank, start_prometheus):
     """The module's Prometheus, which scrapes the module's bank."""
     return start_prometheus(bank)
+
+
+@pytest.fixture(scope="module")
+def start_race_proxy(cluster, tmp_path_factory):
+    """Starts a race-proxy that knows the tables of a database: start_race_proxy(database, "--force")."""
+    started = []
+
+    def start(database, *options):
+        log = tmp_path_factory.mktemp("proxy") / "log"
+        proxy = proxy_module.Proxy(cluster.url_over_tcp("postgres"), log, "--find", *options, http="127.0.0.1:0")
+        started.append(proxy)
+        if proxy.lines("Built without libpg_query"):
+            pytest.skip("the build has no libpg_query")
+        psycopg2.connect(proxy.url(database)).close()
+        proxy_module.eventually(lambda: proxy.lines(f"Database {database}: "))
+        proxy.page_port = int(proxy.page.rsplit(":", 1)[1])
+        return proxy
+
+    yield start
+    for proxy in started:
+        assert proxy.stop() == 0, proxy.log()
 
 
 @pytest.fixture

@@ -33,10 +33,11 @@ def faster(text, speed):
 class Prometheus:
     """One running server that scrapes one bank."""
 
-    def __init__(self, folder, bank_port, speed=SPEED):
+    def __init__(self, folder, bank_port, speed=SPEED, proxy_port=None):
         self.folder = pathlib.Path(folder)
         self.port = free_port()
         self._configure(bank_port, speed)
+        self._write_target("race-proxy", proxy_port)
         with open(self.folder / "log", "wb") as log:
             self.process = subprocess.Popen(
                 [shutil.which("prometheus"), f"--config.file={self.folder}/prometheus.yml",
@@ -51,7 +52,12 @@ class Prometheus:
             copy = self.folder / path.relative_to(CONFIGURATION)
             copy.write_text(faster(path.read_text(encoding="utf-8"), speed), encoding="utf-8")
         for job, port in (("bank-api", bank_port), ("prometheus", self.port)):
-            (self.folder / "targets" / f"{job}.yml").write_text(f'- targets: ["127.0.0.1:{port}"]\n')
+            self._write_target(job, port)
+
+    def _write_target(self, job, port):
+        """Without a port the job has no target."""
+        words = "[]\n" if port is None else f'- targets: ["127.0.0.1:{port}"]\n'
+        (self.folder / "targets" / f"{job}.yml").write_text(words)
 
     def stop(self):
         self.process.terminate()

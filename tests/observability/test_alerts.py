@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from application import make_accounts, paid_out, put_back, withdraw
 from client import together
 from prometheus import CONFIGURATION
 
@@ -153,6 +154,39 @@ def test_sessions_exhausted(start_bank, start_prometheus, cluster):
     prometheus.until_firing("SessionsExhausted")
     cluster.rows("postgres", "ALTER ROLE teller CONNECTION LIMIT -1")
     bank.stop()
+
+
+@pytest.fixture
+def accounts(cluster):
+    database = cluster.new_database()
+    make_accounts(cluster, database)
+    put_back(cluster, database)
+    yield database
+    cluster.give_back(database)
+
+
+def test_race_proved(bank, start_prometheus, start_race_proxy, accounts):
+    proxy = start_race_proxy(accounts, "--force")
+    prometheus = start_prometheus(bank, proxy_port=proxy.page_port)
+    prometheus.until("count_over_time(race_proxy_sessions[1m])", lambda scrapes: scrapes >= 2)
+    assert paid_out(proxy.url(accounts)) == 2
+    prometheus.until_firing("RaceProved")
+    assert "HoldsEndAtTheLimit" not in prometheus.firing()
+    proxy.stop()
+    prometheus.until_quiet("RaceProved")
+
+
+def test_holds_end_at_the_limit(bank, start_prometheus, start_race_proxy, accounts, cluster):
+    """Each request comes alone."""
+    proxy = start_race_proxy(accounts, "--force", "--limit", "20")
+    prometheus = start_prometheus(bank, proxy_port=proxy.page_port)
+    prometheus.until("count_over_time(race_proxy_sessions[1m])", lambda scrapes: scrapes >= 2)
+    for _ in range(5):
+        put_back(cluster, accounts)
+        assert withdraw(proxy.url(accounts))
+    prometheus.until_firing("HoldsEndAtTheLimit")
+    prometheus.until_quiet("HoldsEndAtTheLimit")
+    proxy.stop()
 
 
 def test_spans_dropped(bank, collector, prometheus):

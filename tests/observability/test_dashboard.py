@@ -9,6 +9,7 @@ import psycopg2.errors
 import psycopg2.extras
 import pytest
 
+from application import make_accounts, paid_out, put_back
 from client import together
 from dashboard import DASHBOARD, PANELS, datasource_uids, expressions, targets
 from prometheus import RATE_INTERVAL
@@ -21,12 +22,34 @@ def two_of_800(bank):
 
 
 @pytest.fixture(scope="module")
-def scenario(bank, prometheus):
+def race_proxy(start_race_proxy, cluster):
+    """A proxy, and a database for its race."""
+    database = cluster.new_database()
+    make_accounts(cluster, database)
+    put_back(cluster, database)
+    proxy = start_race_proxy(database, "--force")
+    yield proxy, database
+    proxy.stop()
+    cluster.give_back(database)
+
+
+@pytest.fixture(scope="module")
+def prometheus(bank, race_proxy, start_prometheus):
+    """A Prometheus that scrapes the bank and the proxy."""
+    return start_prometheus(bank, proxy_port=race_proxy[0].page_port)
+
+
+@pytest.fixture(scope="module")
+def scenario(bank, prometheus, race_proxy):
     """Runs one transfer, the certain race, and the fix; returns the time of the start. Prometheus has scraped each
     step."""
     start = time.time()
     bank.transfer("alice", "bob", "100")
     bank.post("/reset")
+    prometheus.until("sum(race_proxy_statements_total)", lambda statements: statements >= 0)
+    proxy, database = race_proxy
+    assert paid_out(proxy.url(database)) == 2
+    prometheus.until('sum(race_proxy_findings_total{level="proved"})', lambda findings: findings == 1)
     prometheus.until("sum(transfers_total)", lambda transfers: transfers == 1)
 
     bank.set(barrier_enabled=True, barrier_count=2)

@@ -59,6 +59,7 @@ observe_write_settings() {
     ln -sfn "$lab_root/observability/prometheus/rules" "$observe_place/rules"
     observe_write_target bank-api "${server_url#http://}"
     observe_write_target prometheus "${observe_url#http://}"
+    [[ -e $observe_place/targets/race-proxy.yml ]] || printf '[]\n' >"$observe_place/targets/race-proxy.yml"
 }
 
 # Prometheus may read the file at any moment, so a complete file replaces it.

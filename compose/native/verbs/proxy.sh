@@ -2,14 +2,16 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
 lab_proxy() {
-    local install=true arguments=() own=true listen=127.0.0.1:6432 argument previous='' program
+    local install=true arguments=() own=true listen=127.0.0.1:6432 http=127.0.0.1:6433 argument previous='' program
     for argument in "$@"; do
         case $argument in
             --no-install) install=false; continue ;;
             --upstream | --upstream=* | --version) own=false ;;
             --listen=*) listen=${argument#*=} ;;
+            --http=*) http=${argument#*=} ;;
         esac
         [[ $previous != --listen ]] || listen=$argument
+        [[ $previous != --http ]] || http=$argument
         previous=$argument
         arguments+=("$argument")
     done
@@ -20,6 +22,7 @@ lab_proxy() {
     program=$(build_beside race-proxy)
     [[ -x $program ]] || fail "LAB_PROGRAM: no race-proxy beside it: there is no $program"
     ! $own || proxy_use_lab "$listen"
+    proxy_show_to_prometheus "$http"
     exec "$program" "${arguments[@]}" 6>&- 8>&- 9>&-
 }
 
@@ -32,4 +35,14 @@ proxy_use_lab() {
     say "  For the application   DATABASE_URL=postgresql://$cluster_user:PASSWORD@$1/$cluster_database"
     say "                        (password: $cluster_home/password)"
     say "  Ctrl-C ends the proxy; the lab stays up"
+}
+
+# The Prometheus of `lab up --observe` scrapes the proxy from now on. The target stays when the proxy has ended.
+proxy_show_to_prometheus() {
+    local address=$1
+    observe_use "$lab_state"
+    if observe_is_running && [[ $address != off ]]; then
+        [[ $address == *:* ]] || address=127.0.0.1:$address
+        observe_write_target race-proxy "$address"
+    fi
 }
