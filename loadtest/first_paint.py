@@ -16,13 +16,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "page"))
 from harness import lab  # noqa: E402
 from browser import DESKTOP, Browser  # noqa: E402
-from pace import eventually  # noqa: E402
+from waiting import eventually  # noqa: E402
 
 PAINT = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
 
 def measure(bank, loads):
-    page = Browser(size=DESKTOP)
+    page = Browser().begin(size=DESKTOP)
     try:
         page.open(bank).until_live()  # the first load starts the browser's own processes
         for _ in range(loads):

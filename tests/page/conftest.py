@@ -69,14 +69,24 @@ def initial_state(request):
         bank.back_to_the_initial_state()
 
 
+@pytest.fixture(scope="session")
+def browsers():
+    """The browsers that no test uses now. The start of a browser costs more than most tests."""
+    free = []
+    yield free
+    for window in free:
+        window.close()
+
+
 @pytest.fixture
-def open_browser():
+def open_browser(browsers):
     """Opens browsers: open_browser(bank, path="/", size=..., scheme="dark")."""
     opened = []
 
     def start(bank=None, path="/", **options):
-        window = browser_module.Browser(**options)
+        window = browsers.pop() if browsers else browser_module.Browser()
         opened.append(window)
+        window.begin(**options)
         return window.open(bank, path).until_live() if bank else window
 
     yield start
@@ -85,7 +95,8 @@ def open_browser():
         findings += window.console_errors()
         findings += [url for url in window.requested()
                      if urllib.parse.urlsplit(url).hostname not in ("127.0.0.1", None)]
-        window.close()
+        window.end()
+        browsers.append(window)
     assert not findings, findings
 
 

@@ -23,7 +23,7 @@ from bank import Bank
 from browser import DESKTOP, PHONE, Browser
 from cluster import running_cluster
 from explorations import Explorations
-from pace import eventually
+from waiting import eventually
 
 TALL = (1440, 1200)
 HALL = (1920, 1080)
@@ -56,7 +56,7 @@ class Photographer:
         return not self.names or any(name in self.names for name in names)
 
     def open(self, path="/", **options):
-        page = Browser(**options).open(self.bank, path)
+        page = Browser().begin(**options).open(self.bank, path)
         return page.until_live() if path.startswith("/?") or path == "/" or path.startswith("/#") else page
 
     def take(self, page, name, height=None):
@@ -188,7 +188,7 @@ def take_explorer(cluster, photos, work):
     if not photos.wants("explore"):
         return
     _, alone = Explorations(cluster.url("postgres"), work).case("absolute_update")
-    page = Browser(size=(1280, 900))
+    page = Browser().begin(size=(1280, 900))
     page.driver.get(alone.as_uri())
     for _ in range(2):
         page.click("#back")

@@ -4,7 +4,7 @@ on the page, and on the other pages. test_docs.py and test_explore.py do the sam
 import pytest
 
 from browser import DESKTOP, PHONE
-from pace import eventually
+from waiting import eventually
 
 RUN = """
 const done = arguments[arguments.length - 1];
@@ -21,10 +21,23 @@ def violations(page, axe):
     return found["violations"]
 
 
-@pytest.mark.parametrize("size, scheme", [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light"), (PHONE, "dark")])
-def test_nothing_to_complain_about(bank, open_browser, axe, size, scheme):
-    page = open_browser(bank, size=size, scheme=scheme)
-    assert violations(page, axe) == []
+def violations_in(page, axe, looks):
+    """The findings in each look, a pair of size and scheme."""
+    found = []
+    for look in looks:
+        page.look(*look)
+        page.until_steady()
+        found += [(look, each) for each in violations(page, axe)]
+    return found
+
+
+BOTH_SCHEMES = [(DESKTOP, "light"), (DESKTOP, "dark")]
+LOOKS = [*BOTH_SCHEMES, (PHONE, "light")]
+
+
+def test_nothing_to_complain_about(bank, page, axe):
+    looks = [*LOOKS, (PHONE, "dark")]
+    assert violations_in(page, axe, looks) == []
     page.set_delay(bank, 100)
     page.set_barrier(bank, 2)
     page.race()
@@ -33,14 +46,13 @@ def test_nothing_to_complain_about(bank, open_browser, axe, size, scheme):
     page.expected_errors = ("422",)
     page.enter("#delay-ms", 99999)
     eventually(lambda: page.shown("#problem"), "a problem is shown")
-    assert violations(page, axe) == []
+    assert violations_in(page, axe, looks) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/#tour", "/?present#fixes", "/?present"])
-def test_nor_about_tours_and_presentation(bank, open_browser, axe, path, scheme):
+def test_nor_about_tours_and_presentation(bank, open_browser, axe, path):
     bank.set(barrier_enabled=True, barrier_count=2)
-    page = open_browser(bank, path, scheme=scheme)
+    page = open_browser(bank, path)
     if "#" not in path:
         page.race()
         page.race_under_the_fix()
@@ -48,20 +60,19 @@ def test_nor_about_tours_and_presentation(bank, open_browser, axe, path, scheme)
         eventually(lambda: page.all("#tour-answers .answer"), "the tour asks")
         page.click("#tour-answers .answer:first-child")
         eventually(lambda: page.text("#tour-outcome") and not page.is_off("#tour-answers .answer"), "it has run")
-    assert violations(page, axe) == []
+    assert violations_in(page, axe, BOTH_SCHEMES) == []
     if "#tour" in path:
         for _ in range(5):
             page.click("#tour-next")
         page.until("#tour-title", "The end of the tour")
-        assert violations(page, axe) == []
+        assert violations_in(page, axe, BOTH_SCHEMES) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path, there", [("/play", "#lane-B .program li"), ("/explore", "#empty")])
-def test_nor_about_the_other_pages(bank, open_browser, axe, path, there, scheme):
-    page = open_browser(scheme=scheme).open(bank, path)
+def test_nor_about_the_other_pages(bank, open_browser, axe, path, there):
+    page = open_browser().open(bank, path)
     eventually(lambda: page.all(there), "it is shown")
-    assert violations(page, axe) == []
+    assert violations_in(page, axe, BOTH_SCHEMES) == []
 
 
 def test_nor_about_the_dialog(start_bank, open_browser, axe):

@@ -4,13 +4,13 @@ import urllib.parse
 
 import pytest
 
-from pace import eventually
+from waiting import eventually
 
 
-def race(bank, background, strategy=None):
+def race(bank, background, strategy=None, delay=0):
     """Sends two racing transfers of $800 from outside the page; returns the id of their race."""
     bank.back_to_the_initial_state()
-    bank.set(barrier_enabled=True, barrier_count=2)
+    bank.set(barrier_enabled=True, barrier_count=2, delay_enabled=delay > 0, delay_ms=delay)
     both = [background(bank.transfer, "alice", to, "800", strategy) for to in ("bob", "charlie")]
     ids = {each.result().json()["id"] for each in both}
     bank.set(barrier_enabled=False)

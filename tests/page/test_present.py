@@ -5,7 +5,7 @@ import re
 
 from selenium.webdriver.common.keys import Keys
 
-from pace import eventually
+from waiting import eventually
 
 HALL = (1920, 1080)
 LEAST = HALL[1] / 40
@@ -113,6 +113,7 @@ def test_on_paper_it_is_a_few_pages_without_buttons(bank, open_browser):
     written = page.text("#on-paper")
     assert written.startswith(f"http://127.0.0.1:{bank.port}/?race=")
     assert all(each["id"] in written for each in bank.get("/races").json()["races"][:2])
+    page.until_steady()
     wide = page.script("return [...document.querySelectorAll('svg')].filter((e) => e.getBoundingClientRect().right > innerWidth).length")
     assert wide == 0
     page.command("Emulation.setEmulatedMedia", media="")

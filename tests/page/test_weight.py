@@ -1,6 +1,6 @@
 """The size of the page, the origin of its files, and its permissions."""
 
-from pace import eventually
+from waiting import eventually
 
 WEIGHT_MAX = 200_000
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pace import eventually
+from waiting import eventually
 
 WIDTHS = [320, 360, 390, 480, 600, 768, 900, 1024, 1280, 1440, 1920]
 
@@ -25,7 +25,7 @@ TORN = """
 
 def wide(page, width):
     page.command("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
-    page.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(arguments[0], 50)))")
+    page.until_steady()
 
 
 def sideways(page):
@@ -39,18 +39,24 @@ def sideways(page):
     return bad
 
 
-@pytest.mark.parametrize("path", ["/", "/?present", "/#tour", "/#fixes"])
-def test_the_live_page(bank, open_browser, path):
+def test_the_live_page_and_the_presentation(bank, page):
+    bank.set(delay_enabled=True, delay_ms=20, barrier_enabled=True, barrier_count=2)
+    eventually(lambda: page.script("return document.querySelector('#barrier').checked"), "the page knows it")
+    page.race()
+    page.race_under_the_fix()
+    assert sideways(page) == []
+    page.open(bank, "/?present").until_live()
+    page.until_finished("race")
+    page.until_finished("fix")
+    assert sideways(page) == []
+
+
+@pytest.mark.parametrize("path", ["/#tour", "/#fixes"])
+def test_the_tours(bank, open_browser, path):
     page = open_browser(bank, path)
-    if "#" not in path:
-        bank.set(delay_enabled=True, delay_ms=20, barrier_enabled=True, barrier_count=2)
-        eventually(lambda: page.script("return document.querySelector('#barrier').checked"), "the page knows it")
-        page.race()
-        page.race_under_the_fix()
-    else:
-        eventually(lambda: page.all("#tour-answers .answer"), "the tour asks")
-        page.click("#tour-answers .answer:last-child")
-        eventually(lambda: page.text("#tour-outcome"), "it has run")
+    eventually(lambda: page.all("#tour-answers .answer"), "the tour asks")
+    page.click("#tour-answers .answer:last-child")
+    eventually(lambda: page.text("#tour-outcome"), "it has run")
     assert sideways(page) == []
 
 
@@ -68,12 +74,12 @@ def test_the_other_pages(bank, open_browser, path, there):
     assert sideways(page) == []
 
 
-@pytest.mark.parametrize("path", ["/docs", "/play", "/explore"])
-def test_the_chosen_theme_holds_on_the_other_pages(bank, open_browser, path):
+def test_the_chosen_theme_holds_on_the_other_pages(bank, open_browser):
     page = open_browser(bank, scheme="light")
     page.click("#theme")
     page.click("#theme")
     page.until("#theme", "Theme: dark")
-    page.open(bank, path)
-    red, green, blue = page.script("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")[:3]
-    assert red + green + blue < 200, "the page is dark"
+    for path in ("/docs", "/play", "/explore"):
+        page.open(bank, path)
+        red, green, blue = page.script("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")[:3]
+        assert red + green + blue < 200, f"{path} is dark"
