@@ -13,9 +13,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PRIVATE = ROOT / ".lab/compose/docker"  # where `run` puts Compose when the machine has none
 
-PORTS = {"lab21-bank-api": ("8000", 8000), "lab21-postgres": ("5432", 5432), "lab21-prometheus": ("9090", 9090),
-         "lab21-grafana": ("3001", 3000), "lab21-jaeger": ("16686", 16686),
-         "lab21-proxy": ("6432", 6432), "lab21-shop": ("8001", 8000)}
+PORTS = {"lab21-bank-api": [("8000", 8000)], "lab21-postgres": [("5432", 5432)], "lab21-prometheus": [("9090", 9090)],
+         "lab21-grafana": [("3001", 3000)], "lab21-jaeger": [("16686", 16686)], "lab21-shop": [("8001", 8000)],
+         "lab21-proxy": [("6432", 6432), ("6433", 6433)]}
 PROFILES = {"lab21-k6": ["k6"], "lab21-proxy": ["proxy"], "lab21-shop": ["proxy"]}
 OWN_HEALTH = ["lab21-bank-api", "lab21-shop"]  # their images bring a health check
 
@@ -48,7 +48,7 @@ def test_the_services_and_ports_of_the_contract_on_loopback_only(services):
     assert set(services) == {*PORTS, "lab21-k6"}
     for name, service in services.items():
         published = [(port["host_ip"], port["published"], port["target"]) for port in service.get("ports", [])]
-        assert published == ([("127.0.0.1", *PORTS[name])] if name in PORTS else []), name
+        assert published == [("127.0.0.1", *pair) for pair in PORTS.get(name, [])], name
 
 
 def test_images_are_pinned_to_a_version(services):
@@ -98,5 +98,7 @@ def test_the_shop_reaches_the_database_through_the_proxy_only(services):
     assert services["lab21-shop"]["environment"]["DATABASE_URL"].endswith("@lab21-proxy:6432/bank")
     command = services["lab21-proxy"]["command"]
     assert services["lab21-proxy"]["entrypoint"] == ["race-proxy"] and "--force" in command
+    assert services["lab21-proxy"]["environment"]["RACE_PROXY_ALLOWED_HOSTS"] == "lab21-proxy"
+    assert command[command.index("--http") + 1] == "0.0.0.0:6433"
     assert command[command.index("--upstream") + 1].endswith("@lab21-postgres:5432/bank")
     assert services["lab21-proxy"]["image"] == services["lab21-bank-api"]["image"]
