@@ -36,7 +36,8 @@ def database(cluster):
 @pytest.fixture
 def raced(cluster, database, tmp_path):
     """A proxy that has seen one forced race."""
-    with running(cluster.url_over_tcp("postgres"), tmp_path / "log", "--find", "--force", http="127.0.0.1:0") as proxy:
+    with running(cluster.url_over_tcp("postgres"), tmp_path / "log", "--find", "--force", "--limit", "60000",
+                 http="127.0.0.1:0") as proxy:
         if proxy.lines("Built without libpg_query"):
             pytest.skip("the build has no libpg_query")
         psycopg2.connect(proxy.url(database)).close()

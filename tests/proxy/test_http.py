@@ -103,7 +103,7 @@ def test_a_wrong_question_says_what_to_change(start, path, status):
 # --- Sessions and units ---
 
 def test_sessions_show_who_is_held(start, database):
-    proxy = start("--rule", "before update accounts gate")
+    proxy = start("--rule", "before update accounts gate", "--limit", "60000")
     session = psycopg2.connect(proxy.url(database))
     [shown] = proxy.get("/sessions")["sessions"]
     assert (shown["state"], shown["database"], shown["transaction"]) == ("relaying", database, "idle")
@@ -171,7 +171,7 @@ def test_a_bad_rule_changes_nothing(start, words):
 
 
 def test_new_rules_let_the_held_sessions_go(start, database):
-    proxy = start("--rule", "before update accounts gate")
+    proxy = start("--rule", "before update accounts gate", "--limit", "60000")
 
     def replace():
         eventually(lambda: proxy.lines("is held"))
