@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 SOURCES = pathlib.Path(__file__).resolve().parent
 INSTALLED = pathlib.Path(os.environ.get("LAB_STATE", SOURCES.parents[2] / ".lab")) / "apps"
-START_S = 90  # the JVM on a busy machine
+START_S = 300  # the JVM on a busy machine
 INSTALL_S = 600
 
 
