@@ -4,7 +4,8 @@
 
 #include "workers/database/database.h"
 
-// DATABASE_URL and the PG* variables name this host and port. `copy` is the value of PROVE_COPY. The list ends with NULL.
+// DATABASE_URL and the PG* variables name this host and port; `copy` is the value of PROVE_COPY. The list ends with
+// NULL.
 MUST_CHECK char **environment_new(const struct db_identity *identity, const char *host, unsigned port, unsigned copy);
 // The same for a process that connects to PostgreSQL itself: DATABASE_URL is `conninfo` if that is a URL.
 MUST_CHECK char **environment_new_direct(const struct db_identity *identity, const char *conninfo);

@@ -24,6 +24,7 @@ void candidate_fill(struct candidate *candidate, const struct sight_pattern *pat
         .write = pattern->write,
         .kind = pattern->kind,
         .level = SIGHT_POSSIBLE,
+        .is_certain = pattern->is_certain,
         .is_locked = pattern->is_locked,
         .is_locked_late = pattern->is_locked_late,
         .is_guarded = pattern->is_guarded,
@@ -184,6 +185,9 @@ static void judge_together(struct candidate *candidate, const struct facts *fact
             "the two requests wrote different rows: let COMMAND ask for the same row both times");
     } else if (candidate->is_guarded) {
         set(candidate, VERDICT_REFUTED, "guard", "the WHERE of the write repeats the check, and it held for both");
+    } else if (facts->has_committed[0] && facts->has_committed[1] && candidate->is_certain) {
+        set(candidate, VERDICT_REFUTED, "unrelated",
+            "both had read before either of them wrote, and neither changed a column that the other one had read");
     } else if (facts->has_committed[0] && facts->has_committed[1]) {
         bool is_insert = candidate->kind == SIGHT_PHANTOM;
         set(candidate, VERDICT_FORCED, "both_wrote",

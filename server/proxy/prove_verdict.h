@@ -16,7 +16,7 @@ struct candidate {
     uint64_t pair, write; // as in sight_pattern
     enum sight_kind kind;
     enum sight_level level;
-    bool is_locked, is_locked_late, is_guarded, is_repeatable;
+    bool is_certain, is_locked, is_locked_late, is_guarded, is_repeatable;
     char *table, *row, *sql_read, *sql_write;
     struct text happened; // the sentence of a proof from the run alone
     // The run of two at once.

@@ -74,6 +74,8 @@ struct sight_pattern {
     uint64_t pair;  // the same for the same two statements on the same table, as in a finding
     uint64_t write; // the same for the same writing statement
     enum sight_kind kind;
+    // The read and the write are in one transaction or request, and the row is known: then a race is always proved.
+    bool is_certain;
     bool is_locked;      // the first read took a lock
     bool is_locked_late; // a later read took it
     bool is_guarded;     // the WHERE repeats a condition on a column that the statement sets

@@ -263,16 +263,23 @@ static void pass_insert(const struct findings *findings, const struct write *ins
     findings_pass_pattern(findings, &proposal, &(struct sight_pattern){0});
 }
 
+// The write leaves every column alone that was read, so it cannot make the same read of another unit stale.
+static bool is_unrelated(const struct write *write, uint64_t read_columns) {
+    return read_columns != 0 && (write->set & read_columns) == 0;
+}
+
 static void pass_pattern(const struct findings *findings, const struct write *write) {
     if (write->is_insert) {
         pass_insert(findings, write);
         return;
     }
     const struct read *read = write->known == 0 ? find_read(write) : NULL;
-    if ((write->known == 0 && read == NULL) || is_rewritten(write)) {
+    if ((write->known == 0 && read == NULL) || is_rewritten(write) ||
+        is_unrelated(write, read != NULL ? read->columns : write->known_columns)) {
         return;
     }
     struct sight_pattern pattern = {
+        .is_certain = write->known != 0 && write->row->key[0] != '\0' && is_one_unit(write),
         .is_locked = write->known_first_locked,
         .is_locked_late = !write->known_first_locked && write->known_locked,
         .is_guarded = (write->guarded & write->set) != 0,

@@ -34,6 +34,13 @@ def locked_late(cursor):
     return "paid"
 
 
+def log_in(cursor):
+    """It writes another column than it reads."""
+    cursor.execute("SELECT balance FROM accounts WHERE id = 'alice'")
+    cursor.execute("UPDATE accounts SET seen = seen + 1 WHERE id = 'alice'")
+    return "hello"
+
+
 def sign_up(cursor, table):
     cursor.execute(f"SELECT 1 FROM {table} WHERE email = 'eve@example.org'")
     if cursor.fetchone() is not None:
@@ -49,7 +56,7 @@ def look(cursor):
 
 def reset(cursor):
     cursor.execute("""
-        CREATE TABLE IF NOT EXISTS accounts (id text PRIMARY KEY, balance integer NOT NULL);
+        CREATE TABLE IF NOT EXISTS accounts (id text PRIMARY KEY, balance integer NOT NULL, seen integer DEFAULT 0);
         CREATE TABLE IF NOT EXISTS users (id serial PRIMARY KEY, email text UNIQUE);
         CREATE TABLE IF NOT EXISTS guests (id serial PRIMARY KEY, email text);
         TRUNCATE accounts, users, guests;
@@ -66,6 +73,7 @@ WAYS = {
     "locked_late": locked_late,
     "unique": lambda cursor: sign_up(cursor, "users"),
     "twice": lambda cursor: sign_up(cursor, "guests"),
+    "log_in": log_in,
     "look": look,
     "reset": reset,
 }

@@ -133,6 +133,7 @@ def test_a_spent_balance_is_not_decided(prover):
 
 def test_nothing_to_force(prover):
     assert prover.candidates("look", 0) == []
+    assert prover.candidates("log_in", 0) == []
     outcome = prover.run("true")
     assert outcome.returncode == 3 and "no statement came through the proxy" in outcome.stderr
 
@@ -156,6 +157,8 @@ def test_what_is_wrong(prover):
     assert "give a command behind --" in prover.run(options=("--limit", "5")).stderr
     outcome = prover.run("true", options=("--reset", "echo no ink; exit 4"))
     assert outcome.returncode == 2 and "--reset has failed, with exit status 4; its output:\nno ink" in outcome.stderr
+    outcome = prover.run("true", options=("--reset", "echo $DATABASE_URL; exit 4"))
+    assert f"its output:\n{prover.url}\n" in outcome.stderr + "\n"
     outcome = prover.run("true", options=("--upstream", f"postgresql://x@127.0.0.1:{free_port()}/x"))
     assert outcome.returncode == 2 and "the database cannot be used" in outcome.stderr
     outcome = prover.run("true", options=("--json", "/no/folder/file"))

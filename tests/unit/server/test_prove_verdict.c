@@ -137,6 +137,8 @@ static void test_both_wrote(void **state) {
     assert_verdict(VERDICT_REFUTED, "rolled_back");
     commit_pair(B);
     assert_verdict(VERDICT_FORCED, "both_wrote");
+    candidate.is_certain = true; // then there would be a proof
+    assert_verdict(VERDICT_REFUTED, "unrelated");
     candidate.is_guarded = true;
     assert_verdict(VERDICT_REFUTED, "guard");
 }

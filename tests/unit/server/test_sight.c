@@ -249,6 +249,16 @@ static void test_patterns(void **state) {
     assert_int_equal(sight_finding_count(sight), 1);
 }
 
+// Two of the same request cannot make each other's read stale, as with the time of the last login.
+static void test_no_pattern_of_other_columns(void **state) {
+    (void)state;
+    begin(a);
+    read_account(a, "alice", READ_ALICE);
+    run_sql(a, "UPDATE accounts SET version = 3 WHERE id = 'alice'", "UPDATE 1", 'T');
+    commit(a);
+    assert_int_equal(passed.count, 0);
+}
+
 // The read and the write name the row in ways that cannot be compared.
 static void test_pattern_of_a_table(void **state) {
     (void)state;
@@ -290,6 +300,7 @@ int main(void) {
         TEST(test_repeatable_read_alone),
         TEST(test_serialization_failure),
         TEST(test_patterns),
+        TEST(test_no_pattern_of_other_columns),
         TEST(test_pattern_of_a_table),
         TEST(test_outcome_of_an_error),
     };
