@@ -127,10 +127,13 @@ static void write_later(struct flow *flow, size_t length) {
 // Inspects and writes kept bytes.
 static void pump(struct flow *flow) {
     if (is_writable(flow) && flow->writing == 0 && !flow->is_held && flow->length > 0) {
-        size_t may = flow->callbacks->inspect(flow, flow->kept, &flow->length, &flow->parsed);
+        struct flow_chunk chunk = {flow->kept, flow->length, flow->parsed};
+        size_t may = flow->callbacks->inspect(flow, &chunk);
         if (!is_writable(flow)) {
             return; // the owner has closed the streams
         }
+        flow->length = chunk.length;
+        flow->parsed = chunk.parsed;
         size_t done = write_now(flow, flow->kept, may);
         if (is_writable(flow)) {
             consume(flow, done);
@@ -163,17 +166,17 @@ static void on_written(uv_write_t *write, int status) {
 
 // Inspects and writes new bytes that lie in the shared buffer.
 static void pass(struct flow *flow, char *data, size_t length) {
-    size_t parsed = 0;
-    size_t may = flow->callbacks->inspect(flow, data, &length, &parsed);
+    struct flow_chunk chunk = {data, length, 0};
+    size_t may = flow->callbacks->inspect(flow, &chunk);
     if (flow->state != FLOW_OPEN) {
         return;
     }
     size_t done = write_now(flow, data, may);
-    if (flow->state == FLOW_OPEN && done < length) {
+    if (flow->state == FLOW_OPEN && done < chunk.length) {
         keep_memory(flow);
-        memcpy(flow->kept, data + done, length - done);
-        flow->length = length - done;
-        flow->parsed = parsed - MIN(parsed, done);
+        memcpy(flow->kept, data + done, chunk.length - done);
+        flow->length = chunk.length - done;
+        flow->parsed = chunk.parsed - MIN(chunk.parsed, done);
         write_later(flow, may - done);
     }
     if (flow->state != FLOW_CLOSED) {

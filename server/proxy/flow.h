@@ -29,10 +29,16 @@ enum flow_state {
 
 struct flow;
 
+struct flow_chunk {
+    char *data;
+    size_t length;
+    size_t parsed; // the first bytes, which inspect() has seen
+};
+
 struct flow_callbacks {
-    // Looks at the bytes from `*parsed` on and sets `*parsed`. Returns how many of the bytes may be written; fewer than
-    // all only if it has set `is_held`. It may remove bytes, and lowers `*length` then.
-    size_t (*inspect)(struct flow *flow, char *bytes, size_t *length, size_t *parsed);
+    // Looks at the bytes behind the parsed ones. Returns how many of all bytes may be written; fewer than all only if
+    // it has set `is_held`. It may remove bytes.
+    size_t (*inspect)(struct flow *flow, struct flow_chunk *chunk);
     void (*kept)(struct flow *flow);               // bytes were kept while the flow is held
     void (*ended)(struct flow *flow, int error);   // the sender has closed (0), or reading failed
     void (*refused)(struct flow *flow, int error); // writing failed; the flow discards from now on

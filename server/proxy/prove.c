@@ -76,6 +76,7 @@ int prove_main(int argc, char **argv) {
     if (!sight_has_grammar()) {
         runs_say("this race-proxy was built without libpg_query, so it does not know rows: install libpg-query-dev and "
                  "build again");
+        proxy_options_free(&options.proxy);
         return PROVE_WRONG;
     }
     struct prove *prove = memory_allocate_zeroed(sizeof *prove);
@@ -88,5 +89,6 @@ int prove_main(int argc, char **argv) {
     }
     free_all(prove);
     free(prove);
+    proxy_options_free(&options.proxy);
     return status;
 }

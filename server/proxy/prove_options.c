@@ -128,7 +128,7 @@ static bool read_arguments(int argc, char **argv, struct prove_options *out, enu
         text_append_string(problem, "--json and --junit: only one of them can be the standard output");
         return false;
     }
-    return db_addresses_read(out->proxy.upstream, &out->proxy.addresses, problem);
+    return proxy_read_upstream(&out->proxy, problem);
 }
 
 enum proxy_command prove_options_read(int argc, char **argv, struct prove_options *out) {

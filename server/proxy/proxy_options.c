@@ -185,6 +185,10 @@ static bool read_option(int option, const char *value, struct proxy_options *out
     }
 }
 
+bool proxy_read_upstream(struct proxy_options *out, struct text *problem) {
+    return db_addresses_read(out->upstream, &out->addresses, problem) && db_tls_read(out->upstream, &out->tls, problem);
+}
+
 static bool read_arguments(int argc, char **argv, struct proxy_options *out, enum proxy_command *command,
                            struct text *problem) {
     int option;
@@ -212,8 +216,7 @@ static bool read_arguments(int argc, char **argv, struct proxy_options *out, enu
         text_append_string(problem, "--tls-cert and --tls-key belong together: give both");
         return false;
     }
-    return config_read_tracing(&out->tracing, problem) && db_addresses_read(out->upstream, &out->addresses, problem) &&
-           db_tls_read(out->upstream, &out->tls, problem);
+    return config_read_tracing(&out->tracing, problem) && proxy_read_upstream(out, problem);
 }
 
 void proxy_options_free(struct proxy_options *options) {

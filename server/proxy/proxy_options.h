@@ -40,6 +40,8 @@ struct proxy_options {
 
 // Reads the arguments. PROXY_WRONG: a line on standard error says what is wrong.
 MUST_CHECK enum proxy_command proxy_options_read(int argc, char **argv, struct proxy_options *out);
+// Reads the addresses and the TLS of `upstream`. False: `problem` says what cannot be used.
+MUST_CHECK bool proxy_read_upstream(struct proxy_options *out, struct text *problem);
 void proxy_options_free(struct proxy_options *options); // after PROXY_RUN
 void proxy_print_help(void);
 // Reads "HOST:PORT", "[HOST]:PORT" or "PORT" of --listen.

@@ -83,14 +83,14 @@ static void read_startup(struct session *session) {
     }
 }
 
-static size_t inspect_client(struct flow *flow, char *data, size_t *length, size_t *parsed) {
+static size_t inspect_client(struct flow *flow, struct flow_chunk *chunk) {
     struct session *session = CONTAINER_OF(flow, struct session, to_server);
-    struct slice bytes = {data, *length};
+    struct slice bytes = {chunk->data, chunk->length};
     struct wire_message message;
     if (session->is_opaque) {
-        *parsed = bytes.length;
+        chunk->parsed = bytes.length;
     }
-    while (*parsed < bytes.length && wire_next(&session->client_wire, bytes, parsed, &message)) {
+    while (chunk->parsed < bytes.length && wire_next(&session->client_wire, bytes, &chunk->parsed, &message)) {
         if (message.type == 'p' && session_binding_fails(session, &message)) {
             return 0;
         }

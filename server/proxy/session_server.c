@@ -53,27 +53,27 @@ static void on_server_message(struct session *session, const struct wire_message
 }
 
 // Removes bytes from a message that lies in the chunk as a whole.
-static void change_message(struct session *session, const struct wire_message *message, char *data, size_t *length,
-                           size_t *parsed) {
-    size_t removed = session_hide_binding(session, data + message->begin, message->end - message->begin);
-    memmove(data + message->end - removed, data + message->end, *length - message->end);
-    *length -= removed;
-    *parsed -= removed;
+static void change_message(struct session *session, const struct wire_message *message, struct flow_chunk *chunk) {
+    size_t removed = session_hide_binding(session, chunk->data + message->begin, message->end - message->begin);
+    memmove(chunk->data + message->end - removed, chunk->data + message->end, chunk->length - message->end);
+    chunk->length -= removed;
+    chunk->parsed -= removed;
 }
 
-static size_t inspect_server(struct flow *flow, char *data, size_t *length, size_t *parsed) {
+static size_t inspect_server(struct flow *flow, struct flow_chunk *chunk) {
     struct session *session = CONTAINER_OF(flow, struct session, to_client);
     struct wire_message message;
     if (session->is_opaque) {
-        *parsed = *length;
+        chunk->parsed = chunk->length;
     }
-    while (*parsed < *length && wire_next(&session->server_wire, (struct slice){data, *length}, parsed, &message)) {
+    while (chunk->parsed < chunk->length &&
+           wire_next(&session->server_wire, (struct slice){chunk->data, chunk->length}, &chunk->parsed, &message)) {
         on_server_message(session, &message);
-        if (message.type == 'R' && message.body.data == data + message.begin + WIRE_HEADER) {
-            change_message(session, &message, data, length, parsed);
+        if (message.type == 'R' && message.body.data == chunk->data + message.begin + WIRE_HEADER) {
+            change_message(session, &message, chunk);
         }
     }
-    return *length;
+    return chunk->length;
 }
 
 // The server has closed. A client that does not expect that gets an error, if that is possible: in the middle of a

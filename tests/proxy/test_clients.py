@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 
+import psycopg
 import psycopg2
 import psycopg2.extras
 import pytest
@@ -87,7 +88,6 @@ def test_tls_is_refused_first(proxy, database, mode, words):
 
 
 def test_a_pipeline_of_psycopg_3(proxy, database):
-    psycopg = pytest.importorskip("psycopg")
     with psycopg.connect(proxy.url(database), autocommit=True) as session:
         session.execute("CREATE TABLE numbers (n integer)")
         with session.pipeline():

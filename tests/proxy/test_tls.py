@@ -11,17 +11,17 @@ import psycopg2
 import pytest
 from application import make_accounts, paid_out, put_back
 from certificates import Authority
-from cluster import USER, Cluster
+from cluster import PASSWORD, USER, Cluster
 from messages import SSL, TERMINATE, Wire, field, packet, query, startup
 from proxy import PROGRAM, eventually
 
 ROWS = 200_000
 HBA = """
-local   all all                          trust
-hostssl all certain      127.0.0.1/32    cert
-hostssl all encrypted    127.0.0.1/32    scram-sha-256
-host    all old          127.0.0.1/32    md5
-host    all all          127.0.0.1/32    scram-sha-256
+local     all all                          trust
+hostssl   all certain      127.0.0.1/32    cert
+hostnossl all encrypted    127.0.0.1/32    reject
+host      all old          127.0.0.1/32    md5
+host      all all          127.0.0.1/32    scram-sha-256
 """
 
 
@@ -189,6 +189,14 @@ def test_a_held_statement(start_proxy, cluster, upstream, own, database):
     proxy = start_proxy("--force", *own, upstream=upstream("sslmode=require"))
     assert paid_out(proxy.url(database, options="?sslmode=require&channel_binding=disable")) == 2
     assert len(proxy.lines("released together")) == 1
+
+
+def test_prove_reaches_a_server_that_needs_tls(upstream):
+    url = upstream("sslmode=require").replace(f"{USER}:", "encrypted:", 1).replace(PASSWORD, "secret")
+    found = subprocess.run([PROGRAM, "prove", "--listen", "127.0.0.1:0", "--upstream", url, "--",
+                            "sh", "-c", "psql -qX -c 'SELECT 1' \"$DATABASE_URL\""],
+                           capture_output=True, text=True, timeout=60)
+    assert "ran 1 statements" in found.stderr, found.stdout + found.stderr
 
 
 def secure(wire, *protocols):

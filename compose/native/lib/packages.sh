@@ -33,7 +33,9 @@ clang-format|command|clang-format
 libclang-rt-dev|clang-runtime|fuzzer
 libcmocka-dev|library|cmocka
 python3-pytest|python|pytest
+python3-psycopg|python|psycopg
 python3-psycopg2|python|psycopg2
+openssl|command|openssl
 python3-jsonschema|python|jsonschema
 python3-venv|python|ensurepip
 shellcheck|command|shellcheck
