@@ -11,7 +11,7 @@ import { attempt, clearProblem } from "./problem.js";
 import { RACERS_MAX, race, raceMany, racersFor } from "./races.js";
 import { addRound, beginRun } from "./rounds.js";
 import { tallyOf } from "./rounds_model.js";
-import { ONE_SERVER, VERDICTS, count } from "./words.js";
+import { ONE_SERVER, VERDICTS, count, sentence } from "./words.js";
 
 const inputs = {
   strategy: () => find("#strategy"), delay: () => find("#delay"), delayMs: () => find("#delay-ms"),
@@ -51,7 +51,7 @@ function sayStrategy({ strategies, settings }) {
     badge.className = `verdict ${strategy.safe ? "good" : isLimited ? "limited" : "bad"}`;
     const explored = isLimited ? "mutex_of_the_program.right" : strategy.name;
     find("#strategy-orders").href = `/explore?case=${explored}`;
-    find("#strategy-idea").textContent = `${strategy.idea.charAt(0).toUpperCase()}${strategy.idea.slice(1)}.`;
+    find("#strategy-idea").textContent = sentence(strategy.idea);
   }
 }
 

@@ -21,6 +21,11 @@ export function count(number, one, many = `${one}s`) {
   return `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
 }
 
+// A name such as pg_advisory_xact_lock keeps its case.
+export function sentence(words) {
+  return /^\w*_/.test(words) ? `${words}.` : `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
+}
+
 // "A", "A and B", "A, B and C"
 export function list(names) {
   return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;

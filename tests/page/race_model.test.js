@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { LiveRaces } from "../../server/page/live_races.js";
 import { LANES_MAX, microseconds, raceModel } from "../../server/page/race_model.js";
-import { missedLabel, missedSentence, missedExplanation, money, shortMoney, verdictSentence } from "../../server/page/words.js";
+import { missedLabel, missedSentence, missedExplanation, money, shortMoney, sentence, verdictSentence } from "../../server/page/words.js";
 import { START_US, doubleSpend, step, uncommittedWrite, underTheFix } from "./unit_race.js";
 
 test("money has its sign before the currency, and cents only where there are any", () => {
@@ -124,6 +124,11 @@ test("one sentence describes a race", () => {
 test("an account from which nothing was taken stayed where it was", () => {
   const race = { account: "alice", lowestBalance: -600, succeeded: 0, refused: 2, lanes: [{}, {}], finished: true };
   assert.equal(verdictSentence(race), "2 refused; alice stayed at \u2212$600.00.");
+});
+
+test("a sentence begins with a capital, a name of SQL does not", () => {
+  assert.equal(sentence("read, check, then deduct"), "Read, check, then deduct.");
+  assert.equal(sentence("pg_advisory_xact_lock on both ids"), "pg_advisory_xact_lock on both ids.");
 });
 
 test("more transfers than can be drawn are counted", () => {
