@@ -16,7 +16,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
-from waiting import SLOWDOWN, eventually
+from waiting import HANG_GUARD, SLOWDOWN, eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
@@ -98,6 +98,7 @@ class Browser:
 
     def __init__(self):
         self.driver = webdriver.Chrome(options=_options(), service=Service(DRIVER))
+        self.driver.set_script_timeout(HANG_GUARD * 2)  # axe takes longer than the driver's 30 s on a busy machine
         self.expected_errors = ()  # parts of console messages that a test provokes
         self._console = []
         self._network = []

@@ -1,7 +1,7 @@
 """The parts of the page that newcomers misread: letters, verdicts, and times that something covered."""
 
 from browser import PHONE
-from pace import eventually
+from waiting import eventually
 
 TABLET = (768, 1024)
 HALL = (1920, 1080)
@@ -39,6 +39,7 @@ def test_no_time_and_no_name_is_covered(bank, open_browser):
         page.until_finished("race")
         page.until_finished("fix")
         eventually(lambda shown=page: len(shown.all(".timeline.upright .tick")) > 4, "both pictures are upright")
+        page.until_steady()
         assert page.script(COVERED) == [], size
         assert page.script(CROWDED) == [], size
 
@@ -62,7 +63,7 @@ def test_a_mutex_is_right_only_with_one_server(bank, page):
     page.until("#strategy-safety", "right with one server")
     page.set_barrier(bank, 2)
     page.race()
-    assert page.text("#panel-race .verdict") == "! Clean with one server"
+    page.until("#panel-race .verdict", "! Clean with one server")
     assert page.one("#panel-race .verdict").get_attribute("class") == "verdict limited"
     assert "A transfer on a second server does not wait for it" in page.text("#panel-race .below")
     page.until("#history", "Clean with one server")

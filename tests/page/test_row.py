@@ -3,10 +3,10 @@ races."""
 
 import pytest
 
-from browser import PHONE
-from pace import eventually
-from strategies import SAFE, WRONG
-from test_axe import violations
+from browser import DESKTOP, PHONE
+from waiting import eventually
+from strategies import SAFE
+from test_axe import violations_in
 
 
 def raced(bank, page, name, delay=5):
@@ -20,8 +20,9 @@ def raced(bank, page, name, delay=5):
 
 
 def open_versions(page):
-    page.script("document.querySelector('#panel-race .versions summary').click()")
-    assert page.all("#panel-race .versions[open]")
+    if not page.all("#panel-race .versions[open]"):
+        page.script("document.querySelector('#panel-race .versions summary').click()")
+    eventually(lambda: page.all("#panel-race .versions[open]"), "the versions are shown")
 
 
 def values(page, slot):
@@ -128,16 +129,15 @@ def test_why_no_serial_order_exists_and_which_one_does(bank, page):
         return ids.filter((id, index) => ids.indexOf(id) !== index)""") == []
 
 
-@pytest.mark.parametrize("name", SAFE + WRONG)
-def test_every_strategy_shows_its_sql_and_what_differs(bank, page, name):
-    slot = raced(bank, page, name)
-    lines = page.texts(f"#panel-{slot} .sketch-line code")
-    served = next(each for each in bank.get("/strategies").json()["strategies"] if each["name"] == name)
-    assert lines == [each["line"] for each in served["sketch"]]
-    assert page.text(f"#panel-{slot} .watch-for").endswith(f"{served['watch_for']}.")
-    assert bool(page.all(f"#panel-{slot} .sketch-line mark")) == (name != "vulnerable")
-    width = page.script("return [document.documentElement.scrollWidth, innerWidth]")
-    assert width[0] <= width[1]
+def test_every_strategy_shows_its_sql_and_what_differs(bank, page):
+    for served in bank.get("/strategies").json()["strategies"]:
+        name = served["name"]
+        slot = raced(bank, page, name)
+        assert page.texts(f"#panel-{slot} .sketch-line code") == [each["line"] for each in served["sketch"]], name
+        assert page.text(f"#panel-{slot} .watch-for").endswith(f"{served['watch_for']}."), name
+        assert bool(page.all(f"#panel-{slot} .sketch-line mark")) == (name != "vulnerable"), name
+        width = page.script("return [document.documentElement.scrollWidth, innerWidth]")
+        assert width[0] <= width[1], name
 
 
 HERE = "return [...document.querySelectorAll('#panel-race .sketch-lines .here')].map((e) => [e.querySelector('.at').textContent, e.textContent])"
@@ -169,21 +169,18 @@ def test_a_running_transfer_stands_at_its_line(bank, page, background):
     eventually(lambda: not page.all("#panel-race .sketch-lines .here"), "both have ended")
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1280, 1920])
-def test_no_page_scrolls_sideways(bank, open_browser, width):
-    page = open_browser(bank, size=(width, 900))
+def test_no_page_scrolls_sideways(bank, page):
     raced(bank, page, "repeatable_read")
     raced(bank, page, "cte_snapshot")
     open_versions(page)
-    sizes = page.script("return [document.documentElement.scrollWidth, innerWidth]")
-    assert sizes[0] <= sizes[1], sizes
+    for width in (320, 390, 768, 1280, 1920):
+        page.look((width, 900), "light")
+        page.until_it_fits()
 
 
-@pytest.mark.parametrize("size, scheme", [((1440, 900), "light"), (PHONE, "dark")])
-def test_axe_finds_nothing_in_what_explains_a_race(bank, open_browser, axe, size, scheme):
-    page = open_browser(bank, size=size, scheme=scheme)
+def test_axe_finds_nothing_in_what_explains_a_race(bank, page, axe):
     raced(bank, page, "serializable")
     raced(bank, page, "cte_snapshot")
     open_versions(page)
     page.script("document.querySelector('#panel-race .sketch-line').focus()")
-    assert violations(page, axe) == []
+    assert violations_in(page, axe, [(DESKTOP, "light"), (PHONE, "dark")]) == []

@@ -5,24 +5,29 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from browser import DESKTOP, PHONE
-from pace import HANG_GUARD, eventually
-from test_axe import violations
+from waiting import HANG_GUARD, eventually
+from test_axe import LOOKS, violations
+from test_order import race
 
 RANGE = "#panel-{} .scrub input"
 
 
-def raced(bank, page, delay=50):
-    """A double spend, and the same race under the fix, which takes twice as long."""
-    page.set_delay(bank, delay)
-    page.set_barrier(bank, 2)
-    page.race_under_the_fix()
-    page.race()
-    return page
+@pytest.fixture
+def open_raced(bank, background, open_browser):
+    """Opens the page at a double spend, and at the same race under the fix, which takes twice as long."""
+    def start(delay=50, calm=False, **options):
+        for strategy in ("for_update", "vulnerable"):
+            race(bank, background, strategy, delay)
+        page = open_browser(bank, calm=calm, **options)
+        page.until_finished("race")
+        page.until_finished("fix")
+        return page
+    return start
 
 
 @pytest.fixture
-def both(bank, page):
-    return raced(bank, page)
+def both(open_raced):
+    return open_raced()
 
 
 def focus(page, slot="race"):
@@ -140,8 +145,8 @@ def test_space_pauses(both):
     assert cursor(both) == place
 
 
-def test_a_person_who_wants_no_motion_gets_steps(bank, open_browser):
-    page = raced(bank, open_browser(bank, calm=True))
+def test_a_person_who_wants_no_motion_gets_steps(open_raced):
+    page = open_raced(calm=True)
     page.script("""window.seen = new Set(); new MutationObserver(() => {
         const line = document.querySelector("#panel-race .cursor-line"); if (line) seen.add(Number(line.getAttribute("x1")));
     }).observe(document.querySelector("#panel-race .picture"), {subtree: true, childList: true, attributes: true})""")
@@ -161,34 +166,39 @@ def picture_box(page, slot):
         return {x: box.x, y: box.y, width: box.width, height: box.height}""", slot)
 
 
+def is_near(place, wanted, pixels=2):
+    return place is not None and abs(place - wanted) < pixels
+
+
 def test_a_mouse_drags_it(both):
     box = picture_box(both, "race")
     at = {"x": box["x"] + box["width"] * 0.4, "y": box["y"] + 60}
     both.command("Input.dispatchMouseEvent", type="mousePressed", button="left", clickCount=1, **at)
-    assert abs(cursor(both) - box["width"] * 0.4) < 2
+    eventually(lambda: is_near(cursor(both), box["width"] * 0.4), "it is where the mouse was pressed")
     at["x"] = box["x"] + box["width"] * 0.5
     both.command("Input.dispatchMouseEvent", type="mouseMoved", button="left", buttons=1, **at)
-    eventually(lambda: abs(cursor(both) - box["width"] * 0.5) < 2, "it follows")
+    eventually(lambda: is_near(cursor(both), box["width"] * 0.5), "it follows")
     both.command("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **at)
     at["x"] += 60
     both.command("Input.dispatchMouseEvent", type="mouseMoved", **at)
-    assert abs(cursor(both) - box["width"] * 0.5) < 2, "it was released"
+    both.until_next_frame()
+    assert is_near(cursor(both), box["width"] * 0.5), "it was released"
     both.keys(Keys.ESCAPE)
-    assert cursor(both) is None, "the keyboard continues where the mouse was"
+    eventually(lambda: cursor(both) is None, "the keyboard continues where the mouse was")
 
 
 def touch(page, kind, *points):
     page.command("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y} for x, y in points])
 
 
-def test_a_finger_taps_and_drags_the_knob(bank, open_browser):
-    page = raced(bank, open_browser(bank, size=PHONE))
+def test_a_finger_taps_and_drags_the_knob(open_raced):
+    page = open_raced(size=PHONE)
     page.command("Emulation.setTouchEmulationEnabled", enabled=True)
     box = picture_box(page, "race")
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     touch(page, "touchStart", (x, y))
     touch(page, "touchEnd")
-    eventually(lambda: cursor(page) is not None and abs(cursor(page) - box["height"] / 2) < 2, "a tap moves the cursor")
+    eventually(lambda: is_near(cursor(page), box["height"] / 2), "a tap moves the cursor")
     knob = page.script("""const box = document.querySelector("#panel-race .cursor-knob").getBoundingClientRect();
         return [box.x + box.width / 2, box.y + box.height / 2]""")
     before = page.script("return scrollY")
@@ -196,7 +206,7 @@ def test_a_finger_taps_and_drags_the_knob(bank, open_browser):
     for moved in (10, 20, 40):
         touch(page, "touchMove", (knob[0], knob[1] + moved))
     touch(page, "touchEnd")
-    eventually(lambda: abs(cursor(page) - box["height"] / 2 - 40) < 3, "the knob is dragged")
+    eventually(lambda: is_near(cursor(page), box["height"] / 2 + 40, 3), "the knob is dragged")
     assert page.script("return scrollY") == before, "and the page does not scroll"
 
 
@@ -218,6 +228,7 @@ def test_the_cursor_stays_when_the_window_changes(both):
     before = both.balance("alice")
     both.command("Emulation.setDeviceMetricsOverride", width=700, height=900, deviceScaleFactor=1, mobile=False)
     eventually(lambda: both.all("#panel-race svg.upright"), "the picture is drawn anew")
+    both.until_steady()
     assert cursor(both) is not None and both.balance("alice") == before == "$200.00"
 
 
@@ -242,15 +253,16 @@ def test_nothing_is_cut_off_at_any_width(bank, both):
     for width in (320, 360, 390, 600, 768, 1024, 1280, 1366, 1440, 1920):
         both.command("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         eventually(lambda: abs(both.script("return document.documentElement.clientWidth") - width) < 2, "resized")
-        both.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(arguments[0], 50)))")
+        both.until_steady()
         inside = ["picture"] * 2 if width < 360 else []  # two lanes have no room: the picture scrolls in its box
         assert (width, scrolls_sideways(both), cut_off(both)) == (width, inside, [])
 
 
-def test_the_axis_says_where_time_is_cut(page, bank, open_browser):
-    both = raced(bank, page, delay=200)
-    for page in (both, open_browser(bank, size=PHONE)):
-        page.until_finished("race")
+def test_the_axis_says_where_time_is_cut(open_raced):
+    page = open_raced(delay=200)
+    for size in (DESKTOP, PHONE):
+        page.look(size, "light")
+        eventually(lambda upright=size is PHONE: bool(page.all("svg.upright")) == upright, "the picture is drawn for the width")
         for slot in ("race", "fix"):
             assert page.all(f"#panel-{slot} .axis-line.stretched") and page.all(f"#panel-{slot} .strip-mark")
             assert len(page.all(f"#panel-{slot} .axis-break")) == 2 * len(page.all(f"#panel-{slot} .axis-line.cut"))
@@ -263,9 +275,9 @@ def test_the_legend_has_every_sign(both):
         assert name in both.text("#legend ul"), name
 
 
-@pytest.mark.parametrize("size, scheme", [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light")])
-def test_axe_finds_nothing_at_a_cursor(bank, open_browser, axe, size, scheme):
-    page = raced(bank, open_browser(bank, size=size, scheme=scheme))
+@pytest.mark.parametrize("size, scheme", LOOKS)
+def test_axe_finds_nothing_at_a_cursor(open_raced, axe, size, scheme):
+    page = open_raced(size=size, scheme=scheme)
     focus(page)
     page.keys(Keys.HOME)
     for _ in range(4):
@@ -349,12 +361,13 @@ def test_the_settings_are_restored_when_the_page_is_left(bank, page):
     eventually(lambda: bank.settings()["barrier_enabled"], "and on again")
 
 
-@pytest.mark.parametrize("size", [(320, 640), PHONE, (768, 1024), (1280, 720), (1920, 1080)])
-def test_the_squares_fit(bank, open_browser, axe, size):
-    page = open_browser(bank, size=size)
+def test_the_squares_fit(page, axe):
     page.script("document.querySelector('#apart-ms').focus()")
     page.keys(Keys.ARROW_RIGHT)
     until_tried(page, 1)
     page.until_finished("race")
-    assert set(scrolls_sideways(page)) <= ({"picture"} if size[0] < 360 else set())  # two lanes have no room there
-    assert violations(page, axe) == []
+    for size in ((1920, 1080), (1280, 720), (768, 1024), PHONE, (320, 640)):
+        page.look(size, "light")
+        page.until_steady()
+        assert set(scrolls_sideways(page)) <= ({"picture"} if size[0] < 360 else set())  # two lanes have no room there
+        assert violations(page, axe) == [], size
