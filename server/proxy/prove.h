@@ -38,7 +38,7 @@ struct prove_result {
 };
 
 // --- prove_report.c ---
-void report_candidate(const struct candidate *candidate, size_t count, struct canvas canvas, struct text *out);
+void report_candidate(const struct candidate *candidate, size_t number, struct canvas canvas, struct text *out);
 void report_summary(const struct prove_result *result, struct canvas canvas, struct text *out);
 
 // --- prove_files.c ---
