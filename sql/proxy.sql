@@ -19,7 +19,7 @@ SELECT c.oid, n.nspname, c.relname, a.attnum, a.attname,
   JOIN pg_type AS t ON t.oid = a.atttypid
   LEFT JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisprimary
  WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'race_lab_exact')
  ORDER BY c.oid, a.attnum
  LIMIT 200000;
 
@@ -34,3 +34,95 @@ SELECT c.oid, n.nspname, c.relname, string_agg(DISTINCT d.refobjid::text, ' ')
  WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
  GROUP BY c.oid, n.nspname, c.relname
  LIMIT 20000;
+
+-- --- --exact: AFTER ROW triggers record each row write ---
+-- The proxy's session has the advisory lock as long as it reads the records. If it has died, the triggers find the lock
+-- free and record nothing. The next start removes them.
+
+-- name: exact_lock
+SELECT pg_catalog.current_database(), pg_catalog.pg_try_advisory_lock(7165064744911);
+
+-- name: exact_remove
+DROP SCHEMA IF EXISTS race_lab_exact CASCADE;
+
+-- name: exact_create
+CREATE SCHEMA race_lab_exact;
+
+-- name: exact_table
+CREATE UNLOGGED TABLE race_lab_exact.row_write (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    moment timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    backend integer NOT NULL DEFAULT pg_catalog.pg_backend_pid(),
+    xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    relation oid NOT NULL,
+    operation text NOT NULL,
+    old_xmin xid, new_xmin xid,
+    old_row jsonb, new_row jsonb,
+    statement text DEFAULT pg_catalog.left(pg_catalog.current_query(), 400)
+);
+
+-- The application's role may have no rights in this schema, so the function runs with those of its owner. The argument
+-- is the table that the trigger was created on; the row may be in one of its partitions.
+-- name: exact_function
+CREATE FUNCTION race_lab_exact.record() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF pg_try_advisory_xact_lock_shared(7165064744911) THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO race_lab_exact.row_write (relation, operation, new_xmin, new_row)
+        VALUES (TG_ARGV[0]::oid, 'I', NEW.xmin, to_jsonb(NEW));
+    ELSIF TG_OP = 'UPDATE' THEN
+        INSERT INTO race_lab_exact.row_write (relation, operation, old_xmin, new_xmin, old_row, new_row)
+        VALUES (TG_ARGV[0]::oid, 'U', OLD.xmin, NEW.xmin, to_jsonb(OLD), to_jsonb(NEW));
+    ELSE
+        INSERT INTO race_lab_exact.row_write (relation, operation, old_xmin, old_row)
+        VALUES (TG_ARGV[0]::oid, 'D', OLD.xmin, to_jsonb(OLD));
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- ENABLE ALWAYS: session_replication_role does not switch it off. A lock that is not free soon is asked for again with
+-- the next reading of the catalogue, so that the application does not wait for it.
+-- name: exact_triggers
+DO $$
+DECLARE
+    each record;
+BEGIN
+    SET LOCAL lock_timeout = '500ms';
+    FOR each IN
+        SELECT c.oid, c.oid::pg_catalog.regclass::text AS name
+          FROM pg_catalog.pg_class AS c
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+           AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'race_lab_exact')
+           AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t
+                            WHERE t.tgrelid = c.oid AND t.tgname = 'race_lab_exact')
+         ORDER BY c.oid
+    LOOP
+        EXECUTE pg_catalog.format('CREATE TRIGGER race_lab_exact AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW '
+                                  'EXECUTE FUNCTION race_lab_exact.record(%s)', each.name, each.oid);
+        EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER race_lab_exact', each.name);
+    END LOOP;
+END $$;
+
+-- name: exact_tables
+SELECT t.tgrelid
+  FROM pg_catalog.pg_trigger AS t
+  JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+ WHERE t.tgname = 'race_lab_exact' AND NOT c.relispartition;
+
+-- The records, each with a row for every column: its number, its old and its new value as text.
+-- name: exact_take
+WITH taken AS (
+    DELETE FROM race_lab_exact.row_write
+     WHERE id IN (SELECT id FROM race_lab_exact.row_write ORDER BY id LIMIT 5000)
+    RETURNING *
+)
+SELECT w.id, w.backend, w.xid::text, w.relation, w.operation, w.old_xmin::text, w.new_xmin::text, w.statement,
+       a.attnum, w.old_row ->> a.attname, w.new_row ->> a.attname
+  FROM taken AS w
+  LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = w.relation AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY w.id, a.attnum;

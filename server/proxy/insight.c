@@ -3,6 +3,7 @@
 #include "server/proxy/insight.h"
 
 #include "observability/log/log.h"
+#include "server/proxy/row_versions.h"
 #include "sql/proxy.h"
 #include "workers/database/database.h"
 
@@ -29,6 +30,7 @@ struct insight {
     const struct insight_listener *listener; // NULL: the log takes the findings
     struct sight *sight;
     uint64_t readings;
+    struct row_versions *versions; // NULL: no --exact
     struct database databases[INSIGHT_DATABASES_MAX];
     size_t count;
     bool wants_connection, is_closed;
@@ -102,6 +104,10 @@ static void on_catalogue(void *user) {
     database->insight->readings += is_news;
     database->pause_ms = is_news ? INSIGHT_RELOAD_MS : MIN(2 * database->pause_ms, (uint64_t)INSIGHT_RELOAD_MAX_MS);
     database->next_ms = uv_now(database->insight->loop) + database->pause_ms;
+    struct row_versions *versions = database->insight->versions;
+    if (versions != NULL && strcmp(row_versions_database(versions), database->name) == 0) {
+        row_versions_watch(versions, database->insight->sight);
+    }
     if (is_news) {
         log_event(LOG_LEVEL_INFO, "catalogue", NULL, "Database %s: %zu tables are known", database->name, tables);
     }
@@ -158,15 +164,17 @@ static struct database *find_database(struct insight *insight, const char *name)
     return NULL;
 }
 
-static void add_database(struct insight *insight, const char *name) {
+// NULL: there are too many, so its rows stay unknown.
+static struct database *add_database(struct insight *insight, const char *name) {
     if (insight->count == INSIGHT_DATABASES_MAX) {
-        return; // its rows stay unknown
+        return NULL;
     }
     struct database *database = &insight->databases[insight->count++];
     size_t size = strlen(name) + 1;
     *database = (struct database){.name = memory_allocate(size), .pause_ms = INSIGHT_RELOAD_MS, .insight = insight};
     memcpy(database->name, name, size);
     want_catalogue(database);
+    return database;
 }
 
 // libpq takes the last value of a parameter, also in a URL.
@@ -224,6 +232,23 @@ void insight_connect(struct insight *insight, const bool *is_stopped) {
     }
 }
 
+bool insight_use_triggers(struct insight *insight, const bool *is_stopped, struct text *problem) {
+    insight->versions = row_versions_new(insight->loop, insight->conninfo, is_stopped, problem);
+    if (insight->versions == NULL) {
+        return false;
+    }
+    struct database *database = add_database(insight, row_versions_database(insight->versions));
+    connect_database(database, is_stopped);
+    if (database->session == NULL) {
+        text_append_string(problem, "--exact needs a second connection, which was refused");
+        return false;
+    }
+    read_catalogue(database);
+    db_async_await(insight->loop, database->session);
+    row_versions_await(insight->versions);
+    return true;
+}
+
 // --- The observer ---
 
 static void on_unknown_table(const char *name, uint32_t oid, struct slice table, void *user_data) {
@@ -257,6 +282,39 @@ static void on_pattern(const struct sight_pattern *pattern, void *user_data) {
 static void on_outcome(const struct sight_outcome *outcome, void *user_data) {
     const struct insight_listener *listener = ((const struct insight *)user_data)->listener;
     listener->outcome(listener->owner, outcome);
+}
+
+static const char *shown_key(const char *key, struct text *out) {
+    for (const char *each = key; *each != '\0'; each++) {
+        text_append(out, *each == '\x1f' ? ", " : each, *each == '\x1f' ? 2 : 1);
+    }
+    return text_terminated(out);
+}
+
+static void on_version(const struct sight_row_version *version, const char *table, const char *key,
+                       enum sight_version_verdict verdict, void *user_data) {
+    static const char *const words[] = {
+        "the row was not read before",
+        "the version that it had read",
+        "a newer version",
+        "a newer version than the session had read",
+        "unknown which version was read",
+        "not shown by the messages",
+    };
+    (void)user_data;
+    struct text row = {0};
+    log_write(LOG_LEVEL_DEBUG, NULL, "Row version: backend %u, transaction %llu, %s of %s (%s), which replaced %u: %s",
+              version->backend_pid, (unsigned long long)version->xid, sight_operation_name(version->operation), table,
+              shown_key(key, &row), version->old_xmin, words[verdict]);
+    text_free(&row);
+}
+
+static void on_unseen(const struct sight_unseen *unseen, void *user_data) {
+    (void)user_data;
+    log_event(LOG_LEVEL_WARN, "unseen", NULL, "The messages do not show an %s of %s by %s: %s",
+              sight_operation_name(unseen->operation), unseen->table,
+              unseen->is_other_client ? "a client that does not use the proxy" : "a function, a trigger or a cascade",
+              unseen->sql);
 }
 
 static void *began(void *owner, uint64_t number, struct slice database, uint32_t backend) {
@@ -313,8 +371,11 @@ const struct observer *insight_observer(const struct insight *insight) {
 struct insight *insight_new(uv_loop_t *loop, const char *conninfo, const char *path,
                             const struct insight_listener *listener) {
     struct insight *insight = memory_allocate_zeroed(sizeof *insight);
-    struct sight_options options = {
-        .on_finding = on_finding, .on_unknown_table = on_unknown_table, .user_data = insight};
+    struct sight_options options = {.on_finding = on_finding,
+                                    .on_unknown_table = on_unknown_table,
+                                    .on_version = on_version,
+                                    .on_unseen = on_unseen,
+                                    .user_data = insight};
     if (listener != NULL) {
         options.announces_all = true;
         options.on_pattern = on_pattern;
@@ -348,7 +409,7 @@ struct sight *insight_sight(const struct insight *insight) {
 
 void insight_expect(struct insight *insight, const char *database) {
     if (find_database(insight, database) == NULL) {
-        add_database(insight, database);
+        (void)add_database(insight, database);
     }
 }
 
@@ -374,6 +435,9 @@ void insight_close(struct insight *insight) {
         db_async_close(insight->databases[i].session);
         insight->databases[i].session = NULL;
     }
+    if (insight->versions != NULL) {
+        row_versions_close(insight->versions);
+    }
     uv_close((uv_handle_t *)&insight->timer, NULL);
 }
 
@@ -391,7 +455,23 @@ static void write_findings(const struct insight *insight) {
     text_free(&out);
 }
 
+static void log_versions(const struct sight *sight) {
+    struct sight_version_counters counters = sight_version_counters(sight);
+    log_event(
+        LOG_LEVEL_INFO, "exact", NULL,
+        "Triggers recorded %llu row writes: %llu replaced the version that was read, %llu a newer one (%llu of "
+        "them also proved by the order, %llu only by the order), %llu were not read before, %llu unknown, %llu not "
+        "shown by the messages",
+        (unsigned long long)counters.rows, (unsigned long long)counters.fresh, (unsigned long long)counters.stale,
+        (unsigned long long)counters.order_proved, (unsigned long long)counters.order_refuted,
+        (unsigned long long)counters.unread, (unsigned long long)counters.unknown, (unsigned long long)counters.unseen);
+}
+
 void insight_free(struct insight *insight) {
+    if (insight->versions != NULL) {
+        row_versions_end(insight->versions);
+        log_versions(insight->sight);
+    }
     if (insight->path != NULL) {
         write_findings(insight);
     }

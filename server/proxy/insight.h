@@ -47,6 +47,8 @@ void insight_on_finding(struct insight *insight, void (*call)(void *owner, const
 MUST_CHECK const struct observer *insight_observer(const struct insight *insight);
 // True if it wants insight_connect() to be called; it has stopped the loop for that.
 MUST_CHECK bool insight_wants_connection(const struct insight *insight);
+// --exact: creates the triggers in the database of `conninfo`, and runs the loop meanwhile. False: `problem` says why.
+MUST_CHECK bool insight_use_triggers(struct insight *insight, const bool *is_stopped, struct text *problem);
 void insight_connect(struct insight *insight, const bool *is_stopped); // see lock_watch_connect()
 void insight_close(struct insight *insight);                           // leaves the loop
 void insight_free(struct insight *insight);                            // after the loop has ended; writes the file

@@ -34,6 +34,10 @@ static const char help[] =
     "end\n"
     "  --http ADDRESS     HOST:PORT or a port of the page, /findings and /metrics, or off; "
     "default: " CONSOLE_ADDRESS_DEFAULT "\n"
+    "  --exact            with --find: triggers in the database of --upstream record each row write, and races on one "
+    "row\n"
+    "                     are judged by row versions; only for a database whose name contains \"test\" or begins with\n"
+    "                     explore_; removes the triggers when it stops, or at the next start if it was killed\n"
     "  --verbose          log the begin and the end of each session\n"
     "  --version, --help\n"
     "\n";
@@ -54,6 +58,7 @@ enum {
     OPTION_LIMIT,
     OPTION_FIND,
     OPTION_HTTP,
+    OPTION_EXACT,
     OPTION_VERBOSE,
     OPTION_VERSION,
     OPTION_HELP
@@ -69,6 +74,7 @@ static const struct option known[] = {
     {"limit", required_argument, NULL, OPTION_LIMIT},
     {"find", optional_argument, NULL, OPTION_FIND},
     {"http", required_argument, NULL, OPTION_HTTP},
+    {"exact", no_argument, NULL, OPTION_EXACT},
     {"verbose", no_argument, NULL, OPTION_VERBOSE},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -180,6 +186,7 @@ static bool read_option(int option, const char *value, struct proxy_options *out
         out->findings = value;
         return true;
     case OPTION_HTTP: return read_http(value, out, problem);
+    case OPTION_EXACT: out->is_exact = true; return true;
     case OPTION_VERBOSE: out->is_verbose = true; return true;
     default: text_append_string(problem, "see --help"); return false;
     }
@@ -203,6 +210,10 @@ static bool read_arguments(int argc, char **argv, struct proxy_options *out, enu
     }
     if (optind < argc) {
         text_append_format(problem, "%s: there is no such argument: see --help", argv[optind]);
+        return false;
+    }
+    if (out->is_exact && !out->finds) {
+        text_append_string(problem, "--exact judges findings: give --find too");
         return false;
     }
     if (!guard_hosts_are_names(out->allowed_hosts)) {

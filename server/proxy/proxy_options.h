@@ -35,6 +35,7 @@ struct proxy_options {
     unsigned limit_ms; // the longest hold
     bool is_verbose;
     bool finds;           // races that happen
+    bool is_exact;        // triggers record the row writes
     const char *findings; // the file for them, or NULL
 };
 

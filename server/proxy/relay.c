@@ -22,7 +22,8 @@ struct relay {
     uv_loop_t *loop;
     const struct proxy_options *options;
     enum relay_stage stage;
-    bool is_stopped; // for the wait of hold_connect()
+    bool is_stopped;  // for the wait of hold_connect()
+    bool is_starting; // does not listen yet
     struct session_context sessions;
     const struct relay_driver *driver; // NULL: there is none
     struct insight *insight;           // NULL: races are not looked for
@@ -101,7 +102,10 @@ static void on_signal(uv_signal_t *signal, int number) {
         return;
     }
     log_event(LOG_LEVEL_INFO, "stopping", NULL, "Stopping on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
-    stop(relay, true);
+    relay->is_stopped = true;
+    if (!relay->is_starting) {
+        stop(relay, true);
+    }
 }
 
 static void on_sweep(uv_timer_t *timer) {
@@ -286,6 +290,12 @@ static bool begin(struct relay *relay, struct text *problem) {
     if (!load_tls(relay, problem) || !listen_for_console(relay, problem)) {
         return false;
     }
+    relay->is_starting = true;
+    bool has_triggers = !options->is_exact || insight_use_triggers(relay->insight, &relay->is_stopped, problem);
+    relay->is_starting = false;
+    if (!has_triggers || relay->is_stopped) {
+        return has_triggers;
+    }
     int status = listen_on(relay);
     if (status != 0) {
         append_refusal(problem, &options->listen, "--listen", status);
@@ -310,7 +320,7 @@ bool relay_run(uv_loop_t *loop, const struct proxy_options *options, const struc
     raise_descriptors();
     init(&relay, hold);
     bool has_begun = begin(&relay, problem);
-    if (!has_begun) {
+    if (!has_begun || relay.is_stopped) {
         stop(&relay, false);
     } else {
         log_listening(&relay);

@@ -23,6 +23,7 @@ struct sight *sight_new(const struct sight_options *options) {
 
 void sight_free(struct sight *sight) {
     CHECK(sight->session_count == 0);
+    versions_free(sight->versions);
     history_free(sight->history);
     findings_free(sight->findings);
     sql_cache_free(sight->cache);
@@ -159,5 +160,6 @@ void sight_findings_json(const struct sight *sight, struct json_writer *json) {
         sight_finding_json(sight_finding_at(sight, i), json, NULL);
     }
     json_close_array(json);
+    versions_json(sight, json);
     json_close_object(json);
 }

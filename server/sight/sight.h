@@ -64,8 +64,9 @@ struct sight_finding {
     struct sight_side first;      // the unit that acted on what it had read
     struct sight_side second;     // the unit whose write it missed
     const char *sentence;
-    uint64_t count; // how often the same two statements did this, at this level or above
-    uint64_t pair;  // the same for the same two statements on the same table, whatever the kind
+    bool by_versions; // the records of triggers prove it
+    uint64_t count;   // how often the same two statements did this, at this level or above
+    uint64_t pair;    // the same for the same two statements on the same table, whatever the kind
 };
 
 // A unit has committed a write of a row or a table that it had read before, or an INSERT behind a check. Unlike a
@@ -98,6 +99,46 @@ struct sight_outcome {
     uint64_t sent_ns, done_ns; // when the statement went out, and when its end came in
 };
 
+// --- Row versions: what AFTER ROW triggers record (see sight_add_version()) ---
+
+enum sight_version_verdict {
+    SIGHT_VERSION_UNREAD,  // the unit had not read the row, or not by columns that are known
+    SIGHT_VERSION_FRESH,   // it replaced the version that it had read
+    SIGHT_VERSION_STALE,   // it replaced a newer one
+    SIGHT_VERSION_LOOSE,   // the same, but the read may have been another request's
+    SIGHT_VERSION_UNKNOWN, // neither the order nor the values say which version had been read
+    SIGHT_VERSION_UNSEEN,  // the messages do not show this write, nor a statement that made it
+};
+
+struct sight_cell {
+    int16_t column;
+    const char *old_value, *new_value; // text; NULL: SQL's NULL, or there is no such version
+};
+
+struct sight_row_version {
+    uint32_t backend_pid, table;
+    uint64_t xid;
+    char operation; // 'I', 'U' or 'D'
+    uint32_t old_xmin, new_xmin;
+    const char *sql; // the beginning of the client's statement
+    const struct sight_cell *cells;
+    size_t cell_count;
+};
+
+// Row writes that the messages did not show, by a function, a trigger, a cascade, or another client.
+struct sight_unseen {
+    const char *table, *sql;
+    char operation;
+    bool is_other_client;
+    uint64_t count;
+};
+
+struct sight_version_counters {
+    uint64_t rows, unread, fresh, stale, loose, unknown, unseen;
+    uint64_t order_proved;  // stale, and the order of the messages proves it as well
+    uint64_t order_refuted; // the order of the messages proves it, the row versions do not: an error of this program
+};
+
 struct sight_options {
     size_t memory_max;         // bytes of history; 0: 64 MiB
     size_t session_memory_max; // bytes of prepared statements and pending messages of a session; 0: 1 MiB
@@ -110,6 +151,11 @@ struct sight_options {
     // Both may be NULL.
     void (*on_pattern)(const struct sight_pattern *pattern, void *user_data);
     void (*on_outcome)(const struct sight_outcome *outcome, void *user_data);
+    // NULL is allowed. A record was judged; `key` is the canonical one.
+    void (*on_version)(const struct sight_row_version *version, const char *table, const char *key,
+                       enum sight_version_verdict verdict, void *user_data);
+    // NULL is allowed. The first of its kind.
+    void (*on_unseen)(const struct sight_unseen *unseen, void *user_data);
     void *user_data;
 };
 
@@ -143,6 +189,24 @@ void sight_add_table(struct sight *sight, const char *database, uint32_t oid, co
 // A view reads these tables.
 void sight_add_view(struct sight *sight, const char *database, uint32_t oid, const char *schema, const char *name,
                     const uint32_t *tables, size_t count);
+
+// --- The records of triggers: they come from outside, too ---
+
+// Triggers record the row writes of one database. Stale reads, lost updates and lost checks of their tables are then
+// judged by the versions of rows.
+void sight_versions_begin(struct sight *sight, const char *database);
+// The trigger of this table was created after `asked` (see sight_mark()) and is there now. A session that was at work
+// in between is judged by the order of its messages from now on.
+void sight_versions_of(struct sight *sight, uint32_t oid, uint64_t asked);
+// The triggers record no more.
+void sight_versions_end(struct sight *sight);
+// The present place in the order. Take it before the records are asked for.
+MUST_CHECK uint64_t sight_mark(struct sight *sight);
+// A record, in the order of the row's versions. All of it is copied.
+void sight_add_version(struct sight *sight, const struct sight_row_version *version);
+// All records that were visible at `mark` were added. `is_last`: no more will come.
+void sight_settle(struct sight *sight, uint64_t mark, bool is_last);
+MUST_CHECK struct sight_version_counters sight_version_counters(const struct sight *sight);
 
 // --- The messages of a connection ---
 
@@ -226,6 +290,7 @@ void sight_finding_json(const struct sight_finding *finding, struct json_writer 
 void sight_findings_json(const struct sight *sight, struct json_writer *json);
 
 MUST_CHECK const char *sight_verb_name(enum sight_verb verb);
+MUST_CHECK const char *sight_operation_name(char operation); // "insert" for 'I'
 MUST_CHECK const char *sight_kind_name(enum sight_kind kind);
 MUST_CHECK const char *sight_level_name(enum sight_level level);
 MUST_CHECK const char *sight_scope_name(enum sight_scope scope);

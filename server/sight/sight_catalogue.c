@@ -77,6 +77,15 @@ void catalogue_forget(struct catalogue *catalogue, const char *database) {
     }
 }
 
+void catalogue_clear_versioned(struct catalogue *catalogue, const char *database) {
+    struct table *table;
+    SLIST_FOREACH(table, &catalogue->all, all) {
+        if (strcmp(table->database, database) == 0) {
+            table->versioned_since = 0;
+        }
+    }
+}
+
 static struct table *find_by_name(const struct catalogue *catalogue, const char *database, const char *schema,
                                   const char *name, bool is_placeholder) {
     struct table *table;

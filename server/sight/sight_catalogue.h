@@ -27,7 +27,8 @@ struct table {
     size_t key_count;            // 0: the rows are unknown
     uint32_t *below;             // the tables that a view reads
     size_t below_count;
-    bool is_gone; // forgotten, and not added again
+    uint64_t versioned_since; // triggers record the writes that are sent after this place in the order; 0: none does
+    bool is_gone;             // forgotten, and not added again
 };
 
 struct catalogue;
@@ -39,6 +40,8 @@ void catalogue_add(struct catalogue *catalogue, const char *database, uint32_t o
                    const char *name, const struct sight_column *columns, size_t count);
 void catalogue_add_view(struct catalogue *catalogue, const char *database, uint32_t oid, const char *schema,
                         const char *name, const uint32_t *tables, size_t count);
+// Triggers record no more.
+void catalogue_clear_versioned(struct catalogue *catalogue, const char *database);
 MUST_CHECK struct table *catalogue_by_oid(const struct catalogue *catalogue, const char *database, uint32_t oid);
 // NULL also if the name is ambiguous without a schema.
 MUST_CHECK struct table *catalogue_by_name(const struct catalogue *catalogue, const char *database, const char *schema,

@@ -194,17 +194,13 @@ static void read_whole(struct sight_session *session, struct unit *unit, struct 
     }
 }
 
-static bool key_from_row(const struct source *source, const struct description *description, const int16_t *formats,
-                         size_t format_count, const struct slice *values, size_t count, struct text *key) {
+static bool key_from_row(const struct source *source, const struct data_row *row, struct text *key) {
     for (size_t i = 0; i < source->table->key_count; i++) {
         size_t field = source->key_fields[i];
-        int16_t format = description->fields[field].format;
-        if (format_count > 0) {
-            format = format_count == 1 ? formats[0] : field < format_count ? formats[field] : 0;
-        }
         size_t start = key->length;
-        struct sight_value value = {field < count ? values[field] : (struct slice){NULL, 0}, format};
-        if (!sight_value_append(key, value, description->fields[field].type,
+        struct sight_value value = {field < row->count ? row->values[field] : (struct slice){NULL, 0},
+                                    data_row_format(row, field)};
+        if (!sight_value_append(key, value, row->description->fields[field].type,
                                 source->table->columns[source->table->key[i]].type) ||
             key->length == start || memchr(key->data + start, KEY_SEPARATOR, key->length - start) != NULL) {
             return false;
@@ -221,10 +217,36 @@ static bool is_write(const struct execution *execution) {
            execution->statement->verb != SIGHT_SELECT;
 }
 
+// Keeps the values that were read: those of the result, and those that the WHERE of a SELECT asks for.
+static void see(struct sight_session *session, const struct unit *unit, const struct execution *execution,
+                struct table *table, struct slice key, const struct data_row *data) {
+    struct history *history = session->sight->history;
+    struct row *row = history_find_row(history, table, key);
+    struct read *read = row != NULL ? history_find_read(unit, row) : NULL;
+    if (read == NULL || table->versioned_since == 0) {
+        return;
+    }
+    struct seen seen[SEEN_MAX];
+    size_t count = seen_of_row(data, table, seen);
+    const struct sql_statement *statement = execution->statement;
+    for (size_t i = 0; table == execution->table && i < statement->condition_count; i++) {
+        const struct sql_condition *condition = &statement->conditions[i];
+        const struct table_column *column = table_column_named(table, condition->column);
+        struct text value = {0};
+        if (condition->is_equality && condition->count == 1 && column != NULL &&
+            append_constant(&value, &condition->values[0], column->type, &execution->parameters)) {
+            seen_add(seen, &count, column, (struct sight_value){text_slice(&value), 0}, column->type);
+        }
+        text_free(&value);
+    }
+    history_see(history, read, seen, count);
+}
+
 static void take_row(struct sight_session *session, struct unit *unit, struct execution *execution,
-                     const struct source *source, struct slice key, uint64_t now_ns) {
+                     const struct source *source, struct slice key, const struct data_row *data, uint64_t now_ns) {
     if (!is_write(execution)) {
         add_read(session, unit, execution, source->table, key, source->columns, now_ns);
+        see(session, unit, execution, source->table, key, data);
     } else if (source->table == execution->table && execution->returned_count < RETURNED_MAX) {
         text_append_slice(&execution->returned, key);
         text_append(&execution->returned, "", 1);
@@ -233,19 +255,18 @@ static void take_row(struct sight_session *session, struct unit *unit, struct ex
 }
 
 void effects_row(struct sight_session *session, struct unit *unit, struct execution *execution,
-                 const struct description *description, const int16_t *formats, size_t format_count,
-                 const struct slice *values, size_t count, uint64_t now_ns) {
+                 const struct data_row *row, uint64_t now_ns) {
     if (!execution->is_planned) {
-        plan(session, execution, description);
+        plan(session, execution, row->description);
     }
     execution->row_count++;
     for (size_t i = 0; i < execution->source_count; i++) {
         const struct source *source = &execution->sources[i];
         struct text key = {0};
-        if (source->has_key && key_from_row(source, description, formats, format_count, values, count, &key)) {
-            take_row(session, unit, execution, source, text_slice(&key), now_ns);
+        if (source->has_key && key_from_row(source, row, &key)) {
+            take_row(session, unit, execution, source, text_slice(&key), row, now_ns);
         } else if (!is_write(execution) && execution->own_key != NULL && source->table == execution->table) {
-            take_row(session, unit, execution, source, slice_of(execution->own_key), now_ns);
+            take_row(session, unit, execution, source, slice_of(execution->own_key), row, now_ns);
         } else if (!is_write(execution) && execution->row_count == 1) {
             read_whole(session, unit, execution, source->table, now_ns);
         }
@@ -302,7 +323,8 @@ static void complete_select(struct sight_session *session, struct unit *unit, st
     const struct sql_statement *statement = execution->statement;
     struct history *history = session->sight->history;
     bool is_check = statement->is_check || execution->row_count == 0;
-    if (execution->table == NULL) {
+    // FETCH without rows is the end of the cursor, and DECLARE runs nothing yet.
+    if (execution->table == NULL || statement->cursor != NULL) {
         return;
     }
     if (statement->is_precise && is_check && !statement->locks) {
@@ -336,34 +358,59 @@ void effects_columns(const struct sql_statement *statement, const struct table *
 }
 
 // After a write the unit knows the row as it has made it.
-static void renew_read(struct unit *unit, const struct row *row, uint64_t order, uint64_t now_ns) {
+static void renew_read(struct history *history, const struct unit *unit, const struct row *row, uint64_t order,
+                       uint64_t now_ns) {
     struct read *read = history_find_read(unit, row);
     if (read != NULL) {
         read->last = order;
         read->last_ns = now_ns;
+        history_see(history, read, NULL, 0);
     }
 }
 
+// Which rows the statement has written is known when their records come. So the reads before it are kept with writes
+// that are not committed: the unit may read a row again in the meantime.
+static void keep_reads(struct sight_session *session, struct unit *unit, const struct execution *execution) {
+    const struct read *read;
+    bool has_room = true;
+    TAILQ_FOREACH(read, &unit->reads, of_unit) {
+        bool is_before = read->row->table == execution->table && read->row->key[0] != '\0' &&
+                         read->last < execution->sent;
+        if (has_room && is_before) {
+            has_room = history_write(session->sight->history, unit, read->row, execution->sent, execution->quote) !=
+                       NULL;
+        }
+    }
+}
+
+// `rows`: how many rows it wrote, if the key is that of the whole table.
 static void add_write(struct sight_session *session, struct unit *unit, struct execution *execution, struct slice key,
-                      uint64_t now_ns) {
+                      uint64_t rows, uint64_t now_ns) {
     struct history *history = session->sight->history;
     struct row *row = history_row(history, execution->table, key);
     struct write *write = history_write(history, unit, row, execution->sent, quote_of(session, execution));
     if (write == NULL) {
         return;
     }
+    write->backend_pid = session->backend_pid;
+    write->is_versioned = versions_record(session, execution->table, execution->sent);
+    write->rows_left = rows;
+    if (write->is_versioned && rows > 0 &&
+        (execution->statement->verb != SIGHT_INSERT || execution->statement->is_upsert)) {
+        keep_reads(session, unit, execution);
+    }
     write->sent_ns = execution->sent_ns;
     write->done = history_next(history);
     effects_columns(execution->statement, execution->table, write);
     if (session->loose != NULL && unit != session->loose) {
-        history_borrow_known(write, session->loose);
+        history_borrow_known(history, write, session->loose);
     }
     if (execution->statement->verb == SIGHT_INSERT) {
         write->is_insert = !execution->statement->is_upsert;
         write->set = 0;
         write->terms = terms_of_insert(execution);
     } else {
-        renew_read(unit, row, write->done, now_ns);
+        renew_read(history, unit, row, write->done, now_ns);
     }
     TAILQ_INSERT_TAIL(&session->transaction.writes, write, of_transaction);
     session->sight->writes++;
@@ -376,14 +423,14 @@ static void complete_write(struct sight_session *session, struct unit *unit, str
     }
     bool is_insert = execution->statement->verb == SIGHT_INSERT;
     if (!is_insert && execution->own_key != NULL && affected == 1) {
-        add_write(session, unit, execution, slice_of(execution->own_key), now_ns);
+        add_write(session, unit, execution, slice_of(execution->own_key), 0, now_ns);
     } else if (!is_insert && execution->returned_count > 0 && execution->returned_count == affected) {
         const char *key = execution->returned.data;
         for (size_t i = 0; i < execution->returned_count; i++, key += strlen(key) + 1) {
-            add_write(session, unit, execution, slice_of(key), now_ns);
+            add_write(session, unit, execution, slice_of(key), 0, now_ns);
         }
     } else {
-        add_write(session, unit, execution, SLICE_LITERAL(""), now_ns);
+        add_write(session, unit, execution, SLICE_LITERAL(""), affected, now_ns);
     }
 }
 
@@ -404,6 +451,7 @@ void effects_complete(struct sight_session *session, struct unit *unit, struct e
     } else {
         complete_select(session, unit, execution, now_ns);
     }
+    versions_statement(session, unit, execution);
 }
 
 void effects_report(const struct sight_session *session, const struct execution *execution, struct slice tag,

@@ -195,6 +195,7 @@ static void fill(struct entry *entry, const struct proposal *proposal) {
     struct sight_finding *shown = &entry->shown;
     shown->kind = proposal->kind;
     shown->level = proposal->level;
+    shown->by_versions = proposal->by_versions;
     shown->database = entry->database;
     shown->table = entry->table;
     shown->row = entry->row;
@@ -320,11 +321,16 @@ static void add_side(struct json_writer *json, const char *name, const struct si
     json_close_object(json);
 }
 
+static const char *evidence_of(const struct sight_finding *finding) {
+    return finding->by_versions ? "row_versions" : finding->second.unit != 0 ? "order" : "pattern";
+}
+
 void sight_finding_json(const struct sight_finding *finding, struct json_writer *json, const char *name) {
     json_open_object(json, name);
     json_add_unsigned(json, "id", finding->id);
     json_add_string(json, "kind", sight_kind_name(finding->kind));
     json_add_string(json, "level", sight_level_name(finding->level));
+    json_add_string(json, "evidence", evidence_of(finding));
     json_add_string(json, "database", finding->database);
     json_add_string(json, "table", finding->table);
     json_add_string_or_null(json, "row", finding->row);

@@ -8,7 +8,8 @@
 struct proposal {
     enum sight_kind kind;
     enum sight_level level;
-    bool is_mutual; // both had read before either wrote
+    bool is_mutual;   // both had read before either wrote
+    bool by_versions; // the row versions say so, not the order of the messages
     const struct table *table;
     const char *row; // key, or ""
     struct side {

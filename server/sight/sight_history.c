@@ -24,6 +24,7 @@ struct history {
     struct unit_list open, ended; // in the order of their begin, and of their end
     size_t ended_count;
     uint64_t order, units, dropped;
+    uint64_t kept_from;
     size_t bytes, bytes_max;
 };
 
@@ -32,6 +33,7 @@ struct history *history_new(size_t bytes_max) {
     TAILQ_INIT(&history->open);
     TAILQ_INIT(&history->ended);
     history->bytes_max = bytes_max;
+    history->kept_from = UINT64_MAX;
     return history;
 }
 
@@ -162,6 +164,7 @@ static void forget_read(struct history *history, struct read *read) {
     LIST_REMOVE(read, of_row);
     read->unit->read_count--;
     quote_release(history, read->quote);
+    release(history, read->seen, read->seen_count * sizeof *read->seen);
     release(history, read, sizeof *read);
     forget_row(history, row);
 }
@@ -219,7 +222,22 @@ struct check *history_check(struct history *history, struct unit *unit, struct t
     return check;
 }
 
-static void copy_known(struct write *write, const struct unit *unit) {
+static struct seen *copy_seen(struct history *history, const struct seen *seen, size_t count) {
+    if (count == 0) {
+        return NULL;
+    }
+    struct seen *copy = allocate(history, count * sizeof *copy);
+    memcpy(copy, seen, count * sizeof *copy);
+    return copy;
+}
+
+void history_see(struct history *history, struct read *read, const struct seen *seen, size_t count) {
+    release(history, read->seen, read->seen_count * sizeof *read->seen);
+    read->seen = copy_seen(history, seen, count);
+    read->seen_count = count;
+}
+
+static void copy_known(struct history *history, struct write *write, const struct unit *unit) {
     const struct read *read = history_find_read(unit, write->row);
     if (read == NULL || read->last >= write->sent) {
         return; // read after the write was sent, so the write does not depend on it
@@ -232,6 +250,8 @@ static void copy_known(struct write *write, const struct unit *unit) {
     write->known_locked = read->is_locked;
     write->known_repeatable = read->in_repeatable;
     write->known_quote = keep(read->quote);
+    write->known_seen = copy_seen(history, read->seen, read->seen_count);
+    write->known_seen_count = read->seen_count;
 }
 
 struct write *history_write(struct history *history, struct unit *unit, struct row *row, uint64_t sent,
@@ -246,13 +266,13 @@ struct write *history_write(struct history *history, struct unit *unit, struct r
     LIST_INSERT_HEAD(&row->writes, write, of_row);
     TAILQ_INSERT_TAIL(&unit->writes, write, of_unit);
     unit->write_count++;
-    copy_known(write, unit);
+    copy_known(history, write, unit);
     return write;
 }
 
-void history_borrow_known(struct write *write, const struct unit *unit) {
+void history_borrow_known(struct history *history, struct write *write, const struct unit *unit) {
     if (write->known == 0) {
-        copy_known(write, unit);
+        copy_known(history, write, unit);
         write->known_in_session = write->known != 0;
     }
 }
@@ -262,9 +282,11 @@ void history_undo(struct history *history, struct write *write) {
     TAILQ_REMOVE(&write->unit->writes, write, of_unit);
     LIST_REMOVE(write, of_row);
     write->unit->write_count--;
+    row->newest = row->newest == write ? NULL : row->newest;
     terms_free(&write->terms);
     quote_release(history, write->quote);
     quote_release(history, write->known_quote);
+    release(history, write->known_seen, write->known_seen_count * sizeof *write->known_seen);
     release(history, write, sizeof *write);
     forget_row(history, row);
 }
@@ -338,6 +360,10 @@ static void free_unit(struct history *history, struct unit *unit) {
     release(history, unit, sizeof *unit);
 }
 
+void history_keep_from(struct history *history, uint64_t order) {
+    history->kept_from = order;
+}
+
 void history_trim(struct history *history, uint64_t now_ns) {
     struct unit *oldest = TAILQ_FIRST(&history->open);
     while (oldest != NULL && oldest->users == 0 && now_ns > oldest->used_ns + IDLE_NS) {
@@ -347,7 +373,7 @@ void history_trim(struct history *history, uint64_t now_ns) {
     struct unit *next;
     for (struct unit *unit = TAILQ_FIRST(&history->ended); unit != NULL; unit = next) {
         next = TAILQ_NEXT(unit, link);
-        bool overlaps = oldest != NULL && oldest->begun < unit->ended;
+        bool overlaps = (oldest != NULL && oldest->begun < unit->ended) || unit->ended >= history->kept_from;
         bool is_full = history->ended_count > ENDED_UNITS_MAX || history->bytes > history->bytes_max;
         if (overlaps && !is_full) {
             return;

@@ -25,9 +25,19 @@ struct row {
     struct table *table;
     LIST_HEAD(, read) reads;
     LIST_HEAD(, write) writes;
-    char key[]; // canonical, its columns separated by KEY_SEPARATOR; "" stands for the whole table
+    const struct write *newest; // the write whose record came last; NULL: unknown
+    uint64_t newest_xid;        // the transaction that made it
+    uint32_t newest_xmin;       // the version that it made
+    char key[];                 // canonical, its columns separated by KEY_SEPARATOR; "" stands for the whole table
 };
 #define KEY_SEPARATOR '\x1f'
+
+// A value that was read, or that a row version has, as a hash of its canonical text.
+struct seen {
+    int16_t column;
+    uint64_t hash;
+};
+enum { SEEN_MAX = 62 }; // as many columns as have a bit
 
 // One for each unit and row.
 struct read {
@@ -41,6 +51,8 @@ struct read {
     bool first_locked, is_locked;
     bool in_repeatable; // in a transaction of REPEATABLE READ or above
     struct quote *quote;
+    struct seen *seen; // the values of the last read, if row versions are judged; none after an own write
+    size_t seen_count;
 };
 
 // An equality of a check, or a value of an inserted row.
@@ -71,6 +83,11 @@ struct write {
     struct unit *unit;
     struct row *row;
     bool is_committed, is_insert;
+    bool is_versioned;    // a trigger records it, so its row version is judged and not the order of the messages
+    bool is_recorded;     // the record has come
+    uint32_t backend_pid; // the session's
+    uint64_t committed;   // when its commit came in
+    uint64_t rows_left;   // rows of the table whose records are to come, if the write's own row is the whole table
     uint64_t sent, done, sent_ns;
     uint64_t commit_sent; // when the message that committed it went out; the write itself if it needed no COMMIT
     uint64_t set, absolute, relative, guarded; // columns
@@ -80,6 +97,8 @@ struct write {
     uint64_t known, known_first, known_ns, known_columns;
     bool known_first_locked, known_locked, known_repeatable, known_in_session;
     struct quote *known_quote;
+    struct seen *known_seen;
+    size_t known_seen_count;
 };
 TAILQ_HEAD(transaction_writes, write);
 
@@ -116,6 +135,8 @@ MUST_CHECK struct unit *history_unit(struct history *history, enum sight_scope s
                                      uint32_t backend_pid, uint64_t now_ns);
 void history_leave(struct history *history, struct unit *unit); // its last user ends it, except a trace
 void history_trim(struct history *history, uint64_t now_ns);    // frees whatever no open unit can overlap with
+// From now on, units that ended at this place in the order or later are kept. UINT64_MAX: none is kept for that.
+void history_keep_from(struct history *history, uint64_t order);
 
 MUST_CHECK struct row *history_row(struct history *history, struct table *table, struct slice key);
 MUST_CHECK struct row *history_find_row(const struct history *history, const struct table *table, struct slice key);
@@ -124,13 +145,15 @@ MUST_CHECK bool history_has_read_table(const struct unit *unit, const struct tab
 
 MUST_CHECK struct read *history_read(struct history *history, struct unit *unit, struct row *row, uint64_t order,
                                      uint64_t now_ns, struct quote *quote);
+// The values of the read, instead of those before. The seen are copied.
+void history_see(struct history *history, struct read *read, const struct seen *seen, size_t count);
 void history_forget_reads(struct history *history, struct unit *unit);
 struct check *history_check(struct history *history, struct unit *unit, struct table *table, struct quote *quote);
 // NULL: a limit was reached. Copies the read of the row that came in before `sent`.
 MUST_CHECK struct write *history_write(struct history *history, struct unit *unit, struct row *row, uint64_t sent,
                                        struct quote *quote);
 // Takes the read of the row by another unit of the same session, if the write's own unit has none.
-void history_borrow_known(struct write *write, const struct unit *unit);
+void history_borrow_known(struct history *history, struct write *write, const struct unit *unit);
 void history_undo(struct history *history, struct write *write); // it was rolled back
 void terms_free(struct terms *terms);
 

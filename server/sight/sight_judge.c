@@ -75,15 +75,54 @@ static void judge_mutual(struct findings *findings, const struct write *write, c
     findings_propose(findings, &proposal);
 }
 
+// The pairs in which a trigger records the write that may be stale are left to judge_version().
 static void judge_row(struct findings *findings, const struct write *write) {
     const struct write *other;
     LIST_FOREACH(other, &write->row->writes, of_row) {
         if (other->is_committed && other->unit != write->unit) {
-            judge_stale(findings, write, other);
-            judge_stale(findings, other, write);
-            judge_mutual(findings, write, other);
+            if (!write->is_versioned) {
+                judge_stale(findings, write, other);
+            }
+            if (!other->is_versioned) {
+                judge_stale(findings, other, write);
+            }
+            if (!write->is_versioned && !other->is_versioned) {
+                judge_mutual(findings, write, other);
+            }
         }
     }
+}
+
+// --- One row, with the records of triggers ---
+
+// Records of a row come in the order of its versions. So every write that was recorded before made an older version,
+// and a unit that committed after the read came in has made one that the read did not see.
+enum sight_version_verdict judge_version(struct findings *findings, const struct write *write, struct replaced replaced,
+                                         bool *order_says) {
+    uint64_t newer = replaced.newer & write->known_columns;
+    if (write->known == 0 || write->known_columns == 0) {
+        return SIGHT_VERSION_UNREAD;
+    }
+    const struct write *missed = NULL;
+    const struct write *other;
+    LIST_FOREACH(other, &write->row->writes, of_row) {
+        bool is_before = other != write && other->is_recorded && other->unit != write->unit;
+        if (is_before && is_stale_about(write, other)) {
+            bool is_later = write->known < other->commit_sent;
+            *order_says |= is_later && other->done < write->commit_sent;
+            missed = missed == NULL && (is_later || (other->set & newer) != 0) ? other : missed;
+        }
+    }
+    if (missed == NULL) {
+        bool is_certain = newer == 0 && (write->known_columns & ~replaced.compared & ~write->guarded) == 0;
+        return is_certain || (newer & write->guarded) != 0 ? SIGHT_VERSION_FRESH : SIGHT_VERSION_UNKNOWN;
+    }
+    enum sight_level level = is_one_unit(write) ? SIGHT_PROVED : SIGHT_POSSIBLE;
+    struct proposal proposal = of_write(kind_of(write, missed->set), level, write);
+    proposal.by_versions = true;
+    add_second(&proposal, missed);
+    findings_propose(findings, &proposal);
+    return level == SIGHT_PROVED ? SIGHT_VERSION_STALE : SIGHT_VERSION_LOOSE;
 }
 
 // One unit alone shows the pattern. A condition on a column that the statement sets is a version check or a guard.

@@ -5,6 +5,7 @@
 //   the server's messages   the first pending message; a CommandComplete or an error ends a statement, ReadyForQuery
 //                           ends a query or a Sync
 #include "server/sight/sight_names.h"
+#include "server/sight/sight_value.h"
 
 #include <stdlib.h>
 
@@ -17,6 +18,7 @@ static struct pending *add_pending(struct sight_session *session, enum pending_k
     if (session->is_blind || session->pending_count >= PENDING_MAX ||
         session->memory > session->sight->options.session_memory_max) {
         session->is_blind = true;
+        session->is_unversioned = true;
         session->sight->dropped++;
         return NULL;
     }
@@ -122,6 +124,7 @@ static void commit_writes(struct sight_session *session, uint64_t commit_sent) {
     struct write *write;
     TAILQ_FOREACH(write, writes, of_transaction) {
         write->is_committed = true;
+        write->committed = history_next(session->sight->history);
         write->commit_sent = MAX(write->sent, commit_sent);
     }
     judge_commit(session->sight->findings, writes);
@@ -134,7 +137,10 @@ static void end_transaction(struct sight_session *session, bool is_committed, ui
     } else {
         undo_writes(session);
     }
+    marks_forget(session);
+    session->transaction.wants_undo = false;
     leave_unit(session, &session->transaction.unit);
+    session->ended_at = history_next(session->sight->history);
     session->transaction.is_explicit = false;
     session->transaction.has_failed = false;
     session->transaction.is_repeatable = session->default_repeatable;
@@ -170,7 +176,8 @@ static struct unit *unit_of(struct sight_session *session, const struct sql_text
     return transaction->unit != NULL ? transaction->unit : loose_unit(session, now_ns);
 }
 
-static void control(struct sight_session *session, const struct sql_statement *statement, uint64_t now_ns) {
+static void control(struct sight_session *session, const struct execution *execution, uint64_t now_ns) {
+    const struct sql_statement *statement = execution->statement;
     bool is_higher = statement->isolation == SQL_REPEATABLE_READ;
     switch (statement->control) {
     case SQL_BEGIN:
@@ -183,9 +190,13 @@ static void control(struct sight_session *session, const struct sql_statement *s
         session->default_repeatable = is_higher;
         session->transaction.is_repeatable |= is_higher && !session->transaction.is_explicit;
         break;
-    case SQL_ROLLBACK_TO: undo_writes(session); break;
+    case SQL_SAVEPOINT: marks_add(session, statement->table, execution->sent, NULL, 0); break;
+    case SQL_ROLLBACK_TO: marks_undo_to(session, statement->table); break;
+    case SQL_DISCARD:
     case SQL_RESET:
-        names_close_all(session);
+        if (statement->control == SQL_DISCARD) {
+            names_close_all(session);
+        }
         if (TAILQ_EMPTY(&session->transaction.writes)) {
             leave_unit(session, &session->loose);
         }
@@ -217,8 +228,8 @@ static void follow_tag(struct sight_session *session, struct slice tag, bool to_
     } else if (slice_equals(tag, SLICE_LITERAL("PREPARE TRANSACTION"))) {
         end_transaction(session, false, 0, now_ns);
     } else if (slice_equals(tag, SLICE_LITERAL("ROLLBACK"))) {
-        undo_writes(session);
         if (!to_savepoint) {
+            undo_writes(session);
             bool was_open = session->transaction.is_explicit;
             end_transaction(session, false, 0, now_ns);
             if (!was_open) { // a pool resets the session with it
@@ -230,7 +241,7 @@ static void follow_tag(struct sight_session *session, struct slice tag, bool to_
 
 // --- Executions ---
 
-static void begin_execution(struct pending *pending) {
+static void begin_execution(const struct sight_session *session, struct pending *pending) {
     struct execution *execution = &pending->execution;
     const struct portal *portal = pending->portal;
     const struct prepared *prepared = portal != NULL ? portal->prepared : NULL; // never NULL in a portal
@@ -240,6 +251,7 @@ static void begin_execution(struct pending *pending) {
     execution->sent_ns = pending->sent_ns;
     if (execution->text != NULL && pending->statement < execution->text->count) {
         execution->statement = &execution->text->statements[pending->statement];
+        marks_use_cursor(session, execution);
     }
     if (prepared != NULL) {
         execution->parameters = (struct parameters){portal->values, portal->value_count, prepared->types,
@@ -254,7 +266,7 @@ static struct pending *running(struct sight_session *session) {
         return NULL;
     }
     if (!pending->is_running) {
-        begin_execution(pending);
+        begin_execution(session, pending);
     }
     return pending->execution.text != NULL ? pending : NULL;
 }
@@ -336,23 +348,11 @@ void sight_data_row(struct sight_session *session, const struct slice *values, s
     const struct description *description = description_of(pending, &formats, &format_count);
     if (description != NULL) {
         struct unit *unit = unit_of(session, pending->execution.text, now_ns);
-        effects_row(session, unit, &pending->execution, description, formats, format_count, values, count, now_ns);
+        struct data_row row = {description, formats, format_count, values, count};
+        effects_row(session, unit, &pending->execution, &row, now_ns);
     } else {
         pending->execution.row_count++;
     }
-}
-
-// "UPDATE 2", "INSERT 0 1": the last number of the tag.
-static uint64_t affected_rows(struct slice tag) {
-    uint64_t count = 0;
-    size_t start = tag.length;
-    while (start > 0 && tag.data[start - 1] >= '0' && tag.data[start - 1] <= '9') {
-        start--;
-    }
-    for (size_t i = start; i < tag.length && i < start + 18; i++) {
-        count = count * 10 + (uint64_t)(tag.data[i] - '0');
-    }
-    return count;
 }
 
 void sight_command_complete(struct sight_session *session, struct slice tag, uint64_t now_ns) {
@@ -366,12 +366,18 @@ void sight_command_complete(struct sight_session *session, struct slice tag, uin
         session->sight->unparsed += !execution->text->is_parsed;
         if (statement != NULL && statement->verb != SIGHT_OTHER) {
             struct unit *unit = unit_of(session, execution->text, now_ns);
-            effects_complete(session, unit, execution, affected_rows(tag), now_ns);
+            effects_complete(session, unit, execution, sight_value_rows(tag), now_ns);
+            if (statement->cursor != NULL && !execution->is_fetch) {
+                marks_add(session, statement->cursor, execution->sent, execution->text, execution->index);
+            }
         } else if (statement != NULL) {
+            if (statement->control == SQL_NO_CONTROL && session->sight->versions != NULL) { // CALL, EXECUTE
+                versions_statement(session, unit_of(session, execution->text, now_ns), execution);
+            }
             to_savepoint = statement->control == SQL_ROLLBACK_TO;
-            control(session, statement, now_ns);
+            control(session, execution, now_ns);
         }
-        effects_report(session, execution, tag, SLICE_LITERAL(""), affected_rows(tag), now_ns);
+        effects_report(session, execution, tag, SLICE_LITERAL(""), sight_value_rows(tag), now_ns);
     } else if (session->is_blind) {
         undo_writes(session); // which of them a savepoint has undone is unknown
     }
@@ -440,10 +446,13 @@ void sight_ready(struct sight_session *session, char status, uint64_t now_ns) {
         end_transaction(session, is_committed, 0, now_ns);
     } else {
         transaction->is_explicit = true;
-        // A failed transaction that runs again was rolled back to a savepoint.
+        // A failed transaction that runs again was rolled back to a savepoint. If it is unknown to which, nothing of
+        // it may have stayed.
         transaction->has_failed = status == 'E';
         if (status == 'E') {
-            undo_writes(session);
+            transaction->wants_undo = true;
+        } else if (transaction->wants_undo) {
+            marks_undo_to(session, NULL);
         }
     }
 }
@@ -459,6 +468,7 @@ struct sight_session *sight_session_open(struct sight *sight, const char *databa
     session->backend_pid = backend_pid;
     TAILQ_INIT(&session->pending);
     TAILQ_INIT(&session->transaction.writes);
+    LIST_INSERT_HEAD(&sight->sessions, session, link);
     sight->session_count++;
     return session;
 }
@@ -474,10 +484,13 @@ void sight_session_close(struct sight_session *session) {
     }
     names_close_all(session);
     undo_writes(session);
+    marks_forget(session);
     leave_unit(session, &session->transaction.unit);
     leave_unit(session, &session->loose);
     CHECK(session->memory == 0 && session->pending_count == 0 && sight->session_count > 0);
+    versions_closed(session);
     sight->session_count--;
+    LIST_REMOVE(session, link);
     free(session->database);
     free(session);
 }

@@ -11,8 +11,10 @@ enum sql_control {
     SQL_BEGIN,
     SQL_COMMIT,
     SQL_ROLLBACK,
-    SQL_ROLLBACK_TO,    // a savepoint
-    SQL_RESET,          // DISCARD ALL, RESET ALL: a pool gives the session to another request
+    SQL_SAVEPOINT,      // `table` is its name
+    SQL_ROLLBACK_TO,    // a savepoint; `table` is its name
+    SQL_RESET,          // RESET ALL: a pool gives the session to another request
+    SQL_DISCARD,        // DISCARD ALL: the same, and prepared statements are gone
     SQL_SET_ISOLATION,  // for this transaction
     SQL_SET_DEFAULT,    // isolation of the transactions to come
     SQL_DEALLOCATE,     // `table` is the name of the prepared statement; NULL: all
@@ -46,6 +48,7 @@ struct sql_statement {
     enum sql_control control;
     enum sql_isolation isolation;
     const char *schema, *table, *alias; // the target, or the only table of a FROM; NULL: none or several
+    const char *cursor;                 // the name in DECLARE or FETCH, else NULL
     const char *const *tables;          // for a SELECT, every table named, with its schema if written
     size_t table_count;
     const struct sql_condition *conditions; // the terms of WHERE that AND connects

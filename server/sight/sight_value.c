@@ -239,3 +239,16 @@ bool sight_value_append(struct text *out, struct sight_value value, uint32_t typ
     return value.format == 1 ? append_binary(out, value.data, type, column_type)
                              : append_canonical_text(out, value.data, column_type);
 }
+
+// "UPDATE 2", "INSERT 0 1": the last number of the tag.
+uint64_t sight_value_rows(struct slice tag) {
+    uint64_t count = 0;
+    size_t start = tag.length;
+    while (start > 0 && tag.data[start - 1] >= '0' && tag.data[start - 1] <= '9') {
+        start--;
+    }
+    for (size_t i = start; i < tag.length && i < start + 18; i++) {
+        count = count * 10 + (uint64_t)(tag.data[i] - '0');
+    }
+    return count;
+}

@@ -9,4 +9,7 @@
 // depend on settings of the session), or the value is NULL or malformed; `out` is then unchanged.
 MUST_CHECK bool sight_value_append(struct text *out, struct sight_value value, uint32_t type, uint32_t column_type);
 
+// The number of rows in the tag of CommandComplete; 0: it has none.
+MUST_CHECK uint64_t sight_value_rows(struct slice tag);
+
 #endif

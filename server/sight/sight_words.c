@@ -313,8 +313,23 @@ static void read_deallocate(struct lexer *lexer, struct sql_statement *out) {
 
 static void read_rollback(struct lexer *lexer, struct sql_statement *out) {
     out->control = SQL_ROLLBACK;
+    while (!at_end(lexer) && !skip_word(lexer, "to")) {
+        next_word(lexer);
+    }
+    if (!at_end(lexer)) {
+        (void)skip_word(lexer, "savepoint");
+        out->control = SQL_ROLLBACK_TO;
+        out->table = stored_name(lexer);
+    }
+}
+
+// DECLARE c CURSOR ..., FETCH ALL FROM c: the first or the last name.
+static void read_cursor(struct lexer *lexer, struct sql_statement *out, bool is_first) {
     while (!at_end(lexer)) {
-        out->control = is_word(lexer, "to") ? SQL_ROLLBACK_TO : out->control;
+        bool is_name = lexer->kind == WORD_NAME || lexer->kind == WORD_QUOTED;
+        if (is_name && (!is_first || out->cursor == NULL)) {
+            out->cursor = stored_name(lexer);
+        }
         next_word(lexer);
     }
 }
@@ -336,8 +351,13 @@ static bool read_control(struct lexer *lexer, struct sql_statement *out) {
         out->control = is_word(lexer, "prepared") ? SQL_NO_CONTROL : SQL_COMMIT;
     } else if (skip_word(lexer, "rollback") || skip_word(lexer, "abort")) {
         read_rollback(lexer, out);
-    } else if (skip_word(lexer, "discard") || skip_word(lexer, "reset")) {
+    } else if (skip_word(lexer, "discard")) {
+        out->control = is_word(lexer, "all") ? SQL_DISCARD : SQL_NO_CONTROL;
+    } else if (skip_word(lexer, "reset")) {
         out->control = is_word(lexer, "all") ? SQL_RESET : SQL_NO_CONTROL;
+    } else if (skip_word(lexer, "savepoint")) {
+        out->control = SQL_SAVEPOINT;
+        out->table = stored_name(lexer);
     } else if (skip_word(lexer, "set")) {
         read_set(lexer, out);
     } else if (skip_word(lexer, "deallocate")) {
@@ -346,6 +366,12 @@ static bool read_control(struct lexer *lexer, struct sql_statement *out) {
         read_create(lexer, out);
     } else if (skip_word(lexer, "lock")) {
         out->takes_other_lock = true;
+    } else if (is_word(lexer, "declare") || is_word(lexer, "fetch")) {
+        bool is_declare = skip_word(lexer, "declare");
+        if (!is_declare) {
+            next_word(lexer);
+        }
+        read_cursor(lexer, out, is_declare);
     } else {
         return false;
     }

@@ -130,6 +130,39 @@ static void test_savepoint(void **state) {
     assert_int_equal(count_proved(), 0);
 }
 
+// A write before the savepoint stays, also after an error.
+static void test_write_before_a_savepoint(void **state) {
+    (void)state;
+    begin(a);
+    read_account(a, "alice", READ_ALICE);
+    begin(b);
+    run_sql(b, SET_ALICE, "UPDATE 1", 'T');
+    run_sql(b, "SAVEPOINT \"S\"", "SAVEPOINT", 'T');
+    send_sql(b, DEDUCT_ALICE);
+    sight_error(b, SLICE_LITERAL("22003"), now++);
+    sight_ready(b, 'E', now++);
+    run_sql(b, "ROLLBACK TO \"S\"", "ROLLBACK", 'T');
+    commit(b);
+    run_sql(a, SET_ALICE, "UPDATE 1", 'T');
+    commit(a);
+    assert_non_null(finding_of(SIGHT_LOST_UPDATE, SIGHT_PROVED));
+}
+
+// The rows of a cursor are those of its query; and neither DECLARE nor an empty FETCH is a check for an empty table.
+static void test_cursor(void **state) {
+    (void)state;
+    begin(a);
+    run_sql(a, "DECLARE c CURSOR FOR SELECT id, balance FROM accounts", "DECLARE CURSOR", 'T');
+    read_account(a, "alice", "FETCH NEXT FROM c");
+    run_sql(a, "FETCH ALL FROM c", "FETCH 0", 'T');
+    run_sql(b, DEDUCT_ALICE, "UPDATE 1", 'I');
+    run_sql(a, SET_ALICE, "UPDATE 1", 'T');
+    run_sql(a, "INSERT INTO accounts (id) VALUES ('bob')", "INSERT 0 1", 'T');
+    commit(a);
+    assert_non_null(finding_of(SIGHT_LOST_UPDATE, SIGHT_PROVED));
+    assert_null(finding_of(SIGHT_PHANTOM, SIGHT_POSSIBLE));
+}
+
 // The order is unknown if the other write was under way when the row came in, or when this write was sent.
 static void test_overlap_is_not_proved(void **state) {
     (void)state;
@@ -292,6 +325,8 @@ int main(void) {
         TEST(test_not_proved),
         TEST(test_subquery_is_no_guard),
         TEST(test_savepoint),
+        TEST(test_write_before_a_savepoint),
+        TEST(test_cursor),
         TEST(test_overlap_is_not_proved),
         TEST(test_commit_gives_the_order),
         TEST(test_read_again),

@@ -94,6 +94,19 @@ static void test_named_statements(void **state) {
     assert_string_equal(the_proved(SIGHT_LOST_UPDATE)->row, "1");
 }
 
+// asyncpg's pool: RESET ALL ends the request, and the prepared statements stay.
+static void test_prepared_statements_outlive_a_reset(void **state) {
+    (void)state;
+    prepare(a, "s1", "SELECT id, balance FROM accounts WHERE id = $1", TEXT);
+    run_sql(a, "RESET ALL", "RESET", 'I');
+    begin(a);
+    execute(a, "s1", SLICE_LITERAL("alice"), 0);
+    describe_account(a);
+    end_statement(a, "SELECT 0", 'T');
+    commit(a);
+    assert_int_equal(sight_counters(sight).dropped, 0);
+}
+
 // A failed Execute takes the rest of its pipeline with it.
 static void test_pipeline_error(void **state) {
     (void)state;
@@ -288,6 +301,7 @@ int main(void) {
         TEST(test_session_is_only_possible),
         TEST(test_reset_ends_a_session),
         TEST(test_named_statements),
+        TEST(test_prepared_statements_outlive_a_reset),
         TEST(test_pipeline_error),
         TEST(test_wire),
         TEST(test_write_skew),
