@@ -295,11 +295,11 @@ FROM accounts WHERE id IN ($1, $2);
 
 -- The rows are locked in the order of their ids, byte by byte as the program compares them. So two transfers in
 -- opposite directions wait for each other in turn and do not deadlock.
--- The sub-select has the snapshot of the statement. So the last column is the number of writes that were committed
--- between the snapshot and the lock, which is what the statement has waited for.
+-- The clock is read after the snapshot and before the wait.
 -- name: lock_balances SELECT accounts
-SELECT id, balance, version, version - (SELECT s.version FROM accounts s WHERE s.id = accounts.id)
-FROM accounts WHERE id IN ($1, $2) ORDER BY id COLLATE "C" FOR UPDATE;
+SELECT id, balance, version, (extract(epoch FROM began.at) * 1000000)::bigint
+FROM accounts, (SELECT clock_timestamp() AS at OFFSET 0) AS began
+WHERE id IN ($1, $2) ORDER BY id COLLATE "C" FOR UPDATE OF accounts;
 
 -- Locks one row, for a transfer whose own UPDATE would lock its rows in the wrong order.
 -- name: lock_first SELECT accounts
@@ -324,24 +324,32 @@ SELECT count(*) FROM behind WHERE pid = ANY ($1::integer[]);
 -- ---- One write at a time, each committed on its own ----
 
 -- Returns also the time of the write, in microseconds since 1970: the transaction that has the row locked reads the
--- clock, so the times are in the order of the writes. Then come the arrival of the statement, and the number of writes
--- that were committed between its snapshot and its own: those it has waited for.
+-- clock, so the times are in the order of the writes. The last column is a time between the snapshot of the statement and
+-- its wait for the row: it waits for no write that ended before.
 -- part: what_it_left
 RETURNING balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
-          (extract(epoch FROM statement_timestamp()) * 1000000)::bigint,
-          version - 1 - (SELECT s.version FROM accounts s WHERE s.id = accounts.id);
+          (extract(epoch FROM began.at) * 1000000)::bigint;
+
+-- part: began
+FROM (SELECT clock_timestamp() AS at OFFSET 0) AS began
 
 -- name: deduct UPDATE accounts
-UPDATE accounts SET balance = balance - $2::numeric, version = version + 1 WHERE id = $1
+UPDATE accounts SET balance = balance - $2::numeric, version = version + 1
+-- insert: began
+WHERE id = $1
 -- insert: what_it_left
 
 -- name: credit UPDATE accounts
-UPDATE accounts SET balance = balance + $2::numeric, version = version + 1 WHERE id = $1
+UPDATE accounts SET balance = balance + $2::numeric, version = version + 1
+-- insert: began
+WHERE id = $1
 -- insert: what_it_left
 
 -- Writes the balance that the program computed, and overwrites any balance that the row holds by now: the lost update.
 -- name: set_balance UPDATE accounts
-UPDATE accounts SET balance = $2::numeric, version = version + 1 WHERE id = $1
+UPDATE accounts SET balance = $2::numeric, version = version + 1
+-- insert: began
+WHERE id = $1
 -- insert: what_it_left
 
 -- part: transfer_columns
@@ -365,8 +373,7 @@ SELECT 1 / count(*) FROM recorded;
 -- ---- All writes of a transfer in one statement: deduct, credit, record ----
 -- Each statement has its own way to deduct. `seen` is the balance that the decision to deduct was based on; `lost` says
 -- whether the write of another transfer was overwritten. If no row is deducted, nothing is credited and nothing is
--- recorded. `waited` is the number of writes that were committed between the snapshot and the deduct. In the steps @
--- stands for it, for the time of the deduct, and for the time since the statement arrived; views.sql
+-- recorded. In the steps @ stands for the time of the deduct, and for the time since `began`, which is behind the snapshot; views.sql
 -- takes the balances from the record. The program sent the statement at $11 by its own clock; the database's clock is
 -- $12 microseconds ahead.
 
@@ -380,14 +387,13 @@ credited AS (
        d.seen, d.balance, c.balance - $5::numeric, c.balance, 'success', d.lost OR d.seen - $5::numeric <> d.balance,
        CASE WHEN d.lost THEN 'lost_update' WHEN d.seen - $5::numeric = d.balance THEN NULL
             WHEN d.balance < 0 THEN 'double_spend' ELSE 'stale_read' END,
-       replace(replace(replace($10, 'at_us":@', 'at_us":' || moment.us),
-                       'took_us":@', 'took_us":' || moment.us - least(moment.us, moment.began_us)),
-               'waited":@', 'waited":' || d.waited)::jsonb
+       replace(replace($10, 'at_us":@', 'at_us":' || moment.us),
+               'took_us":@', 'took_us":' || moment.us - least(moment.us, moment.began_us))::jsonb
 -- An account that cannot be credited gives NULL, which the record refuses: then nothing is deducted either.
 FROM deducted d LEFT JOIN credited c ON true,
      LATERAL (SELECT greatest($11::bigint, (extract(epoch FROM d.at) * 1000000)::bigint - $12::bigint) AS us,
-                     greatest($11::bigint, (extract(epoch FROM statement_timestamp()) * 1000000)::bigint - $12::bigint)
-                         AS began_us) AS moment
+                     greatest($11::bigint, (extract(epoch FROM d.began) * 1000000)::bigint - $12::bigint) AS began_us)
+         AS moment
 RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly, steps -> -1 ->> 'at_us'
 )
 SELECT * FROM recorded
@@ -398,7 +404,7 @@ LIMIT 1000000 / (SELECT ((SELECT count(*) FROM deducted) = (SELECT count(*) FROM
 WITH deducted AS (
     UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
     WHERE id = $3
-    RETURNING balance, $13::numeric AS seen, false AS lost, clock_timestamp() AS at, 0 AS waited
+    RETURNING balance, $13::numeric AS seen, false AS lost, clock_timestamp() AS at, statement_timestamp() AS began
 ),
 -- insert: credit_and_record
 
@@ -406,9 +412,9 @@ WITH deducted AS (
 -- name: book_if_unchanged UPDATE accounts
 WITH deducted AS (
     UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
+-- insert: began
     WHERE id = $3 AND version = $14::bigint
-    RETURNING balance, $13::numeric AS seen, false AS lost, clock_timestamp() AS at,
-              version - 1 - (SELECT s.version FROM accounts s WHERE s.id = $3) AS waited
+    RETURNING balance, $13::numeric AS seen, false AS lost, clock_timestamp() AS at, began.at AS began
 ),
 -- insert: credit_and_record
 
@@ -416,9 +422,9 @@ WITH deducted AS (
 -- name: book_if_covered UPDATE accounts
 WITH deducted AS (
     UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
+-- insert: began
     WHERE id = $3 AND balance >= $5::numeric AND EXISTS (SELECT FROM accounts WHERE id = $4)
-    RETURNING balance, balance + $5::numeric AS seen, false AS lost, clock_timestamp() AS at,
-              version - 1 - (SELECT s.version FROM accounts s WHERE s.id = $3) AS waited
+    RETURNING balance, balance + $5::numeric AS seen, false AS lost, clock_timestamp() AS at, began.at AS began
 ),
 -- insert: credit_and_record
 
@@ -426,23 +432,23 @@ WITH deducted AS (
 -- name: book_if_subselect UPDATE accounts
 WITH deducted AS (
     UPDATE accounts SET balance = balance - $5::numeric, version = version + 1
+-- insert: began
     WHERE id = $3 AND (SELECT balance FROM accounts WHERE id = $3) >= $5::numeric
       AND EXISTS (SELECT FROM accounts WHERE id = $4)
-    RETURNING balance, (SELECT balance FROM accounts WHERE id = $3) AS seen, false AS lost, clock_timestamp() AS at,
-              version - 1 - (SELECT s.version FROM accounts s WHERE s.id = $3) AS waited
+    RETURNING balance, (SELECT balance FROM accounts WHERE id = $3) AS seen, false AS lost, clock_timestamp() AS at, began.at AS began
 ),
 -- insert: credit_and_record
 
 -- Wrong: the CTE uses the same old snapshot, and the new balance is computed from it.
 -- name: book_from_snapshot UPDATE accounts
 WITH snapshot AS (
-    SELECT id, balance, version FROM accounts WHERE id = $3
+    SELECT id, balance, version, clock_timestamp() AS began FROM accounts WHERE id = $3
 ), deducted AS (
     UPDATE accounts SET balance = snapshot.balance - $5::numeric, version = accounts.version + 1
     FROM snapshot
     WHERE accounts.id = snapshot.id AND snapshot.balance >= $5::numeric AND EXISTS (SELECT FROM accounts WHERE id = $4)
     RETURNING accounts.balance, snapshot.balance AS seen, accounts.version > snapshot.version + 1 AS lost,
-              clock_timestamp() AS at, accounts.version - 1 - snapshot.version AS waited
+              clock_timestamp() AS at, snapshot.began
 ),
 -- insert: credit_and_record
 

@@ -9,9 +9,8 @@ $$;
 -- The steps of one record, one row for each step. A step in transfers.steps is {"step", "account", "value", "at_us",
 -- "took_us", ...}: at_us is the end of the step in microseconds since 1970 by the server's clock, took_us is its
 -- duration. A write that was committed before the record was made has "committed_at_us" too: the time when the answer
--- to its commit arrived, so other sessions could see the write at that time at the latest. A lock or a deduct has
--- "waited": the number of writes of the row that were committed between the snapshot and the lock of its statement. A
--- step omits the values that all transfers of a batch or of a statement share; the record has them.
+-- to its commit arrived, so other sessions could see the write at that time at the latest. A step omits the values that
+-- all transfers of a batch or of a statement share; the record has them.
 CREATE OR REPLACE FUNCTION steps_told(steps jsonb, received timestamptz, from_account text, to_account text,
                                       from_before numeric, from_after numeric, to_after numeric)
 RETURNS TABLE ("position" bigint, step text, account text, value numeric, at_us bigint, took_us bigint, parties integer,
@@ -294,7 +293,7 @@ CREATE OR REPLACE VIEW race_steps AS
 SELECT m.reset, m.race, m.place, m.id AS transfer_id, m.strategy, m.from_account, m.amount, m.from_balance_before,
        m.from_balance_after, m.race_detected, s.position, s.step, s.account, s.value, s.at_us, s.took_us, s.parties,
        s.outcome, (m.steps -> (s.position - 1)::integer ->> 'committed_at_us')::bigint AS committed_at_us, m.anomaly,
-       m.to_balance_before, (m.steps -> (s.position - 1)::integer ->> 'waited')::integer AS waited
+       m.to_balance_before
 FROM race_members m
 CROSS JOIN LATERAL (
     SELECT * FROM steps_told(m.steps, m."timestamp", m.from_account, m.to_account, m.from_balance_before,
@@ -407,17 +406,18 @@ CROSS JOIN LATERAL (
 ORDER BY r.race, r.account, s.at, r.racer, s.position;
 
 -- Which transfer waited for which, as far as the records show: a wait for a lock (lock, mutex, deduct; the read behind
--- an advisory lock) that ended after another transfer of the race had released the lock. The lock is held until the
--- next waiter has it. A statement that has counted the writes between its snapshot and its lock (waited) has waited for
--- the transfers that made the last ones before it. A transfer that wrote nothing, and one whose lock is not on the row,
--- can be compared by time alone. A transfer that locked before it wrote releases its locks at its end. Its record is
--- written before its COMMIT, so a wait that began later than the record is not shown. A mutex is released a little
--- later, and then the next waiter has it at once.
+-- an advisory lock) that began before another transfer of the race released the lock, and ended after that. The lock is
+-- held until the next waiter has it. A lock and a deduct begin behind the snapshot of their statement, so the statement
+-- has not seen the other transfer. A transfer that locked before it wrote releases its locks at its end. A record is
+-- written before its COMMIT, so a wait that began between the two is not shown. A single write releases its lock when
+-- it is done: of two such writes the one that left less came later. A mutex is released after the record, and then the
+-- next waiter has it at once, even if the record ends up to 20 ms before the wait began. A statement that reads and
+-- writes has waited only if the row changed after its snapshot.
 CREATE OR REPLACE VIEW lock_waits AS
 WITH step AS MATERIALIZED (
     SELECT *, step IN ('lock', 'mutex') OR (step = 'read' AND strategy = 'advisory_lock') AS takes_lock FROM race_steps
 ), member AS (
-    SELECT reset, race, transfer_id, from_balance_after, bool_or(takes_lock) AS locks, bool_or(step = 'deduct') AS writes,
+    SELECT reset, race, transfer_id, from_balance_after, bool_or(takes_lock) AS locks,
            min(at_us) FILTER (WHERE takes_lock OR step = 'deduct') AS got_us,
            min(CASE WHEN takes_lock THEN at_us ELSE at_us - took_us END)
                FILTER (WHERE takes_lock OR step = 'deduct') AS since_us,
@@ -425,26 +425,22 @@ WITH step AS MATERIALIZED (
     FROM (SELECT *, bool_or(takes_lock) OVER (PARTITION BY reset, transfer_id) AS locks FROM step) AS s
     GROUP BY reset, race, transfer_id, from_balance_after
 ), holder AS (
-    SELECT *, lead(got_us) OVER turn AS next_us, count(*) FILTER (WHERE writes) OVER turn AS writers
+    SELECT *, lead(got_us) OVER (PARTITION BY reset, race ORDER BY got_us, from_balance_after DESC) AS next_us
     FROM member
     WHERE got_us IS NOT NULL
-    WINDOW turn AS (PARTITION BY reset, race ORDER BY got_us, from_balance_after DESC ROWS UNBOUNDED PRECEDING)
 )
 SELECT w.reset, w.race, w.transfer_id AS waiter, w.step, h.transfer_id AS holder,
        greatest(w.at_us - w.took_us, h.since_us) AS from_us, least(w.at_us, h.next_us) AS to_us
 FROM step w
-JOIN holder own ON own.reset = w.reset AND own.race = w.race AND own.transfer_id = w.transfer_id
+JOIN member own ON own.reset = w.reset AND own.transfer_id = w.transfer_id
 JOIN holder h ON h.reset = w.reset AND h.race = w.race AND h.transfer_id <> w.transfer_id
 WHERE (w.takes_lock OR (w.step = 'deduct' AND NOT own.locks
                         AND (h.locks OR h.from_balance_after > w.from_balance_after
                              OR (h.from_balance_after = w.from_balance_after AND h.let_go_us < w.at_us))))
   AND h.let_go_us <= w.at_us
   AND (w.race_detected OR w.strategy NOT IN ('cte_snapshot', 'subselect_predicate'))
-  AND CASE WHEN w.waited IS NOT NULL AND h.writes
-           THEN own.writers - own.writes::integer - h.writers BETWEEN 0 AND w.waited - 1
-           ELSE h.let_go_us > w.at_us - w.took_us
-                OR (w.step = 'mutex' AND h.next_us = w.at_us AND w.took_us > 1000
-                    AND h.let_go_us > w.at_us - w.took_us - 20000) END;
+  AND (h.let_go_us > w.at_us - w.took_us
+       OR (w.step = 'mutex' AND h.next_us = w.at_us AND w.took_us > 1000 AND h.let_go_us > w.at_us - w.took_us - 20000));
 
 -- One row with all counts since the database was made, or since a reset of the totals: the totals of the removed
 -- transfers, and the current ones.

@@ -191,6 +191,10 @@ class Judge:
 
     def judge_lock(self, place, waiter, holder):
         """The holder had not committed when the waiter asked."""
+        if self.of(waiter).locks:
+            self.check(not self.of(waiter).locks[-1].snapshot.sees(self.of(holder).xid), place,
+                       f"{waiter} waited for {holder}, whose commit its snapshot has seen")
+            return
         asked_us = [wait["from_us"] for wait in self.details[waiter]["blocked_by"] if wait["transfer_id"] == holder]
         done_us = self.history.done_us(self.of(holder)) or self.history.committed_us(self.of(holder)) + DOUBTFUL_US
         self.check(asked_us and done_us >= min(asked_us), place,

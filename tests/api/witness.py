@@ -122,6 +122,7 @@ class Transfer:
         self.source, self.target = record["from"], record["to"]
         self.amount = decimal.Decimal(record["amount"])
         self.reads = []
+        self.locks = []  # the statements that lock both rows
         self.writes = []
         self.xid = int(record["xid"])
 
@@ -199,7 +200,10 @@ class History:
     @staticmethod
     def _take_read(event, owners, reading):
         """A read of two rows reads the clock twice. Returns the first one of a pair."""
-        if reading is not None or not event["query"].startswith("SELECT id, balance, version, (extract(epoch"):
+        if event["query"].startswith("SELECT id, balance, version, (extract(epoch FROM began.at"):
+            for owner in owners:
+                owner.locks.append(Read(event["at"], Snapshot(event["snapshot"])))
+        if reading is not None or not event["query"].startswith("SELECT id, balance, version, (extract(epoch FROM clock"):
             return None
         for owner in owners:
             owner.reads.append(Read(event["at"], Snapshot(event["snapshot"])))

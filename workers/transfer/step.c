@@ -28,8 +28,7 @@ struct step *step_add(struct step_list *list, enum step_kind kind, uint64_t star
     } else {
         list->dropped++; // the last place is overwritten by each further step
     }
-    list->steps[place] =
-        (struct step){.kind = kind, .waited = STEP_WAITED_UNKNOWN, .started_ns = started_ns, .ended_ns = started_ns};
+    list->steps[place] = (struct step){.kind = kind, .started_ns = started_ns, .ended_ns = started_ns};
     return &list->steps[place];
 }
 
@@ -68,9 +67,6 @@ static void add_step(struct json_writer *json, const struct step *step, int64_t 
     }
     json_add_signed(json, "at_us", realtime_us(step->ended_ns, moment_us, moment_ns));
     json_add_unsigned(json, "took_us", (step->ended_ns - step->started_ns) / NANOSECONDS_PER_MICROSECOND);
-    if (step->waited != STEP_WAITED_UNKNOWN) {
-        json_add_signed(json, "waited", step->waited);
-    }
     if (step->committed_ns != 0) {
         json_add_signed(json, "committed_at_us", realtime_us(step->committed_ns, moment_us, moment_ns));
     }

@@ -24,15 +24,12 @@ enum step_kind {
     STEP_RETRY,   // lost against another transaction; `outcome` is the SQLSTATE or "changed"
 };
 
-#define STEP_WAITED_UNKNOWN INT64_C(-1)
-
 struct step {
     enum step_kind kind;
     const char *account; // NULL, or an account of the request
     int64_t value;       // cents; meaningful with an account
     const char *outcome; // NULL, or a static string
     uint32_t parties;    // barrier, hold: transfers it waited for; batch: transfers in it
-    int64_t waited; // lock, deduct: the writes between the statement's snapshot and its lock; or STEP_WAITED_UNKNOWN
     uint64_t started_ns; // monotonic
     uint64_t ended_ns;
     uint64_t committed_ns; // a write: when the answer to its commit arrived; 0: not yet

@@ -58,7 +58,7 @@ static enum transfer_outcome take_posting(struct transfer *transfer, const struc
 static void announce_writes(struct record_values *record) {
     record->steps.length--; // remove the bracket that closes the list
     text_append_string(&record->steps, record->steps.length > 1 ? "," : "");
-    text_append_string(&record->steps, "{\"step\":\"deduct\",\"at_us\":@,\"took_us\":@,\"waited\":@},"
+    text_append_string(&record->steps, "{\"step\":\"deduct\",\"at_us\":@,\"took_us\":@},"
                                        "{\"step\":\"credit\",\"at_us\":@,\"took_us\":0}]");
     record->values[RECORD_VALUES - 1] = text_terminated(&record->steps);
 }

@@ -45,13 +45,11 @@ static enum transfer_outcome read_balances(struct transfer *transfer, enum state
         return transfer_outcome_of(transfer, status);
     }
     enum transfer_outcome outcome = take_balances(transfer, &rows);
-    // A read ends at the database's time just after its snapshot, so that it can be compared with writes. A lock ends
-    // with the answer, because the wait for the lock is over then.
-    if (kind == STEP_READ && outcome == TRANSFER_CONTINUE) {
-        step->ended_ns = transfer_moment_ns(transfer, db_rows_integer(&rows, 0, 3), step);
-    } else if (outcome == TRANSFER_CONTINUE) {
-        bool is_from = strcmp(db_rows_value(&rows, 0, 0), request->from_account) == 0;
-        step->waited = db_rows_integer(&rows, is_from ? 0 : 1, 3);
+    // A read ends at the database's time just after its snapshot, so that it can be compared with writes. There a lock
+    // begins to wait. It ends with the answer, because the wait for the lock is over then.
+    if (outcome == TRANSFER_CONTINUE) {
+        uint64_t snapshot_ns = transfer_moment_ns(transfer, db_rows_integer(&rows, 0, 3), step);
+        *(kind == STEP_READ ? &step->ended_ns : &step->started_ns) = snapshot_ns;
     }
     db_rows_free(&rows);
     if (outcome != TRANSFER_CONTINUE) {

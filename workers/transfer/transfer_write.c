@@ -62,11 +62,10 @@ static enum transfer_outcome change_balance(struct transfer *transfer, struct ch
         step->outcome = change->overwrote ? "overwrote" : NULL;
         step->committed_ns = transfer->in_transaction ? 0 : step->ended_ns;
         // Use the database's time, because the answers to two writes may arrive in another order than the writes. The
-        // step begins when PostgreSQL gets the statement: before that it waits for no other transaction.
+        // step begins behind the snapshot of its statement: before that it waits for no other transaction.
         uint64_t began_ns = transfer_moment_ns(transfer, db_rows_integer(&rows, 0, 3), step);
         step->ended_ns = transfer_moment_ns(transfer, db_rows_integer(&rows, 0, 2), step);
         step->started_ns = MIN(began_ns, step->ended_ns);
-        step->waited = db_rows_integer(&rows, 0, 4);
     }
     db_rows_free(&rows);
     recent_writes_end(number, good, *change->after, change->version);
