@@ -324,8 +324,8 @@ SELECT count(*) FROM behind WHERE pid = ANY ($1::integer[]);
 -- ---- One write at a time, each committed on its own ----
 
 -- Returns also the time of the write, in microseconds since 1970: the transaction that has the row locked reads the
--- clock, so the times are in the order of the writes. The last column is a time between the snapshot of the statement and
--- its wait for the row: it waits for no write that ended before.
+-- clock, so the times are in the order of the writes. The last column is a time between the snapshot of the statement
+-- and its wait for the row: it waits for no write that ended before.
 -- part: what_it_left
 RETURNING balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
           (extract(epoch FROM began.at) * 1000000)::bigint;
@@ -373,9 +373,9 @@ SELECT 1 / count(*) FROM recorded;
 -- ---- All writes of a transfer in one statement: deduct, credit, record ----
 -- Each statement has its own way to deduct. `seen` is the balance that the decision to deduct was based on; `lost` says
 -- whether the write of another transfer was overwritten. If no row is deducted, nothing is credited and nothing is
--- recorded. In the steps @ stands for the time of the deduct, and for the time since `began`, which is behind the snapshot; views.sql
--- takes the balances from the record. The program sent the statement at $11 by its own clock; the database's clock is
--- $12 microseconds ahead.
+-- recorded. In the steps @ stands for the time of the deduct, and for the time since `began`, which is behind the
+-- snapshot; views.sql takes the balances from the record. The program sent the statement at $11 by its own clock; the
+-- database's clock is $12 microseconds ahead.
 
 -- part: credit_and_record
 credited AS (

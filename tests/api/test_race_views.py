@@ -10,7 +10,8 @@ from pace import HANG_GUARD, eventually
 
 pytestmark = pytest.mark.race
 
-WAITS_OF_NOW = "SELECT step, waiter, holder FROM lock_waits WHERE waiter IN (SELECT id FROM transfers)"  # since the reset
+# Since the reset.
+WAITS_OF_NOW = "SELECT step, waiter, holder FROM lock_waits WHERE waiter IN (SELECT id FROM transfers)"
 
 
 @pytest.fixture
