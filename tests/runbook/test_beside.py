@@ -17,7 +17,7 @@ def checkout():
     root = new_folder() / "checkout"
     (root / "compose").mkdir(parents=True)
     shutil.copy(ROOT / "lab", root)
-    for folder in ("compose/native", "tests/compose", "docs"):
+    for folder in ("compose/native", "compose/proxy-shop", "tests/compose", "docs"):
         shutil.copytree(ROOT / folder, root / folder)
     lab = Lab(root, root / ".lab")
     yield lab
