@@ -399,8 +399,9 @@ void record_close(struct record_session *session, uint64_t now_ns) {
     while (!STAILQ_EMPTY(&session->awaited)) {
         take_awaited(session, now_ns);
     }
-    while (!TAILQ_EMPTY(&session->prepared)) {
-        forget_prepared(session, TAILQ_FIRST(&session->prepared));
+    for (struct prepared *next, *prepared = TAILQ_FIRST(&session->prepared); prepared != NULL; prepared = next) {
+        next = TAILQ_NEXT(prepared, link);
+        forget_prepared(session, prepared);
     }
     end_unit(session, now_ns);
     TAILQ_REMOVE(&session->record->sessions, session, link);

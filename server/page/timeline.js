@@ -11,7 +11,7 @@ import { OUTCOMES, missedLabel, shortMoney } from "./words.js";
 
 // All in em of the page's root, so that the picture grows with the text around it.
 const LYING = { edge: 0.6, label: 1.6, bar: 1.7, gap: 0.7, link: 1.8, ruler: 3.5, strip: 2.5, mark: 1.1, badge: 2.3, end: 1.6 };
-const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, axis: 0.3, strip: 0, head: 4.6, text: 1.05, column: 6.2, scrolled: 9.2, mark: 1.3 };
+const UPRIGHT = { edge: 0.8, line: 1.25, bar: 1.1, axis: 0.3, strip: 0, head: 4.6, text: 0.85, column: 6.2, scrolled: 9.2, mark: 1.3 };
 
 const BRACKET = 0.28; // how far the bracket round a transaction stands out from the bar, in em
 
@@ -369,8 +369,8 @@ function upright(model, pieces, row, axis, options) {
     lanes: spines.map((x, index) => ({
       ...headings(model.lanes[index], true),
       line: { x1: x, y1: place(0), x2: x, y2: place(pieces[index].at(-1)?.to ?? 0) },
-      badge: { x, y: 1.5 * em, r: 0.95 * em },
-      texts: [{ x: x + 1.2 * em, y: 1.5 * em }, { x: x - 0.95 * em, y: 3.2 * em }],
+      badge: { x, y: 1.5 * em, r: 0.85 * em },
+      texts: [{ x: x + em, y: 1.5 * em }, { x: x - 0.95 * em, y: 3.2 * em }],
     })),
     brackets: spines.flatMap((x, index) => transactionsOf(pieces[index]).map((each) => uprightBracket(each, x, place, em))),
     pieces: spines.flatMap((x, index) => pieces[index].map((piece) => uprightPiece(piece, x, place, em))),

@@ -11,8 +11,9 @@ static void forget_mark(struct sight_session *session, struct mark *mark) {
 }
 
 void marks_forget(struct sight_session *session) {
-    while (!LIST_EMPTY(&session->transaction.marks)) {
-        forget_mark(session, LIST_FIRST(&session->transaction.marks));
+    for (struct mark *next, *mark = LIST_FIRST(&session->transaction.marks); mark != NULL; mark = next) {
+        next = LIST_NEXT(mark, link);
+        forget_mark(session, mark);
     }
 }
 

@@ -70,8 +70,9 @@ void versions_free(struct versions *versions) {
     if (versions == NULL) {
         return;
     }
-    while (!TAILQ_EMPTY(&versions->records)) {
-        free_record(versions, TAILQ_FIRST(&versions->records));
+    for (struct record *next, *record = TAILQ_FIRST(&versions->records); record != NULL; record = next) {
+        next = TAILQ_NEXT(record, link);
+        free_record(versions, record);
     }
     for (size_t i = 0; i < versions->unseen_count; i++) {
         free((char *)(uintptr_t)versions->unseen[i].table);
@@ -452,7 +453,12 @@ static bool settle(struct sight *sight, struct record *record, bool is_last) {
 
 void sight_settle(struct sight *sight, uint64_t mark, bool is_last) {
     struct versions *versions = sight->versions;
-    while (!TAILQ_EMPTY(&versions->records) && settle(sight, TAILQ_FIRST(&versions->records), is_last)) {}
+    for (struct record *next, *record = TAILQ_FIRST(&versions->records); record != NULL; record = next) {
+        next = TAILQ_NEXT(record, link);
+        if (!settle(sight, record, is_last)) {
+            break;
+        }
+    }
     versions->complete = mark;
     // A record that waits may belong to a unit that has ended since the reading before.
     const struct record *first = TAILQ_FIRST(&versions->records);

@@ -12,7 +12,8 @@ from cluster import free_port
 from proxy import PROGRAM, eventually
 
 FORCE = "before write * if-read barrier 2"
-FINDING = {"id", "kind", "level", "database", "table", "row", "count", "sentence", "first", "second", "found_at"}
+FINDING = {"id", "kind", "level", "database", "table", "row", "count", "sentence", "evidence", "first", "second",
+           "found_at"}
 
 
 @pytest.fixture(autouse=True)

@@ -256,8 +256,9 @@ def test_what_a_held_client_sends_is_bounded(start, connect):
     assert kinds(first.until("Z")) == "CZ" and kinds(first.until("Z")) == "TDCZ"
 
 
-def test_three_at_a_barrier_of_three_with_a_lock(start, database):
-    """Two wait for the lock of the first one; the second waits behind another waiter."""
+def test_three_at_a_barrier_of_three_with_a_lock(start, cluster, database):
+    """Two wait for the lock of the first one; the second waits behind another waiter. All three queue behind a session of
+    psql's first, so that none comes when the others have ended."""
     proxy = start("--force=3")
     url = f"postgresql://postgres@127.0.0.1:{proxy.port}/{database}"
 
@@ -266,8 +267,16 @@ def test_three_at_a_barrier_of_three_with_a_lock(start, database):
             cursor.execute("SELECT * FROM accounts FOR UPDATE")
             cursor.execute(UPDATE)
 
-    at_once(lock, lock, lock)
-    assert proxy.lines("time limit") == []
+    def let_go():
+        eventually(lambda: len(cluster.rows(database, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")) == 3,
+                   "all three wait")
+        session.rollback()
+
+    with cluster.session(database) as session:
+        session.autocommit = False
+        session.cursor().execute("SELECT * FROM accounts FOR UPDATE")
+        at_once(lock, lock, lock, let_go)
+    assert proxy.lines("time limit") == [], proxy.log()
     assert len(proxy.lines("protected by a lock")) == 1
 
 

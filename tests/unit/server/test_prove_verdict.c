@@ -48,6 +48,8 @@ static void release(uint32_t backend, enum hold_end end) {
 }
 
 static void statement(uint32_t backend, uint64_t fingerprint, const char *row, uint64_t rows, const char *sqlstate) {
+    uint64_t sent = ++now;
+    uint64_t done = ++now;
     trace_add_outcome(&candidate.trace, &(struct sight_outcome){.backend_pid = backend,
                                                                 .verb = SIGHT_UPDATE,
                                                                 .fingerprint = fingerprint,
@@ -56,8 +58,8 @@ static void statement(uint32_t backend, uint64_t fingerprint, const char *row, u
                                                                 .tag = SLICE_LITERAL("UPDATE"),
                                                                 .sqlstate = slice_of(sqlstate),
                                                                 .rows = rows,
-                                                                .sent_ns = ++now,
-                                                                .done_ns = ++now});
+                                                                .sent_ns = sent,
+                                                                .done_ns = done});
 }
 
 static void write_row(uint32_t backend, const char *row, uint64_t rows) {
