@@ -370,7 +370,7 @@ function upright(model, pieces, row, axis, options) {
       ...headings(model.lanes[index], true),
       line: { x1: x, y1: place(0), x2: x, y2: place(pieces[index].at(-1)?.to ?? 0) },
       badge: { x, y: 1.5 * em, r: 0.85 * em },
-      texts: [{ x: x + em, y: 1.5 * em }, { x: x - 0.95 * em, y: 3.2 * em }],
+      texts: [{ x: x + em, y: 1.5 * em }, { x: x - UPRIGHT.mark * em, y: 3.2 * em }],
     })),
     brackets: spines.flatMap((x, index) => transactionsOf(pieces[index]).map((each) => uprightBracket(each, x, place, em))),
     pieces: spines.flatMap((x, index) => pieces[index].map((piece) => uprightPiece(piece, x, place, em))),

@@ -8,7 +8,7 @@ enum {
     CODE_LENGTH = 4,
 };
 
-static const char binding[] = "SCRAM-SHA-256-PLUS"; // its NUL is on the wire as well
+#define BINDING "SCRAM-SHA-256-PLUS" // its NUL is on the wire as well
 
 static void write_length(char *message, size_t length) {
     for (size_t i = 0; i < 4; i++) {
@@ -28,20 +28,20 @@ size_t sasl_remove_binding(char *message, size_t length) {
     bool has_other = false;
     while (!fields.is_short && fields.rest.length > 0 && fields.rest.data[0] != '\0') {
         size_t at = (size_t)(fields.rest.data - message);
-        bool is_it = slice_equals(wire_read_string(&fields), SLICE_LITERAL("SCRAM-SHA-256-PLUS"));
+        bool is_it = slice_equals(wire_read_string(&fields), SLICE_LITERAL(BINDING));
         found = is_it ? message + at : found;
         has_other = has_other || !is_it;
     }
     if (found == NULL || !has_other || fields.is_short) {
         return 0;
     }
-    size_t behind = (size_t)(message + length - found) - sizeof binding;
-    memmove(found, found + sizeof binding, behind);
-    write_length(message, length - sizeof binding - 1);
-    return sizeof binding;
+    size_t behind = (size_t)(message + length - found) - sizeof BINDING;
+    memmove(found, found + sizeof BINDING, behind);
+    write_length(message, length - sizeof BINDING - 1);
+    return sizeof BINDING;
 }
 
 bool sasl_chooses_binding(struct slice body) {
     struct wire_fields fields = {.rest = body};
-    return slice_equals(wire_read_string(&fields), SLICE_LITERAL("SCRAM-SHA-256-PLUS")) && !fields.is_short;
+    return slice_equals(wire_read_string(&fields), SLICE_LITERAL(BINDING)) && !fields.is_short;
 }

@@ -10,6 +10,7 @@ from proxy import Proxy, eventually
 from messages import CANCEL, SYNC, Wire, bind, describe, execute, message, packet, parse, query
 
 UPDATE = "UPDATE accounts SET balance = balance - 1"
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 BARRIER = ("--rule", "before update accounts barrier 2")
 
 
@@ -268,9 +269,10 @@ def test_three_at_a_barrier_of_three_with_a_lock(start, cluster, database):
             cursor.execute(UPDATE)
 
     def let_go():
-        eventually(lambda: len(cluster.rows(database, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")) == 3,
-                   "all three wait")
-        session.rollback()
+        try:
+            eventually(lambda: len(cluster.rows(database, WAITING)) == 3)
+        finally:
+            session.rollback()
 
     with cluster.session(database) as session:
         session.autocommit = False
