@@ -38,7 +38,7 @@ size_t sasl_remove_binding(char *message, size_t length) {
     size_t behind = (size_t)(message + length - found) - sizeof BINDING;
     memmove(found, found + sizeof BINDING, behind);
     write_length(message, length - sizeof BINDING - 1);
-    return sizeof BINDING;
+    return sizeof BINDING + sasl_remove_binding(message, length - sizeof BINDING); // no server offers it twice
 }
 
 bool sasl_chooses_binding(struct slice body) {

@@ -453,7 +453,8 @@ static bool settle(struct sight *sight, struct record *record, bool is_last) {
 
 void sight_settle(struct sight *sight, uint64_t mark, bool is_last) {
     struct versions *versions = sight->versions;
-    for (struct record *next, *record = TAILQ_FIRST(&versions->records); record != NULL; record = next) {
+    struct record *record = TAILQ_FIRST(&versions->records);
+    for (struct record *next; record != NULL; record = next) {
         next = TAILQ_NEXT(record, link);
         if (!settle(sight, record, is_last)) {
             break;
@@ -461,8 +462,7 @@ void sight_settle(struct sight *sight, uint64_t mark, bool is_last) {
     }
     versions->complete = mark;
     // A record that waits may belong to a unit that has ended since the reading before.
-    const struct record *first = TAILQ_FIRST(&versions->records);
-    history_keep_from(sight->history, first != NULL ? first->complete : mark);
+    history_keep_from(sight->history, record != NULL ? record->complete : mark);
 }
 
 void versions_json(const struct sight *sight, struct json_writer *json) {

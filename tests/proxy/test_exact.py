@@ -35,6 +35,8 @@ def exact(cluster, shop, tmp_path):
         proxies.append(proxy)
         if proxy.lines("Built without libpg_query"):
             pytest.skip("the build has no libpg_query")
+        run(proxy.url(shop), "SELECT 1")  # the catalogue is read when a session begins
+        eventually(lambda: proxy.lines("are known"))
 
         def stop(number=signal.SIGTERM):
             assert proxy.stop(number) == 0
