@@ -258,8 +258,8 @@ def test_what_a_held_client_sends_is_bounded(start, connect):
 
 
 def test_three_at_a_barrier_of_three_with_a_lock(start, cluster, database):
-    """Two wait for the lock of the first one; the second waits behind another waiter. All three queue behind a session of
-    psql's first, so that none comes when the others have ended."""
+    """Two wait for the lock of the first one; the second waits behind another waiter. All three queue behind a session
+    without the proxy first, so that none comes when the others have ended."""
     proxy = start("--force=3")
     url = f"postgresql://postgres@127.0.0.1:{proxy.port}/{database}"
 

@@ -53,7 +53,8 @@ runbook_open_native() {
     export SHOP_PLACE=$runbook_place/shop SHOP_PORT=8001 SHOP_PASSWORD
     export SHOP_UPSTREAM="host=127.0.0.1 port=$cluster_port user=$cluster_user dbname=$cluster_database"
     SHOP_PASSWORD=$(<"$cluster_home/password")
-    ! port_is_busy 8001 || SHOP_PORT=$(port_find_free)
+    # With --port another runbook may be played at the same time.
+    [[ -z $3 ]] && ! port_is_busy 8001 || SHOP_PORT=$(port_find_free)
 }
 
 runbook_stop_shop() { SHOP_PLACE=$runbook_place/shop "$lab_root/compose/proxy-shop/shop.sh" stop >/dev/null; }
