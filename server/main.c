@@ -53,20 +53,7 @@ static void start_tracing(struct bank_api *api) {
                                      "Spans that the collector has accepted.");
     api->spans_dropped = add_metric(api->metrics, METRIC_COUNTER, "otel_spans_dropped_total",
                                     "Spans that were not delivered, or that the collector rejected.");
-    if (config->destination.endpoint == NULL) {
-        return;
-    }
-    struct text resource = {0};
-    CHECK(otlp_resource_append(&resource, config->service, LAB_VERSION, config->resource_attributes));
-    api->exporter = otlp_exporter_new(&(struct otlp_exporter_options){
-        .destination = &config->destination,
-        .resource = text_slice(&resource),
-        .queue_limit = config->queue_limit,
-        .batch_limit = config->batch_limit,
-        .schedule_delay_ms = config->schedule_delay_ms,
-        .export_timeout_ms = config->export_timeout_ms,
-    });
-    text_free(&resource);
+    api->exporter = config_start_exporter(config, config->service);
 }
 
 static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {

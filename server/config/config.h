@@ -48,6 +48,9 @@ MUST_CHECK bool config_read(struct config *config, struct text *problem);
 
 // A part of config_read(): the variables OTEL_* and BANK_API_TRACE_URL.
 MUST_CHECK bool config_read_tracing(struct tracing_config *tracing, struct text *problem);
+// Starts the thread that exports spans under the name of the service (NULL: the default of the lab). The caller stops
+// it with otlp_exporter_stop(). NULL: traces are not exported. `config` must outlive it.
+MUST_CHECK struct otlp_exporter *config_start_exporter(const struct tracing_config *config, const char *service);
 // A part of config_read_tracing(): whether traces are exported, and the collector. Sets destination->endpoint to NULL
 // if they are not.
 MUST_CHECK bool config_read_destination(struct otlp_destination *destination, struct text *problem);

@@ -117,3 +117,21 @@ bool config_read_tracing(struct tracing_config *tracing, struct text *problem) {
            variable_number("OTEL_BSP_SCHEDULE_DELAY", 1, BSP_TIME_MAX_MS, &tracing->schedule_delay_ms, problem) &&
            variable_number("OTEL_BSP_EXPORT_TIMEOUT", 1, BSP_TIME_MAX_MS, &tracing->export_timeout_ms, problem);
 }
+
+struct otlp_exporter *config_start_exporter(const struct tracing_config *config, const char *service) {
+    if (config->destination.endpoint == NULL) {
+        return NULL;
+    }
+    struct text resource = {0};
+    CHECK(otlp_resource_append(&resource, service, LAB_VERSION, config->resource_attributes));
+    struct otlp_exporter *exporter = otlp_exporter_new(&(struct otlp_exporter_options){
+        .destination = &config->destination,
+        .resource = text_slice(&resource),
+        .queue_limit = config->queue_limit,
+        .batch_limit = config->batch_limit,
+        .schedule_delay_ms = config->schedule_delay_ms,
+        .export_timeout_ms = config->export_timeout_ms,
+    });
+    text_free(&resource);
+    return exporter;
+}

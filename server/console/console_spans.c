@@ -37,21 +37,9 @@ struct unit_trace {
 
 void console_spans_init(struct console *console) {
     const struct tracing_config *config = console->options.tracing;
-    if (config == NULL || config->destination.endpoint == NULL) {
-        return;
+    if (config != NULL) {
+        console->exporter = config_start_exporter(config, config->service == NULL ? "race-proxy" : config->service);
     }
-    struct text resource = {0};
-    const char *service = config->service == NULL ? "race-proxy" : config->service;
-    CHECK(otlp_resource_append(&resource, service, LAB_VERSION, config->resource_attributes));
-    console->exporter = otlp_exporter_new(&(struct otlp_exporter_options){
-        .destination = &config->destination,
-        .resource = text_slice(&resource),
-        .queue_limit = config->queue_limit,
-        .batch_limit = config->batch_limit,
-        .schedule_delay_ms = config->schedule_delay_ms,
-        .export_timeout_ms = config->export_timeout_ms,
-    });
-    text_free(&resource);
 }
 
 void console_spans_free(struct console *console) {

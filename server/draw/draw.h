@@ -62,4 +62,11 @@ void words_append_shell(struct text *out, const char *word);
 // Appends text for XML 1.0, which has no control characters but tab and the ends of lines, not even escaped ones.
 void words_append_xml(struct text *out, struct slice value);
 
+// --- A test report in JUnit's XML ---
+
+// Appends an attribute to an element that is not closed.
+void junit_append_attribute(struct text *out, const char *name, struct slice value);
+// Closes the start tag of a testcase, and appends its only child ("failure" or "error") and its end tag.
+void junit_append_child(struct text *out, const char *element, struct slice message, struct slice body);
+
 #endif

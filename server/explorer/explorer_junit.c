@@ -2,26 +2,12 @@
 // a search that is not complete, and a case that cannot be run, are errors, so neither passes.
 #include "server/explorer/explorer_internal.h"
 
-static void append_attribute(struct text *out, const char *name, struct slice value) {
-    text_append_format(out, " %s=\"", name);
-    words_append_xml(out, value);
-    text_append_string(out, "\"");
-}
-
-static void append_child(struct text *out, const char *element, struct slice message, struct slice body) {
-    text_append_format(out, ">\n      <%s", element);
-    append_attribute(out, "message", message);
-    text_append_string(out, ">");
-    words_append_xml(out, body);
-    text_append_format(out, "</%s>\n    </testcase>\n", element);
-}
-
 static void begin_test(struct junit *junit, const char *file, const char *name, const char *level, double seconds) {
     struct text title = {0};
     text_append_format(&title, "%s%s%s", name, level == NULL ? "" : ", ", level == NULL ? "" : level);
     text_append_string(&junit->tests, "    <testcase");
-    append_attribute(&junit->tests, "classname", slice_of(file));
-    append_attribute(&junit->tests, "name", text_slice(&title));
+    junit_append_attribute(&junit->tests, "classname", slice_of(file));
+    junit_append_attribute(&junit->tests, "name", text_slice(&title));
     text_append_format(&junit->tests, " time=\"%.3f\"", seconds);
     junit->count++;
     junit->seconds += seconds;
@@ -43,12 +29,12 @@ void junit_add_exploration(struct junit *junit, const struct exploration *found,
     report_free(&report);
     if (worst != NULL) {
         found_append_kind(found, worst, &message);
-        append_child(&junit->tests, "failure", text_slice(&message), text_slice(&story));
+        junit_append_child(&junit->tests, "failure", text_slice(&message), text_slice(&story));
         junit->failures++;
     } else {
         text_append_format(&message, "not complete: %s",
                            found->incomplete_because == NULL ? "it failed" : found->incomplete_because);
-        append_child(&junit->tests, "error", text_slice(&message), text_slice(&story));
+        junit_append_child(&junit->tests, "error", text_slice(&message), text_slice(&story));
         junit->errors++;
     }
     text_free(&story);
@@ -57,7 +43,7 @@ void junit_add_exploration(struct junit *junit, const struct exploration *found,
 
 void junit_add_problem(struct junit *junit, const char *file, const char *name, const char *problem) {
     begin_test(junit, file, name, NULL, 0);
-    append_child(&junit->tests, "error", slice_of(problem), slice_of(problem));
+    junit_append_child(&junit->tests, "error", slice_of(problem), slice_of(problem));
     junit->errors++;
 }
 

@@ -93,34 +93,20 @@ static void append_json(const struct prove_result *result, struct text *out) {
 
 // --- JUnit ---
 
-static void append_attribute(struct text *out, const char *name, struct slice value) {
-    text_append_format(out, " %s=\"", name);
-    words_append_xml(out, value);
-    text_append_string(out, "\"");
-}
-
-static void append_child(struct text *out, const char *element, struct slice message, struct slice body) {
-    text_append_format(out, ">\n      <%s", element);
-    append_attribute(out, "message", message);
-    text_append_string(out, ">");
-    words_append_xml(out, body);
-    text_append_format(out, "</%s>\n    </testcase>\n", element);
-}
-
 static void append_test(struct text *out, const struct candidate *candidate, size_t number) {
     struct text name = {0};
     struct text story = {0};
     text_append_format(&name, "%zu. %s %s", number, candidate->table, sight_kind_name(candidate->kind));
     text_append_string(out, "    <testcase");
-    append_attribute(out, "classname", SLICE_LITERAL("race-proxy.prove"));
-    append_attribute(out, "name", text_slice(&name));
+    junit_append_attribute(out, "classname", SLICE_LITERAL("race-proxy.prove"));
+    junit_append_attribute(out, "name", text_slice(&name));
     text_append_format(out, " time=\"%.3f\"", candidate->seconds);
     if (candidate->verdict == VERDICT_REFUTED) {
         text_append_string(out, "/>\n");
     } else {
         report_candidate(candidate, number, (struct canvas){.width = 100}, &story);
-        append_child(out, candidate->verdict == VERDICT_FORCED ? "failure" : "error", text_slice(&candidate->sentence),
-                     text_slice(&story));
+        junit_append_child(out, candidate->verdict == VERDICT_FORCED ? "failure" : "error",
+                           text_slice(&candidate->sentence), text_slice(&story));
     }
     text_free(&name);
     text_free(&story);
@@ -143,7 +129,7 @@ static void append_junit(const struct prove_result *result, struct text *out) {
     }
     if (result->problem != NULL) {
         text_append_string(out, "    <testcase classname=\"race-proxy.prove\" name=\"run\" time=\"0\"");
-        append_child(out, "error", slice_of(result->problem), slice_of(result->problem));
+        junit_append_child(out, "error", slice_of(result->problem), slice_of(result->problem));
     }
     text_append_string(out, "  </testsuite>\n</testsuites>\n");
 }

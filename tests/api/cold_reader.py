@@ -165,6 +165,7 @@ class Judge:
         if self.details and not any(each["strategy"] == "batched" for each in self.details.values()):
             self.check(mine == rows, place, f"the writes {mine} are in another order than the rows {rows}")
         written = set()
+        writes = {(at, account, value) for at, _, what, account, value in shown.moments if what == "wrote"}
         for at, who, what, account, value in shown.moments:
             if what == "wrote":
                 written.add((account, value))
@@ -172,8 +173,7 @@ class Judge:
                 source = next((write for write in self.history.chain.get(account, []) if write.new == value
                                and set(write.transfers) & set(self.details)), None)
                 # The steps of a batch have one time, so the order of its lines says nothing.
-                at_once = source is not None and who in source.transfers and (at, "wrote", account, value) in [
-                    (moment[0], *moment[2:]) for moment in shown.moments]
+                at_once = source is not None and who in source.transfers and (at, account, value) in writes
                 self.check(source is None or at_once or (account, value) in written, place,
                            f"{who} reads {value} before it is written")
         if shown.chain is not None and rows and len(rows) == len(mine):

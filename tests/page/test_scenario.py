@@ -2,6 +2,7 @@
 browser."""
 
 import re
+
 import pytest
 
 from browser import PHONE

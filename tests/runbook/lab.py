@@ -7,10 +7,19 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("BANK_API", ROOT / "build/release/bank-api")).resolve()
+
+
+def until(condition, what, pause=0.05):
+    """Waits until the condition is true; fails with `what` after five minutes."""
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(pause)
 
 
 def free_port():

