@@ -330,6 +330,7 @@ SELECT count(*) FROM behind WHERE pid = ANY ($1::integer[]);
 RETURNING balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
           (extract(epoch FROM began.at) * 1000000)::bigint;
 
+-- OFFSET 0 keeps the sub-select apart, so that the clock is read once, before the wait.
 -- part: began
 FROM (SELECT clock_timestamp() AS at OFFSET 0) AS began
 
