@@ -6,17 +6,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Refuses a connection pooler: behind one, a session loses its settings and its prepared statements between two
-// transactions. A pooler is recognised by the process id in its greeting, which is its own: a client's cancel request
-// must reach the pooler, not the backend.
+// Engines that speak PostgreSQL's protocol, as their version() names them. Some of them say "PostgreSQL" first.
+static const char *const other_engines[] = {"CockroachDB", "-YB-", "Greenplum", "Redshift", "Materialize"};
+
+static bool is_postgresql(const char *version) {
+    for (size_t i = 0; i < sizeof other_engines / sizeof other_engines[0]; i++) {
+        if (strstr(version, other_engines[i]) != NULL) {
+            return false;
+        }
+    }
+    return strncmp(version, "PostgreSQL ", strlen("PostgreSQL ")) == 0;
+}
+
+// The locks and the isolation levels of another engine differ, so a safe strategy could be unsafe there, unnoticed.
+static void refuse_engine(struct db *db, const char *version) {
+    struct text problem = {0};
+    text_append_format(&problem, "the server is not PostgreSQL but \"%.80s\", where locks and isolation levels differ: "
+                                 "name a PostgreSQL in DATABASE_URL (or PGHOST and PGPORT); docs/OTHER-ENGINES.md says "
+                                 "what differs", version);
+    db_set_problem(db, text_terminated(&problem));
+    text_free(&problem);
+}
+
+// Refuses another engine, and a connection pooler: behind one, a session loses its settings and its prepared statements
+// between two transactions. A pooler is recognised by the process id in its greeting, which is its own: a client's
+// cancel request must reach the pooler, not the backend.
 static enum db_status find_backend(struct db_session *session) {
     uint64_t deadline_ns = db_deadline(session);
     PGresult *result = PQsendQuery(session->connection, sql_backend) == 1 ? db_collect(session, deadline_ns) : NULL;
     enum db_status status = db_classify(session, result, "session_backend");
-    if (status == DB_OK) {
-        session->backend = PQntuples(result) == 1 ? atoi(PQgetvalue(result, 0, 0)) : 0;
+    bool is_known = status != DB_OK || (PQntuples(result) == 1 && is_postgresql(PQgetvalue(result, 0, 1)));
+    if (!is_known) {
+        refuse_engine(session->db, PQntuples(result) == 1 ? PQgetvalue(result, 0, 1) : "");
+    } else if (status == DB_OK) {
+        session->backend = atoi(PQgetvalue(result, 0, 0));
     }
     PQclear(result);
+    if (!is_known) {
+        return DB_CONNECTION_LOST;
+    }
     if (status != DB_OK || session->backend == PQbackendPID(session->connection)) {
         return status;
     }
