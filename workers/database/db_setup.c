@@ -21,9 +21,10 @@ static bool is_postgresql(const char *version) {
 // The locks and the isolation levels of another engine differ, so a safe strategy could be unsafe there, unnoticed.
 static void refuse_engine(struct db *db, const char *version) {
     struct text problem = {0};
-    text_append_format(&problem, "the server is not PostgreSQL but \"%.80s\", where locks and isolation levels differ: "
-                                 "name a PostgreSQL in DATABASE_URL (or PGHOST and PGPORT); docs/OTHER-ENGINES.md says "
-                                 "what differs", version);
+    text_append_format(&problem,
+                       "the server is not PostgreSQL but \"%.80s\", where locks and isolation levels differ: name a "
+                       "PostgreSQL in DATABASE_URL (or PGHOST and PGPORT); docs/OTHER-ENGINES.md says what differs",
+                       version);
     db_set_problem(db, text_terminated(&problem));
     text_free(&problem);
 }
