@@ -161,9 +161,9 @@ static unsigned bound_port(const struct relay *relay) {
 static void log_listening(struct relay *relay) {
     const struct proxy_options *options = relay->options;
     bool is_6 = strchr(options->listen.host, ':') != NULL;
-    log_event(LOG_LEVEL_INFO, "listening", NULL, "Listening on %s%s%s:%u, for the PostgreSQL at %s; %u rules",
+    log_event(LOG_LEVEL_INFO, "listening", NULL, "Listening on %s%s%s:%u, for the PostgreSQL at %s; %u rule%s",
               is_6 ? "[" : "", options->listen.host, is_6 ? "]" : "", bound_port(relay),
-              options->addresses.list[0].name, options->rule_count);
+              options->addresses.list[0].name, options->rule_count, options->rule_count == 1 ? "" : "s");
 }
 
 // Without a page and without spans nobody looks at the record, so there is none.
@@ -271,6 +271,18 @@ void relay_stop(struct relay *relay) {
     stop(relay, false);
 }
 
+// Reads the catalogue of the upstream's own database before its first session comes, so that its first race is found.
+static void expect_database(struct relay *relay) {
+    struct db_identity identity = {0};
+    struct text problem = {0};
+    const char *conninfo = relay->options->upstream == NULL ? "" : relay->options->upstream;
+    if (db_identity_read(conninfo, &identity, &problem)) {
+        insight_expect(relay->insight, text_terminated(&identity.database));
+    }
+    db_identity_free(&identity);
+    text_free(&problem);
+}
+
 // False: `problem` says which file cannot be used.
 static bool load_tls(struct relay *relay, struct text *problem) {
     const struct proxy_options *options = relay->options;
@@ -326,6 +338,9 @@ bool relay_run(uv_loop_t *loop, const struct proxy_options *options, const struc
         log_listening(&relay);
         if (options->rule_count > 0) {
             hold_connect(hold, &relay.is_stopped);
+        }
+        if (options->finds && !options->is_exact && driver == NULL) {
+            expect_database(&relay);
         }
         if (driver != NULL && !relay.is_stopped) {
             driver->started(driver->owner, &relay);

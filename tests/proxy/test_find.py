@@ -8,7 +8,7 @@ import threading
 import psycopg2
 import pytest
 from application import at_once, make_accounts, paid_out, put_back
-from proxy import Proxy, eventually
+from proxy import Proxy, eventually, running
 
 TRANSACTIONS = int(os.environ.get("LAB_ROUNDS", "1000")) * 10
 THREADS = 4
@@ -55,6 +55,16 @@ def test_a_forced_race_is_proved(find, cluster, database):
     assert one["first"]["backend_pid"] != one["second"]["backend_pid"]
     assert one["first"]["read"].startswith("SELECT balance") and one["second"]["write"].startswith("UPDATE accounts")
     assert len(proxy.lines("proved lost_update")) == 1
+
+
+def test_the_first_race_after_the_start_is_found(cluster, database, tmp_path):
+    """The tables of the upstream's own database are known before its first session comes."""
+    make_accounts(cluster, database)
+    put_back(cluster, database)
+    with running(cluster.url_over_tcp(database), tmp_path / "log", "--find", "--force") as proxy:
+        eventually(lambda: proxy.lines(f"Database {database}: ") or proxy.lines("Built without libpg_query"))
+        assert paid_out(proxy.url(database)) == 2
+        eventually(lambda: proxy.lines("proved lost_update") or proxy.lines("Built without libpg_query"))
 
 
 def test_a_lock_leaves_nothing_to_find(find, cluster, database):
