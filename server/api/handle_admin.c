@@ -72,11 +72,12 @@ void handle_settings_change(struct exchange *exchange) {
 
 // --- The shortcuts: each changes a few settings by the parameters of its query, and answers with those settings ---
 
-static bool take_delay(struct query *query, struct settings_change *change, struct text *name) {
+static bool take_delay(struct query *query, uint32_t slots, struct settings_change *change, struct text *name) {
+    (void)slots;
     (void)name;
     change->has_delay_enabled = change->delay_enabled = true;
     query_take_boolean(query, "enabled", &change->delay_enabled);
-    change->has_delay_ms = query_take_integer(query, "ms", &change->delay_ms);
+    change->has_delay_ms = query_take_integer(query, "ms", 0, DELAY_MS_MAX, &change->delay_ms);
     return true;
 }
 
@@ -85,12 +86,12 @@ static void add_delay(struct json_writer *json, const struct settings *settings)
     json_add_unsigned(json, "delay_ms", settings->delay_ms);
 }
 
-static bool take_barrier(struct query *query, struct settings_change *change, struct text *name) {
+static bool take_barrier(struct query *query, uint32_t slots, struct settings_change *change, struct text *name) {
     (void)name;
     change->has_barrier_enabled = change->barrier_enabled = change->has_barrier_count = true;
     change->barrier_count = BARRIER_COUNT_DEFAULT;
     query_take_boolean(query, "enabled", &change->barrier_enabled);
-    query_take_integer(query, "count", &change->barrier_count);
+    query_take_integer(query, "count", BARRIER_COUNT_MIN, slots, &change->barrier_count);
     return true;
 }
 
@@ -99,7 +100,8 @@ static void add_barrier(struct json_writer *json, const struct settings *setting
     json_add_unsigned(json, "barrier_count", settings->barrier_count);
 }
 
-static bool take_transactions(struct query *query, struct settings_change *change, struct text *name) {
+static bool take_transactions(struct query *query, uint32_t slots, struct settings_change *change, struct text *name) {
+    (void)slots;
     (void)name;
     change->has_use_transactions = change->use_transactions = true;
     query_take_boolean(query, "enabled", &change->use_transactions);
@@ -110,7 +112,8 @@ static void add_transactions(struct json_writer *json, const struct settings *se
     json_add_boolean(json, "use_transactions", settings_use_transactions(settings));
 }
 
-static bool take_strategy(struct query *query, struct settings_change *change, struct text *name) {
+static bool take_strategy(struct query *query, uint32_t slots, struct settings_change *change, struct text *name) {
+    (void)slots;
     change->has_strategy = query_take_text(query, "name", name);
     change->strategy = text_slice(name);
     return change->has_strategy;
@@ -125,8 +128,9 @@ static void add_strategy(struct json_writer *json, const struct settings *settin
 static const struct shortcut {
     const char *path;
     const char *example; // a query that it takes
-    // Takes the parameters from the query; `change` may point into `name`. False: the strategy's name is missing.
-    bool (*take)(struct query *query, struct settings_change *change, struct text *name);
+    // Takes the parameters from the query; `change` may point into `name`. `slots` is the largest count of a barrier.
+    // False: the strategy's name is missing.
+    bool (*take)(struct query *query, uint32_t slots, struct settings_change *change, struct text *name);
     // Adds the members of the answer.
     void (*add)(struct json_writer *json, const struct settings *settings);
 } shortcuts[] = {
@@ -183,7 +187,7 @@ void handle_shortcut(struct exchange *exchange) {
     struct text name = {0};
     struct query query;
     query_parse(&query, exchange->request->query);
-    bool complete = shortcut->take(&query, &change, &name);
+    bool complete = shortcut->take(&query, pool_transfer_slots(exchange->api->pool), &change, &name);
     if (!shortcut_is_usable(exchange, &query, shortcut->example)) {
         text_free(&name);
         return;

@@ -80,6 +80,10 @@ static void free_race(void *detail) {
 }
 
 static void respond_no_transfer(struct conn *conn, struct slice id) {
+    if (!is_transfer_id(id)) {
+        conn_respond_problem(conn, 404, NOT_A_TRANSFER_ID "GET /races lists the races");
+        return;
+    }
     conn_respond_problem(conn, 404,
                          "There is no transfer \"%.*s\" among the newest 1,000 records: GET /races lists the races",
                          (int)id.length, id.data);
@@ -167,7 +171,7 @@ void handle_race(struct exchange *exchange) {
         return;
     }
     if (parameters_take_path(exchange, "transfer id", &id)) {
-        if (id.length != TRANSFER_ID_LENGTH) {
+        if (!is_transfer_id(text_slice(&id))) {
             respond_no_transfer(exchange->conn, text_slice(&id));
         } else {
             exchange_read(exchange, &get, 0, text_terminated(&id));

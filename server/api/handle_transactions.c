@@ -5,8 +5,6 @@
 #include "server/api/routes.h"
 #include "server/json/json.h"
 
-#include <string.h>
-
 // --- GET /transactions ---
 
 static enum db_status query_records(struct db_session *session, const struct read_parameters *parameters,
@@ -66,10 +64,6 @@ static void respond_record(struct conn *conn, const struct get_job *job) {
     respond_json(conn, &body);
 }
 
-static bool is_transfer_id(const char *id) {
-    return strlen(id) == TRANSFER_ID_LENGTH && strspn(id, "0123456789abcdef") == TRANSFER_ID_LENGTH;
-}
-
 void handle_transfer_record(struct exchange *exchange) {
     static const struct database_get get = {
         .read = {JOB_TRANSACTIONS, sizeof(struct transfer_record_list), query_record, free_records},
@@ -80,12 +74,10 @@ void handle_transfer_record(struct exchange *exchange) {
         return;
     }
     if (parameters_take_path(exchange, "transfer id", &id)) {
-        if (is_transfer_id(text_terminated(&id))) {
+        if (is_transfer_id(text_slice(&id))) {
             exchange_read(exchange, &get, 0, text_terminated(&id));
         } else {
-            conn_respond_problem(exchange->conn, 404,
-                                 "There is no such transfer: a transfer id has eight hexadecimal digits in lower case, "
-                                 "such as 0123abcd");
+            conn_respond_problem(exchange->conn, 404, NOT_A_TRANSFER_ID "GET /transactions lists the newest records");
         }
     }
     text_free(&id);

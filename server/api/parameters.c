@@ -1,6 +1,10 @@
 // Reads the parameters of queries and paths. Loop thread.
 #include "server/api/parameters.h"
 
+#include "workers/limits.h"
+
+#include <string.h>
+
 bool parameters_are_usable(struct exchange *exchange, struct query *query) {
     bool usable = query_finish(query);
     if (!usable) {
@@ -20,12 +24,8 @@ bool parameters_take_limit(struct exchange *exchange, unsigned most, unsigned *l
     int64_t value = *limit;
     struct query query;
     query_parse(&query, exchange->request->query);
-    query_take_integer(&query, "limit", &value);
+    query_take_integer(&query, "limit", 1, most, &value);
     if (!parameters_are_usable(exchange, &query)) {
-        return false;
-    }
-    if (value < 1 || value > most) {
-        conn_respond_problem(exchange->conn, 422, "limit must be a whole number from 1 to %u", most);
         return false;
     }
     *limit = (unsigned)value;
@@ -37,6 +37,15 @@ bool parameters_take_boolean(struct exchange *exchange, const char *name, bool *
     query_parse(&query, exchange->request->query);
     query_take_boolean(&query, name, out);
     return parameters_are_usable(exchange, &query);
+}
+
+bool is_transfer_id(struct slice id) {
+    for (size_t i = 0; i < id.length; i++) {
+        if (memchr("0123456789abcdef", id.data[i], 16) == NULL) {
+            return false;
+        }
+    }
+    return id.length == TRANSFER_ID_LENGTH;
 }
 
 bool parameters_take_path(struct exchange *exchange, const char *what, struct text *out) {

@@ -25,4 +25,9 @@ MUST_CHECK bool parameters_take_boolean(struct exchange *exchange, const char *n
 // Decodes the parameter of the path and appends it; `what` names it in the answer: "account id".
 MUST_CHECK bool parameters_take_path(struct exchange *exchange, const char *what, struct text *out);
 
+// True if the text has the form of a transfer id. If it has not, the answer begins with the sentence below, and a path
+// that lists such ids follows.
+MUST_CHECK bool is_transfer_id(struct slice id);
+#define NOT_A_TRANSFER_ID "A transfer id has eight hexadecimal digits in lower case, such as 0123abcd: "
+
 #endif

@@ -64,11 +64,10 @@ static void handle_findings(const struct exchange *exchange) {
     struct query query;
     int64_t limit = CONSOLE_FINDINGS_DEFAULT;
     query_parse(&query, exchange->request->query);
-    (void)query_take_integer(&query, "limit", &limit);
+    (void)query_take_integer(&query, "limit", 1, CONSOLE_FINDINGS_MAX, &limit);
     if (!query_finish(&query)) {
-        conn_respond_problem(exchange->conn, 400, "%s", text_terminated(&query.problem));
-    } else if (limit < 1 || limit > CONSOLE_FINDINGS_MAX) {
-        conn_respond_problem(exchange->conn, 422, "limit must be from 1 to %d", CONSOLE_FINDINGS_MAX);
+        bool in_range = limit >= 1 && limit <= CONSOLE_FINDINGS_MAX;
+        conn_respond_problem(exchange->conn, in_range ? 400 : 422, "%s", text_terminated(&query.problem));
     } else {
         struct text body = {0};
         console_json_findings(exchange->console, (size_t)limit, &body);

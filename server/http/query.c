@@ -1,6 +1,7 @@
 // Splits and decodes query strings, and writes error texts about them. Loop thread.
 #include "server/http/query.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 bool boolean_parse(struct slice text, bool *out) {
@@ -120,12 +121,20 @@ bool query_take_boolean(struct query *query, const char *name, bool *out) {
     return parameter != NULL;
 }
 
-bool query_take_integer(struct query *query, const char *name, int64_t *out) {
+bool query_take_integer(struct query *query, const char *name, int64_t least, int64_t most, int64_t *out) {
     struct query_parameter *parameter = query_take(query, name);
-    if (parameter != NULL && !integer_parse(parameter->value, out)) {
-        note_problem(query, "", parameter->name, " must be a whole number");
+    if (parameter == NULL) {
+        return false;
     }
-    return parameter != NULL;
+    bool is_number = integer_parse(parameter->value, out);
+    if ((!is_number || *out < least || *out > most) && query->problem.length == 0) {
+        text_append_slice(&query->problem, parameter->name);
+        if (is_number) {
+            text_append_format(&query->problem, " is %" PRId64 ", but", *out);
+        }
+        text_append_format(&query->problem, " must be a whole number from %" PRId64 " to %" PRId64, least, most);
+    }
+    return true;
 }
 
 static void note_unknown(struct query *query, struct slice name) {

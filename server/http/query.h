@@ -29,10 +29,11 @@ struct query {
 
 // `encoded` is the text behind the "?". query_free() frees the query, also after an error.
 void query_parse(struct query *query, struct slice encoded);
-// These return true if the parameter was sent. Its value is then in `out`, or there is a problem.
+// These return true if the parameter was sent. Its value is then in `out`, or there is a problem. The problem names the
+// parameter, and for a number the range.
 bool query_take_boolean(struct query *query, const char *name, bool *out);
 bool query_take_text(struct query *query, const char *name, struct text *out); // appends the value
-bool query_take_integer(struct query *query, const char *name, int64_t *out);
+bool query_take_integer(struct query *query, const char *name, int64_t least, int64_t most, int64_t *out);
 MUST_CHECK bool query_finish(struct query *query); // true if there is no problem
 void query_free(struct query *query);
 

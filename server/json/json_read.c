@@ -48,6 +48,29 @@ static const char *sentence_for(const json_error_t *error) {
                                  : MALFORMED "this is not JSON syntax";
 }
 
+// Appends advice about a mistake that JavaScript and Python allow. The last character that jansson has read shows it.
+// An error inside a string, whose token starts with a double quote, gets none.
+static void append_advice(struct text *problem, struct slice body, const json_error_t *error) {
+    if (json_error_code(error) != json_error_invalid_syntax || error->position < 1 ||
+        (size_t)error->position > body.length || strstr(error->text, "near '\"") != NULL) {
+        return;
+    }
+    size_t last = (size_t)error->position - 1;
+    size_t before = last; // becomes the end of what is before the blanks before that character
+    while (before > 0 && strchr(" \t\r\n", body.data[before - 1]) != NULL) {
+        before--;
+    }
+    char c = body.data[last];
+    if (c == '\'') {
+        text_append_string(problem, ": JSON takes double quotes, not single ones");
+    } else if ((c == '}' || c == ']') && before > 0 && body.data[before - 1] == ',') {
+        text_append_string(problem, ": a comma stands before the closing bracket");
+    } else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_') {
+        text_append_string(problem, ": JSON takes double quotes around every name and every text, and the only words "
+                                    "without quotes are true, false and null");
+    }
+}
+
 // Appends a text that is JSON exactly if `body` is, without the two things that jansson stops at although JSON allows
 // them: numbers beyond a double (every run of digits is cut to its first two) and NULs in names. Different names stay
 // different: U+0000 becomes U+0001 U+0001, and U+0001 becomes U+0001 U+0002.
@@ -108,7 +131,9 @@ static int refuse_text(struct slice body, const json_error_t *error, struct text
     if (slice_starts_with(body, SLICE_LITERAL("\xEF\xBB\xBF"))) {
         text_append_string(problem, MALFORMED "it starts with a byte order mark; leave that out");
     } else {
-        text_append_format(problem, "%s (line %d, column %d)", sentence_for(error), error->line, error->column);
+        text_append_string(problem, sentence_for(error));
+        append_advice(problem, body, error);
+        text_append_format(problem, " (line %d, column %d)", error->line, error->column);
     }
     return 400;
 }

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int64_t number = 0;
     query_parse(&query, encoded);
     query_take_boolean(&query, "enabled", &enabled);
-    query_take_integer(&query, "ms", &number);
+    query_take_integer(&query, "ms", 0, 60000, &number);
     CHECK(query.count <= QUERY_PARAMETERS_MAX);
     CHECK(query.decoded.length <= size);
     CHECK(query_finish(&query) == (query.problem.length == 0));

@@ -102,8 +102,26 @@ static void test_what_is_said_of_malformed_text(void **state) {
     assert_refused("{\"a\":\"\xFF\"}", 400, "this is not UTF-8 (line 1, ");
     assert_refused("{\"a\":1,\n\"a\":2}", 400,
                    "cannot be read: an object has two fields of the same name (line 2, column 3)");
-    assert_refused("{nope}", 400, "this is not JSON syntax (line 1, ");
+    assert_refused("{5:1}", 400, "this is not JSON syntax (line 1, column 2)");
+    assert_refused("{\"a\":\"x,y\n\"}", 400, "this is not JSON syntax (line 1, ");
+    assert_refused("{\"a\":\"\\'\"}", 400, "this is not JSON syntax (line 1, ");
     assert_refused("\xEF\xBB\xBF{}", 400, "it starts with a byte order mark");
+}
+
+static void test_what_is_advised(void **state) {
+    (void)state;
+    static const char *const single = "this is not JSON syntax: JSON takes double quotes, not single ones (line 1, ";
+    static const char *const none =
+        "this is not JSON syntax: JSON takes double quotes around every name and every text";
+    static const char *const comma = "this is not JSON syntax: a comma stands before the closing bracket (line 1, ";
+    assert_refused("{'a':1}", 400, single);
+    assert_refused("{\"a\": 'b'}", 400, single);
+    assert_refused("{nope}", 400, none);
+    assert_refused("{\"a\":True}", 400, none);
+    assert_refused("{\"a\":1 , }", 400, comma);
+    assert_refused("{\"a\":[1,]}", 400, comma);
+    assert_refused("{\"a\":1]", 400, "this is not JSON syntax (line 1, ");
+    assert_refused("}", 400, "this is not JSON syntax (line 1, column 1)");
 }
 
 // A half of a surrogate pair is JSON syntax (RFC 8259 section 8.2), but no character.
@@ -392,6 +410,8 @@ int main(void) {
         cmocka_unit_test(test_digits_in_names_are_not_the_amount),
         cmocka_unit_test(test_another_number_is_not_the_amount),
         cmocka_unit_test(test_what_is_said_of_malformed_text),
+        cmocka_unit_test(test_what_is_advised),
+        cmocka_unit_test(test_what_is_advised),
         cmocka_unit_test(test_escapes_that_are_no_character),
         cmocka_unit_test(test_what_the_library_cannot_read),
         cmocka_unit_test(test_what_is_no_json),

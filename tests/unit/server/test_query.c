@@ -112,7 +112,7 @@ static void test_parameters_are_taken(void **state) {
     int64_t number = 100;
     query_parse(&query, SLICE_LITERAL("enabled=o%6E&&%6ds=20%30&"));
     assert_true(query_take_boolean(&query, "enabled", &enabled));
-    assert_true(query_take_integer(&query, "ms", &number));
+    assert_true(query_take_integer(&query, "ms", 0, 60000, &number));
     assert_true(query_finish(&query));
     assert_true(enabled);
     assert_int_equal(number, 200);
@@ -128,7 +128,7 @@ static void test_absent_parameters_leave_the_default(void **state) {
         int64_t number = 100;
         query_parse(&query, empty[i]);
         assert_false(query_take_boolean(&query, "enabled", &enabled));
-        assert_false(query_take_integer(&query, "ms", &number));
+        assert_false(query_take_integer(&query, "ms", 0, 60000, &number));
         assert_true(query_finish(&query));
         assert_true(enabled);
         assert_int_equal(number, 100);
@@ -143,7 +143,7 @@ static void assert_problem(const char *encoded, const char *expected) {
     int64_t number;
     query_parse(&query, slice_of(encoded));
     query_take_boolean(&query, "enabled", &enabled);
-    query_take_integer(&query, "ms", &number);
+    query_take_integer(&query, "ms", 0, 60000, &number);
     assert_false(query_finish(&query));
     assert_string_equal(text_terminated(&query.problem), expected);
     query_free(&query);
@@ -156,8 +156,10 @@ static void test_problems(void **state) {
     assert_problem("enabled=maybe", "enabled must be true or false (or 1, 0, on, off, yes, no)");
     assert_problem("enabled", "enabled must be true or false (or 1, 0, on, off, yes, no)");
     assert_problem("enabled=", "enabled must be true or false (or 1, 0, on, off, yes, no)");
-    assert_problem("ms=1.5", "ms must be a whole number");
-    assert_problem("ms=1=2", "ms must be a whole number");
+    assert_problem("ms=1.5", "ms must be a whole number from 0 to 60000");
+    assert_problem("ms=1=2", "ms must be a whole number from 0 to 60000");
+    assert_problem("ms=-1", "ms is -1, but must be a whole number from 0 to 60000");
+    assert_problem("ms=60001", "ms is 60001, but must be a whole number from 0 to 60000");
     assert_problem("delay=5", "This path has no parameter \"delay\": use enabled or ms");
     assert_problem("MS=5", "This path has no parameter \"MS\": use enabled or ms");
     assert_problem("=5", "This path has no parameter \"\": use enabled or ms");
@@ -193,7 +195,7 @@ static void test_as_many_parameters_as_there_is_room_for(void **state) {
         char name[8];
         int64_t value = -1;
         (void)snprintf(name, sizeof name, "p%d", i);
-        assert_true(query_take_integer(&query, name, &value));
+        assert_true(query_take_integer(&query, name, 0, QUERY_PARAMETERS_MAX, &value));
         assert_int_equal(value, i);
     }
     assert_true(query_finish(&query));
