@@ -203,14 +203,35 @@ const struct rule *hold_rules(const struct hold *hold, unsigned *count) {
     return hold->rules;
 }
 
-static struct hold_round *find_round(struct hold *hold, const struct rule *rule, const char *table) {
+// How the session would meet those of the round: the nearest meeting counts.
+static enum hold_meeting meeting_of(const struct hold *hold, const struct hold_round *round, struct held *held,
+                                    const char *table) {
+    enum hold_meeting nearest = HOLD_APART;
+    struct held *each;
+    TAILQ_FOREACH(each, &round->sessions, link) {
+        bool by_rows = held->compares_rows && each->compares_rows;
+        enum hold_meeting meeting = by_rows                            ? hold->options.callbacks->meet(held, each)
+                                    : strcmp(round->table, table) == 0 ? HOLD_MEET_TABLE
+                                                                       : HOLD_APART;
+        nearest = MAX(nearest, meeting);
+    }
+    return nearest;
+}
+
+// The round where the rows meet, or else one where the tables do. NULL: there is none.
+static struct hold_round *find_round(const struct hold *hold, struct held *held, const struct rule *rule,
+                                     const char *table, enum hold_meeting *meeting) {
+    struct hold_round *found = NULL;
+    *meeting = HOLD_APART;
     struct hold_round *round;
     TAILQ_FOREACH(round, &hold->rounds, link) {
-        if (round->rule == rule && strcmp(round->table, table) == 0) {
-            return round;
+        enum hold_meeting with_round = round->rule == rule ? meeting_of(hold, round, held, table) : HOLD_APART;
+        if (with_round > *meeting) {
+            *meeting = with_round;
+            found = round;
         }
     }
-    return NULL;
+    return found;
 }
 
 static struct hold_round *new_round(struct hold *hold, const struct rule *rule, const char *table) {
@@ -224,12 +245,32 @@ static struct hold_round *new_round(struct hold *hold, const struct rule *rule, 
     return round;
 }
 
-static void report_arrival(struct hold *hold, const struct hold_round *round, struct held *held) {
+// A barrier with if-read says which row the session writes, or that the table had to do.
+static void append_row(const struct hold *hold, struct held *held, enum hold_meeting meeting, struct text *out) {
+    const struct hold_round *round = held->round;
+    struct text row = {0};
+    if (held->compares_rows) {
+        hold->options.callbacks->append_row(held, &row);
+    }
+    if (row.length > 0) {
+        text_append_format(out, " (%.*s)", (int)row.length, row.data);
+    }
+    text_append_format(out, ", %u of %u", round->count, round->rule->waiters);
+    if (round->rule->needs_read && row.length == 0) {
+        text_append_string(out, ", by its table: the row is unknown");
+    } else if (round->rule->needs_read && meeting == HOLD_MEET_TABLE) {
+        text_append_string(out, ", by its table: it is unknown who has read this row");
+    }
+    text_free(&row);
+}
+
+static void report_arrival(struct hold *hold, struct held *held, const char *table, enum hold_meeting meeting) {
+    const struct rule *rule = held->round->rule;
     struct text place = {0};
-    rule_describe(round->rule, round->table, &place);
+    rule_describe(rule, table, &place);
     hold->options.callbacks->held(held, text_terminated(&place));
-    if (round->rule->action == RULE_BARRIER) {
-        text_append_format(&place, ", %u of %u", round->count, round->rule->waiters);
+    if (rule->action == RULE_BARRIER) {
+        append_row(hold, held, meeting, &place);
     }
     log_write(LOG_LEVEL_INFO, NULL, "session %llu is held %s", (unsigned long long)held->number,
               text_terminated(&place));
@@ -241,7 +282,8 @@ bool hold_arrive(struct hold *hold, struct held *held, const struct rule *rule, 
         log_write(LOG_LEVEL_INFO, NULL, "session %llu passes: its round is over", (unsigned long long)held->number);
         return false;
     }
-    struct hold_round *round = rule->action == RULE_DELAY ? NULL : find_round(hold, rule, table);
+    enum hold_meeting meeting = HOLD_APART;
+    struct hold_round *round = rule->action == RULE_DELAY ? NULL : find_round(hold, held, rule, table, &meeting);
     if (round == NULL) {
         round = new_round(hold, rule, table);
     }
@@ -249,7 +291,7 @@ bool hold_arrive(struct hold *hold, struct held *held, const struct rule *rule, 
     held->since_ns = clock_monotonic_ns();
     TAILQ_INSERT_TAIL(&round->sessions, held, link);
     round->count++;
-    report_arrival(hold, round, held);
+    report_arrival(hold, held, table, meeting);
     notify(hold, &(struct hold_notice){.news = HOLD_NEWS_HELD, .backend = held->backend});
     if (rule->action == RULE_BARRIER && round->count == rule->waiters) {
         hold->arriving = held;

@@ -1,8 +1,11 @@
 // Holds sessions at the rules' places until enough of them are there. Loop thread.
 //
-// A round is the sessions that are held by one rule at one table. A barrier's round ends when it is complete. Every
-// round also ends at the time limit, when the proxy stops, and when PostgreSQL reports that somebody waits for a lock
-// of a held session ("protected by a lock"): the session that waits could never come.
+// A round is the sessions that are held by one rule at one table. Where rows are compared, a session joins the round if
+// it has read the row that one of its sessions is about to write, or the other way round.
+//
+// A barrier's round ends when it is complete. Every round also ends at the time limit, when the proxy stops, and when
+// PostgreSQL reports that somebody waits for a lock of a held session ("protected by a lock"): the session that waits
+// could never come.
 #ifndef SERVER_PROXY_HOLD_H
 #define SERVER_PROXY_HOLD_H
 
@@ -50,7 +53,15 @@ struct held {
     // Until it is idle again, this session passes, because its round is over: the round that ended by a lock while it
     // was at work, or, with if-read, the round in which it was held.
     bool passes;
+    // `meet` of the callbacks decides which round of a barrier it joins. False: its table does.
+    bool compares_rows;
     enum held_answer answer;
+};
+
+enum hold_meeting {
+    HOLD_APART,
+    HOLD_MEET_TABLE, // the rows are unknown
+    HOLD_MEET_ROW,
 };
 
 struct hold_callbacks {
@@ -62,6 +73,10 @@ struct hold_callbacks {
     void (*released)(void *owner, struct held *held);
     // A round has ended as protected: the owner sets `passes` of each session that is at work.
     void (*protected)(void *owner);
+    // Both compare rows, and are held by the same rule.
+    enum hold_meeting (*meet)(struct held *one, struct held *other);
+    // Appends the row that the session is about to write; nothing if it is unknown.
+    void (*append_row)(struct held *held, struct text *out);
     // Returns the number of the session with this backend; 0: it is none of the proxy's.
     uint64_t (*session_of)(void *owner, uint32_t backend);
 };

@@ -3,12 +3,11 @@
 #include "server/proxy/insight.h"
 
 #include "observability/log/log.h"
+#include "server/proxy/insight_report.h"
 #include "server/proxy/row_versions.h"
 #include "sql/proxy.h"
 #include "workers/database/database.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 struct database {
@@ -26,6 +25,7 @@ struct insight {
     uv_loop_t *loop;
     uv_timer_t timer;
     const char *conninfo, *path;
+    bool is_quiet;
     struct observer observer;
     const struct insight_listener *listener; // NULL: the log takes the findings
     struct sight *sight;
@@ -210,9 +210,11 @@ static void connect_database(struct database *database, const bool *is_stopped) 
     } else if (database->session == NULL && !database->has_failed) {
         database->has_failed = true;
         log_write(LOG_LEVEL_WARN, NULL,
-                  "Cannot read the catalogue of the database %s, so no race is found in it; give --upstream a user and "
-                  "a password: %s",
-                  database->name, text_terminated(&problem));
+                  "Cannot read the catalogue of the database %s, so %s; give --upstream a user and a password: %s",
+                  database->name,
+                  insight->is_quiet ? "rules with if-read compare its tables and not its rows"
+                                    : "no race is found in it",
+                  text_terminated(&problem));
     }
     text_free(&conninfo);
     text_free(&problem);
@@ -267,6 +269,9 @@ static void on_finding(const struct sight_finding *finding, void *user_data) {
         insight->listener->finding(insight->listener->owner, finding);
         return;
     }
+    if (insight->is_quiet) {
+        return;
+    }
     log_event(LOG_LEVEL_WARN, "finding", NULL, "Finding %llu, %s %s: %s", (unsigned long long)finding->id,
               sight_level_name(finding->level), sight_kind_name(finding->kind), finding->sentence);
     if (insight->finding_call != NULL) {
@@ -282,39 +287,6 @@ static void on_pattern(const struct sight_pattern *pattern, void *user_data) {
 static void on_outcome(const struct sight_outcome *outcome, void *user_data) {
     const struct insight_listener *listener = ((const struct insight *)user_data)->listener;
     listener->outcome(listener->owner, outcome);
-}
-
-static const char *shown_key(const char *key, struct text *out) {
-    for (const char *each = key; *each != '\0'; each++) {
-        text_append(out, *each == '\x1f' ? ", " : each, *each == '\x1f' ? 2 : 1);
-    }
-    return text_terminated(out);
-}
-
-static void on_version(const struct sight_row_version *version, const char *table, const char *key,
-                       enum sight_version_verdict verdict, void *user_data) {
-    static const char *const words[] = {
-        "the row was not read before",
-        "the version that it had read",
-        "a newer version",
-        "a newer version than the session had read",
-        "unknown which version was read",
-        "not shown by the messages",
-    };
-    (void)user_data;
-    struct text row = {0};
-    log_write(LOG_LEVEL_DEBUG, NULL, "Row version: backend %u, transaction %llu, %s of %s (%s), which replaced %u: %s",
-              version->backend_pid, (unsigned long long)version->xid, sight_operation_name(version->operation), table,
-              shown_key(key, &row), version->old_xmin, words[verdict]);
-    text_free(&row);
-}
-
-static void on_unseen(const struct sight_unseen *unseen, void *user_data) {
-    (void)user_data;
-    log_event(LOG_LEVEL_WARN, "unseen", NULL, "The messages do not show an %s of %s by %s: %s",
-              sight_operation_name(unseen->operation), unseen->table,
-              unseen->is_other_client ? "a client that does not use the proxy" : "a function, a trigger or a cascade",
-              unseen->sql);
 }
 
 static void *began(void *owner, uint64_t number, struct slice database, uint32_t backend) {
@@ -341,9 +313,16 @@ static void server_message(void *session, char type, struct slice body, uint64_t
     sight_server_message(session, type, body, now_ns);
 }
 
+// The statement that the question is about may not be the first that writes: then the answer is about another table.
+static bool names_table(const struct sight_intent *intent, const char *table) {
+    struct slice name = slice_of(intent->name);
+    size_t length = strlen(table);
+    return slice_ends_with(name, slice_of(table)) &&
+           (name.length == length || name.data[name.length - length - 1] == '.');
+}
+
 // A Bind was passed on before this question, so its portal is known.
-static bool has_read(void *session, char type, struct slice body, const char *table) {
-    (void)table; // the statement's own
+static enum observer_read has_read(void *session, char type, struct slice body, const char *table) {
     struct sight_intent intent;
     size_t length = body.length > 0 ? strnlen(body.data, body.length) : 0;
     struct slice string = {body.data, length}; // the SQL of a Query, the portal of a Bind
@@ -353,7 +332,26 @@ static bool has_read(void *session, char type, struct slice body, const char *ta
         sight_ask_execute(session, string, &intent);
     }
     const struct insight_listener *listener = ((const struct insight *)sight_session_user(session))->listener;
-    return intent.read_before != SIGHT_NOT_READ && (listener == NULL || listener->wants_hold(listener->owner, &intent));
+    bool was_read = intent.read_before != SIGHT_NOT_READ;
+    if (listener != NULL) {
+        return was_read && listener->wants_hold(listener->owner, &intent) ? OBSERVER_READ : OBSERVER_NOT_READ;
+    }
+    bool is_known = intent.verb > SIGHT_SELECT && names_table(&intent, table) &&
+                    (intent.is_certain || intent.read_before == SIGHT_READ_ROW);
+    return !is_known ? OBSERVER_UNKNOWN : was_read ? OBSERVER_READ : OBSERVER_NOT_READ;
+}
+
+static enum observer_meeting meet(void *session, void *other) {
+    switch (sight_meeting(session, other)) {
+    case SIGHT_APART: return OBSERVER_APART;
+    case SIGHT_MEET_TABLE: return OBSERVER_MEET_TABLE;
+    case SIGHT_MEET_ROW: return OBSERVER_MEET_ROW;
+    }
+    UNREACHABLE("a meeting of two sessions");
+}
+
+static void append_row(void *session, struct text *out) {
+    report_append_key(sight_asked_row(session), out);
 }
 
 void insight_on_finding(struct insight *insight, void (*call)(void *owner, const struct sight_finding *finding),
@@ -368,24 +366,24 @@ const struct observer *insight_observer(const struct insight *insight) {
 
 // --- Start and end ---
 
-struct insight *insight_new(uv_loop_t *loop, const char *conninfo, const char *path,
-                            const struct insight_listener *listener) {
+struct insight *insight_new(const struct insight_options *options) {
     struct insight *insight = memory_allocate_zeroed(sizeof *insight);
-    struct sight_options options = {.on_finding = on_finding,
-                                    .on_unknown_table = on_unknown_table,
-                                    .on_version = on_version,
-                                    .on_unseen = on_unseen,
-                                    .user_data = insight};
-    if (listener != NULL) {
-        options.announces_all = true;
-        options.on_pattern = on_pattern;
-        options.on_outcome = on_outcome;
+    struct sight_options seen = {.on_finding = on_finding,
+                                 .on_unknown_table = on_unknown_table,
+                                 .on_version = report_version,
+                                 .on_unseen = report_unseen,
+                                 .user_data = insight};
+    if (options->listener != NULL) {
+        seen.announces_all = true;
+        seen.on_pattern = on_pattern;
+        seen.on_outcome = on_outcome;
     }
-    insight->loop = loop;
-    insight->listener = listener;
-    insight->conninfo = conninfo;
-    insight->path = path;
-    insight->sight = sight_new(&options);
+    insight->loop = options->loop;
+    insight->listener = options->listener;
+    insight->conninfo = options->conninfo;
+    insight->path = options->path;
+    insight->is_quiet = options->is_quiet;
+    insight->sight = sight_new(&seen);
     insight->observer = (struct observer){
         .owner = insight,
         .client_wanted = "QPBDCE",
@@ -395,8 +393,10 @@ struct insight *insight_new(uv_loop_t *loop, const char *conninfo, const char *p
         .client_message = client_message,
         .server_message = server_message,
         .has_read = has_read,
+        .meet = options->listener == NULL ? meet : NULL, // a listener compares what it has seen
+        .append_row = append_row,
     };
-    CHECK(uv_timer_init(loop, &insight->timer) == 0);
+    CHECK(uv_timer_init(options->loop, &insight->timer) == 0);
     if (!sight_has_grammar()) {
         log_write(LOG_LEVEL_WARN, NULL, "Built without libpg_query: rows are not known, so no race is proved");
     }
@@ -441,47 +441,17 @@ void insight_close(struct insight *insight) {
     uv_close((uv_handle_t *)&insight->timer, NULL);
 }
 
-static void write_findings(const struct insight *insight) {
-    struct text out = {0};
-    struct json_writer json = {.out = &out};
-    sight_findings_json(insight->sight, &json);
-    text_append(&out, "\n", 1);
-    FILE *file = fopen(insight->path, "we");
-    bool is_written = file != NULL && fwrite(out.data, 1, out.length, file) == out.length;
-    is_written = file != NULL && fclose(file) == 0 && is_written;
-    if (!is_written) {
-        log_write(LOG_LEVEL_WARN, NULL, "The findings cannot be written to %s: %s", insight->path, strerror(errno));
-    }
-    text_free(&out);
-}
-
-static void log_versions(const struct sight *sight) {
-    struct sight_version_counters counters = sight_version_counters(sight);
-    log_event(
-        LOG_LEVEL_INFO, "exact", NULL,
-        "Triggers recorded %llu row writes: %llu replaced the version that was read, %llu a newer one (%llu of "
-        "them also proved by the order, %llu only by the order), %llu were not read before, %llu unknown, %llu not "
-        "shown by the messages",
-        (unsigned long long)counters.rows, (unsigned long long)counters.fresh, (unsigned long long)counters.stale,
-        (unsigned long long)counters.order_proved, (unsigned long long)counters.order_refuted,
-        (unsigned long long)counters.unread, (unsigned long long)counters.unknown, (unsigned long long)counters.unseen);
-}
-
 void insight_free(struct insight *insight) {
     if (insight->versions != NULL) {
         row_versions_end(insight->versions);
-        log_versions(insight->sight);
+        report_versions(insight->sight);
     }
     if (insight->path != NULL) {
-        write_findings(insight);
+        report_write(insight->sight, insight->path);
     }
-    struct sight_counters counters = sight_counters(insight->sight);
-    log_event(LOG_LEVEL_INFO, "observed", NULL,
-              "Observed %llu statements (%llu not understood), %llu reads and %llu writes of rows, %zu findings; "
-              "%llu dropped",
-              (unsigned long long)counters.statements, (unsigned long long)counters.unparsed,
-              (unsigned long long)counters.reads, (unsigned long long)counters.writes,
-              sight_finding_count(insight->sight), (unsigned long long)counters.dropped);
+    if (!insight->is_quiet) {
+        report_observed(insight->sight);
+    }
     for (size_t i = 0; i < insight->count; i++) {
         free(insight->databases[i].name);
     }

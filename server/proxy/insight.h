@@ -31,10 +31,15 @@ enum insight_state {
     INSIGHT_FAILED, // that of one database cannot be read; the log says why
 };
 
-// `conninfo` is that of the upstream; the database in it is replaced. `path`: a file for the findings, or NULL.
-// `listener`: may be NULL.
-MUST_CHECK struct insight *insight_new(uv_loop_t *loop, const char *conninfo, const char *path,
-                                       const struct insight_listener *listener);
+struct insight_options {
+    uv_loop_t *loop;
+    const char *conninfo;                    // that of the upstream; the database in it is replaced
+    bool is_quiet;                           // it is asked which rows were read, and no finding is reported
+    const char *path;                        // a file for the findings, or NULL
+    const struct insight_listener *listener; // may be NULL
+};
+
+MUST_CHECK struct insight *insight_new(const struct insight_options *options);
 MUST_CHECK struct sight *insight_sight(const struct insight *insight);
 // Reads the catalogue of the database before its first session comes.
 void insight_expect(struct insight *insight, const char *database);

@@ -14,6 +14,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum observer_read {
+    OBSERVER_UNKNOWN, // the relay's own memory of tables decides
+    OBSERVER_NOT_READ,
+    OBSERVER_READ,
+};
+
+enum observer_meeting {
+    OBSERVER_APART,      // they cannot race
+    OBSERVER_MEET_TABLE, // both write the same table, and which rows they have read or write is unknown
+    OBSERVER_MEET_ROW,   // one has read the row that the other is about to write
+};
+
 struct observer {
     void *owner;
     // The types of messages that it looks at. A message of another type that a chunk cuts has an empty body.
@@ -25,8 +37,11 @@ struct observer {
     void (*client_message)(void *session, char type, struct slice body, uint64_t now_ns);
     void (*server_message)(void *session, char type, struct slice body, uint64_t now_ns);
     // Whether the unit of work of this session has read the rows of the table that this Query or Bind would write.
-    // It replaces the relay's own memory of tables that were read.
-    bool (*has_read)(void *session, char type, struct slice body, const char *table);
+    enum observer_read (*has_read)(void *session, char type, struct slice body, const char *table);
+    // Compares the statements of the last two questions about these sessions. NULL: sessions meet by their tables.
+    enum observer_meeting (*meet)(void *session, void *other);
+    // Appends the row of that statement as the log shows it; nothing if it is unknown.
+    void (*append_row)(void *session, struct text *out);
 };
 
 #endif

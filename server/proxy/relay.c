@@ -181,9 +181,9 @@ static void init_console(struct relay *relay) {
         .endings = hold_end_names,
         .allowed_hosts = options->allowed_hosts,
         .tracing = &options->tracing,
-        .sight = relay->insight != NULL ? insight_sight(relay->insight) : NULL,
+        .sight = options->finds ? insight_sight(relay->insight) : NULL,
     });
-    if (relay->insight != NULL) {
+    if (options->finds) {
         insight_on_finding(relay->insight, on_finding, relay->sessions.console);
     }
 }
@@ -206,17 +206,37 @@ static bool listen_for_console(struct relay *relay, struct text *problem) {
     return !options->wants_http;
 }
 
+static bool compares_rows(const struct proxy_options *options) {
+    bool needs_read = false;
+    for (unsigned i = 0; i < options->rule_count; i++) {
+        needs_read = needs_read || options->rules[i].needs_read;
+    }
+    return needs_read && sight_has_grammar();
+}
+
+// Rules with if-read need to know the rows, too. Then nothing is reported.
+static void init_insight(struct relay *relay) {
+    const struct proxy_options *options = relay->options;
+    if (!options->finds && !compares_rows(options)) {
+        return;
+    }
+    relay->insight = insight_new(&(struct insight_options){
+        .loop = relay->loop,
+        .conninfo = options->upstream == NULL ? "" : options->upstream,
+        .is_quiet = !options->finds,
+        .path = options->findings,
+        .listener = relay->driver == NULL ? NULL : relay->driver->listener,
+    });
+    relay->sessions.observer = insight_observer(relay->insight);
+}
+
 static void init(struct relay *relay, struct hold *hold) {
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1};
     relay->sessions.loop = relay->loop;
     relay->sessions.upstream = &relay->options->addresses;
     relay->sessions.hold = hold;
     relay->sessions.closed = on_session_closed;
-    if (relay->options->finds) {
-        relay->insight = insight_new(relay->loop, relay->options->upstream == NULL ? "" : relay->options->upstream,
-                                     relay->options->findings, relay->driver == NULL ? NULL : relay->driver->listener);
-        relay->sessions.observer = insight_observer(relay->insight);
-    }
+    init_insight(relay);
     init_console(relay);
     relay->sessions.reads_sql = relay->options->rule_count > 0 || relay->sessions.console != NULL;
     session_context_init(&relay->sessions);
@@ -243,6 +263,8 @@ static void raise_descriptors(void) {
 static const struct hold_callbacks callbacks = {
     .released = session_released,
     .protected = session_round_protected,
+    .meet = session_meet,
+    .append_row = session_append_row,
     .session_of = session_number_of,
     .held = session_held,
     .let_go = session_let_go,

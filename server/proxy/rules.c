@@ -11,8 +11,9 @@ const char rules_help[] =
     "          insert, update, delete, merge, truncate)\n"
     "  TABLE   a name without its schema, or * for any; begin, commit and rollback have *\n"
     "  nth N   only the Nth match in a session\n"
-    "  if-read only if the session has read the table before\n"
-    "  ACTION  barrier N: until N sessions are held; gate: until SIGUSR1; delay MS: for that time\n"
+    "  if-read only if the session has read the row before, or the table if the row is unknown\n"
+    "  ACTION  barrier N: until N sessions are held; with if-read, only sessions of which one has read the row\n"
+    "          that another is about to write; gate: until SIGUSR1; delay MS: for that time\n"
     "Example: --rule 'before update accounts barrier 2'\n";
 
 #define BIT(verb) (1U << (verb))

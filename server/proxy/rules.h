@@ -32,7 +32,7 @@ struct rule {
     char verb_words[16];             // as they were written, such as "write"
     char table[STATEMENT_TABLE_MAX]; // "": any
     unsigned nth;                    // only the nth match in a session; 0: every match
-    bool needs_read;                 // only if the session has read the table
+    bool needs_read;                 // only if the session has read the row, or the table if the row is unknown
     enum rule_action action;
     unsigned waiters;  // for a barrier
     unsigned delay_ms; // for a delay
@@ -43,7 +43,7 @@ struct rule {
 MUST_CHECK bool rule_read(const char *words, struct rule *out, struct text *problem);
 extern const char rules_help[];
 
-// The rule of --force: a session that is about to write a table that it has read.
+// The rule of --force: a session that is about to write a row that it has read.
 MUST_CHECK struct rule rule_of_force(unsigned waiters);
 
 // The action of the statement that the rule matches, or NULL. The count of matches is the caller's. Without a dialogue

@@ -60,6 +60,8 @@ void session_round_protected(void *owner);
 MUST_CHECK uint64_t session_number_of(void *context, uint32_t backend);
 void session_held(struct held *held, const char *place);
 void session_let_go(struct held *held, enum hold_end end);
+MUST_CHECK enum hold_meeting session_meet(struct held *one, struct held *other);
+void session_append_row(struct held *held, struct text *out);
 void session_waits(struct held *holder, uint32_t waiter);
 
 // The answers to the console's questions; the owner is the context.

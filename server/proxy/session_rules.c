@@ -9,15 +9,32 @@ static bool starts_statement(const struct wire_message *message) {
     return strchr("QBPF", message->type) != NULL && message->type != '\0';
 }
 
-// The action that the rule matches, or NULL. An observer knows better than the dialogue what was read.
+static unsigned count_writes(const struct sql_statement *statement) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < statement->count; i++) {
+        count += statement_verb_writes(statement->actions[i].verb);
+    }
+    return count;
+}
+
+// The action that the rule matches, or NULL. An observer knows better than the dialogue what was read: it knows rows.
 static const struct statement_action *match(struct session *session, const struct rule *rule,
                                             const struct wire_message *message, const struct sql_statement *statement,
                                             uint64_t now_ns) {
+    const struct observer *observer = session->context->observer;
     bool asks = session->observed != NULL && rule->needs_read;
+    session->held.compares_rows = false;
     const struct statement_action *action = rule_match(rule, statement, asks ? NULL : &session->dialogue, now_ns);
-    bool matches = action != NULL && (!asks || session->context->observer->has_read(session->observed, message->type,
-                                                                                    message->body, action->table));
-    return matches ? action : NULL;
+    if (action == NULL || !asks) {
+        return action;
+    }
+    enum observer_read read = observer->has_read(session->observed, message->type, message->body, action->table);
+    bool may_mean_other = read == OBSERVER_NOT_READ && observer->meet != NULL && count_writes(statement) > 1;
+    if (read == OBSERVER_UNKNOWN || may_mean_other) {
+        return rule_match(rule, statement, &session->dialogue, now_ns);
+    }
+    session->held.compares_rows = observer->meet != NULL && rule->when == RULE_BEFORE && rule->action == RULE_BARRIER;
+    return read == OBSERVER_READ ? action : NULL;
 }
 
 // Returns true if the message must be held.
@@ -75,6 +92,7 @@ static bool arrive(struct session *session, const struct wire_message *message) 
     bool holds = false;
     if (armed != NULL && starts_statement(message)) {
         session->armed = NULL;
+        session->held.compares_rows = false;
         holds = hold_arrive(session->context->hold, &session->held, armed, session->armed_table);
     }
     struct sql_statement statement;
@@ -144,6 +162,22 @@ void session_let_go(struct held *held, enum hold_end end) {
     if (session->shown != NULL) {
         console_let_go(session->shown, hold_end_names[end], clock_monotonic_ns());
     }
+}
+
+enum hold_meeting session_meet(struct held *one, struct held *other) {
+    const struct session *session = CONTAINER_OF(one, struct session, held);
+    const struct session *with = CONTAINER_OF(other, struct session, held);
+    switch (session->context->observer->meet(session->observed, with->observed)) {
+    case OBSERVER_APART: return HOLD_APART;
+    case OBSERVER_MEET_TABLE: return HOLD_MEET_TABLE;
+    case OBSERVER_MEET_ROW: return HOLD_MEET_ROW;
+    }
+    UNREACHABLE("a meeting of two sessions");
+}
+
+void session_append_row(struct held *held, struct text *out) {
+    const struct session *session = CONTAINER_OF(held, struct session, held);
+    session->context->observer->append_row(session->observed, out);
 }
 
 void session_waits(struct held *holder, uint32_t waiter) {

@@ -50,6 +50,10 @@ void sight_forget_tables(struct sight *sight, const char *database) {
 void sight_add_table(struct sight *sight, const char *database, uint32_t oid, const char *schema, const char *name,
                      const struct sight_column *columns, size_t count) {
     catalogue_add(sight->catalogue, database, oid, schema, name, columns, count);
+    struct table *table = catalogue_by_oid(sight->catalogue, database, oid);
+    if (table != NULL && table->known_since == 0) {
+        table->known_since = history_next(sight->history);
+    }
 }
 
 void sight_add_view(struct sight *sight, const char *database, uint32_t oid, const char *schema, const char *name,
@@ -74,27 +78,67 @@ static void copy_shown(char *out, size_t size, const char *text) {
     out[length] = '\0';
 }
 
-static void answer_read(const struct history *history, const struct unit *unit, const struct table *table,
-                        const char *key, struct sight_intent *intent) {
+// The units that a statement may belong to: that of its label, of the transaction, and of the session outside of
+// transactions. Each may be NULL.
+enum { UNITS = 3 };
+struct units {
+    const struct unit *list[UNITS];
+};
+
+static struct units units_of(const struct sight_session *session) {
+    const struct unit *trace = session->asked_label[0] != '\0'
+                                   ? history_find_trace(session->sight->history, session->asked_label)
+                                   : NULL;
+    return (struct units){{trace, session->transaction.unit, session->loose}};
+}
+
+// `key`: NULL is that of an unknown row.
+static enum sight_read_before read_by(const struct history *history, const struct unit *unit, const struct table *table,
+                                      const char *key, bool is_insert) {
     const struct row *row = key != NULL ? history_find_row(history, table, slice_of(key)) : NULL;
-    const struct read *read = unit != NULL && row != NULL ? history_find_read(unit, row) : NULL;
-    if (read != NULL) {
-        intent->read_before = SIGHT_READ_ROW;
-        intent->read_locked = read->first_locked;
-    } else if (unit != NULL && intent->read_before == SIGHT_NOT_READ) {
-        // A unit that has read other rows of the table by their keys has not read this one.
-        const struct row *whole = history_find_row(history, table, SLICE_LITERAL(""));
-        bool has_read = key == NULL || table->key_count == 0 ? history_has_read_table(unit, table)
-                                                             : whole != NULL && history_find_read(unit, whole) != NULL;
-        intent->read_before = has_read || (intent->verb == SIGHT_INSERT && history_has_read_table(unit, table))
-                                  ? SIGHT_READ_TABLE
-                                  : SIGHT_NOT_READ;
+    if (unit == NULL) {
+        return SIGHT_NOT_READ;
     }
+    if (row != NULL && history_find_read(unit, row) != NULL) {
+        return SIGHT_READ_ROW;
+    }
+    // A unit that has read other rows of the table by their keys has not read this one.
+    const struct row *whole = history_find_row(history, table, SLICE_LITERAL(""));
+    bool has_read = key == NULL || table->key_count == 0 || is_insert
+                        ? history_has_read_table(unit, table)
+                        : whole != NULL && history_find_read(unit, whole) != NULL;
+    return has_read ? SIGHT_READ_TABLE : SIGHT_NOT_READ;
+}
+
+// Whether the units of the session have read this row. `locked`: their first read of it took a lock.
+static enum sight_read_before read_by_session(const struct sight_session *session, const struct table *table,
+                                              const char *key, bool is_insert, bool *locked) {
+    const struct history *history = session->sight->history;
+    struct units units = units_of(session);
+    enum sight_read_before read = SIGHT_NOT_READ;
+    *locked = false;
+    for (size_t i = 0; i < UNITS && read != SIGHT_READ_ROW; i++) {
+        enum sight_read_before by_unit = read_by(history, units.list[i], table, key, is_insert);
+        read = MAX(read, by_unit);
+        *locked = read == SIGHT_READ_ROW &&
+                  history_find_read(units.list[i], history_find_row(history, table, slice_of(key)))->first_locked;
+    }
+    return read;
+}
+
+static bool is_certain(const struct sight_session *session, const struct table *table) {
+    struct units units = units_of(session);
+    bool is_certain = table->oid != 0 && !session->is_blind;
+    for (size_t i = 0; i < UNITS; i++) {
+        is_certain = is_certain && (units.list[i] == NULL || units.list[i]->begun > table->known_since);
+    }
+    return is_certain;
 }
 
 static void ask(struct sight_session *session, const struct sql_text *text, const struct parameters *parameters,
                 struct sight_intent *intent) {
     const struct sql_statement *statement = first_write(text);
+    copy_shown(session->asked_label, sizeof session->asked_label, text->label);
     if (statement == NULL) {
         return;
     }
@@ -115,10 +159,8 @@ static void ask(struct sight_session *session, const struct sql_text *text, cons
     if (key != NULL && strlen(key) < sizeof intent->row) {
         copy_shown(intent->row, sizeof intent->row, key);
     }
-    answer_read(session->sight->history, session->transaction.unit, table, key, intent);
-    if (intent->read_before != SIGHT_READ_ROW) {
-        answer_read(session->sight->history, session->loose, table, key, intent);
-    }
+    intent->read_before = read_by_session(session, table, key, intent->verb == SIGHT_INSERT, &intent->read_locked);
+    intent->is_certain = is_certain(session, table);
     free(key);
 }
 
@@ -127,6 +169,7 @@ void sight_ask_query(struct sight_session *session, struct slice sql, struct sig
     struct sql_text *text = sql_cache_get(session->sight->cache, sql);
     ask(session, text, &(struct parameters){0}, intent);
     sql_text_release(text);
+    session->asked = *intent;
 }
 
 void sight_ask_execute(struct sight_session *session, struct slice name, struct sight_intent *intent) {
@@ -137,6 +180,32 @@ void sight_ask_execute(struct sight_session *session, struct slice name, struct 
         struct parameters parameters = {portal->values, portal->value_count, prepared->types, prepared->type_count};
         ask(session, prepared->text, &parameters, intent);
     }
+    session->asked = *intent;
+}
+
+const char *sight_asked_row(const struct sight_session *session) {
+    return session->asked.row;
+}
+
+static enum sight_read_before has_read(const struct sight_session *session, const struct sight_intent *asked) {
+    const struct table *table = catalogue_by_oid(session->sight->catalogue, session->database, asked->table);
+    const char *key = asked->row[0] != '\0' ? asked->row : NULL;
+    bool locked;
+    return table == NULL ? SIGHT_READ_TABLE
+                         : read_by_session(session, table, key, asked->verb == SIGHT_INSERT, &locked);
+}
+
+enum sight_meeting sight_meeting(const struct sight_session *one, const struct sight_session *other) {
+    if (strcmp(one->database, other->database) != 0) {
+        return SIGHT_APART;
+    }
+    enum sight_read_before read_by_one = has_read(one, &other->asked);
+    enum sight_read_before read_by_other = has_read(other, &one->asked);
+    enum sight_read_before read = MAX(read_by_one, read_by_other);
+    bool is_same_table = strcmp(one->asked.name, other->asked.name) == 0;
+    return read == SIGHT_READ_ROW                      ? SIGHT_MEET_ROW
+           : read == SIGHT_READ_TABLE && is_same_table ? SIGHT_MEET_TABLE
+                                                       : SIGHT_APART;
 }
 
 // --- Findings ---

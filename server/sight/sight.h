@@ -268,6 +268,9 @@ struct sight_intent {
     char name[132];       // schema.table if the table is known, else as the statement names it; "": none
     char row[128];        // the canonical key, the same for all sessions; "": unknown
     enum sight_read_before read_before;
+    // False: the statement is not understood, or the catalogue got its table after the unit had begun, so the unit may
+    // have read it all the same.
+    bool is_certain;
     bool locks;       // a SELECT with a lock clause
     bool read_locked; // the first read of the unit took a lock
     bool is_guarded;  // the WHERE repeats a condition on a column that the statement sets
@@ -275,6 +278,16 @@ struct sight_intent {
 
 void sight_ask_query(struct sight_session *session, struct slice sql, struct sight_intent *intent);
 void sight_ask_execute(struct sight_session *session, struct slice name, struct sight_intent *intent);
+
+enum sight_meeting {
+    SIGHT_APART,      // neither unit has read the row that the other is about to write
+    SIGHT_MEET_TABLE, // both are about to write the same table, and which rows they have read or write is unknown
+    SIGHT_MEET_ROW,   // one unit has read the row that the other is about to write
+};
+// About the statements that the two sessions were last asked about.
+MUST_CHECK enum sight_meeting sight_meeting(const struct sight_session *one, const struct sight_session *other);
+// The row of the statement that the session was last asked about, as in an intent.
+MUST_CHECK const char *sight_asked_row(const struct sight_session *session);
 
 // --- Findings ---
 

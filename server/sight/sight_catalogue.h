@@ -28,6 +28,7 @@ struct table {
     uint32_t *below;             // the tables that a view reads
     size_t below_count;
     uint64_t versioned_since; // triggers record the writes that are sent after this place in the order; 0: none does
+    uint64_t known_since;     // when it was added; a unit that began before may have read it by its name only
     bool is_gone;             // forgotten, and not added again
 };
 

@@ -293,11 +293,12 @@ void history_undo(struct history *history, struct write *write) {
 
 // --- Units ---
 
-static struct label_slot *slot_of_label(struct history *history, const char *label) {
-    return &history->labels[sql_hash(SQL_HASH_START, label, strlen(label)) % LABEL_SLOTS];
+static struct label_slot *slot_of_label(const struct history *history, const char *label) {
+    return (struct label_slot *)(uintptr_t)&history
+        ->labels[sql_hash(SQL_HASH_START, label, strlen(label)) % LABEL_SLOTS];
 }
 
-static struct unit *find_trace(struct history *history, const char *label) {
+struct unit *history_find_trace(const struct history *history, const char *label) {
     struct unit *unit;
     LIST_FOREACH(unit, slot_of_label(history, label), by_label) {
         if (strcmp(unit->label, label) == 0) {
@@ -309,7 +310,7 @@ static struct unit *find_trace(struct history *history, const char *label) {
 
 struct unit *history_unit(struct history *history, enum sight_scope scope, const char *label, uint32_t backend_pid,
                           uint64_t now_ns) {
-    struct unit *unit = scope == SIGHT_SCOPE_TRACE ? find_trace(history, label) : NULL;
+    struct unit *unit = scope == SIGHT_SCOPE_TRACE ? history_find_trace(history, label) : NULL;
     if (unit == NULL) {
         unit = allocate(history, sizeof *unit);
         unit->id = ++history->units;

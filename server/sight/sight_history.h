@@ -130,6 +130,8 @@ MUST_CHECK uint64_t history_units(const struct history *history);
 MUST_CHECK struct quote *quote_new(struct history *history, const struct sql_text *text, size_t statement);
 void quote_release(struct history *history, struct quote *quote);
 
+// The open unit with this label, or NULL.
+MUST_CHECK struct unit *history_find_trace(const struct history *history, const char *label);
 // The caller is a user of the unit until history_leave().
 MUST_CHECK struct unit *history_unit(struct history *history, enum sight_scope scope, const char *label,
                                      uint32_t backend_pid, uint64_t now_ns);

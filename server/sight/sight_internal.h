@@ -135,6 +135,8 @@ struct sight_session {
     struct transaction transaction;
     struct unit *loose; // for statements outside of transactions; NULL: none yet
     uint64_t loose_ns;
+    struct sight_intent asked; // the last answer of sight_ask_query() or sight_ask_execute()
+    char asked_label[72];      // the label of that statement's unit; "": none
 };
 
 // --- sight_marks.c: the savepoints and the cursors of a transaction ---
