@@ -35,10 +35,10 @@ class Checkout(Lab):
         (state / "openapi").mkdir()
         shutil.copy(ROOT / "tests/openapi/requirements.txt", state / "openapi/installed")
         if (ROOT / ".lab/llhttp").exists():
-            shutil.copytree(ROOT / ".lab/llhttp", state / "llhttp", symlinks=True)
+            shutil.copytree(ROOT / ".lab/llhttp", root / ".lab/llhttp", symlinks=True)
         self.tools = folder / "tools"
         self.tools.mkdir()
-        self.tool("cmake", "exit 1")
+        self.tool("cmake", f'echo "$@" >>{self.tools}/configured\nexit 1')
         for name in ("prometheus", "promtool", "k6"):
             self.tool(name, "exit 0")
         self.tool("npm", f'echo "$3" >>{self.tools}/calls\nwhile [ -e {self.tools}/hold ]; do sleep 0.05; done\n'
@@ -95,6 +95,13 @@ def test_the_second_run_fetches_nothing(checkout):
     assert "Fetching" not in checkout.fetch()
     assert len(checkout.calls()) == 2, checkout.calls()
     assert not list(checkout.state.glob("*.partial"))
+
+
+def test_a_build_needs_nothing_of_the_state(checkout):
+    """build/ is shared by all states, and a state may be removed."""
+    checkout.fetch()
+    said = (checkout.tools / "configured").read_text()
+    assert "-DLLHTTP_ROOT=" in said and str(checkout.state) not in said, said
 
 
 def test_two_runs_at_once_fetch_once(checkout):

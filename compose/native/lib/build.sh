@@ -34,7 +34,7 @@ build_run() (
         [[ $2 != bank-api ]] || target+=(race-explore)
         pkg-config --exists cmocka || tests=OFF
     fi
-    cmake --preset "$1" -DLLHTTP_ROOT="$lab_state/llhttp" -DLAB_TESTS="$tests" &&
+    cmake --preset "$1" -DLLHTTP_ROOT="$lab_root/.lab/llhttp" -DLAB_TESTS="$tests" &&
         cmake --build --preset "$1" "${target[@]}"
 )
 

@@ -6,7 +6,7 @@
 #   4. otherwise CMake fetches a release pinned by its hash (CMakeLists.txt).
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
-llhttp_is_private() { [[ -e $lab_state/llhttp/usr/include/llhttp.h ]]; }
+llhttp_is_private() { [[ -e $lab_root/.lab/llhttp/usr/include/llhttp.h ]]; }
 
 llhttp_is_found() { llhttp_is_private || pkg-config --exists libllhttp 2>/dev/null; }
 
@@ -32,8 +32,10 @@ llhttp_ensure() {
             "If it cannot, run without --no-install"
         return 0
     fi
-    packages_fetch "$lab_state/llhttp" usr/include/llhttp.h \
-        "Fetching llhttp from Debian 13, into .lab/llhttp" "$lab_state/llhttp.log" llhttp_fetch ||
+    # It stands beside the build, which all states share: a LAB_STATE may be removed.
+    mkdir -p "$lab_root/.lab" || return
+    packages_fetch "$lab_root/.lab/llhttp" usr/include/llhttp.h \
+        "Fetching llhttp from Debian 13, into .lab/llhttp" "$lab_root/.lab/llhttp.log" llhttp_fetch ||
         warn "no llhttp from Debian 13: CMake will fetch its source instead"
 }
 
