@@ -140,6 +140,29 @@ def test_levels_that_statements_name_are_reduced_rightly(explorer, tmp_path, a, 
     assert (int(runs.group(1)) < int(runs.group(2))) == is_reduced, found.out
 
 
+READ_TWICE = """-- setup
+CREATE TABLE pots (id integer PRIMARY KEY, coins integer);
+INSERT INTO pots VALUES (1, 10), (2, 20);
+-- session A
+BEGIN;
+SELECT coins FROM pots WHERE id = 1;
+SELECT coins FROM pots WHERE id = 2;
+COMMIT;
+-- session B
+BEGIN;
+UPDATE pots SET coins = 12 WHERE id = 1;
+UPDATE pots SET coins = 18 WHERE id = 2;
+COMMIT;
+"""
+
+
+# Each of the two serial orders runs three times. Three orders stand for all: A takes its snapshot before the first
+# write of B, behind it, or behind the COMMIT of B.
+def test_no_order_is_begun_that_another_one_stands_for(hasty, tmp_path):
+    found = hasty.run(write_case(tmp_path, READ_TWICE), "--levels", "rr", "--verify")
+    assert "verify: 9 runs say of the 70 orders what 74 runs say" in found.out, found.out
+
+
 def test_a_recorded_statement_with_parameters_is_raced_inside(explorer, tmp_path):
     entries = []
     for session, amount in ("a1", 5), ("b2", 7):

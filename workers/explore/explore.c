@@ -76,6 +76,11 @@ static bool steps_of_run_conflict(const void *user, const struct explore_run *ru
     return next_steps_conflict(search->explorer, search->explored, search->level, run, place, one, other);
 }
 
+static bool sleeps_to_the_end(const void *user, const struct explore_run *run, size_t place, uint16_t asleep) {
+    const struct search *search = user;
+    return sleep_is_endless(search->explorer, search->explored, search->level, run, place, asleep);
+}
+
 // Its statements may have been cancelled, so nothing is learned from it.
 static void drop_run(struct search *search, struct cell *cell) {
     text_clear(&cell->problem);
@@ -99,7 +104,8 @@ static void on_run_end(struct cell *cell) {
     }
     if (!is_again && job->run->diverged_at == 0 && !search->has_failed && !is_given) {
         bool reduces = search->reduces && job->reference == NULL;
-        frontier_branch(frontier, job->prefix, job->run, reduces ? steps_of_run_conflict : NULL, search);
+        struct frontier_rules rules = {steps_of_run_conflict, sleeps_to_the_end, search};
+        search->result->is_reduced |= frontier_branch(frontier, job->prefix, job->run, reduces ? &rules : NULL);
     }
     struct reference *reference = job->reference;
     if (job->compares) {

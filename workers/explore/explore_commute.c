@@ -432,8 +432,7 @@ uint64_t count_alike(const struct explorer *explorer, const struct sql_case *exp
     return count;
 }
 
-// The next step of a session at a place of the run. False: it is not known.
-static bool find_next(const struct explore_run *run, size_t place, uint8_t session, struct step_place *next) {
+bool find_next_step(const struct explore_run *run, size_t place, uint8_t session, struct step_place *next) {
     for (size_t i = place; i < run->step_count; i++) {
         const struct explore_step *step = &run->steps[i];
         if (step->session == session) {
@@ -450,6 +449,6 @@ bool next_steps_conflict(const struct explorer *explorer, const struct sql_case 
                          const struct explore_run *run, size_t place, uint8_t one, uint8_t other) {
     struct step_place a;
     struct step_place b;
-    return !find_next(run, place, one, &a) || !find_next(run, place, other, &b) ||
+    return !find_next_step(run, place, one, &a) || !find_next_step(run, place, other, &b) ||
            steps_conflict(explorer, explored, level, a, b);
 }

@@ -59,9 +59,9 @@ static bool has(uint16_t sessions, uint8_t session) {
 
 // The sessions that were tried before, or that slept, and whose next step may change places with `other`'s.
 static uint16_t still_asleep(const struct explore_run *run, size_t at, uint16_t asleep, uint8_t other,
-                             frontier_conflict *conflict, const void *user) {
+                             const struct frontier_rules *rules) {
     for (size_t i = 0; i < CASE_SESSIONS_MAX; i++) {
-        if (has(asleep, (uint8_t)i) && (conflict == NULL || conflict(user, run, at, (uint8_t)i, other))) {
+        if (has(asleep, (uint8_t)i) && (rules == NULL || rules->conflict(rules->user, run, at, (uint8_t)i, other))) {
             asleep &= (uint16_t) ~(1U << i);
         }
     }
@@ -70,8 +70,9 @@ static uint16_t still_asleep(const struct explore_run *run, size_t at, uint16_t 
 
 // Sleep sets: Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", LNCS 1032, 1996, ch. 5.
 // The order in which the ways on from a place are listed decides what each of them leaves to the others.
-void frontier_branch(struct frontier *frontier, const struct prefix *prefix, const struct explore_run *run,
-                     frontier_conflict *conflict, const void *user) {
+bool frontier_branch(struct frontier *frontier, const struct prefix *prefix, const struct explore_run *run,
+                     const struct frontier_rules *rules) {
+    bool leaves_out = false;
     uint32_t preemptions = 0; // in the steps before i
     for (size_t i = 0; i < run->step_count; i++) {
         const struct explore_step *step = &run->steps[i];
@@ -82,12 +83,18 @@ void frontier_branch(struct frontier *frontier, const struct prefix *prefix, con
             if (has(tried, other) || !has(step->enabled, other)) {
                 continue;
             }
+            uint16_t asleep = still_asleep(run, i, tried, other, rules);
+            tried |= (uint16_t)(1U << other);
+            if (asleep != 0 && rules->is_endless(rules->user, run, i, asleep)) {
+                leaves_out = true;
+                continue;
+            }
             struct prefix *added = frontier_add(frontier, run->steps, i, other,
                                                 preemptions + (could_go_on && other != before ? 1 : 0));
             added->victims = prefix->victims;
-            added->asleep = still_asleep(run, i, tried, other, conflict, user);
-            tried |= (uint16_t)(1U << other);
+            added->asleep = asleep;
         }
         preemptions += could_go_on && step->session != before ? 1 : 0;
     }
+    return leaves_out;
 }

@@ -39,11 +39,18 @@ void frontier_put(struct frontier *frontier, struct prefix *prefix);
 // The caller frees it with free(). NULL: none is left.
 MUST_CHECK struct prefix *frontier_take(struct frontier *frontier);
 void frontier_free(struct frontier *frontier);
-// Adds the prefixes that leave `run` at a step behind its own prefix. `conflict` says whether two steps of the run
-// must keep their order: the next step of each session at a place of the run. NULL: all of them.
-typedef bool frontier_conflict(const void *user, const struct explore_run *run, size_t place, uint8_t one,
-                               uint8_t other);
-void frontier_branch(struct frontier *frontier, const struct prefix *prefix, const struct explore_run *run,
-                     frontier_conflict *conflict, const void *user);
+
+struct frontier_rules {
+    // Whether two steps of the run must keep their order: the next step of each session at a place of the run.
+    bool (*conflict)(const void *user, const struct explore_run *run, size_t place, uint8_t one, uint8_t other);
+    // Whether one of the sessions that are asleep at a place of the run sleeps to the end.
+    bool (*is_endless)(const void *user, const struct explore_run *run, size_t place, uint16_t asleep);
+    const void *user;
+};
+
+// Adds the prefixes that leave `run` at a step behind its own prefix. `rules`: NULL if all orders are to be run.
+// Returns true if a prefix was left out, because each of its orders is one of others.
+bool frontier_branch(struct frontier *frontier, const struct prefix *prefix, const struct explore_run *run,
+                     const struct frontier_rules *rules);
 
 #endif

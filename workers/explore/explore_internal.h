@@ -327,6 +327,8 @@ MUST_CHECK bool steps_conflict(const struct explorer *explorer, const struct sql
 MUST_CHECK bool next_steps_conflict(const struct explorer *explorer, const struct sql_case *explored,
                                     enum case_level level, const struct explore_run *run, size_t place, uint8_t one,
                                     uint8_t other);
+// The next step of a session at a place of the run. False: it is not known.
+MUST_CHECK bool find_next_step(const struct explore_run *run, size_t place, uint8_t session, struct step_place *next);
 // False: the statement needs nothing that the transaction of the other session has locked up to its step `holder`, as
 // far as the serial orders have shown.
 MUST_CHECK bool step_may_wait(const struct explorer *explorer, const struct sql_case *explored, struct step_place step,
@@ -335,6 +337,14 @@ MUST_CHECK bool step_may_wait(const struct explorer *explorer, const struct sql_
 // be counted. UINT64_MAX stands for all larger numbers.
 MUST_CHECK uint64_t count_alike(const struct explorer *explorer, const struct sql_case *explored, enum case_level level,
                                 const struct explore_run *run);
+
+// --- explore_sleep.c: sessions whose next step leads to orders that other prefixes stand for ---
+
+// True if one of the sessions that are asleep at a place of the run never wakes.
+MUST_CHECK bool sleep_is_endless(const struct explorer *explorer, const struct sql_case *explored,
+                                 enum case_level level, const struct explore_run *run, size_t place, uint16_t asleep);
+// The same for the place that the running order has come to.
+MUST_CHECK bool sleep_is_endless_here(const struct cell *cell);
 
 // --- explore_outcome.c: what two runs have in common ---
 

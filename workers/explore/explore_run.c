@@ -395,7 +395,8 @@ static void next_step(struct cell *cell) {
         cell->asleep = cell->prefix->asleep;
     }
     uint16_t awake = (uint16_t)(ready & ~cell->asleep);
-    if (awake == 0) {
+    bool is_new_place = at > cell->prefix->count; // the end of the prefix was looked at when the prefix was made
+    if (awake == 0 || (is_new_place && sleep_is_endless_here(cell))) {
         cell->run->is_redundant = true;
         cut(cell);
         return;

@@ -147,7 +147,7 @@ static void search(const struct program *program, struct orders *orders) {
         assert_int_equal(prefix->preemptions, run.preemptions);
         assert_true(run.preemptions >= before);
         before = run.preemptions;
-        frontier_branch(&frontier, prefix, &run, NULL, NULL);
+        assert_false(frontier_branch(&frontier, prefix, &run, NULL));
         free(prefix);
     }
     assert_int_equal(frontier.count, 0);
