@@ -3,17 +3,22 @@
 
 #include <stdio.h>
 
-static bool run_case(uv_loop_t *loop, const struct options *options, const struct sql_case *explored,
-                     struct ending *ending, struct text *problem) {
+static int run_case(uv_loop_t *loop, const struct options *options, const struct sql_case *explored,
+                    struct ending *ending, struct text *problem) {
+    static const int statuses[] = {
+        [EXPLORE_TESTER_COMPLETE] = EXIT_CLEAN,
+        [EXPLORE_TESTER_FAILED] = EXIT_WRONG,
+        [EXPLORE_TESTER_NO_DATABASE] = EXIT_DATABASE,
+    };
     const struct explore_settings *settings = &options->explore;
     const char *conninfo = settings->database_url != NULL ? settings->database_url : settings->server;
     struct text out = {0};
-    bool good = explore_as_tester(loop, conninfo, explored, &ending->is_stopped, &out, problem);
+    enum explore_tester_end end = explore_as_tester(loop, conninfo, explored, &ending->is_stopped, &out, problem);
     if (out.length > 0) {
         output_print(ending, text_slice(&out));
     }
     text_free(&out);
-    return good;
+    return statuses[end];
 }
 
 int isolationtester_run(uv_loop_t *loop, const struct options *options, const struct inputs *inputs,
@@ -22,15 +27,14 @@ int isolationtester_run(uv_loop_t *loop, const struct options *options, const st
     for (size_t i = 0; i < inputs->count && !ending->is_stopped; i++) {
         const struct input *input = &inputs->items[i];
         struct text problem = {0};
-        bool good = input->problem.length == 0;
-        for (size_t j = 0; j < input->list.count && good; j++) {
-            good = run_case(loop, options, &input->list.cases[j], ending, &problem);
+        int ended = input->problem.length == 0 ? EXIT_CLEAN : EXIT_WRONG;
+        for (size_t j = 0; j < input->list.count && ended == EXIT_CLEAN; j++) {
+            ended = run_case(loop, options, &input->list.cases[j], ending, &problem);
         }
-        if (!good) {
-            status = EXIT_WRONG;
-        }
+        status = worse_status(status, ended);
         if (problem.length > 0 && !ending->is_stopped) {
-            (void)fprintf(stderr, "race-explore: %s\n", text_terminated(&problem));
+            (void)fprintf(stderr, "race-explore: %s%s\n", ended == EXIT_DATABASE ? "the database cannot be used: " : "",
+                          text_terminated(&problem));
         }
         text_free(&problem);
     }

@@ -271,6 +271,9 @@ def test_a_mistake_is_reported_without_a_server(tmp_path):
     assert found.status == 2 and [line.split(":")[1].strip() for line in found.err.splitlines()] == [str(wrong), str(missing)]
     found = nowhere.run(wrong, CASES / "now.sql")
     assert found.status == 4 and found.err.count("\n") == 2 and found.err.startswith(f"race-explore: {wrong}:2: ")
+    spec = write_case(tmp_path, "session a\nstep one { SELECT 1; }\n", "case.spec")
+    found = nowhere.run("--isolationtester", spec)
+    assert found.status == 4 and found.err.startswith("race-explore: the database cannot be used: "), found.err
     found = nowhere.run("--replay", "A1 D1", CASES / "now.sql")
     assert found.status == 2 and found.err.endswith('the order names "D1", which is no step and no session\n')
     found = nowhere.run("--without", "X", CASES / "now.sql")

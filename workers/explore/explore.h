@@ -232,13 +232,20 @@ MUST_CHECK bool explore_check_order(const struct sql_case *explored, const char 
 MUST_CHECK bool explore_verify(struct explorer *explorer, const struct exploration *reduced, uint64_t *runs,
                                struct text *differences, struct text *problem);
 
+enum explore_tester_end {
+    EXPLORE_TESTER_COMPLETE,
+    EXPLORE_TESTER_FAILED,      // the file was not run to its end
+    EXPLORE_TESTER_NO_DATABASE, // a connection cannot be opened
+};
+
 // Runs the orders that a .spec states, or all of them if it states none, as PostgreSQL's isolationtester does, and
 // appends what isolationtester would write to its two outputs. `conninfo`: "" stands for the PG* variables. The file's
-// own setup and teardown make and drop its tables. Runs the loop. False: the file was not run to its end; the reason
-// is in `problem`, or at the end of `out`.
+// own setup and teardown make and drop its tables. Runs the loop. The reason of a failure is in `problem`, or at the end
+// of `out`.
 // When `is_stopped` becomes true, the running statements are cancelled, and the file's teardown runs.
-MUST_CHECK bool explore_as_tester(uv_loop_t *loop, const char *conninfo, const struct sql_case *explored,
-                                  const bool *is_stopped, struct text *out, struct text *problem);
+MUST_CHECK enum explore_tester_end explore_as_tester(uv_loop_t *loop, const char *conninfo,
+                                                     const struct sql_case *explored, const bool *is_stopped,
+                                                     struct text *out, struct text *problem);
 
 // Where the sessions stand between two steps of an order.
 struct explore_position {

@@ -454,10 +454,10 @@ static void stop(struct tester *tester) {
     text_free(&ignored);
 }
 
-bool explore_as_tester(uv_loop_t *loop, const char *conninfo, const struct sql_case *explored, const bool *is_stopped,
-                       struct text *out, struct text *problem) {
+enum explore_tester_end explore_as_tester(uv_loop_t *loop, const char *conninfo, const struct sql_case *explored,
+                                          const bool *is_stopped, struct text *out, struct text *problem) {
     if (!is_spec(explored, problem)) {
-        return false;
+        return EXPLORE_TESTER_FAILED;
     }
     struct tester *tester = memory_allocate_zeroed(sizeof *tester);
     *tester = (struct tester){.loop = loop, .is_stopped = is_stopped, .explored = explored, .out = out};
@@ -477,5 +477,5 @@ bool explore_as_tester(uv_loop_t *loop, const char *conninfo, const struct sql_c
         stop(tester);
     }
     close_connections(tester);
-    return is_complete;
+    return is_complete ? EXPLORE_TESTER_COMPLETE : is_open ? EXPLORE_TESTER_FAILED : EXPLORE_TESTER_NO_DATABASE;
 }
