@@ -240,8 +240,8 @@ enum explore_tester_end {
 
 // Runs the orders that a .spec states, or all of them if it states none, as PostgreSQL's isolationtester does, and
 // appends what isolationtester would write to its two outputs. `conninfo`: "" stands for the PG* variables. The file's
-// own setup and teardown make and drop its tables. Runs the loop. The reason of a failure is in `problem`, or at the end
-// of `out`.
+// own setup and teardown make and drop its tables. Runs the loop. The reason of a failure is in `problem`, or at the
+// end of `out`.
 // When `is_stopped` becomes true, the running statements are cancelled, and the file's teardown runs.
 MUST_CHECK enum explore_tester_end explore_as_tester(uv_loop_t *loop, const char *conninfo,
                                                      const struct sql_case *explored, const bool *is_stopped,
