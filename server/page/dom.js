@@ -41,6 +41,6 @@ export function verdictBadge(tone, words) {
 
 // Keeps the sign and the digits of a negative amount on one line, and a duration with its unit.
 export function unbroken(text) {
-  return text.split(/(\u2212\$[\d.]+|[\d.]+ ms\b)/)
+  return text.split(/(-\$[\d.]+|[\d.]+ ms\b)/)
     .map((each, index) => index % 2 === 1 ? make("span", { class: "amount-in-text" }, each) : each);
 }

@@ -20,7 +20,7 @@ export function columnOf(ms) {
   return column >= 0 && column < OFFSETS.length ? column : null;
 }
 
-const sign = (ms) => `${ms < 0 ? "\u2212" : ""}${Math.abs(ms)}`;
+const sign = (ms) => `${ms < 0 ? "-" : ""}${Math.abs(ms)}`;
 
 export function offsetWords(ms) {
   return ms === 0 ? "together with the transfer to bob" : `${Math.abs(ms)} ms ${ms < 0 ? "before" : "after"} the transfer to bob`;

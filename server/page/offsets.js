@@ -85,7 +85,7 @@ function sectionMade() {
     make("h3", { id: "apart-title" }, "Move the start of one transfer"),
     make("p", { class: "apart-words" }, make("label", { for: "apart-ms" }, "Start the transfer to charlie "), make("strong", { id: "apart-words" }), "."),
     make("div", { class: "apart-field" }, make("input", ms), make("div", { id: "apart-tries" }),
-      make("p", { class: "apart-scale", "aria-hidden": "true" }, make("span", {}, "\u22125 ms"), make("span", {}, "0"), make("span", {}, "5 ms"))),
+      make("p", { class: "apart-scale", "aria-hidden": "true" }, make("span", {}, "-5 ms"), make("span", {}, "0"), make("span", {}, "5 ms"))),
     make("p", { id: "apart-last" }), make("p", { id: "apart-summary", role: "status" }),
     make("div", { class: "buttons" },
       make("button", { type: "button", id: "apart-all" }, "Try all offsets"),

@@ -1,10 +1,8 @@
 // The words of the page for money, moments and the steps of a transfer. They are the words of views.sql. Pure.
 
-const MINUS = "\u2212";
-
 // "$1000.00"; the sign stands before the currency, so that a negative amount is easy to see.
 export function money(value) {
-  return `${value < 0 ? MINUS : ""}$${Math.abs(value).toFixed(2)}`;
+  return `${value < 0 ? "-" : ""}$${Math.abs(value).toFixed(2)}`;
 }
 
 // "$1000": for the picture, where room is short. The cents are left out if they are zero.

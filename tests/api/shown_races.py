@@ -38,11 +38,11 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 """
 
-MONEY = r"[-\u2212]?\$-?[\d.]+"
+MONEY = r"-?\$-?[\d.]+"
 
 
 def amount(text):
-    return decimal.Decimal(text.replace("\u2212", "-").replace("$", ""))
+    return decimal.Decimal(text.replace("$", ""))
 
 
 class Shown:

@@ -74,8 +74,7 @@ def said_by_the_page(steps, folder):
     shutil.copy(WORDS, folder / "words.mjs")
     (folder / "say.mjs").write_text(SAY)
     output = subprocess.run([node, "say.mjs", json.dumps(steps, default=float)], cwd=folder, check=True, capture_output=True, text=True)
-    # The page has the minus sign of typography, psql an ASCII one.
-    return json.loads(output.stdout.replace("\u2212$", "-$"))
+    return json.loads(output.stdout)
 
 
 def said_by_the_launcher(race):

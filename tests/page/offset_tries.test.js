@@ -21,7 +21,7 @@ test("a race stands where its transfers arrived, and nowhere if they were furthe
 test("the sentence says where races went wrong", () => {
   assert.equal(summaryOf([]), "");
   assert.equal(summaryOf([tried(1, "clean")]), "1 race: none went wrong.");
-  assert.equal(summaryOf([tried(-0.5), tried(0), tried(0.6), tried(3, "clean")]), "4 races: 3 went wrong, from \u22120.5 to 0.5 ms.");
+  assert.equal(summaryOf([tried(-0.5), tried(0), tried(0.6), tried(3, "clean")]), "4 races: 3 went wrong, from -0.5 to 0.5 ms.");
   assert.equal(summaryOf([tried(0), tried(2)]), "2 races: 2 went wrong, at 0 ms, at 2 ms.");
   assert.equal(summaryOf([tried(0), tried(60)]), "2 races: 2 went wrong, at 0 ms. 1 arrived more than 5 ms apart and has no square.");
 });
@@ -29,5 +29,5 @@ test("the sentence says where races went wrong", () => {
 test("an offset in words", () => {
   assert.equal(offsetWords(0), "together with the transfer to bob");
   assert.equal(offsetWords(-1.5), "1.5 ms before the transfer to bob");
-  assert.equal(lastWords({ wanted: -1.5, ms: -1.62, verdict: "clean" }, VERDICTS), "Clean. Wanted \u22121.5 ms, arrived \u22121.6 ms apart.");
+  assert.equal(lastWords({ wanted: -1.5, ms: -1.62, verdict: "clean" }, VERDICTS), "Clean. Wanted -1.5 ms, arrived -1.6 ms apart.");
 });

@@ -85,7 +85,7 @@ def play(page):
         page.race()
         if page.script(CALM):
             break
-    page.until_balance("alice", "−$600.00")
+    page.until_balance("alice", "-$600.00")
     eventually(lambda: len(page.all("#history li")) >= 2, "all are in the history")
 
 

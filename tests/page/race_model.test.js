@@ -10,10 +10,10 @@ import { missedLabel, missedSentence, missedExplanation, money, shortMoney, sent
 import { START_US, doubleSpend, step, uncommittedWrite, underTheFix } from "./unit_race.js";
 
 test("money has its sign before the currency, and cents only where there are any", () => {
-  assert.equal(money(-600), "\u2212$600.00");
+  assert.equal(money(-600), "-$600.00");
   assert.equal(money(0.1 + 0.2), "$0.30");
   assert.equal(shortMoney(1000), "$1000");
-  assert.equal(shortMoney(-12.5), "\u2212$12.50");
+  assert.equal(shortMoney(-12.5), "-$12.50");
 });
 
 test("a timestamp keeps its microseconds", () => {
@@ -41,7 +41,7 @@ test("transfers to one target keep the order in which they came", () => {
 test("the stale read and the double spend stand out, nothing else does", () => {
   const marked = raceModel(doubleSpend()).lanes.flatMap((lane) => lane.pieces
     .filter(({ tone }) => tone === "stale" || tone === "bad").map(({ kind, tone, label }) => [lane.letter, kind, tone, label]));
-  assert.deepEqual(marked, [["B", "read", "stale", "reads $1000"], ["B", "deduct", "bad", "deducts \u2192 \u2212$600"]]);
+  assert.deepEqual(marked, [["B", "read", "stale", "reads $1000"], ["B", "deduct", "bad", "deducts \u2192 -$600"]]);
 });
 
 test("a lock wait is labelled with who blocks, and a short one of its own is not", () => {
@@ -55,7 +55,7 @@ test("the words say every moment, in order, and why the last deduct is wrong", (
   const { rows } = raceModel(doubleSpend());
   assert.deepEqual(rows.map(({ us }) => us), [...rows.map(({ us }) => us)].sort((one, other) => one - other));
   assert.ok(rows.some(({ letter, text, tone }) => letter === "B" && tone === "bad" &&
-    text === "deducts $800.00: alice is \u2212$600.00 (it had read $1000.00, but found $200.00)"));
+    text === "deducts $800.00: alice is -$600.00 (it had read $1000.00, but found $200.00)"));
   assert.ok(rows.some(({ text }) => text === "checks $1000.00 >= $800.00: enough"));
   assert.ok(raceModel(underTheFix()).rows.some(({ text }) => text === "has the locks after 205 ms (held by A), reads alice: $200.00"));
 });
@@ -115,15 +115,15 @@ test("the write that overwrote another is the one that stands out", () => {
 });
 
 test("one sentence describes a race", () => {
-  assert.equal(verdictSentence(raceModel(doubleSpend())), "Both succeeded; alice went down to \u2212$600.00.");
+  assert.equal(verdictSentence(raceModel(doubleSpend())), "Both succeeded; alice went down to -$600.00.");
   assert.equal(verdictSentence(raceModel(underTheFix())), "1 succeeded, 1 refused; alice went down to $200.00.");
   const refused = { ...raceModel(doubleSpend()), succeeded: 0, refused: 2, together: null };
-  assert.equal(verdictSentence(refused), "2 refused; alice stayed at \u2212$600.00.");
+  assert.equal(verdictSentence(refused), "2 refused; alice stayed at -$600.00.");
 });
 
 test("an account from which nothing was taken stayed where it was", () => {
   const race = { account: "alice", lowestBalance: -600, succeeded: 0, refused: 2, lanes: [{}, {}], finished: true };
-  assert.equal(verdictSentence(race), "2 refused; alice stayed at \u2212$600.00.");
+  assert.equal(verdictSentence(race), "2 refused; alice stayed at -$600.00.");
 });
 
 test("a sentence begins with a capital, a name of SQL does not", () => {

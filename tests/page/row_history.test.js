@@ -95,7 +95,7 @@ test("a statement that reads and writes shows what it saw when it began", () => 
 test("the step line stands between the lanes, falls below zero, and fits its labels", () => {
   for (const upright of [false, true]) {
     const [drawing] = layoutTimelines([model(doubleSpend())], { em: 16, measure: (text) => text.length * 9, width: 1300, upright });
-    assert.deepEqual(drawing.row.parts.map(({ label, tone }) => [label, tone]), [["$1000", "plain"], ["$200", "plain"], ["\u2212$600", "bad"]]);
+    assert.deepEqual(drawing.row.parts.map(({ label, tone }) => [label, tone]), [["$1000", "plain"], ["$200", "plain"], ["-$600", "bad"]]);
     const along = drawing.row.parts.map(({ area }) => (upright ? area.y : area.x));
     assert.deepEqual(along, [...along].sort((one, other) => one - other));
     const across = drawing.row.parts.map(({ text }) => (upright ? text.x : text.y));
@@ -135,5 +135,5 @@ test("the commit of one transfer is not drawn at the commit of another", () => {
   second.steps.at(-1).at_us = START_US + 5001; // a record in the same transaction ends with its write
   detail.missed_writes[0].read_at_us = START_US + 4500;
   const [drawing] = layoutTimelines([model(detail)], { em: 16, measure: (text) => text.length * 9, width: 1300, upright: false });
-  assert.deepEqual(drawing.row.parts.map(({ label }) => label), ["$1000", "$200", "\u2212$600"]);
+  assert.deepEqual(drawing.row.parts.map(({ label }) => label), ["$1000", "$200", "-$600"]);
 });

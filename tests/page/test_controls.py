@@ -26,7 +26,7 @@ def test_the_switches_are_the_servers(bank, page):
 def test_as_many_race_as_the_barrier_waits_for(bank, page):
     page.set_barrier(bank, 4)
     page.race()
-    page.until_balance("alice", "−$2200.00")
+    page.until_balance("alice", "-$2200.00")
     assert len(bank.transactions()) == 4
     assert len(page.all("#panel-race svg .lane")) == 4
     page.until("#panel-race .below", "It never saw")
@@ -107,7 +107,7 @@ def test_by_keyboard_alone(bank, page):
     eventually(lambda: bank.settings()["barrier_enabled"], "the barrier is on")
     tab_to("race")
     page.keys(Keys.ENTER)
-    page.until_balance("alice", "−$600.00")
+    page.until_balance("alice", "-$600.00")
     page.until_finished("race")
     tab_to("race-fix")
     page.keys(Keys.ENTER)

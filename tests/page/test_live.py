@@ -23,7 +23,7 @@ def test_a_race_is_drawn_while_it_runs(bank, page, background):
     bank.transfer("alice", "charlie", "800")
     assert first.result().status == 200
     page.until("#panel-race .facts", "Double spend")
-    page.until_balance("alice", "−$600.00")
+    page.until_balance("alice", "-$600.00")
 
 
 def test_the_server_is_restarted_while_the_page_is_open(cluster, start_bank, open_browser, tmp_path):
@@ -45,7 +45,7 @@ def test_the_server_is_restarted_while_the_page_is_open(cluster, start_bank, ope
         page.until_balance("bob", f"${second.balance('bob'):.2f}")
         page.set_barrier(second, 2)
         page.race()
-        page.until_balance("alice", "−$600.00")
+        page.until_balance("alice", "-$600.00")
     finally:
         second.stop()
 

@@ -35,8 +35,8 @@ def choose(page, name):
 def test_alice_becomes_negative_by_keys_alone(play):
     press(play, [LEFT, RIGHT, RIGHT, LEFT])
     assert order(play) == ["A1", "B1", "B2", "A2"]
-    assert "Solved" in play.text("#verdict") and "−$600.00" in play.text("#rows")
-    assert "$1000.00 → $200.00 → −$600.00" in play.text("#history-of-alice")
+    assert "Solved" in play.text("#verdict") and "-$600.00" in play.text("#rows")
+    assert "$1000.00 → $200.00 → -$600.00" in play.text("#history-of-alice")
 
 
 def test_a_step_is_taken_back(play):

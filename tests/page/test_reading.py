@@ -29,7 +29,7 @@ def raced(bank, open_browser, path="/", **options):
     page = open_browser(bank, path, **options)
     page.race_under_the_fix()
     page.race()
-    page.until_balance("alice", "\u2212$600.00")
+    page.until_balance("alice", "-$600.00")
     return page
 
 

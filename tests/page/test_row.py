@@ -31,7 +31,7 @@ def values(page, slot):
 
 def test_the_row_stands_between_the_lanes_and_falls_below_zero(bank, page):
     raced(bank, page, "vulnerable")
-    assert values(page, "race") == ["$1000", "$200", "−$600"]
+    assert values(page, "race") == ["$1000", "$200", "-$600"]
     places = page.script("""
         const top = (e) => e.getBoundingClientRect().top;
         const svg = document.querySelector("#panel-race svg");
@@ -67,7 +67,7 @@ def test_the_versions_of_the_row_name_their_writers_and_readers(bank, page):
     open_versions(page)
     rows = page.script("""return [...document.querySelectorAll("#panel-race .versions tbody tr")].map((row) =>
         [...row.cells].map((cell) => cell.textContent))""")
-    assert [row[0] for row in rows] == ["$1000.00", "$200.00", "−$600.00"]
+    assert [row[0] for row in rows] == ["$1000.00", "$200.00", "-$600.00"]
     assert rows[0][1] == "before the race" and {row[1] for row in rows[1:]} == {"A", "B"}
     assert "A (" in rows[0][4] and "B (" in rows[0][4] and rows[1][4] == rows[2][4] == "nobody"
 

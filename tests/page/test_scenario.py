@@ -15,7 +15,7 @@ def played(bank, page):
     page.set_delay(bank, 200)
     page.set_barrier(bank, 2)
     page.race()
-    page.until_balance("alice", "−$600.00")
+    page.until_balance("alice", "-$600.00")
     assert "overdrawn" in page.text('[data-account="alice"]')
     page.race_under_the_fix()
     return page
@@ -29,20 +29,20 @@ def test_a_race_with_the_barrier(bank, page):
     page.set_delay(bank, 200)
     page.set_barrier(bank, 2)
     page.race()
-    page.until_balance("alice", "−$600.00")
+    page.until_balance("alice", "-$600.00")
     assert bank.balance("alice") == -600
     page.until_balance("bob", "$1300.00")
     page.until_balance("charlie", "$1000.00")
     page.until("#panel-race .facts", "Double spend")
-    assert "Both succeeded; alice went down to −$600.00." in page.text("#panel-race .facts")
+    assert "Both succeeded; alice went down to -$600.00." in page.text("#panel-race .facts")
     assert marks(page, "race", "read") == ["reads $1000", "reads $1000"]
     assert marks(page, "race", "check") == ["check: $1000 ≥ $800"] * 2
-    assert sorted(marks(page, "race", "deduct")) == ["deducts → $200", "deducts → −$600"]
+    assert sorted(marks(page, "race", "deduct")) == ["deducts → $200", "deducts → -$600"]
     assert sorted(marks(page, "race", "credit")) == ["bob → $1300", "charlie → $1000"]
     assert marks(page, "race", "commit") == ["recorded", "recorded"]
     assert page.texts("#panel-race .band.barrier .label") == ["barrier", "barrier"]
     assert all(label.startswith("delay 20") for label in page.texts("#panel-race .band.delay .label"))
-    assert page.texts("#panel-race .mark.tone-bad .label") == ["deducts → −$600"]
+    assert page.texts("#panel-race .mark.tone-bad .label") == ["deducts → -$600"]
     eventually(lambda: page.shown('[data-total="double-spends"].bad'), "it is counted")
 
 
@@ -55,7 +55,7 @@ def test_a_negative_balance_goes_to_the_left_of_zero_in_red(bank, page):
     eventually(lambda: all(abs(left) < 3 and right > 0 for left, right, _ in bars()), "all to the right of zero")
     page.set_barrier(bank, 2)
     page.race()
-    page.until_balance("alice", "−$600.00")
+    page.until_balance("alice", "-$600.00")
     eventually(lambda: bars()[0][0] < -20 and abs(bars()[0][1]) < 3, "alice to the left of it")
     bob, charlie = bars()[1:]
     assert abs(bob[2] / charlie[2] - 1.3) < 0.05  # $1300 and $1000, on one scale
@@ -111,7 +111,7 @@ def test_the_words_say_what_the_picture_shows(played):
     race = " | ".join(played.texts("#words-race tbody tr"))
     for words in ("reads alice: $1000.00", "waits at the barrier", "leaves the barrier: released",
                   "checks $1000.00 >= $800.00: enough", "deducts $800.00: alice is $200.00, committed within",
-                  "deducts $800.00: alice is −$600.00 (it had read $1000.00, but found $200.00)"):
+                  "deducts $800.00: alice is -$600.00 (it had read $1000.00, but found $200.00)"):
         assert words in race, words
     fix = " | ".join(played.texts("#words-fix tbody tr"))
     for words in ("asks for the row locks of alice and", r"\(held by [AB]\), reads alice: \$200\.00",
@@ -146,7 +146,7 @@ def test_a_race_is_opened_again_by_its_address(bank, played, open_browser):
     assert set(address.split("race=")[1].split(",")) == set(
         again.one("#panel-race .links a").get_attribute("href").split("race=")[1].split(","))
     assert "panel empty" == again.one("#panel-fix").get_attribute("class")
-    assert not ids or "−$600.00" in again.text("#panel-race .facts")
+    assert not ids or "-$600.00" in again.text("#panel-race .facts")
 
 
 def test_the_history_opens_races_and_the_back_button_returns(played):
@@ -172,7 +172,7 @@ def test_two_browsers_see_one_bank(bank, page, open_browser):
     eventually(lambda: other.one("#barrier").is_selected() and other.one("#delay-ms").get_property("value") == "150",
                "the other's switches follow")
     page.race()
-    other.until_balance("alice", "−$600.00")
+    other.until_balance("alice", "-$600.00")
     other.until("#panel-race .facts", "Double spend")
     other.until("#panel-race .below", "It never saw that ")
     eventually(lambda: other.texts("#words-race tbody tr") == page.texts("#words-race tbody tr"), "in the same words")

@@ -79,7 +79,7 @@ def test_the_balances_follow_the_cursor_from_event_to_event(both):
     assert both.balance("alice") == "$200.00"
     assert "alice $200.00" in both.text("#panel-race .then")
     both.keys(Keys.END)
-    assert balances(both) == ["−$600.00", "$1300.00", "$1000.00"]
+    assert balances(both) == ["-$600.00", "$1300.00", "$1000.00"]
     before = words(both)
     both.keys(Keys.ARROW_LEFT)
     assert words(both) != before
@@ -103,7 +103,7 @@ def test_escape_goes_back_to_now(both):
     both.keys(Keys.ESCAPE)
     eventually(lambda: cursor(both) is None, "the cursor is closed")
     assert not both.all(".later") and not both.all(".at-cursor")
-    assert balances(both) == ["−$600.00", "$1300.00", "$1000.00"]
+    assert balances(both) == ["-$600.00", "$1300.00", "$1000.00"]
     assert both.script("return document.activeElement.type") == "range", "the focus stays"
 
 

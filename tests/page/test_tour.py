@@ -55,25 +55,25 @@ def test_it_begins_at_the_initial_balances_whatever_the_box_says(bank, page):
     page.click("#reset-first")
     bank.transfer("alice", "bob", "500")
     go_to(page, 3)
-    predict(page, "−$600.00", "You were right alice has −$600.00. Both had read $1000.00")
+    predict(page, "-$600.00", "You were right alice has -$600.00. Both had read $1000.00")
     assert "$1600 were spent out of $1000, every time." in page.text("#tour-outcome")
     assert bank.balance("alice") == -600
-    assert page.texts("#tour-outcome .amount-in-text") == ["−$600.00."], "not broken behind its sign"
+    assert page.texts("#tour-outcome .amount-in-text") == ["-$600.00."], "not broken behind its sign"
 
 
 def test_a_wrong_prediction_is_called_wrong_and_explained(bank, page):
     go_to(page, 3)
-    predict(page, "$200.00", "You predicted $200.00 alice has −$600.00. Both had read $1000.00 before they checked")
+    predict(page, "$200.00", "You predicted $200.00 alice has -$600.00. Both had read $1000.00 before they checked")
     assert page.text("#tour-outcome .verdict") == "✕ You predicted $200.00"
     assert page.text('.answer[aria-pressed="true"]') == "$200.00"
-    predict(page, "−$600.00", "✓ You were right")
+    predict(page, "-$600.00", "✓ You were right")
 
 
 def test_it_races_under_its_own_strategy(bank, page):
     page.choose("#strategy", "serializable")
     eventually(lambda: bank.settings()["strategy"] == "serializable", "chosen")
     go_to(page, 3)
-    predict(page, "$200.00", "alice has −$600.00")
+    predict(page, "$200.00", "alice has -$600.00")
     assert {each["strategy"] for each in bank.transactions()} == {"vulnerable"}
     eventually(lambda: page.one("#strategy").get_property("value") == "vulnerable", "the switch says so")
 
@@ -86,7 +86,7 @@ def test_from_begin_to_end_it_is_solved_and_the_settings_are_as_before(bank, pag
     page.click("#tour-next")
     predict(page, "$200.00", "alice has")
     page.click("#tour-next")
-    predict(page, "$200.00", "✕ You predicted $200.00 alice has −$600.00.")
+    predict(page, "$200.00", "✕ You predicted $200.00 alice has -$600.00.")
     page.click("#tour-next")
     page.until("#tour-question", "read as alice's balance")
     predict(page, "$1000.00", "✓ You were right")
@@ -260,8 +260,8 @@ def test_its_buttons_wait_while_something_runs(bank, page):
 
 # The second tour
 
-ENDS = {"vulnerable": "−$600.00", "absolute_update": "$2500.00", "subselect_predicate": "−$600.00", "cte_snapshot": "$2500.00",
-        "process_mutex": "−$600.00"}
+ENDS = {"vulnerable": "-$600.00", "absolute_update": "$2500.00", "subselect_predicate": "-$600.00", "cte_snapshot": "$2500.00",
+        "process_mutex": "-$600.00"}
 
 
 def test_each_of_the_five_fails_and_has_an_end(bank, open_browser):

@@ -11,7 +11,7 @@ TORN = """
     const torn = [];
     while (walker.nextNode()) {
       const node = walker.currentNode;
-      for (const found of node.textContent.matchAll(/\\u2212?\\$[\\d,]+(?:\\.\\d\\d)?/g)) {
+      for (const found of node.textContent.matchAll(/-?\\$[\\d,]+(?:\\.\\d\\d)?/g)) {
         const range = document.createRange();
         range.setStart(node, found.index);
         range.setEnd(node, found.index + found[0].length);

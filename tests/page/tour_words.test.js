@@ -34,7 +34,7 @@ test("two at once", () => {
 });
 
 test("the barrier", () => {
-  assert.equal(afterBarrier(result(DOUBLE, -600)).actual, "\u2212$600.00");
+  assert.equal(afterBarrier(result(DOUBLE, -600)).actual, "-$600.00");
   for (const said of [result(DOUBLE, -600, { changed: true }), result(IN_TURN, 200), result(DOUBLE, -500)].map(afterBarrier)) {
     assert.match(said.disturbed, ELSEWHERE);
     assert.equal(said.actual, undefined);
@@ -58,7 +58,7 @@ test("the reading of the picture", () => {
 
 test("a fix that is none", () => {
   const overdraws = fixOf({ name: "subselect_predicate" });
-  assert.equal(afterWrongFix(overdraws, result(DOUBLE, -600)).actual, "\u2212$600.00");
+  assert.equal(afterWrongFix(overdraws, result(DOUBLE, -600)).actual, "-$600.00");
   assert.match(afterWrongFix(overdraws, result(LOST, 200, { together: 2500 })).disturbed, ELSEWHERE);
   const loses = fixOf({ name: "cte_snapshot" });
   assert.equal(afterWrongFix(loses, result(LOST, 200, { together: 2500 })).actual, "$2500.00");

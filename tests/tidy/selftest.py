@@ -185,6 +185,8 @@ PLANTED = [
     ("words", "server/page/openapi.json", '{"description": "It is told."}\n', 'server/page/openapi.json:1: "told" (told)'),
     ("words", "workers/a.c", "struct feed_event e;\n", 'workers/a.c:1: "feed_event" (feed): use event queue'),
     ("words", "workers/a.c", "bool is_long;\n", 'workers/a.c:1: "is_long" (is_long): use may_block_at_gate'),
+    ("words", "server/page/words.js", 'const MINUS = "\\u2212";\n', 'server/page/words.js:1: "\\u2212" (amount): use the sp'),
+    ("words", "docs/RUNBOOK.md", "She is at $-600.\n", 'docs/RUNBOOK.md:1: "$-600" (amount): use the spelling'),
     ("words", "workers/a.c", "int timeout_ms; // for its dealings\n", 'workers/a.c:1: "dealings" (dealings): use database'),
     ("words", "workers/a.c", "enum { TRANSFER_HALF_DONE };\n", 'workers/a.c:1: "TRANSFER_HALF_DONE" (half done): use'),
     ("words", "docs/RUNBOOK.md", "It was left half done.\n", 'docs/RUNBOOK.md:1: "half done" (half done)'),

@@ -47,6 +47,7 @@ RULES = [
     rule("roll", part("roll", "rolls"), "released list"),
     rule("booking", part("booked", "booking", "bookings") + r"|\b(?:book|BOOK)_\w|\w_(?:book|BOOK)(?![A-Za-z])"
          r"|\b(?:it|that|who|which|to|and|worker|writer|statement|`batched`) books?\b(?! balance)", "post, posting"),
+    rule("amount", r"\u2212|\\u2212|&minus;|\$-\d", "the spelling -$600.00, with an ASCII sign before the currency"),
 ]
 STAGE = rule("stage", r"\bstage\.sh\b|\bstage_\w+", "sandbox.sh, sandbox_")
 
@@ -60,6 +61,7 @@ MEANT = re.compile("|".join([
     r"\bbank:database_away:bool\b",          # the recording rule
     r"\bSTATEMENT_BOOK\w*|\bbook(?:_if_\w+|_many\w*|_from_snapshot)\b",  # values of the metrics' label `statement`
     r"\b(?i:steps_told)\b",                 # a function of the database's schema
+    r"RACE CONDITION DETECTED: \w+ is negative: \$-\d+",  # the line of the log
 ]))
 # The key of a step once more, where a language writes keys without quotes.
 KEY = {".js": re.compile(r"\.parties\b|\bparties:"), ".md": re.compile(r"\.parties\b"),
@@ -84,6 +86,7 @@ EXCEPTIONS = [
     ("observability/prometheus/*", "away", "the names of rules that operators have"),
     ("tests/observability/*", "away", "the names of rules that operators have"),
     ("tests/api/pace.py", "patient", "how long the tests wait"),
+    ("tests/runbook/test_demo.py", "amount", "the spelling that the demo must not have"),
 ]
 
 
