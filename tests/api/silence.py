@@ -46,18 +46,18 @@ def silent_name_server(host="127.0.0.3"):
         yield host
 
 
-def program_that_sees(folder, files):
-    """The path of a program that runs bank-api with other files in /etc: {"hosts": "..."}. Only that process sees
+def program_that_sees(folder, files, program=PROGRAM):
+    """The path of a program that runs `program` with other files in /etc: {"hosts": "..."}. Only that process sees
     them."""
     script = folder / "bank-api-elsewhere"
     mounts = ""
     for name, content in files.items():
         (folder / name).write_text(content)
         mounts += f"mount --bind {shlex.quote(str(folder / name))} /etc/{name} && "
-    script.write_text(f"#!/bin/sh\n{mounts}exec {shlex.quote(str(PROGRAM))}\n")
+    script.write_text(f"#!/bin/sh\n{mounts}exec {shlex.quote(str(program))} \"$@\"\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     outer = folder / "bank-api-unshared"
-    outer.write_text(f"#!/bin/sh\nexec unshare --mount {shlex.quote(str(script))}\n")
+    outer.write_text(f"#!/bin/sh\nexec unshare --mount {shlex.quote(str(script))} \"$@\"\n")
     outer.chmod(outer.stat().st_mode | stat.S_IXUSR)
     if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], check=False).returncode != 0:
         pytest.skip("no mount namespace of one's own here: it takes root")

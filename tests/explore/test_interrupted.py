@@ -11,6 +11,7 @@ import time
 import pytest
 from conftest import databases
 from explorer import CASES, PROGRAM, ROOT, SIGNALS, Explorer
+from silence import program_that_sees, silent_name_server
 from test_report import write_case
 
 CATALOGUE = ROOT / "sql/cases"
@@ -119,6 +120,36 @@ def test_a_signal_while_the_server_does_not_answer(tmp_path, options):
         end = time.monotonic() + 0.5
         found = Explorer(server).interrupt(signal.SIGINT, lambda: time.monotonic() > end, *options, case)
     assert found.status == 130 and found.err == INTERRUPTED
+
+
+@pytest.fixture
+def never_resolved(tmp_path):
+    """The program, where a name server never answers."""
+    with silent_name_server() as server:
+        files = {"resolv.conf": f"nameserver {server}\noptions timeout:30 attempts:5\n"}
+        yield program_that_sees(tmp_path, files, PROGRAM)
+
+
+@pytest.mark.parametrize("option", ["--server", "--url"])
+def test_a_signal_while_a_name_server_says_nothing(never_resolved, option):
+    end = time.monotonic() + 0.5
+    url = "postgres://nobody.test/explore_x"
+    found = Explorer(url, option, url, program=never_resolved).interrupt(
+        signal.SIGINT, lambda: time.monotonic() > end, CASES / "now.sql")
+    assert found.status == 130 and found.err == INTERRUPTED
+
+
+def test_the_limit_of_time_to_connect_holds_for_a_name_server(never_resolved):
+    found = Explorer("host=nobody.test connect_timeout=2", program=never_resolved).run(CASES / "now.sql")
+    assert found.status == 4 and "the name server did not answer within connect_timeout" in found.err, found.err
+
+
+def test_a_name_with_several_addresses(cluster, tmp_path):
+    program = program_that_sees(tmp_path, {"hosts": "127.0.0.2 twofold.test\n127.0.0.1 twofold.test\n"}, PROGRAM)
+    server = cluster.url_over_tcp("postgres").replace("127.0.0.1", "twofold.test")
+    found = Explorer(server, program=program).case("now")
+    assert (found.status, found.err) == (0, "")
+    nothing_is_left(cluster)
 
 
 def test_the_limit_of_time_to_connect_is_kept(tmp_path):

@@ -58,8 +58,20 @@ static bool finish(uv_loop_t *loop, PGconn *connection, const bool *is_stopped, 
     return PQstatus(connection) == CONNECTION_OK && PQsetnonblocking(connection, 1) == 0;
 }
 
-PGconn *db_async_connect(uv_loop_t *loop, const char *conninfo, const bool *is_stopped, struct text *problem) {
-    PGconn *connection = PQconnectStart(conninfo);
+// Later parameters replace those of `conninfo`. TLS and the password file still use the names.
+static PGconn *start(const char *conninfo, struct db_async_hosts *hosts) {
+    if (hosts->count == 0) {
+        return PQconnectStart(conninfo);
+    }
+    const char *keywords[] = {"dbname", "host", "hostaddr", "port", NULL};
+    const char *values[] = {conninfo, text_terminated(&hosts->names), text_terminated(&hosts->addresses),
+                            text_terminated(&hosts->ports), NULL};
+    return PQconnectStartParams(keywords, values, 1);
+}
+
+PGconn *db_async_connect(uv_loop_t *loop, const char *conninfo, struct db_async_hosts *hosts, const bool *is_stopped,
+                         struct text *problem) {
+    PGconn *connection = start(conninfo, hosts);
     size_t before = problem->length;
     if (finish(loop, connection, is_stopped, problem)) {
         return connection;
