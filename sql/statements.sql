@@ -441,8 +441,9 @@ WITH deducted AS (
 -- insert: credit_and_record
 
 -- Wrong: the CTE uses the same old snapshot, and the new balance is computed from it.
+-- MATERIALIZED: the clock is read with the snapshot, even where clock_timestamp() was replaced by a STABLE function.
 -- name: book_from_snapshot UPDATE accounts
-WITH snapshot AS (
+WITH snapshot AS MATERIALIZED (
     SELECT id, balance, version, clock_timestamp() AS began FROM accounts WHERE id = $3
 ), deducted AS (
     UPDATE accounts SET balance = snapshot.balance - $5::numeric, version = accounts.version + 1
