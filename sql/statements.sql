@@ -615,7 +615,7 @@ WITH member AS MATERIALIZED (
     ORDER BY abs(m.place - asked.place), m.place LIMIT $2::integer
 )
 -- insert: record_columns
-       , reset, race
+       , reset, race, seq
 FROM nearest ORDER BY place;
 
 -- name: read_race_summary SELECT race_groups

@@ -112,7 +112,7 @@ WITH touch AS (
     WINDOW whole AS (PARTITION BY account, number)
 )
 SELECT race, account, started_at, id AS transfer_id,
-       row_number() OVER (PARTITION BY race, account ORDER BY first_at, seq) AS racer
+       row_number() OVER (PARTITION BY race, account ORDER BY first_at, seq) AS racer, seq
 FROM racer
 WHERE raced;
 
@@ -364,7 +364,8 @@ WITH first AS MATERIALIZED (
 SELECT m.reset, m.race, m.id, m.strategy, m.from_account,
        row_number() OVER (PARTITION BY m.reset, m.race ORDER BY m.to_account COLLATE "C", m.place) AS nth,
        CASE WHEN f.began_us - r.us >= 2000 THEN r.us END AS queued_us,
-       min(CASE WHEN f.began_us - r.us >= 2000 THEN r.us ELSE f.began_us END) OVER (PARTITION BY m.reset, m.race) AS zero_us
+       min(CASE WHEN f.began_us - r.us >= 2000 THEN r.us ELSE f.began_us END) OVER (PARTITION BY m.reset, m.race) AS zero_us,
+       m.seq
 FROM race_members m
 JOIN first f ON f.reset = m.reset AND f.transfer_id = m.id
 CROSS JOIN LATERAL (SELECT (extract(epoch FROM m."timestamp") * 1000000)::bigint AS us) AS r;
@@ -403,7 +404,7 @@ LEFT JOIN racer w ON w.race = r.race AND w.account = r.account AND w.transfer_id
 CROSS JOIN LATERAL (
     SELECT s.description || CASE WHEN m.why IS NULL THEN ''
            ELSE format(' (%s %s)', coalesce('racer ' || w.racer, 'transfer ' || m.writer), m.why) END AS text) AS entry
-ORDER BY r.race, r.account, s.at, r.racer, s.position;
+ORDER BY r.race, r.account, s.at, r.seq, s.position; -- the steps of a batch have the same time
 
 -- Which transfer waited for which, as far as the records show: a wait for a lock (lock, mutex, deduct; the read behind
 -- an advisory lock) that began before another transfer of the race released the lock, and ended after that. The lock is
@@ -489,18 +490,18 @@ WITH newest AS MATERIALIZED (
 ), shown AS MATERIALIZED (
     SELECT l.* FROM race_columns l JOIN newest ON newest.reset = l.reset AND newest.id = l.race
 ), step AS MATERIALIZED (
-    SELECT s.*, l.nth
+    SELECT s.*, l.nth, l.seq
     FROM race_steps s JOIN shown l ON l.reset = s.reset AND l.id = s.transfer_id
 ), missed AS MATERIALIZED (
     SELECT m.* FROM missed_writes m JOIN newest ON newest.reset = m.reset AND newest.id = m.race
 ), line AS (
-    SELECT NULL::bigint AS us, nth, 0 AS position, 0 AS moment,
+    SELECT NULL::bigint AS us, nth, nth AS seq, 0 AS position, 0 AS moment,
            format('%s: %s to %s, %s', m.id, show_money(m.amount), m.to_account, m.strategy) AS words
     FROM race_members m JOIN shown l ON l.reset = m.reset AND l.id = m.id
     UNION ALL
-    SELECT queued_us, nth, 0, 1, 'waits in the queue' FROM shown WHERE queued_us IS NOT NULL
+    SELECT queued_us, nth, seq, 0, 1, 'waits in the queue' FROM shown WHERE queued_us IS NOT NULL
     UNION ALL
-    SELECT at_us - took_us, nth, position, 1,
+    SELECT at_us - took_us, nth, seq, position, 1,
            CASE step
                WHEN 'barrier' THEN 'waits at the barrier'
                WHEN 'delay'   THEN format('sleeps %s ms (delay)', round(took_us / 1000.0))
@@ -511,7 +512,7 @@ WITH newest AS MATERIALIZED (
            END
     FROM step WHERE step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch')
     UNION ALL
-    SELECT s.at_us, s.nth, s.position, 2,
+    SELECT s.at_us, s.nth, s.seq, s.position, 2,
            CASE s.step
                WHEN 'read'    THEN format('reads %s: %s', s.account, show_money(s.value))
                WHEN 'lock'    THEN format('has them, reads %s: %s', s.account, show_money(s.value))
@@ -539,7 +540,7 @@ WITH newest AS MATERIALIZED (
 SELECT round((us - (SELECT min(zero_us) FROM shown)) / 1000.0, 1) AS ms,
        CASE nth % 2 WHEN 1 THEN text END AS "A", CASE nth % 2 WHEN 0 THEN text END AS "B"
 FROM cell
-ORDER BY us NULLS FIRST, nth, position, moment; -- the steps of a batch have the same time
+ORDER BY us NULLS FIRST, seq, position, moment; -- the steps of a batch have the same time
 
 -- Every transfer that overdrew its account: the balance that it had read, the balance that its write found, and the
 -- balance after it. `who` is its letter in its race.

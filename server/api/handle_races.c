@@ -147,6 +147,7 @@ static void respond_race(struct conn *conn, const struct get_job *job) {
         json_open_object(&json, NULL);
         json_add_record_members(&json, record);
         json_add_trace_url(&json, api_of(conn)->config.tracing.page_url, record->trace_id);
+        json_add_signed(&json, "seq", race_detail_seq(detail, i));
         add_steps(&json, detail, record->id);
         add_waits(&json, detail, record->id);
         json_close_object(&json);

@@ -16,7 +16,7 @@ function visibleUs(lane, step, index) {
 const cents = (value) => Math.round(value * 100) / 100;
 
 function changesOf(race) {
-  return race.lanes.flatMap((lane) => lane.steps.flatMap((step, index) => {
+  return race.recorded.flatMap((lane) => lane.steps.flatMap((step, index) => {
     const us = step.step === "deduct" || step.step === "credit" ? visibleUs(lane, step, index) : null;
     return us === null ? [] : [{
       us, letter: lane.letter, account: step.account, balance: step.value,
@@ -59,7 +59,7 @@ function drawnMs(race, piece, us) {
 
 // Marks of one lane that share a microsecond are drawn one after another, so a stop has the drawn moment of its mark.
 function stepItems(race, pieces) {
-  return race.lanes.flatMap((lane) => lane.steps.flatMap((step) => stepWords(lane, step).map(({ us, text }) => {
+  return race.recorded.flatMap((lane) => lane.steps.flatMap((step) => stepWords(lane, step).map(({ us, text }) => {
     const own = pieces.filter((piece) => piece.letter === lane.letter && piece.kind === step.step &&
       (piece.fromUs === us || piece.toUs === us));
     return { ms: drawnMs(race, own.find(({ type }) => type === "mark") ?? own[0], us), text: `${lane.letter} ${text}` };

@@ -65,6 +65,7 @@ function laneOf(transfer, letters, strategy) {
     to: transfer.to_account,
     amount: transfer.amount,
     strategy: transfer.strategy,
+    seq: transfer.seq ?? 0,
     traceUrl: transfer.trace_url ?? null,
     error: transfer.error ?? null,
     outcome: outcomeOf(transfer),
@@ -218,6 +219,7 @@ function beginningsOf(lane) {
     : piece.kind === "snapshot" ? [{ us: piece.fromUs, text: `the statement begins${sees}` }] : []);
 }
 
+// `lanes` are in the order of their records: the steps of a batch have the same time.
 function rowsOf(lanes) {
   return lanes.flatMap((lane) => [
     ...queued(lane).map(({ fromUs }) => ({ us: fromUs, text: "waits in the queue", letter: lane.letter, tone: "plain" })),
@@ -252,6 +254,7 @@ export function raceModel({ race, transfers, missed_writes: missed = [] }, strat
   const letters = new Map(drawn.map((transfer, index) => [transfer.id, String.fromCharCode(65 + index)]));
   const lanes = drawn.map((transfer) =>
     laneOf(transfer, letters, strategies.find(({ name }) => name === transfer.strategy)));
+  const recorded = [...lanes].sort((one, other) => one.seq - other.seq);
   const account = race?.account ?? lanes[0].from;
   const missedWrites = missed.filter((miss) => letters.has(miss.reader) && letters.has(miss.writer)).map((miss) => ({
     reader: letters.get(miss.reader), writer: letters.get(miss.writer),
@@ -279,7 +282,8 @@ export function raceModel({ race, transfers, missed_writes: missed = [] }, strat
     lowestBalance: race?.lowest_balance ?? lowestOf(lanes, account),
     succeeded: race?.succeeded ?? lanes.filter((lane) => lane.outcome === "succeeded").length,
     refused: race?.refused ?? lanes.filter((lane) => lane.outcome === "refused").length,
-    rows: rowsOf(lanes),
+    recorded, // the lanes in the order of their records
+    rows: rowsOf(recorded),
     missed: missedWrites,
     versions,
     conflicts: conflictGraph(versions, account),

@@ -22,7 +22,7 @@ function writesOf(race) {
         committedUs: step.committed_at_us ?? end?.at_us ?? Infinity, isRecorded: step.committed_at_us > 0,
         overwrites: step === lane.staleWrite && lane.anomaly === "lost_update",
       }));
-  }).sort((one, other) => one.writtenUs - other.writtenUs || other.value - one.value);
+  }).sort((one, other) => one.writtenUs - other.writtenUs || one.lane.seq - other.lane.seq || other.value - one.value);
 }
 
 // The moments at which a transfer saw the row, in its last attempt. A statement that writes may also have read, and a
@@ -165,8 +165,8 @@ export function moneyTogether(race, versions) {
     accounts.set(to, { before: targetBefore, after: targetBefore });
   }
   const credits = race.lanes.filter(({ outcome }) => outcome === "succeeded").flatMap((lane) => attempt(lane)
-    .filter(({ step }) => step === "credit").map((step) => ({ ...step, amount: lane.amount })))
-    .sort((one, other) => one.at_us - other.at_us || one.value - other.value);
+    .filter(({ step }) => step === "credit").map((step) => ({ ...step, amount: lane.amount, seq: lane.seq })))
+    .sort((one, other) => one.at_us - other.at_us || one.seq - other.seq || one.value - other.value);
   const credited = new Map();
   for (const { account, value, amount } of credits) {
     credited.set(account, { before: credited.get(account)?.before ?? value - amount, after: value });

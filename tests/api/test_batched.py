@@ -2,12 +2,14 @@
 
 import collections
 import json
+import shutil
 
 import pytest
 
 from client import JSON_TYPE
 from pace import HANG_GUARD, eventually, scaled
 from problem import assert_problem
+from shown_races import Page, show_psql, show_terminal
 
 
 pytestmark = pytest.mark.race
@@ -296,3 +298,24 @@ def test_a_limited_number_of_transfers_asks_for_a_lock(bank, background, held, s
     assert [each.result(HANG_GUARD).status for each in sent] == [200] * 6
     eventually(lambda: bank.metric("transfer_queue_depth") == 0, "nobody waits")
     bank.rows("DELETE FROM accounts WHERE id = 'dora'")
+
+
+def test_the_steps_of_a_batch_are_listed_in_its_order(bank, background, held, tmp_path):
+    """They share one time. The page, psql and the terminal order them as the batch did, and not by the columns."""
+    if not (shutil.which("node") and shutil.which("jq")):
+        pytest.skip("no node or no jq (apt install nodejs jq)")
+    targets = ["bob", "charlie", "bob"]
+    with held("alice") as row:
+        sent = collect(bank, background, 3, lambda number: send(bank, "alice", targets[number], 300))
+        row.let_go()
+        records = [each.result(HANG_GUARD).json() for each in sent]
+    assert batches(bank) == [1, 2, 2]
+    race = bank.get(f"/races/{records[0]['id']}").text()
+    page = Page(tmp_path, bank.get("/strategies").text())
+    shown = page.show(race)
+    page.close()
+    wanted = [(record["id"], what, value) for record in records
+              for what, value in (("saw", record["from_balance_before"]), ("wrote", record["from_balance_after"]))]
+    for place in shown, show_psql(bank, records[0]["id"]), show_terminal(race, shown.letters):
+        assert [(who, what, value) for _, who, what, account, value in place.moments if account == "alice"] == wanted
+    assert show_terminal(race, shown.letters).chain == [1000, 700, 400, 100]

@@ -55,7 +55,7 @@ def test_a_double_spend(bank):
         assert [each["id"] for each in details["transfers"]] == listed["transfer_ids"]
         transfer, = (each for each in details["transfers"] if each["id"] == record["id"])
         assert transfer.pop("trace_url") == f"http://localhost:16686/trace/{record['trace_id']}"
-        assert set(transfer) - set(record) == {"steps", "blocked_by"}
+        assert set(transfer) - set(record) == {"seq", "steps", "blocked_by"}
         assert {key: transfer[key] for key in record} == record
 
 

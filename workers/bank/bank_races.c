@@ -25,8 +25,8 @@ enum race_column {
     TOTAL_SINCE
 };
 
-// Behind the columns of a record: which race it belongs to.
-enum { MEMBER_RESET = 16, MEMBER_RACE };
+// Behind the columns of a record: which race it belongs to, and its place among all records.
+enum { MEMBER_RESET = 16, MEMBER_RACE, MEMBER_SEQ };
 
 static bool take_race(const struct db_rows *rows, int row, struct race *out) {
     out->id = db_rows_value(rows, row, RACE_ID);
@@ -201,6 +201,10 @@ enum db_status bank_read_race(struct db_session *session, const char *transfer_i
         race_detail_free(out);
     }
     return status;
+}
+
+int64_t race_detail_seq(const struct race_detail *detail, size_t transfer) {
+    return db_rows_integer(&detail->transfers.rows, (int)transfer, MEMBER_SEQ);
 }
 
 void race_list_free(struct race_list *list) {

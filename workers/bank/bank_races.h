@@ -66,6 +66,9 @@ MUST_CHECK enum db_status bank_read_races(struct db_session *session, unsigned l
 // The race that a transfer was in.
 MUST_CHECK enum db_status bank_read_race(struct db_session *session, const char *transfer_id, struct race_detail *out);
 
+// The order in which the records were written. The steps of a batch share one time, and this is their order.
+int64_t race_detail_seq(const struct race_detail *detail, size_t transfer);
+
 void race_list_free(struct race_list *list);
 void race_detail_free(struct race_detail *detail);
 

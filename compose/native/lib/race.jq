@@ -115,7 +115,7 @@ def lane($letters):
     . as $transfer
     | stale_write as $stale
     | {
-        id, status, amount, anomaly, race_detected, strategy, letter: $letters[.id],
+        id, seq: (.seq // 0), status, amount, anomaly, race_detected, strategy, letter: $letters[.id],
         from: (.from_account | printable), to: (.to_account | printable),
         value_read: (if $stale.value.step == "credit" then .to_balance_before else .from_balance_before end),
         queued_us: queued_since,
@@ -144,7 +144,7 @@ def model:
         missed: [$missed[] | select($letters[.reader] and $letters[.writer])
                  | .reader = $letters[.reader] | .writer = $letters[.writer] | .account |= printable]
     }
-    | .rows = ([.lanes | to_entries[] | .key as $place | .value as $lane
+    | .rows = ([.lanes | to_entries | sort_by(.value.seq)[] | .key as $place | .value as $lane
                 | (($lane.queued_us // empty | {us: ., text: "waits in the queue", kind: "waiting"}),
                    ($lane.steps[] | moments($lane)))
                 | .place = $place | .letter = $lane.letter] | sort_by(.us))
@@ -203,7 +203,7 @@ def overwrites($lane): .outcome == "overwrote" or ($lane.anomaly == "lost_update
 # found.
 def row_of_account:
     .race.account as $account
-    | ([.lanes[] | . as $lane | .steps[]
+    | ([.lanes | sort_by(.seq)[] | . as $lane | .steps[]
         | select((.step == "deduct" or .step == "credit") and .account == ($account | printable))
         | {us: .at_us, value, found: (if .step == "deduct" and (overwrites($lane) | not) then .value + $lane.amount else null end)}]
        | sort_by(.us)) as $writes
