@@ -23,16 +23,29 @@ SELECT c.oid, n.nspname, c.relname, a.attnum, a.attname,
  ORDER BY c.oid, a.attnum
  LIMIT 200000;
 
--- The tables below each view.
+-- The tables below each view. A view that shows rows of one table, and nothing else, also has its columns: the number
+-- of each, and the table and the column that it shows. They stand in the stored query tree, which names the origin of
+-- each column. True: all columns of the view are such, and named as those of the table.
 -- name: views
-SELECT c.oid, n.nspname, c.relname, string_agg(DISTINCT d.refobjid::text, ' ')
+SELECT c.oid, n.nspname, c.relname, string_agg(DISTINCT d.refobjid::text, ' '), coalesce(shown.columns, ''),
+       coalesce(shown.has_names, false)
   FROM pg_class AS c
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
   JOIN pg_rewrite AS r ON r.ev_class = c.oid
   JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
        AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid
+  LEFT JOIN LATERAL (
+       SELECT string_agg(array_to_string(target, ' '), ' ') AS columns, 
+              bool_and(own.attname = origin.attname) AND count(*) = c.relnatts AS has_names
+         FROM regexp_matches(r.ev_action::text, ':resno (\d+) :resname (?:[^\s\\]|\\.)+ :ressortgroupref \d+ '
+                             ':resorigtbl (\d+) :resorigcol (\d+) :resjunk false', 'g') AS target
+         JOIN pg_attribute AS own ON own.attrelid = c.oid AND own.attnum = target[1]::integer
+         JOIN pg_attribute AS origin ON origin.attrelid = target[2]::oid AND origin.attnum = target[3]::integer
+        WHERE c.relkind = 'v' AND r.ev_action::text !~ '\{QUERY .*\{QUERY |:hasAggs true|:groupClause \(|:distinctClause \('
+          AND (SELECT count(*) FROM regexp_matches(r.ev_action::text, ':rtekind (?!0 :relid ' || c.oid || ' )', 'g')) = 1
+       ) AS shown ON true
  WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
- GROUP BY c.oid, n.nspname, c.relname
+ GROUP BY c.oid, n.nspname, c.relname, shown.columns, shown.has_names
  LIMIT 20000;
 
 -- --- --exact: AFTER ROW triggers record each row write ---

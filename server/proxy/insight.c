@@ -67,6 +67,18 @@ static int add_table(struct database *database, const struct db_async_answer *an
     return end;
 }
 
+// Reads "1 16385 1 2 16385 2": the number of each column, and the table and the column that it shows.
+static size_t read_columns(const char *words, struct sight_view_column columns[static SIGHT_VALUES_MAX]) {
+    size_t count = 0;
+    char *rest = NULL;
+    for (int16_t number = (int16_t)strtol(words, &rest, 10); number != 0 && count < SIGHT_VALUES_MAX;
+         number = (int16_t)strtol(rest, &rest, 10)) {
+        uint32_t table = (uint32_t)strtoul(rest, &rest, 10);
+        columns[count++] = (struct sight_view_column){number, table, (int16_t)strtol(rest, &rest, 10)};
+    }
+    return count;
+}
+
 static void add_view(struct database *database, const struct db_async_answer *answer, int row) {
     enum { TABLES_MAX = 64 };
     uint32_t tables[TABLES_MAX];
@@ -77,8 +89,16 @@ static void add_view(struct database *database, const struct db_async_answer *an
          oid = (uint32_t)strtoul(rest, &rest, 10)) {
         tables[count++] = oid;
     }
-    sight_add_view(database->insight->sight, database->name, number_of(db_async_value(answer, row, 0)),
-                   db_async_value(answer, row, 1), db_async_value(answer, row, 2), tables, count);
+    struct sight_view_column columns[SIGHT_VALUES_MAX];
+    struct sight_view view = {.oid = number_of(db_async_value(answer, row, 0)),
+                              .schema = db_async_value(answer, row, 1),
+                              .name = db_async_value(answer, row, 2),
+                              .tables = tables,
+                              .table_count = count,
+                              .columns = columns,
+                              .column_count = read_columns(db_async_value(answer, row, 4), columns),
+                              .has_names = strcmp(db_async_value(answer, row, 5), "t") == 0};
+    sight_add_view(database->insight->sight, database->name, &view);
 }
 
 static void on_catalogue(void *user) {

@@ -56,9 +56,8 @@ void sight_add_table(struct sight *sight, const char *database, uint32_t oid, co
     }
 }
 
-void sight_add_view(struct sight *sight, const char *database, uint32_t oid, const char *schema, const char *name,
-                    const uint32_t *tables, size_t count) {
-    catalogue_add_view(sight->catalogue, database, oid, schema, name, tables, count);
+void sight_add_view(struct sight *sight, const char *database, const struct sight_view *view) {
+    catalogue_add_view(sight->catalogue, database, view);
 }
 
 // --- The question ---

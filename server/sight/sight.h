@@ -186,9 +186,22 @@ void sight_forget_tables(struct sight *sight, const char *database);
 // Replaces what is known of the oid. Leave in_key false if rows of child tables may share a key (inheritance).
 void sight_add_table(struct sight *sight, const char *database, uint32_t oid, const char *schema, const char *name,
                      const struct sight_column *columns, size_t count);
-// A view reads these tables.
-void sight_add_view(struct sight *sight, const char *database, uint32_t oid, const char *schema, const char *name,
-                    const uint32_t *tables, size_t count);
+struct sight_view_column {
+    int16_t number;
+    uint32_t table; // the column that it shows, of a table or of another view
+    int16_t column;
+};
+
+struct sight_view {
+    uint32_t oid;
+    const char *schema, *name;
+    const uint32_t *tables; // that it reads
+    size_t table_count;
+    const struct sight_view_column *columns; // only if each of its rows is a row of one table
+    size_t column_count;
+    bool has_names; // all columns of the view are such, and named as those that they show
+};
+void sight_add_view(struct sight *sight, const char *database, const struct sight_view *view);
 
 // --- The records of triggers: they come from outside, too ---
 

@@ -31,6 +31,7 @@ static void free_table(struct table *table) {
     }
     free(table->columns);
     free(table->below);
+    free(table->origins);
     free(table->database);
     free(table->schema);
     free(table->name);
@@ -173,20 +174,80 @@ void catalogue_add(struct catalogue *catalogue, const char *database, uint32_t o
     table->key_count = keys <= KEY_COLUMNS_MAX ? keys : 0;
 }
 
-void catalogue_add_view(struct catalogue *catalogue, const char *database, uint32_t oid, const char *schema,
-                        const char *name, const uint32_t *tables, size_t count) {
-    struct table *old = find_by_oid(catalogue, database, oid);
-    if (old != NULL && old->below != NULL && old->below_count == count &&
-        memcmp(old->below, tables, count * sizeof *tables) == 0) {
+static bool is_same_view(const struct table *table, const struct sight_view *view) {
+    bool is_same = table->below != NULL && table->below_count == view->table_count &&
+                   memcmp(table->below, view->tables, view->table_count * sizeof *view->tables) == 0 &&
+                   table->origin_count == view->column_count && table->has_names == view->has_names;
+    for (size_t i = 0; is_same && i < view->column_count; i++) {
+        const struct sight_view_column *own = &table->origins[i];
+        is_same = own->number == view->columns[i].number && own->table == view->columns[i].table &&
+                  own->column == view->columns[i].column;
+    }
+    return is_same;
+}
+
+void catalogue_add_view(struct catalogue *catalogue, const char *database, const struct sight_view *view) {
+    struct table *old = find_by_oid(catalogue, database, view->oid);
+    if (old != NULL && is_same_view(old, view)) {
         old->is_gone = false;
         return;
     }
-    struct table *table = add(catalogue, database, oid, schema, name);
-    if (table != NULL) {
-        table->below = memory_allocate(MAX(count, (size_t)1) * sizeof *table->below);
-        memcpy(table->below, tables, count * sizeof *tables);
-        table->below_count = count;
+    struct table *table = add(catalogue, database, view->oid, view->schema, view->name);
+    if (table == NULL) {
+        return;
     }
+    table->below = memory_allocate(MAX(view->table_count, (size_t)1) * sizeof *table->below);
+    memcpy(table->below, view->tables, view->table_count * sizeof *view->tables);
+    table->below_count = view->table_count;
+    table->origins = memory_allocate(MAX(view->column_count, (size_t)1) * sizeof *table->origins);
+    memcpy(table->origins, view->columns, view->column_count * sizeof *view->columns);
+    table->origin_count = view->column_count;
+    table->has_names = view->has_names;
+}
+
+enum { VIEW_DEPTH_MAX = 16 }; // a view may read another view
+
+struct table *catalogue_shown_by(const struct catalogue *catalogue, struct table *table) {
+    struct table *shown = table;
+    for (size_t depth = 0; shown->below != NULL && depth < VIEW_DEPTH_MAX; depth++) {
+        struct table *below = shown->has_names ? catalogue_by_oid(catalogue, shown->database, shown->origins[0].table)
+                                               : NULL;
+        if (below == NULL) {
+            return table;
+        }
+        shown = below;
+    }
+    return shown;
+}
+
+struct sight_field catalogue_origin(const struct catalogue *catalogue, const char *database, struct sight_field field) {
+    for (size_t depth = 0; depth < VIEW_DEPTH_MAX; depth++) {
+        const struct table *table = field.table != 0 ? catalogue_by_oid(catalogue, database, field.table) : NULL;
+        const struct sight_view_column *origin = NULL;
+        for (size_t i = 0; table != NULL && i < table->origin_count; i++) {
+            origin = table->origins[i].number == field.column ? &table->origins[i] : origin;
+        }
+        if (origin == NULL) {
+            return field;
+        }
+        field.table = origin->table;
+        field.column = origin->column;
+    }
+    return field;
+}
+
+static bool reads(const struct catalogue *catalogue, const struct table *table, const struct table *other,
+                  size_t depth) {
+    bool found = table == other;
+    for (size_t i = 0; !found && i < table->below_count && depth < VIEW_DEPTH_MAX; i++) {
+        const struct table *below = catalogue_by_oid(catalogue, table->database, table->below[i]);
+        found = below != NULL && reads(catalogue, below, other, depth + 1);
+    }
+    return found;
+}
+
+bool catalogue_reads(const struct catalogue *catalogue, const struct table *table, const struct table *other) {
+    return reads(catalogue, table, other, 0);
 }
 
 struct table *catalogue_placeholder(struct catalogue *catalogue, const char *database, const char *schema,

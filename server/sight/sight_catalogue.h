@@ -27,6 +27,9 @@ struct table {
     size_t key_count;            // 0: the rows are unknown
     uint32_t *below;             // the tables that a view reads
     size_t below_count;
+    struct sight_view_column *origins; // a view's columns whose origin is known
+    size_t origin_count;
+    bool has_names;           // they are named as their origins
     uint64_t versioned_since; // triggers record the writes that are sent after this place in the order; 0: none does
     uint64_t known_since;     // when it was added; a unit that began before may have read it by its name only
     bool is_gone;             // forgotten, and not added again
@@ -39,8 +42,15 @@ void catalogue_free(struct catalogue *catalogue);
 void catalogue_forget(struct catalogue *catalogue, const char *database);
 void catalogue_add(struct catalogue *catalogue, const char *database, uint32_t oid, const char *schema,
                    const char *name, const struct sight_column *columns, size_t count);
-void catalogue_add_view(struct catalogue *catalogue, const char *database, uint32_t oid, const char *schema,
-                        const char *name, const uint32_t *tables, size_t count);
+void catalogue_add_view(struct catalogue *catalogue, const char *database, const struct sight_view *view);
+// The table whose rows a view shows under the same column names; the table itself if it is no such view.
+MUST_CHECK struct table *catalogue_shown_by(const struct catalogue *catalogue, struct table *table);
+// The field of the table that a field of a view shows; the field itself if that is unknown.
+MUST_CHECK struct sight_field catalogue_origin(const struct catalogue *catalogue, const char *database,
+                                               struct sight_field field);
+// True if the table is the other one, or a view that reads it.
+MUST_CHECK bool catalogue_reads(const struct catalogue *catalogue, const struct table *table,
+                                const struct table *other);
 // Triggers record no more.
 void catalogue_clear_versioned(struct catalogue *catalogue, const char *database);
 MUST_CHECK struct table *catalogue_by_oid(const struct catalogue *catalogue, const char *database, uint32_t oid);

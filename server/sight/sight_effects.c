@@ -89,11 +89,15 @@ static struct table *table_of_oid(const struct sight_session *session, uint32_t 
 // --- Plan: which columns of a result identify rows of which table ---
 
 // A table that a query names twice gives its columns from two rows: then no key can be taken from the result.
-static bool names_once(const struct sql_statement *statement, const struct table *table) {
+static bool names_once(const struct sight_session *session, const struct sql_statement *statement,
+                       const struct table *table) {
+    const struct catalogue *catalogue = session->sight->catalogue;
     size_t count = 0;
     for (size_t i = 0; i < statement->table_count; i++) {
         const char *dot = strrchr(statement->tables[i], '.');
-        count += strcmp(dot != NULL ? dot + 1 : statement->tables[i], table->name) == 0;
+        const char *name = dot != NULL ? dot + 1 : statement->tables[i];
+        const struct table *named = catalogue_by_name(catalogue, session->database, NULL, name);
+        count += strcmp(name, table->name) == 0 || (named != NULL && catalogue_reads(catalogue, named, table));
     }
     return count <= 1;
 }
@@ -140,6 +144,10 @@ static void plan(struct sight_session *session, struct execution *execution, con
     const struct sql_statement *statement = execution->statement;
     execution->is_planned = true;
     execution->table = statement != NULL ? effects_table(session, statement) : NULL;
+    if (execution->table != NULL && execution->table->below != NULL && statement->verb == SIGHT_SELECT) {
+        execution->view = execution->table;
+        execution->table = catalogue_shown_by(session->sight->catalogue, execution->view);
+    }
     if (statement != NULL && statement->is_precise && execution->table != NULL) {
         execution->own_key = effects_key(statement, execution->table, &execution->parameters);
     }
@@ -151,7 +159,8 @@ static void plan(struct sight_session *session, struct execution *execution, con
             *source = (struct source){.table = table};
             plan_source(source, description);
             bool is_query = statement != NULL && statement->is_precise && statement->verb != SIGHT_OTHER;
-            source->has_key = source->has_key && is_query && !statement->is_joined && names_once(statement, table);
+            source->has_key = source->has_key && is_query && !statement->is_joined &&
+                              names_once(session, statement, table);
             if (is_query && table == execution->table && statement->verb == SIGHT_SELECT) {
                 source->columns |= columns_in_where(statement, table);
             }
@@ -260,6 +269,9 @@ void effects_row(struct sight_session *session, struct unit *unit, struct execut
         plan(session, execution, row->description);
     }
     execution->row_count++;
+    if (execution->view != NULL && execution->row_count == 1) { // for a write through the same view
+        add_read(session, unit, execution, execution->view, SLICE_LITERAL(""), 0, now_ns);
+    }
     for (size_t i = 0; i < execution->source_count; i++) {
         const struct source *source = &execution->sources[i];
         struct text key = {0};
@@ -332,7 +344,7 @@ static void complete_select(struct sight_session *session, struct unit *unit, st
         check->last = history_next(history);
         check->last_ns = now_ns;
         check->terms = terms_of_where(execution);
-        check->terms.is_complete &= statement->table_count == 1;
+        check->terms.is_complete &= statement->table_count == 1 && execution->view == NULL;
     } else if (execution->source_count == 0) {
         read_whole(session, unit, execution, execution->table, now_ns);
     }

@@ -362,7 +362,14 @@ static void free_unit(struct history *history, struct unit *unit) {
 }
 
 void history_keep_from(struct history *history, uint64_t order) {
-    history->kept_from = order;
+    const struct unit *unit = TAILQ_FIRST(&history->open);
+    history->kept_from = unit != NULL && order != UINT64_MAX ? MIN(order, unit->begun) : order;
+    TAILQ_FOREACH_REVERSE(unit, &history->ended, unit_list, link) {
+        if (unit->ended < order) {
+            return;
+        }
+        history->kept_from = MIN(history->kept_from, unit->begun);
+    }
 }
 
 void history_trim(struct history *history, uint64_t now_ns) {

@@ -137,7 +137,8 @@ MUST_CHECK struct unit *history_unit(struct history *history, enum sight_scope s
                                      uint32_t backend_pid, uint64_t now_ns);
 void history_leave(struct history *history, struct unit *unit); // its last user ends it, except a trace
 void history_trim(struct history *history, uint64_t now_ns);    // frees whatever no open unit can overlap with
-// From now on, units that ended at this place in the order or later are kept. UINT64_MAX: none is kept for that.
+// From now on, units that ended at this place in the order or later are kept, and those that overlap with them.
+// UINT64_MAX: none is kept for that.
 void history_keep_from(struct history *history, uint64_t order);
 
 MUST_CHECK struct row *history_row(struct history *history, struct table *table, struct slice key);

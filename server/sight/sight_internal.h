@@ -77,7 +77,8 @@ struct execution {
     size_t source_count;
     bool is_planned;      // the sources are known
     bool is_fetch;        // the statement is that of a cursor
-    struct table *table;  // that the statement names; NULL: none or ambiguous
+    struct table *table;  // that the statement names, or reads through a view; NULL: none or ambiguous
+    struct table *view;   // the view, or NULL
     char *own_key;        // by the WHERE; NULL: unknown
     struct text returned; // keys of the rows of RETURNING, each with a NUL behind it
     size_t returned_count;

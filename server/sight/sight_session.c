@@ -311,6 +311,9 @@ void sight_row_description(struct sight_session *session, const struct sight_fie
         return;
     }
     struct description *description = description_new(fields, count);
+    for (size_t i = 0; i < description->count; i++) {
+        description->fields[i] = catalogue_origin(session->sight->catalogue, session->database, fields[i]);
+    }
     struct description **place = NULL;
     if (pending->kind == PENDING_QUERY) {
         place = &pending->description;

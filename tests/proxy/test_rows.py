@@ -8,7 +8,9 @@ BY_TABLE = "by its table"
 
 
 @pytest.fixture(autouse=True)
-def accounts(cluster, database):
+def accounts(cluster, database, start_proxy):
+    if start_proxy("--find").lines("Built without libpg_query"):
+        pytest.skip("the build has no libpg_query")
     cluster.rows(database, "CREATE TABLE accounts (id integer PRIMARY KEY, owner text NOT NULL, balance integer)")
     cluster.rows(database, "INSERT INTO accounts SELECT n, 'owner ' || n, 100 FROM generate_series(1, 3) AS n")
     cluster.rows(database, "CREATE TABLE notes (words text)")
