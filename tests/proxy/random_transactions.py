@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random transactions through `race-proxy --find --exact`, with a judge of its own.
 
-Usage: random_transactions.py [--transactions N] [--threads N] [--seed N]
+Usage: random_transactions.py [--transactions N] [--minutes N] [--threads N] [--seed N]
 
 Each client knows the values that it has read of a row; a trigger of the tests records the values that each write has
 replaced. All values are unique. So a write was stale if, and only if, the two differ. The proxy's verdict of each row
@@ -73,6 +73,7 @@ class Client:
         self.connection = Connection(url)
         self.expected = expected
         self.known, self.own, self.writes = {}, set(), []
+        self.done = 0
 
     # --- Statements: each is sent in a random form of the protocol ---
 
@@ -235,8 +236,11 @@ class Client:
         if xid is not None:
             self.commit(xid)
 
-    def work(self, count):
+    def work(self, count, deadline):
         for _ in range(count):
+            if time.monotonic() > deadline:
+                break
+            self.done += 1
             try:
                 self.transaction()
             except Refused as refused:
@@ -285,7 +289,7 @@ def compare(cluster, database, log, expected):
     return counted, examples, len(rows)
 
 
-def run(transactions, threads, seed, folder):
+def run(transactions, threads, seed, folder, minutes=60):
     with running_cluster() as cluster:
         name = "random_test"
         cluster.rows("postgres", f"CREATE DATABASE {name}")
@@ -295,11 +299,11 @@ def run(transactions, threads, seed, folder):
         proxy = Proxy(cluster.url_over_tcp(name), folder / "log", f"--find={folder}/findings.json", "--exact")
         expected = {}
         clients = [Client(proxy.url(name), seed + n, expected) for n in range(threads)]
-        failed = []
+        failed, deadline = [], time.monotonic() + minutes * 60
 
         def work(client):
             try:
-                client.work(transactions // threads)
+                client.work(transactions // threads, deadline)
             except BaseException as error:  # pylint: disable=broad-except
                 failed.append(error)
                 raise
@@ -310,7 +314,8 @@ def run(transactions, threads, seed, folder):
         for each in workers:
             each.join()
         assert proxy.stop() == 0 and not failed, proxy.log()[-2000:]
-        return *compare(cluster, name, proxy.log(), expected), proxy.lines("Triggers recorded")[0]
+        words = f"{sum(each.done for each in clients)} transactions ran. {proxy.lines('Triggers recorded')[0]}"
+        return *compare(cluster, name, proxy.log(), expected), words
 
 
 def is_different(wanted, heard):
@@ -329,18 +334,20 @@ def verdict(counted):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--transactions", type=int, default=2000)
+    parser.add_argument("--minutes", type=float, default=60, help="at most")
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        counted, examples, rows, words = run(options.transactions, options.threads, options.seed, pathlib.Path(folder))
+        counted, examples, rows, words = run(options.transactions, options.threads, options.seed, pathlib.Path(folder),
+                                           options.minutes)
     for (wanted, heard, how), count in sorted(counted.items(), key=str):
         mark = "" if not is_different(wanted, heard) else "   <<< " + str(examples.get((wanted, heard, how)))
         print(f"{count:8} expected: {wanted:32} said: {heard:32} {how}{mark}")
     false, missed = verdict(counted)
     stale = sum(count for (wanted, _, _), count in counted.items() if wanted == STALE)
-    print(f"{options.transactions} transactions, {rows} updates and deletes of rows, {stale} stale: {missed} missed, "
+    print(f"{rows} updates and deletes of rows, {stale} stale: {missed} missed, "
           f"{false} false, {time.monotonic() - began:.0f} s")
     print(words)
     sys.exit(false > 0)
