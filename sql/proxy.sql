@@ -139,3 +139,67 @@ SELECT w.id, w.backend, w.xid::text, w.relation, w.operation, w.old_xmin::text, 
   FROM taken AS w
   LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = w.relation AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY w.id, a.attnum;
+
+-- --- prove --explore ---
+
+-- name: explore_begin
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+
+-- A dump that is made later sees the rows of this moment.
+-- name: explore_snapshot
+SELECT pg_catalog.pg_export_snapshot(), pg_catalog.current_setting('default_transaction_isolation');
+
+-- Each table, view and sequence of a table: its name as pg_dump takes it, whether the statements $1 need it, and its
+-- bytes. It is needed if they have its name, or if one that is needed refers to it. A function may use any.
+-- name: explore_tables
+WITH RECURSIVE relation AS (
+    SELECT c.oid, n.nspname, c.relname, c.relkind
+      FROM pg_class AS c
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE (c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            OR c.relkind = 'S' AND EXISTS (SELECT FROM pg_depend
+                                            WHERE classid = 'pg_class'::regclass AND objid = c.oid
+                                              AND refobjsubid > 0 AND deptype IN ('a', 'i')))
+       AND c.relpersistence <> 't'
+       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'race_lab_exact')
+       AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+), code AS (
+    SELECT EXISTS (
+        SELECT
+          FROM pg_proc AS p
+          JOIN pg_namespace AS n ON n.oid = p.pronamespace
+         WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'race_lab_exact')
+           AND NOT EXISTS (SELECT FROM pg_depend
+                            WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')
+    ) AS is_there
+), edge (oid, needed) AS (
+    SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f'
+    UNION
+    SELECT inhrelid, inhparent FROM pg_inherits
+    UNION
+    SELECT inhparent, inhrelid FROM pg_inherits
+    UNION
+    SELECT refobjid, objid
+      FROM pg_depend
+     WHERE classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass AND deptype = 'i'
+    UNION
+    SELECT a.adrelid, d.refobjid
+      FROM pg_attrdef AS a
+      JOIN pg_depend AS d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid
+           AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> a.adrelid
+    UNION
+    SELECT r.ev_class, d.refobjid
+      FROM pg_rewrite AS r
+      JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+           AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+), wanted (oid) AS (
+    SELECT r.oid
+      FROM relation AS r, code AS c
+     WHERE c.is_there OR strpos(lower($1), lower(r.relname)) > 0
+    UNION
+    SELECT e.needed FROM wanted AS w JOIN edge AS e ON e.oid = w.oid
+)
+SELECT '"' || replace(r.nspname, '"', '""') || '"."' || replace(r.relname, '"', '""') || '"', w.oid IS NOT NULL,
+       CASE WHEN r.relkind IN ('r', 'm') THEN pg_relation_size(r.oid) ELSE 0 END
+  FROM relation AS r
+  LEFT JOIN wanted AS w ON w.oid = r.oid;

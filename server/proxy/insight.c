@@ -325,11 +325,20 @@ static void ended(void *session) {
     sight_session_close(session);
 }
 
+static void pass_on(const struct sight_session *session, bool of_client, char type, struct slice body) {
+    const struct insight_listener *listener = ((const struct insight *)sight_session_user(session))->listener;
+    if (listener != NULL && listener->message != NULL) {
+        listener->message(listener->owner, sight_session_backend(session), of_client, type, body);
+    }
+}
+
 static void client_message(void *session, char type, struct slice body, uint64_t now_ns) {
+    pass_on(session, true, type, body);
     sight_client_message(session, type, body, now_ns);
 }
 
 static void server_message(void *session, char type, struct slice body, uint64_t now_ns) {
+    pass_on(session, false, type, body);
     sight_server_message(session, type, body, now_ns);
 }
 

@@ -23,6 +23,8 @@ struct insight_listener {
     void (*pattern)(void *owner, const struct sight_pattern *pattern);
     void (*outcome)(void *owner, const struct sight_outcome *outcome);
     bool (*wants_hold)(void *owner, const struct sight_intent *intent);
+    // NULL is allowed. Each message that the observer of the relay gets.
+    void (*message)(void *owner, uint32_t backend, bool of_client, char type, struct slice body);
 };
 
 enum insight_state {

@@ -20,6 +20,7 @@ static void report(struct prove *prove, double seconds) {
         .status = prove->status,
         .problem = prove->problem.length == 0 ? NULL : text_terminated(&prove->problem),
         .seconds = seconds,
+        .explore = prove->options->explores ? &prove->explore : NULL,
     };
     struct text out = {0};
     if (result.problem != NULL) {
@@ -43,6 +44,7 @@ static void free_all(struct prove *prove) {
         command_free(&prove->copies[i]);
         environment_free(prove->environments[i]);
     }
+    explore_free(&prove->explore);
     environment_free(prove->direct);
     db_identity_free(&prove->identity);
     text_free(&prove->problem);
@@ -84,7 +86,7 @@ int prove_main(int argc, char **argv) {
     int status = PROVE_WRONG;
     if (!db_identity_read(options.proxy.upstream, &prove->identity, &prove->problem)) {
         runs_say(text_terminated(&prove->problem));
-    } else if (files_are_possible(&options)) {
+    } else if (files_are_possible(&options) && explore_is_possible(&options)) {
         status = run(prove);
     }
     free_all(prove);

@@ -3,14 +3,17 @@
 //
 //   prove_options.c   the command line
 //   prove_runs.c      the runs, one after another
+//   prove_news.c      the callbacks of the sessions
 //   prove_environment.c, prove_command.c   a process, its environment and its output
 //   prove_trace.c     the events of a run
 //   prove_verdict.c   the verdict of a candidate, from its trace; pure
+//   prove_explore.c   --explore: all orders of two COMMANDs
 //   prove_report.c    the texts for the terminal, prove_files.c JSON and JUnit
 #ifndef SERVER_PROXY_PROVE_H
 #define SERVER_PROXY_PROVE_H
 
 #include "server/draw/draw.h"
+#include "server/proxy/prove_explore.h"
 #include "server/proxy/prove_options.h"
 #include "server/proxy/prove_verdict.h"
 
@@ -35,10 +38,13 @@ struct prove_result {
     int status;
     const char *problem; // why there is no result; NULL: there is one
     double seconds;
+    const struct explore *explore; // NULL: no --explore
 };
 
 // --- prove_report.c ---
 void report_candidate(const struct candidate *candidate, size_t number, struct canvas canvas, struct text *out);
+// Every order of the two: the story, or why there is none.
+void report_explore(const struct explore *explore, struct canvas canvas, struct text *out);
 void report_summary(const struct prove_result *result, struct canvas canvas, struct text *out);
 
 // --- prove_files.c ---

@@ -70,6 +70,42 @@ static void add_candidate(struct json_writer *json, const struct candidate *cand
     json_close_object(json);
 }
 
+static void add_text_or_null(struct json_writer *json, const char *name, const struct text *text) {
+    if (text->length == 0) {
+        json_add_null(json, name);
+    } else {
+        json_add_slice(json, name, text_slice(text));
+    }
+}
+
+static void add_explore(struct json_writer *json, const struct prove_result *result) {
+    const struct explore *explore = result->explore;
+    const struct found *found = &explore->found;
+    json_open_object(json, "explore");
+    json_add_string(json, "file", result->options->explore_path);
+    add_text_or_null(json, "problem", &explore->problem);
+    if (found->is_there) {
+        json_add_slice(json, "level", text_slice(&found->level));
+        json_add_boolean(json, "complete", found->is_complete);
+        json_add_unsigned(json, "orders", found->orders);
+        json_add_unsigned(json, "proved", found->proved);
+        json_add_unsigned(json, "possible", found->possible);
+        json_add_unsigned(json, "new_errors", found->errors);
+        json_open_array(json, "anomalies");
+        for (size_t i = 0; i < found->name_count; i++) {
+            json_open_object(json, NULL);
+            json_add_slice(json, "name", text_slice(&found->names[i]));
+            json_add_unsigned(json, "orders", found->counts[i]);
+            json_close_object(json);
+        }
+        json_close_array(json);
+        add_text_or_null(json, "order", &found->order);
+        add_text_or_null(json, "fix", &found->fix);
+        add_text_or_null(json, "story", &found->story);
+    }
+    json_close_object(json);
+}
+
 static void append_json(const struct prove_result *result, struct text *out) {
     struct json_writer json = {.out = out};
     json_open_object(&json, NULL);
@@ -87,6 +123,9 @@ static void append_json(const struct prove_result *result, struct text *out) {
         add_candidate(&json, &result->candidates[i], i + 1);
     }
     json_close_array(&json);
+    if (result->explore != NULL) {
+        add_explore(&json, result);
+    }
     json_close_object(&json);
     text_append_string(out, "\n");
 }
@@ -112,9 +151,35 @@ static void append_test(struct text *out, const struct candidate *candidate, siz
     text_free(&story);
 }
 
+// A result that is not complete is an error, as a candidate is that was not forced.
+static bool is_undecided(const struct explore *explore) {
+    return explore != NULL && explore->found.proved == 0 && !(explore->found.is_there && explore->found.is_complete);
+}
+
+static void append_explore(struct text *out, const struct explore *explore) {
+    struct text message = {0};
+    struct text story = {0};
+    text_append_string(out, "    <testcase classname=\"race-proxy.prove\" name=\"every order\" time=\"0\"");
+    if (explore->found.proved == 0 && !is_undecided(explore)) {
+        text_append_string(out, "/>\n");
+        return;
+    }
+    if (explore->found.is_there) {
+        found_append(&explore->found, &message);
+    } else {
+        text_append_slice(&message, text_slice(&explore->problem));
+    }
+    report_explore(explore, (struct canvas){.width = 100}, &story);
+    junit_append_child(out, is_undecided(explore) ? "error" : "failure", text_slice(&message), text_slice(&story));
+    text_free(&message);
+    text_free(&story);
+}
+
 static void append_junit(const struct prove_result *result, struct text *out) {
     size_t failures = 0;
     size_t errors = result->problem != NULL;
+    failures += result->explore != NULL && result->explore->found.proved > 0;
+    errors += is_undecided(result->explore);
     for (size_t i = 0; i < result->count; i++) {
         failures += result->candidates[i].verdict == VERDICT_FORCED;
         errors += result->candidates[i].verdict == VERDICT_NOT_FORCED;
@@ -123,9 +188,13 @@ static void append_junit(const struct prove_result *result, struct text *out) {
                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite "
                        "name=\"race-proxy prove\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"0\" "
                        "time=\"%.3f\">\n",
-                       result->count + (result->problem != NULL), failures, errors, result->seconds);
+                       result->count + (result->problem != NULL) + (result->explore != NULL), failures, errors,
+                       result->seconds);
     for (size_t i = 0; i < result->count; i++) {
         append_test(out, &result->candidates[i], i + 1);
+    }
+    if (result->explore != NULL) {
+        append_explore(out, result->explore);
     }
     if (result->problem != NULL) {
         text_append_string(out, "    <testcase classname=\"race-proxy.prove\" name=\"run\" time=\"0\"");

@@ -12,6 +12,8 @@ enum {
     TIME_S_MAX = 86400,
 };
 
+#define EXPLORE_PATH_DEFAULT "prove-explore.sql"
+
 static const char help[] =
     "Usage: race-proxy prove [options] -- COMMAND...\n"
     "\n"
@@ -34,6 +36,14 @@ static const char help[] =
     "  --reset COMMAND   a line for sh that puts the data back. It runs before each run, with DATABASE_URL and PG* of\n"
     "                    --upstream itself. Without it nothing is put back: the second run finds what the first left,\n"
     "                    such as a spent balance\n"
+    "  --explore[=FILE]  write the statements of COMMAND and the rows that it needs as FILE, and run all orders of two "
+    "of\n"
+    "                    them with race-explore, in a database of its own; default: " EXPLORE_PATH_DEFAULT
+    ". With --reset\n"
+    "                    COMMAND runs once more, alone, with PROVE_COPY=2. './lab explore FILE' repeats it. Needs "
+    "pg_dump\n"
+    "  --explorer LINE   how race-explore is called; default: the one beside this program, which makes databases\n"
+    "                    explore_* on the server of --upstream. ./lab prove starts a PostgreSQL for it instead\n"
     "  --limit MS        hold a session at most so long for the other one; default: 5000\n"
     "  --time S          end a run after so many seconds; default: 60\n"
     "  --json FILE       write each candidate with its verdict and its statements as JSON; - is the standard output\n"
@@ -49,6 +59,8 @@ enum {
     OPTION_UPSTREAM = 256,
     OPTION_LISTEN,
     OPTION_RESET,
+    OPTION_EXPLORE,
+    OPTION_EXPLORER,
     OPTION_LIMIT,
     OPTION_TIME,
     OPTION_JSON,
@@ -62,6 +74,8 @@ static const struct option known[] = {
     {"upstream", required_argument, NULL, OPTION_UPSTREAM},
     {"listen", required_argument, NULL, OPTION_LISTEN},
     {"reset", required_argument, NULL, OPTION_RESET},
+    {"explore", optional_argument, NULL, OPTION_EXPLORE},
+    {"explorer", required_argument, NULL, OPTION_EXPLORER},
     {"limit", required_argument, NULL, OPTION_LIMIT},
     {"time", required_argument, NULL, OPTION_TIME},
     {"json", required_argument, NULL, OPTION_JSON},
@@ -87,6 +101,11 @@ static bool read_option(int option, const char *value, struct prove_options *out
         }
         return true;
     case OPTION_RESET: out->reset = value; return true;
+    case OPTION_EXPLORE:
+        out->explores = true;
+        out->explore_path = value != NULL ? value : EXPLORE_PATH_DEFAULT;
+        return true;
+    case OPTION_EXPLORER: out->explorer = value; return true;
     case OPTION_LIMIT:
         if (!proxy_read_number(value, 1, PROVE_LIMIT_MS_MAX, &out->proxy.limit_ms)) {
             text_append_format(problem, "--limit %s: give milliseconds from 1 to %d", value, PROVE_LIMIT_MS_MAX);

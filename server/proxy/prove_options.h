@@ -10,6 +10,9 @@ struct prove_options {
     const char *reset;        // a line for sh, or NULL
     const char *json, *junit; // files, or NULL
     unsigned time_s;          // the longest run
+    bool explores;
+    const char *explore_path; // the file that --explore writes
+    const char *explorer;     // a line for sh that begins with race-explore's command, or NULL
 };
 
 // PROXY_WRONG: a line on standard error says what is wrong.

@@ -190,6 +190,24 @@ void report_candidate(const struct candidate *candidate, size_t number, struct c
     text_free(&line);
 }
 
+void report_explore(const struct explore *explore, struct canvas canvas, struct text *out) {
+    struct text line = {0};
+    text_append_string(&line, "Every order of the two: ");
+    if (explore->found.is_there) {
+        found_append(&explore->found, &line);
+    } else {
+        text_append_string(&line, "not run, because ");
+        text_append_slice(&line, text_slice(&explore->problem));
+    }
+    draw_paragraph(out, text_slice(&line), canvas.width, 3);
+    text_append_string(out, "\n");
+    if (explore->found.proved > 0) { // else it calls every other branch an anomaly
+        text_append_slice(out, text_slice(&explore->found.story));
+        text_append_string(out, "\n");
+    }
+    text_free(&line);
+}
+
 void report_summary(const struct prove_result *result, struct canvas canvas, struct text *out) {
     size_t counts[3] = {0};
     for (size_t i = 0; i < result->count; i++) {
@@ -205,6 +223,14 @@ void report_summary(const struct prove_result *result, struct canvas canvas, str
         text_append_format(&line, "%zu %s: %zu forced, %zu refuted, %zu not forced.\n", result->count,
                            result->count == 1 ? "candidate" : "candidates", counts[VERDICT_FORCED],
                            counts[VERDICT_REFUTED], counts[VERDICT_NOT_FORCED]);
+    }
+    if (result->explore != NULL && result->explore->found.is_there) {
+        text_append_string(&line, "Every order: ");
+        found_append(&result->explore->found, &line);
+        text_append_format(&line, ".\nAgain: ./lab explore %s\n", result->options->explore_path);
+    } else if (result->explore != NULL) {
+        text_append_format(&line, "Every order: not run, because %.*s\n", (int)result->explore->problem.length,
+                           result->explore->problem.data);
     }
     if (result->dropped > 0) {
         text_append_format(&line, "%zu more candidates were not tried: give a COMMAND that does less.\n",

@@ -1,9 +1,12 @@
-// The runs of race-proxy prove, one after another. on_tick() decides; callbacks only note.
+// The runs of race-proxy prove, one after another. on_tick() decides; the callbacks of prove_news.c only note.
 //
 //   STAGE_CATALOGUE   the tables of the database are read
 //   STAGE_RESET       --reset runs; skipped without it
+//   STAGE_SNAPSHOT    the rows that COMMAND begins with are kept visible; only with --explore
 //   STAGE_RUN         COMMAND runs, once (run 0) or twice at once (run N, for candidate N)
 //   STAGE_SETTLE      COMMAND has ended; waits until no session works any more, then judges, and begins the next run
+//   STAGE_DUMP        --explore: these rows are copied, behind the runs alone
+//   STAGE_EXPLORE     --explore: race-explore runs, behind the last candidate
 //   STAGE_OVER        the relay stops
 #include "server/proxy/prove_runs.h"
 
@@ -29,93 +32,6 @@ static void enter(struct prove *prove, enum stage stage, uint64_t allowed_ms) {
     prove->stage = stage;
     prove->deadline_ms = now_ms(prove) + allowed_ms;
     prove->quiet_ms = prove->kill_ms = 0;
-}
-
-// --- The news of the sessions ---
-
-static struct candidate *find_candidate(struct prove *prove, uint64_t pair) {
-    for (size_t i = 0; i < prove->count; i++) {
-        if (prove->candidates[i].pair == pair) {
-            return &prove->candidates[i];
-        }
-    }
-    return NULL;
-}
-
-// The candidate of this run of two.
-static struct candidate *tried(struct prove *prove) {
-    CHECK(prove->run > 0 && prove->run <= prove->count);
-    return &prove->candidates[prove->run - 1];
-}
-
-static bool is_watching(const struct prove *prove) {
-    return prove->stage == STAGE_RUN || prove->stage == STAGE_SETTLE;
-}
-
-static struct candidate *add_candidate(struct prove *prove, const struct sight_pattern *pattern) {
-    if (prove->count == CANDIDATES_MAX) {
-        prove->dropped++;
-        return NULL;
-    }
-    candidate_fill(&prove->candidates[prove->count], pattern);
-    return &prove->candidates[prove->count++];
-}
-
-static void on_pattern(void *owner, const struct sight_pattern *pattern) {
-    struct prove *prove = owner;
-    if (is_watching(prove) && prove->run > 0) {
-        trace_add_pattern(&tried(prove)->trace, pattern, clock_monotonic_ns());
-    } else if (is_watching(prove) && find_candidate(prove, pattern->pair) == NULL) {
-        (void)add_candidate(prove, pattern);
-    }
-}
-
-// A proof. One that nobody has looked for, such as a write skew, becomes a candidate of its own.
-static void on_finding(void *owner, const struct sight_finding *finding) {
-    struct prove *prove = owner;
-    if (!is_watching(prove) || finding->level != SIGHT_PROVED) {
-        return;
-    }
-    if (prove->run > 0) {
-        trace_add_finding(&tried(prove)->trace, finding, clock_monotonic_ns());
-    }
-    struct candidate *candidate = find_candidate(prove, finding->pair);
-    if (candidate == NULL) {
-        candidate = add_candidate(prove, &(struct sight_pattern){.pair = finding->pair,
-                                                                 .kind = finding->kind,
-                                                                 .table = finding->table,
-                                                                 .row = finding->row,
-                                                                 .sql_read = finding->first.sql_read,
-                                                                 .sql_write = finding->first.sql_write});
-    } else if (prove->run > 0) {
-        return;
-    }
-    if (candidate != NULL && candidate->happened.length == 0) {
-        text_append_string(&candidate->happened, finding->sentence);
-    }
-}
-
-static void on_outcome(void *owner, const struct sight_outcome *outcome) {
-    struct prove *prove = owner;
-    if (is_watching(prove) && prove->run > 0) {
-        trace_add_outcome(&tried(prove)->trace, outcome);
-    } else if (is_watching(prove)) {
-        prove->statements++;
-    }
-}
-
-static void on_notice(void *owner, const struct hold_notice *notice) {
-    struct prove *prove = owner;
-    if (is_watching(prove) && prove->run > 0) {
-        trace_add_notice(&tried(prove)->trace, notice, clock_monotonic_ns());
-        prove->round_is_over = prove->round_is_over || notice->news == HOLD_NEWS_RELEASED;
-    }
-}
-
-static bool wants_hold(void *owner, const struct sight_intent *intent) {
-    struct prove *prove = owner;
-    return prove->stage == STAGE_RUN && prove->run > 0 && !prove->round_is_over &&
-           intent->fingerprint == tried(prove)->write;
 }
 
 // --- The end ---
@@ -145,13 +61,15 @@ static void on_stopping(void *owner, bool was_signal) {
 }
 
 static bool has_command(const struct prove *prove) {
-    return prove->reset.is_open || prove->copies[0].is_open || prove->copies[1].is_open;
+    return prove->reset.is_open || prove->copies[0].is_open || prove->copies[1].is_open ||
+           prove->explore.command.is_open;
 }
 
 static void signal_commands(struct prove *prove, int number) {
     command_signal(&prove->reset, number);
     command_signal(&prove->copies[0], number);
     command_signal(&prove->copies[1], number);
+    command_signal(&prove->explore.command, number);
 }
 
 // SIGTERM first, and SIGKILL if that does not help.
@@ -170,6 +88,7 @@ static void continue_stopping(struct prove *prove) {
         end_commands(prove);
         return;
     }
+    explore_close(&prove->explore);
     uv_close((uv_handle_t *)&prove->tick, NULL);
     uv_close((uv_handle_t *)&prove->hangup, NULL);
 }
@@ -179,7 +98,7 @@ static void set_levels(struct prove *prove) {
     struct sight *sight = insight_sight(relay_insight(prove->relay));
     for (size_t i = 0; i < sight_finding_count(sight); i++) {
         const struct sight_finding *finding = sight_finding_at(sight, i);
-        struct candidate *candidate = find_candidate(prove, finding->pair);
+        struct candidate *candidate = news_find(prove, finding->pair);
         if (candidate != NULL && candidate->verdict != VERDICT_NOT_FORCED) {
             sight_set_level(sight, finding->id, candidate->verdict == VERDICT_FORCED ? SIGHT_FORCED : SIGHT_REFUTED);
             candidate->level = MAX(candidate->level, finding->level);
@@ -194,8 +113,26 @@ static void finish_all(struct prove *prove) {
         has_forced |= prove->candidates[i].verdict == VERDICT_FORCED;
         is_decided &= prove->candidates[i].verdict != VERDICT_NOT_FORCED;
     }
+    if (prove->options->explores) {
+        const struct found *found = &prove->explore.found;
+        has_forced |= found->proved > 0;
+        is_decided &= found->is_there && found->is_complete;
+    }
     finish(prove, has_forced ? PROVE_FORCED : is_decided ? PROVE_CLEAN : PROVE_UNDECIDED);
     set_levels(prove);
+}
+
+// All candidates have a verdict.
+static void begin_exploration(struct prove *prove) {
+    if (!prove->options->explores) {
+        finish_all(prove);
+        return;
+    }
+    enter(prove, STAGE_EXPLORE, 0);
+    if (prove->explore.problem.length == 0) {
+        runs_say("race-explore runs every order of the two");
+        explore_run(&prove->explore);
+    }
 }
 
 // --- A run ---
@@ -204,16 +141,44 @@ void runs_say(const char *words) {
     (void)fprintf(stderr, "race-proxy prove: %s\n", words);
 }
 
+// The standard output may be the file of --json or --junit.
+static void print(const struct prove *prove, const struct text *out) {
+    bool is_free = (prove->options->json == NULL || strcmp(prove->options->json, "-") != 0) &&
+                   (prove->options->junit == NULL || strcmp(prove->options->junit, "-") != 0);
+    if (is_free) {
+        (void)fwrite(out->data, 1, out->length, stdout);
+        (void)fflush(stdout);
+    }
+}
+
+static void report_exploration(const struct prove *prove) {
+    struct text out = {0};
+    report_explore(&prove->explore, prove->canvas, &out);
+    print(prove, &out);
+    text_free(&out);
+}
+
 static void start_copies(struct prove *prove) {
     size_t count = prove->run == 0 ? 1 : COPIES;
     enter(prove, STAGE_RUN, (uint64_t)prove->options->time_s * 1000);
     for (size_t i = 0; i < count; i++) {
-        if (!command_start(&prove->copies[i], &prove->loop, prove->options->command, prove->environments[i],
-                           &prove->problem)) {
+        char **environment = prove->environments[prove->is_second ? 1 : i];
+        if (!command_start(&prove->copies[i], &prove->loop, prove->options->command, environment, &prove->problem)) {
             finish(prove, PROVE_WRONG);
             return;
         }
     }
+}
+
+// A run alone is recorded for --explore.
+static void begin_copies(struct prove *prove) {
+    if (!prove->options->explores || prove->run > 0) {
+        start_copies(prove);
+        return;
+    }
+    bool is_last = prove->is_second || prove->options->reset == NULL;
+    enter(prove, STAGE_SNAPSHOT, CATALOGUE_MS);
+    explore_begin_recording(&prove->explore, is_last);
 }
 
 static void begin_run(struct prove *prove) {
@@ -224,7 +189,7 @@ static void begin_run(struct prove *prove) {
     prove->started_ms = now_ms(prove);
     prove->round_is_over = false;
     if (prove->options->reset == NULL) {
-        start_copies(prove);
+        begin_copies(prove);
         return;
     }
     enter(prove, STAGE_RESET, (uint64_t)prove->options->time_s * 1000);
@@ -247,12 +212,12 @@ static void begin_alone(struct prove *prove) {
 static void begin_candidate(struct prove *prove) {
     struct text words = {0};
     if (prove->run == prove->count) {
-        finish_all(prove);
+        begin_exploration(prove);
         return;
     }
     prove->run++;
     text_append_format(&words, "candidate %zu of %zu, %s: COMMAND runs twice at once", prove->run, prove->count,
-                       tried(prove)->table);
+                       news_tried(prove)->table);
     runs_say(text_terminated(&words));
     text_free(&words);
     begin_run(prove);
@@ -274,6 +239,22 @@ static void fail_with_output(struct prove *prove, const struct prove_command *co
     finish(prove, PROVE_WRONG);
 }
 
+static void begin_dump(struct prove *prove) {
+    enter(prove, STAGE_DUMP, (uint64_t)prove->options->time_s * 1000);
+    explore_dump(&prove->explore);
+}
+
+// The second session may use other values, such as another id. Without --reset it would find what the first one left.
+static void begin_second(struct prove *prove) {
+    if (prove->options->reset == NULL || prove->explore.problem.length > 0) {
+        begin_dump(prove);
+        return;
+    }
+    runs_say("COMMAND runs alone, as the second of two");
+    prove->is_second = true;
+    begin_run(prove);
+}
+
 static void end_alone(struct prove *prove) {
     struct insight *insight = relay_insight(prove->relay);
     if (insight_state(insight) == INSIGHT_FAILED) {
@@ -286,13 +267,22 @@ static void end_alone(struct prove *prove) {
         fail(prove, PROVE_UNDECIDED,
              "no statement came through the proxy: let the application connect to the address above, or take it from "
              "DATABASE_URL or PGHOST and PGPORT in COMMAND's environment");
+    } else if (prove->options->explores) {
+        explore_end_recording(&prove->explore, 0);
+        begin_second(prove);
     } else {
         begin_candidate(prove);
     }
 }
 
+static void end_second(struct prove *prove) {
+    prove->is_second = false;
+    explore_end_recording(&prove->explore, 1);
+    begin_dump(prove);
+}
+
 static void end_pair(struct prove *prove) {
-    struct candidate *candidate = tried(prove);
+    struct candidate *candidate = news_tried(prove);
     struct text out = {0};
     for (size_t i = 0; i < COPIES; i++) {
         command_append_end(&prove->copies[i], &candidate->ends[i]);
@@ -303,18 +293,15 @@ static void end_pair(struct prove *prove) {
         candidate->level = candidate->verdict == VERDICT_FORCED ? SIGHT_FORCED : SIGHT_REFUTED;
     }
     report_candidate(candidate, prove->run, prove->canvas, &out);
-    bool is_free = (prove->options->json == NULL || strcmp(prove->options->json, "-") != 0) &&
-                   (prove->options->junit == NULL || strcmp(prove->options->junit, "-") != 0);
-    if (is_free) {
-        (void)fwrite(out.data, 1, out.length, stdout);
-        (void)fflush(stdout);
-    }
+    print(prove, &out);
     text_free(&out);
     begin_candidate(prove);
 }
 
 static void end_run(struct prove *prove) {
-    if (prove->run == 0) {
+    if (prove->is_second) {
+        end_second(prove);
+    } else if (prove->run == 0) {
         end_alone(prove);
     } else {
         end_pair(prove);
@@ -341,7 +328,25 @@ static void tick_reset(struct prove *prove) {
     } else if (!prove->reset.is_open && command_has_failed(&prove->reset)) {
         fail_with_output(prove, &prove->reset, "the command of --reset has failed, with ");
     } else if (!prove->reset.is_open) {
-        start_copies(prove);
+        begin_copies(prove);
+    }
+}
+
+static void tick_explore(struct prove *prove) {
+    bool is_late = prove->stage != STAGE_EXPLORE && now_ms(prove) >= prove->deadline_ms;
+    if (explore_tick(&prove->explore)) {
+        if (is_late) {
+            end_commands(prove);
+        }
+        return;
+    }
+    switch (prove->stage) {
+    case STAGE_SNAPSHOT: start_copies(prove); return;
+    case STAGE_DUMP: begin_candidate(prove); return;
+    default:
+        report_exploration(prove);
+        finish_all(prove);
+        return;
     }
 }
 
@@ -351,7 +356,7 @@ static void tick_run(struct prove *prove) {
     } else if (now_ms(prove) >= prove->deadline_ms && prove->run == 0) {
         fail(prove, PROVE_UNDECIDED, "COMMAND alone did not end within --time");
     } else if (now_ms(prove) >= prove->deadline_ms) {
-        tried(prove)->was_cut_off = true;
+        news_tried(prove)->was_cut_off = true;
         end_commands(prove);
     }
 }
@@ -378,6 +383,9 @@ static void on_tick(uv_timer_t *tick) {
     switch (prove->stage) {
     case STAGE_CATALOGUE: tick_catalogue(prove); return;
     case STAGE_RESET: tick_reset(prove); return;
+    case STAGE_SNAPSHOT:
+    case STAGE_DUMP:
+    case STAGE_EXPLORE: tick_explore(prove); return;
     case STAGE_RUN: tick_run(prove); return;
     case STAGE_SETTLE: tick_settle(prove); return;
     case STAGE_OVER: return;
@@ -404,15 +412,18 @@ static void on_started(void *owner, struct relay *relay) {
     const struct proxy_options *proxy = &prove->options->proxy;
     struct text words = {0};
     prove->relay = relay;
-    CHECK(uv_timer_init(&prove->loop, &prove->tick) == 0);
-    CHECK(uv_timer_start(&prove->tick, on_tick, 0, TICK_MS) == 0);
-    CHECK(uv_signal_init(&prove->loop, &prove->hangup) == 0);
-    CHECK(uv_signal_start(&prove->hangup, on_hangup, SIGHUP) == 0);
     for (unsigned i = 0; i < COPIES; i++) {
         prove->environments[i] = environment_new(&prove->identity, client_host(proxy->listen.host), relay_port(relay),
                                                  i + 1);
     }
     prove->direct = environment_new_direct(&prove->identity, proxy->upstream);
+    if (prove->options->explores) { // before the timer, because this runs the loop
+        explore_open(&prove->explore, prove->options, &prove->loop, prove->direct, &prove->is_stopping);
+    }
+    CHECK(uv_timer_init(&prove->loop, &prove->tick) == 0);
+    CHECK(uv_timer_start(&prove->tick, on_tick, 0, TICK_MS) == 0);
+    CHECK(uv_signal_init(&prove->loop, &prove->hangup) == 0);
+    CHECK(uv_signal_start(&prove->hangup, on_hangup, SIGHUP) == 0);
     if (!relay_sees_locks(relay)) {
         fail(prove, PROVE_WRONG, "the database cannot be used: see the line above");
         return;
@@ -427,9 +438,10 @@ static void on_started(void *owner, struct relay *relay) {
 }
 
 void runs_init(struct prove *prove) {
-    prove->listener = (struct insight_listener){prove, on_finding, on_pattern, on_outcome, wants_hold};
-    prove->driver = (struct relay_driver){prove, &prove->listener, on_notice, on_started, on_stopping};
+    news_init(prove);
+    prove->driver = (struct relay_driver){prove, &prove->listener, news_of_hold, on_started, on_stopping};
     command_init(&prove->reset);
     command_init(&prove->copies[0]);
     command_init(&prove->copies[1]);
+    command_init(&prove->explore.command);
 }

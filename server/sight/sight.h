@@ -225,6 +225,7 @@ MUST_CHECK struct sight_version_counters sight_version_counters(const struct sig
 
 MUST_CHECK struct sight_session *sight_session_open(struct sight *sight, const char *database, uint32_t backend_pid);
 MUST_CHECK void *sight_session_user(const struct sight_session *session); // `user_data` of the options
+MUST_CHECK uint32_t sight_session_backend(const struct sight_session *session);
 void sight_session_close(struct sight_session *session);
 
 // The whole body of a message, without its type and length. A body that was cut at its end is understood up to there.

@@ -480,6 +480,10 @@ void *sight_session_user(const struct sight_session *session) {
     return session->sight->options.user_data;
 }
 
+uint32_t sight_session_backend(const struct sight_session *session) {
+    return session->backend_pid;
+}
+
 void sight_session_close(struct sight_session *session) {
     struct sight *sight = session->sight;
     while (!TAILQ_EMPTY(&session->pending)) {

@@ -4,13 +4,14 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share their variables
 
 lab_prove() {
-    local install=true arguments=() own=true program
+    local install=true arguments=() own=true explores=false program explorer
     exec 5>&1 1>&2
     terminal_setup
     while (($# > 0)) && [[ $1 != -- ]]; do
         case $1 in
             --no-install) install=false; shift; continue ;;
             --upstream | --upstream=* | --version) own=false ;;
+            --explore | --explore=*) explores=true ;;
         esac
         arguments+=("$1")
         shift
@@ -24,6 +25,11 @@ lab_prove() {
     program=$(build_beside race-proxy)
     [[ -x $program ]] || fail "LAB_PROGRAM: no race-proxy beside it: there is no $program"
     ! $own || prove_use_lab
+    if $explores; then # it explores on a PostgreSQL of its own, which its verb starts and stops
+        printf -v explorer '%q explore' "$lab_root/lab"
+        $install || explorer+=' --no-install'
+        arguments=(--explorer "$explorer" "${arguments[@]}")
+    fi
     exec "$program" prove "${arguments[@]}" "$@" >&5 5>&- 6>&- 8>&- 9>&-
 }
 
