@@ -57,3 +57,14 @@ CREATE TABLE IF NOT EXISTS lab_totals (
     money_drift   numeric       NOT NULL DEFAULT 0,
     since         timestamptz   -- when a reset set these totals to zero; NULL: never
 );
+
+-- The Idempotency-Keys of transfers. A key is written in the transaction of its transfer, so neither exists without the
+-- other, and the primary key lets one transaction win. A row of this table points to a record, which is the answer.
+CREATE TABLE IF NOT EXISTS transfer_keys (
+    key        text        COLLATE "C" PRIMARY KEY CHECK (octet_length(key) BETWEEN 1 AND 255),
+    -- transfers.seq. There is no foreign key, because every reset would have to check it for each record.
+    seq        bigint      NOT NULL UNIQUE,
+    request    text[]      NOT NULL, -- from, to, amount, and the strategy that the request names or ''
+    expires_at timestamptz NOT NULL,
+    repeats    bigint      NOT NULL DEFAULT 0 -- how often the key was sent again
+) WITH (fillfactor = 80);

@@ -367,9 +367,9 @@ WITH recorded AS (
 -- insert: transfer_columns
 -- insert: transfer_identity
            $11::numeric, $12::numeric, $13::numeric, $14::numeric, $15, $16::boolean, $17, $10::jsonb
-    RETURNING 1
+    RETURNING seq
 )
-SELECT 1 / count(*) FROM recorded;
+SELECT 1 / count(*), max(seq) FROM recorded;
 
 -- ---- All writes of a transfer in one statement: deduct, credit, record ----
 -- Each statement has its own way to deduct. `seen` is the balance that the decision to deduct was based on; `lost` says
@@ -395,7 +395,7 @@ FROM deducted d LEFT JOIN credited c ON true,
      LATERAL (SELECT greatest($11::bigint, (extract(epoch FROM d.at) * 1000000)::bigint - $12::bigint) AS us,
                      greatest($11::bigint, (extract(epoch FROM d.began) * 1000000)::bigint - $12::bigint) AS began_us)
          AS moment
-RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly, steps -> -1 ->> 'at_us'
+RETURNING from_balance_before, from_balance_after, to_balance_after, anomaly, steps -> -1 ->> 'at_us', seq
 )
 SELECT * FROM recorded
 LIMIT 1000000 / (SELECT ((SELECT count(*) FROM deducted) = (SELECT count(*) FROM recorded))::integer);
@@ -471,7 +471,7 @@ WITH judged AS (
                                                                  - $12::bigint),
                                   'took_us', 0))
     FROM judged
-    RETURNING from_balance_before, to_balance_before
+    RETURNING from_balance_before, to_balance_before, seq
 )
 SELECT * FROM recorded
 LIMIT 1000000 / (SELECT ((SELECT count(*) FROM judged) = (SELECT count(*) FROM recorded))::integer);
@@ -587,6 +587,43 @@ FROM (SELECT * FROM transfers ORDER BY seq DESC OFFSET 0) AS newest
 WHERE id = $1
 LIMIT 1;
 
+-- ---- Idempotency keys ----
+-- $2 to $5 are the request: from, to, amount, and the strategy that the request names or ''.
+
+-- Returns the record of the key's transfer, or no row for a new key. The UPDATE makes the answer to a repeat a write:
+-- it waits for the synchronous standby as the transfer's own COMMIT did, and a standby refuses it. It commits by
+-- itself, so a later transaction under SERIALIZABLE has read nothing of this table.
+-- name: find_key UPDATE transfer_keys
+WITH known AS (
+    UPDATE transfer_keys SET repeats = repeats + 1 WHERE key = $1
+    RETURNING seq, request = ARRAY[$2::text, $3::text, $4::text, $5::text] AS is_same,
+              expires_at < clock_timestamp() AS is_expired
+)
+-- insert: record_columns
+       , is_same, is_expired, seq
+FROM known LEFT JOIN transfers USING (seq);
+
+-- Returns false while another transaction runs a transfer with this key. The lock ends with the transaction.
+-- name: take_key SELECT none
+SELECT pg_try_advisory_xact_lock(hashtextextended($1, 8000150023));
+
+-- $6: seq of the record, $7: how many seconds the key is kept. A key that another transaction has written fails
+-- (23505).
+-- name: keep_key INSERT transfer_keys
+INSERT INTO transfer_keys (key, request, seq, expires_at)
+VALUES ($1, ARRAY[$2::text, $3::text, $4::text, $5::text], $6::bigint,
+        clock_timestamp() + $7::bigint * interval '1 second');
+
+-- The key has expired, or its record is gone.
+-- name: forget_key DELETE transfer_keys
+DELETE FROM transfer_keys WHERE key = $1 AND seq = $2::bigint;
+
+-- Removes expired keys, the oldest first. An expired key counts as new before it is removed.
+-- name: forget_expired_keys DELETE transfer_keys
+DELETE FROM transfer_keys WHERE key IN (
+    SELECT key FROM (SELECT key, expires_at FROM transfer_keys ORDER BY seq LIMIT 5000) AS oldest
+    WHERE expires_at < clock_timestamp());
+
 -- ---- The races, from the views ----
 
 -- part: race_columns
@@ -646,7 +683,7 @@ ORDER BY from_us;
 -- A reset waits for a locked table before it holds any row: transfers that do not need that table must not wait behind
 -- the reset.
 -- name: reset_lock_tables LOCK accounts
-LOCK TABLE accounts, transfers, past_transfers, lab_totals IN ROW EXCLUSIVE MODE;
+LOCK TABLE accounts, transfers, past_transfers, lab_totals, transfer_keys IN ROW EXCLUSIVE MODE;
 
 -- One reset at a time, for all servers, and none during a transfer under an advisory lock, which locks no row before
 -- its writes.
@@ -673,10 +710,12 @@ FROM running_totals now;
 
 -- Removes the rows one by one, so that the transfers table need not be locked. One statement has one snapshot: the
 -- deleted rows are exactly the rows that are kept and added up. A transfer that is recorded meanwhile stays (a refusal
--- locks no row of an account).
+-- locks no row of an account). Its key stays as well, because both are written in one transaction.
 -- name: reset_log DELETE transfers
 WITH gone AS (
     DELETE FROM transfers
+), forgotten AS (
+    DELETE FROM transfer_keys
 ),
 -- insert: keep_and_add_up
 
@@ -687,14 +726,14 @@ SELECT pg_relation_size('transfers') > 512 * 1024;
 -- Does not wait. A transfer that posts in one statement has locked this table before it waits for a row, so the reset
 -- and the transfer could wait for each other.
 -- name: reset_lock_log LOCK transfers
-LOCK TABLE transfers IN ACCESS EXCLUSIVE MODE NOWAIT;
+LOCK TABLE transfers, transfer_keys IN ACCESS EXCLUSIVE MODE NOWAIT;
 
 -- name: reset_keep INSERT past_transfers
 WITH
 -- insert: keep_and_add_up
 
 -- name: reset_truncate TRUNCATE transfers
-TRUNCATE transfers;
+TRUNCATE transfers, transfer_keys;
 
 -- No view reads beyond the newest 1,000 records. The DELETE reads the whole table, so it runs only at every 16th reset.
 -- name: reset_forget DELETE past_transfers

@@ -16,6 +16,12 @@
 #define TRANSFER_AMOUNT_MAX_CENTS INT64_C(100000000000000)
 #define TRANSFER_ID_LENGTH 8
 
+// --- The Idempotency-Key: its length in characters, each of one byte, and how long it is kept. ---
+#define IDEMPOTENCY_KEY_MAX 255
+#define IDEMPOTENCY_TTL_S_MIN 1
+#define IDEMPOTENCY_TTL_S_MAX 2592000
+#define IDEMPOTENCY_TTL_S_DEFAULT 86400
+
 // --- The pool. libuv silently limits UV_THREADPOOL_SIZE to 1024, so the program checks the number itself. ---
 #define WORKER_THREADS_MIN 4
 #define WORKER_THREADS_MAX 512

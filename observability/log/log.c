@@ -166,6 +166,9 @@ static void append_fields(struct text *line, const struct log_fields *fields) {
     }
     append_json_word(line, "outcome", fields->outcome);
     append_json_word(line, "racer", fields->racer);
+    if (fields->idempotency_key != NULL) {
+        append_json_field(line, "idempotency_key", slice_of(fields->idempotency_key));
+    }
 }
 
 static void compose_json(struct text *line, enum log_level level, const struct log_context *context,

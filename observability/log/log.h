@@ -26,6 +26,7 @@ struct log_fields {
     double duration_ms;
     const char *outcome;
     const char *racer; // the id of the transfer that this one raced with
+    const char *idempotency_key;
 };
 
 // The transfer and the span that a line belongs to, and its fields. Each pointer may be NULL, and so may the whole

@@ -26,6 +26,7 @@ void respond_database_problem(struct conn *conn, enum db_status status) {
     case DB_OUT_OF_RANGE:
     case DB_CONDITION_FAILED:
     case DB_NULL_REFUSED:
+    case DB_DUPLICATE:
     case DB_ROLLED_BACK:
     case DB_FAILED:
         conn_respond_problem(conn, 500, "The database refused the statement: its message is in the server's log");

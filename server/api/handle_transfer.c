@@ -2,6 +2,7 @@
 #include "observability/base/base.h"
 #include "server/api/api.h"
 #include "server/api/exchange.h"
+#include "server/api/idempotency_key.h"
 #include "server/api/parameters.h"
 #include "server/api/routes.h"
 #include "server/api/transfer_trace.h"
@@ -16,7 +17,12 @@ static bool respond_record(struct conn *conn, const struct transfer_job *transfe
     struct transfer_record record;
     struct text body = {0};
     char traceparent[TRACEPARENT_LENGTH];
-    transfer_record_of(&transfer->request, &transfer->result, &record);
+    const struct transfer_replay *replay = transfer->result.replay;
+    if (replay != NULL) {
+        record = replay->record;
+    } else {
+        transfer_record_of(&transfer->request, &transfer->result, &record);
+    }
     struct json_writer json = {.out = &body};
     json_add_record(&json, NULL, &record);
     text_append_string(&body, "\n");
@@ -25,6 +31,7 @@ static bool respond_record(struct conn *conn, const struct transfer_job *transfe
                                         .status = 200,
                                         .body = text_slice(&body),
                                         .traceparent = traceparent,
+                                        .is_replay = replay != NULL,
                                     });
     text_free(&body);
     return taken;
@@ -33,7 +40,8 @@ static bool respond_record(struct conn *conn, const struct transfer_job *transfe
 // Says which parts of a transfer with an unknown outcome are certain, and which are not.
 static void describe_doubt(const struct transfer_job *transfer, struct text *detail) {
     const struct transfer_request *request = &transfer->request;
-    const char *id = request->id;
+    const struct transfer_replay *replay = transfer->result.replay;
+    const char *id = replay == NULL ? request->id : replay->record.id;
     const char *broke = "The connection to the database broke while transfer";
     switch (transfer->result.doubt) {
     case DOUBT_WHOLE:
@@ -125,8 +133,25 @@ static void describe_range(const struct transfer_job *transfer, struct text *det
     }
 }
 
+// Why the key of the request decided, and not the transfer.
+static void describe_key(const struct transfer_job *transfer, struct text *detail) {
+    switch (transfer->result.outcome) {
+    case TRANSFER_REPLAYED:
+        text_append_format(detail, "The Idempotency-Key has transfer %s already: its answer was sent again",
+                           transfer->result.replay->record.id);
+        return;
+    case TRANSFER_KEY_REUSED:
+        text_append_string(detail, "This Idempotency-Key belongs to a transfer with another body: send a new key with "
+                                   "a new transfer, and the same body with the same key");
+        return;
+    default:
+        text_append_string(detail, "Another request with this Idempotency-Key has not ended: send the same request "
+                                   "again in a moment, and it gets that one's answer");
+    }
+}
+
 // Returns the HTTP status of an outcome. No other function decides it. `detail` stays empty if the transfer has a
-// record.
+// record of its own.
 static int status_of(const struct transfer_job *transfer, struct text *detail) {
     const struct transfer_request *request = &transfer->request;
     switch (transfer->result.outcome) {
@@ -170,9 +195,19 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
             "server's log",
             request->id);
         return 500;
+    case TRANSFER_REPLAYED: describe_key(transfer, detail); return 200;
+    case TRANSFER_KEY_REUSED: describe_key(transfer, detail); return 422;
+    case TRANSFER_KEY_IN_FLIGHT: describe_key(transfer, detail); return 409;
     case TRANSFER_CONTINUE: break;
     }
     CHECK(false);
+}
+
+// With a key a client need not find out whether the transfer happened.
+static void advise_repeat(const struct transfer_job *transfer, int status, struct text *detail) {
+    if (transfer->request.key != NULL && (status == 503 || status == 504)) {
+        text_append_string(detail, ". The request may be sent again with the same Idempotency-Key: it is posted once");
+    }
 }
 
 // Returns false if the client is known to have left without the answer.
@@ -190,6 +225,7 @@ static bool respond_transfer(struct transfer_job *transfer, int status, struct s
 static void transfer_end_and_free(struct transfer_job *transfer) {
     struct text detail = {0};
     int status = status_of(transfer, &detail);
+    advise_repeat(transfer, status, &detail);
     bool delivered = respond_transfer(transfer, status, text_slice(&detail));
     events_transfer_ended(transfer, status, text_slice(&detail));
     text_free(&detail);
@@ -211,12 +247,22 @@ static void begin_transfer(const struct exchange *exchange, struct transfer_job 
     if (named != NULL) {
         request->settings.strategy = named;
     }
+    request->key_ttl_s = exchange->api->config.idempotency_ttl_s;
     request->received_us = clock_realtime_us();
     request->received_ns = clock_monotonic_ns();
     transfer_trace_begin(exchange, transfer);
     transfer->job.finished = transfer_finished;
     exchange_expect(exchange, &transfer->job);
     events_admit(exchange->api->events, transfer);
+}
+
+// Reads the key and the body. Returns 200, or the status of the answer that `problem` explains.
+static int read_transfer(const struct http_request *http, struct transfer_request *out, struct text *problem) {
+    struct slice key = http->headers[HTTP_HEADER_IDEMPOTENCY_KEY];
+    if (key.data != NULL && !idempotency_key_read(key, &out->key, problem)) {
+        return 400;
+    }
+    return json_read_transfer(http->body, out, problem);
 }
 
 void handle_transfer(struct exchange *exchange) {
@@ -229,7 +275,7 @@ void handle_transfer(struct exchange *exchange) {
     }
     struct transfer_job *transfer = transfer_job_new();
     struct text problem = {0};
-    int status = json_read_transfer(exchange->request->body, &transfer->request, &problem);
+    int status = read_transfer(exchange->request, &transfer->request, &problem);
     if (status != 200) {
         conn_respond_problem(exchange->conn, status, "%s", text_terminated(&problem));
         transfer_job_free(transfer);

@@ -74,6 +74,7 @@ bool config_read(struct config *config, struct text *problem) {
         .worker_threads = WORKER_THREADS_DEFAULT,
         .transfer_queue_limit = TRANSFER_QUEUE_LIMIT_DEFAULT,
         .shutdown_timeout_ms = SHUTDOWN_TIMEOUT_MS_DEFAULT,
+        .idempotency_ttl_s = IDEMPOTENCY_TTL_S_DEFAULT,
     };
     if (config->host == NULL) {
         config->host = "127.0.0.1";
@@ -86,6 +87,8 @@ bool config_read(struct config *config, struct text *problem) {
                                 &config->transfer_queue_limit, problem) &&
                 variable_number("SHUTDOWN_TIMEOUT_MS", SHUTDOWN_TIMEOUT_MS_MIN, SHUTDOWN_TIMEOUT_MS_MAX,
                                 &config->shutdown_timeout_ms, problem) &&
+                variable_number("IDEMPOTENCY_TTL_S", IDEMPOTENCY_TTL_S_MIN, IDEMPOTENCY_TTL_S_MAX,
+                                &config->idempotency_ttl_s, problem) &&
                 read_guard(config, problem) && read_log(config, problem) && read_settings(config, problem) &&
                 read_database(config, problem) && config_read_tracing(&config->tracing, problem);
     config->port = (uint16_t)port;
@@ -108,6 +111,7 @@ void config_describe(struct text *out) {
              "                           each has a database session\n"
              "  TRANSFER_QUEUE_LIMIT     transfers that may wait for a worker, 1..100000 (1024)\n"
              "  SHUTDOWN_TIMEOUT_MS      100..600000, for running requests to finish (10000)\n"
+             "  IDEMPOTENCY_TTL_S        1..2592000, seconds for which an Idempotency-Key is kept (86400)\n"
              "  LOG_LEVEL                debug, info, warn, error (info)\n"
              "  LOG_FORMAT               text, json (text)\n"
              "  DEBUG_DELAY_ENABLED      start with the debug delay on (false)\n"

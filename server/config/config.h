@@ -35,6 +35,7 @@ struct config {
     unsigned worker_threads;
     unsigned transfer_queue_limit;
     unsigned shutdown_timeout_ms;
+    unsigned idempotency_ttl_s; // how long the key of a transfer is kept
     enum log_level log_level;
     enum log_format log_format;
     struct guard guard;

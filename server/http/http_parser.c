@@ -160,6 +160,7 @@ static const struct slice header_names[HTTP_HEADER_COUNT] = {
     [HTTP_HEADER_CONTENT_TYPE] = SLICE_INITIALIZER("content-type"),
     [HTTP_HEADER_EXPECT] = SLICE_INITIALIZER("expect"),
     [HTTP_HEADER_HOST] = SLICE_INITIALIZER("host"),
+    [HTTP_HEADER_IDEMPOTENCY_KEY] = SLICE_INITIALIZER("idempotency-key"),
     [HTTP_HEADER_IF_NONE_MATCH] = SLICE_INITIALIZER("if-none-match"),
     [HTTP_HEADER_LAST_EVENT_ID] = SLICE_INITIALIZER("last-event-id"),
     [HTTP_HEADER_ORIGIN] = SLICE_INITIALIZER("origin"),
@@ -231,7 +232,7 @@ static int on_header_field_complete(llhttp_t *llhttp) {
         } else if (!may_repeat(header)) {
             return refuse(parser, 400,
                           "A header that must be sent once was sent twice (Host, Content-Type, "
-                          "Authorization, Expect, Origin or Transfer-Encoding)");
+                          "Authorization, Expect, Idempotency-Key, Origin or Transfer-Encoding)");
         }
         break;
     }

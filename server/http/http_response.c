@@ -69,6 +69,9 @@ static void write_rare_headers(const struct http_response *response, struct text
         text_append_string(out, "\r\nRetry-After: ");
         text_append_unsigned(out, response->retry_after);
     }
+    if (response->is_replay) {
+        write_header(out, "Idempotent-Replayed", "true");
+    }
     if (response->asks_for_token) {
         write_header(out, "WWW-Authenticate", "Bearer realm=\"bank-api\"");
     }

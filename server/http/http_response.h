@@ -14,6 +14,7 @@ struct http_response {
     const char *allow;        // the Allow header of a 405, or NULL
     const char *traceparent;  // the traceparent header, or NULL
     unsigned retry_after;     // the Retry-After header in seconds, or 0
+    bool is_replay;           // adds Idempotent-Replayed: true
     bool asks_for_token;      // adds WWW-Authenticate: Bearer
     bool refuses_coding;      // adds Accept-Encoding: identity, for a 415
     bool streams;             // the body ends with the connection, so there is no Content-Length

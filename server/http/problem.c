@@ -22,7 +22,8 @@ struct http_response problem_response(struct text *body, int status, struct slic
         .status = status,
         .content_type = "application/problem+json",
         .body = text_slice(body),
-        .retry_after = status == 503 ? RETRY_AFTER_SECONDS : 0,
+        // A 409 of a transfer passes by itself: another request with its Idempotency-Key has not ended.
+        .retry_after = status == 503 || (status == 409 && trace != NULL) ? RETRY_AFTER_SECONDS : 0,
         .asks_for_token = status == 401,
     };
 }

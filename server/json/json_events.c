@@ -101,7 +101,7 @@ void json_write_transfer_event(struct text *out, const struct transfer_job *tran
                                const char *trace_url) {
     struct transfer_result result = transfer->result;
     struct transfer_record record;
-    bool recorded = status == 200;
+    bool recorded = transfer_is_recorded(result.outcome);
     if (result.thread_id == NULL) {
         result.thread_id = ""; // no worker has run the transfer
     }

@@ -254,6 +254,7 @@ static int read_transfer_strategy(json_t *object, struct transfer_request *out, 
     }
     struct slice name = {json_string_value(value), json_string_length(value)};
     out->settings.strategy = strategy_find(name);
+    out->names_strategy = true;
     if (out->settings.strategy == NULL) {
         text_append_string(problem, "\"strategy\" must be one of ");
         strategy_append_choice(problem, name);

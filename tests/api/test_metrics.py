@@ -27,7 +27,7 @@ FAMILIES = {
 # not complain.
 UNTYPED_IN_TEXT = {"barrier_waiting_count"}
 
-LABELS = {"status", "strategy", "account_id", "sqlstate", "method", "route", "setting", "code", "state", "statement", "le",
+LABELS = {"status", "strategy", "account_id", "sqlstate", "method", "reason", "route", "setting", "code", "state", "statement", "le",
           "version", "libuv"}
 
 

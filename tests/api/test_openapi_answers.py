@@ -14,7 +14,7 @@ import pytest
 
 import bank as bank_module
 from conftest import stop_all
-from client import JSON_TYPE, Answer, together
+from client import JSON_TYPE, Answer, together, transfer_body
 from pace import eventually
 from wire import request_bytes
 
@@ -103,6 +103,20 @@ def collect_successes(bank, collected):
         target = TARGETS.get(path, path)
         tag = bank.get(target).headers["ETag"]
         assert collected.add("GET", path, bank.get(target, If_None_Match=tag)).status == 304
+
+
+def collect_keys(bank, collected, background):
+    """A key whose transfer waits at the barrier, is answered, is sent again, and is sent with another body."""
+    def transfer(amount):
+        return collected.add("POST", "/transfer", bank.request(
+            "POST", "/transfer", transfer_body("bob", "alice", amount), {**JSON_TYPE, "Idempotency-Key": '"a-key"'}))
+
+    bank.set(barrier_enabled=True)
+    first = background(transfer, "1")
+    bank.until_waiting_at_the_barrier(1)
+    assert transfer("1").status == 409
+    bank.set(barrier_enabled=False)
+    assert [first.result().status, transfer("1").status, transfer("2").status] == [200, 200, 422]
 
 
 def collect_missing_objects(bank, collected):
@@ -290,6 +304,7 @@ def collected(cluster, tmp_path_factory):
             bank = start(**ENVIRONMENT)
             slow = threads.submit(collect_slow_requests, bank, collected)
             collect_successes(bank, collected)
+            collect_keys(bank, collected, threads.submit)
             collect_missing_objects(bank, collected)
             collect_malformed_requests(bank, collected)
             collect_unusable_values(bank, collected)

@@ -241,7 +241,7 @@ def test_what_a_person_adds_is_left(start_bank):
 
 def test_a_view_of_a_person_that_is_in_the_way(start_bank, cluster, older_database):
     """The older view that it reads cannot be dropped; the reason names it."""
-    database = older_database(OLDER_SCHEMAS[-2].read_text())
+    database = older_database(OLDER_SCHEMAS[-3].read_text())
     cluster.rows(database, "CREATE VIEW my_view AS SELECT drift FROM money_supply")
     bank = start_bank(database=database, ready=False)
     assert bank.ends_by_itself() == 2

@@ -10,6 +10,8 @@ struct bank_metrics {
     const struct strategy *const *strategies; // ends with NULL
     struct metric_family *transfers;
     struct metric_family *unknown;
+    struct metric *key_replays;
+    struct metric_family *key_conflicts;
     struct metric_family *race_hits;
     struct metric_family *double_spends;
     struct metric_family *lost_updates;
@@ -33,6 +35,10 @@ struct bank_metrics {
     struct metric *statement_duration[STATEMENT_COUNT]; // NULL until the statement has run
 };
 
+enum key_conflict { KEY_IN_FLIGHT, KEY_OTHER_REQUEST };
+static const char *const key_conflict_reasons[] = {
+    [KEY_IN_FLIGHT] = "in_flight", [KEY_OTHER_REQUEST] = "other_request"};
+
 // Seconds; from what two woken threads need to what a loaded machine makes of it.
 static const double skew_bounds[] = {0.00001, 0.000025, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.025, 0.1};
 
@@ -51,6 +57,16 @@ static void add_transfer_families(struct bank_metrics *bank, struct metrics *met
                           "strategy");
     bank->unknown = add(metrics, METRIC_COUNTER, "transfers_unknown_total",
                         "Transfers ended without knowing whether they were committed, or for good.", "strategy", NULL);
+    bank->key_replays = metric_without_labels(
+        add(metrics, METRIC_COUNTER, "idempotency_replays_total",
+            "Requests that repeated an Idempotency-Key and got the answer of its transfer.", NULL, NULL));
+    bank->key_conflicts = add(metrics, METRIC_COUNTER, "idempotency_conflicts_total",
+                              "Requests refused for their Idempotency-Key: its transfer has not ended (in_flight), or "
+                              "it belongs to another request (other_request).",
+                              "reason", NULL);
+    for (size_t i = 0; i < sizeof key_conflict_reasons / sizeof key_conflict_reasons[0]; i++) {
+        metric_add(metric_with(bank->key_conflicts, &key_conflict_reasons[i]), 0);
+    }
     bank->race_hits = add(metrics, METRIC_COUNTER, "race_condition_hits_total",
                           "Transfers that acted on a balance that had changed since they read it.", "strategy", NULL);
     bank->double_spends = add(metrics, METRIC_COUNTER, "double_spend_detected_total",
@@ -167,12 +183,28 @@ static void publish_retries(struct bank_metrics *bank, const char *strategy, con
     }
 }
 
+// True if the key decided: no transfer was attempted, so it counts in no other metric.
+static bool publish_key(struct bank_metrics *bank, enum transfer_outcome outcome) {
+    if (outcome == TRANSFER_REPLAYED) {
+        metric_add(bank->key_replays, 1);
+    } else if (outcome == TRANSFER_KEY_IN_FLIGHT || outcome == TRANSFER_KEY_REUSED) {
+        enum key_conflict conflict = outcome == TRANSFER_KEY_IN_FLIGHT ? KEY_IN_FLIGHT : KEY_OTHER_REQUEST;
+        metric_add(metric_with(bank->key_conflicts, &key_conflict_reasons[conflict]), 1);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct transfer_request *request,
                                    const struct transfer_result *result) {
     const char *strategy = request->settings.strategy->name;
     publish_retries(bank, strategy, result);
     if (result->stood_at_barrier) {
         publish_barrier(bank, &result->barrier);
+    }
+    if (publish_key(bank, result->outcome)) {
+        return;
     }
     if (result->outcome == TRANSFER_UNKNOWN_FROM_ACCOUNT || result->outcome == TRANSFER_UNKNOWN_TO_ACCOUNT) {
         return; // a request that named nothing to move; http_requests_total has it as a 404

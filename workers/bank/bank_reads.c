@@ -78,47 +78,11 @@ enum db_status bank_read_money_drift(struct db_session *session, double *drift) 
     return status;
 }
 
-// "12.345" milliseconds, as numeric(12,3) is printed, to microseconds. A record of an older version, made while a clock
-// was set back, may hold a negative number: that is no duration, so it reads as 0.
-static uint64_t microseconds_of(const char *milliseconds) {
-    if (milliseconds[0] == '-') {
-        return 0;
-    }
-    char *point = NULL;
-    uint64_t whole = strtoull(milliseconds, &point, 10);
-    uint64_t fraction = *point == '.' ? strtoull(point + 1, NULL, 10) : 0;
-    return whole * 1000 + fraction;
-}
-
-static bool take_record(const struct db_rows *rows, int row, struct transfer_record *out) {
-    const char *trace_id = db_rows_value(rows, row, 15); // SQL's NULL reads as ""
-    *out = (struct transfer_record){
-        .id = db_rows_value(rows, row, 0),
-        .from_account = db_rows_value(rows, row, 2),
-        .to_account = db_rows_value(rows, row, 3),
-        .status = db_rows_value(rows, row, 9),
-        .thread_id = db_rows_value(rows, row, 10),
-        .duration_us = microseconds_of(db_rows_value(rows, row, 11)),
-        .strategy = db_rows_value(rows, row, 12),
-        .race_detected = db_rows_value(rows, row, 13)[0] == 't',
-        .anomaly = db_rows_is_null(rows, row, 14) ? NULL : db_rows_value(rows, row, 14),
-    };
-    (void)snprintf(out->timestamp, sizeof out->timestamp, "%s", db_rows_value(rows, row, 1));
-    if (strlen(trace_id) < sizeof out->trace_id) { // a longer text is not a trace id
-        (void)snprintf(out->trace_id, sizeof out->trace_id, "%s", trace_id);
-    }
-    return money_column_read(rows, row, 4, &out->amount) &&
-           money_column_read(rows, row, 5, &out->from_balance_before) &&
-           money_column_read(rows, row, 6, &out->from_balance_after) &&
-           money_column_read(rows, row, 7, &out->to_balance_before) &&
-           money_column_read(rows, row, 8, &out->to_balance_after);
-}
-
 bool bank_take_records(struct transfer_record_list *list) {
     list->count = (size_t)db_rows_count(&list->rows);
     list->records = memory_allocate_zeroed((list->count + 1) * sizeof *list->records);
     for (size_t i = 0; i < list->count; i++) {
-        if (!take_record(&list->rows, (int)i, &list->records[i])) {
+        if (!transfer_record_take(&list->rows, (int)i, &list->records[i])) {
             transfer_record_list_free(list);
             return false;
         }

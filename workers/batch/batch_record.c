@@ -45,6 +45,7 @@ enum transfer_outcome batch_outcome_of(struct batch *batch, enum db_status statu
         return TRANSFER_FAILED;
     case DB_OUT_OF_RANGE: // each was judged against the range
     case DB_NULL_REFUSED:
+    case DB_DUPLICATE:
     case DB_NOT_REPRESENTABLE: // batch.c sets the transfer aside that sent it
     case DB_NOT_ASKED:
     case DB_ROLLED_BACK:

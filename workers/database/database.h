@@ -31,6 +31,7 @@ enum db_status {
     DB_TIMED_OUT,         // 55P03 or 57014: the statement waited too long and had no effect
     DB_OUT_OF_RANGE,      // 22003: a number does not fit its column
     DB_CONDITION_FAILED,  // 22012: the statement divided by zero on purpose, to fail when its condition does not hold
+    DB_DUPLICATE,         // 23505: another transaction has inserted this key
     DB_NULL_REFUSED,      // 23502: the same, because an account was deleted after it was read
     DB_NOT_REPRESENTABLE, // 22021 or 22P05: the database's encoding cannot write a character of the parameters
     DB_NOT_ASKED,         // the pool did not run the job: the queue was full, or the program is stopping

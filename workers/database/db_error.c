@@ -23,6 +23,7 @@ static const struct sqlstate_meaning meanings[] = {
     {"22003", DB_OUT_OF_RANGE},      // numeric_value_out_of_range
     {"22012", DB_CONDITION_FAILED},  // division_by_zero
     {"23502", DB_NULL_REFUSED},      // not_null_violation
+    {"23505", DB_DUPLICATE},         // unique_violation
     {"25006", DB_UNAVAILABLE},       // read_only_sql_transaction: a standby, or a primary that was demoted
     {"53400", DB_FAILED},            // configuration_limit_exceeded: a limit for this statement
     {"53", DB_UNAVAILABLE},          // insufficient_resources: disk_full, out_of_memory, too_many_connections

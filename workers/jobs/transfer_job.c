@@ -27,5 +27,7 @@ void transfer_job_pass_gate(struct transfer_job *transfer) {
 }
 
 void transfer_job_free(struct transfer_job *job) {
+    transfer_replay_free(job->result.replay);
+    free(job->request.key);
     free(job);
 }

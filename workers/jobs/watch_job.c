@@ -26,6 +26,26 @@ static enum db_status query_ping(struct job *job, struct db_session *session) {
     return writable ? DB_OK : DB_UNAVAILABLE;
 }
 
+// Waits less than the watch does, so that a locked table is no outage. Nothing depends on the removal: the next
+// question tries again, and an expired key counts as new before it is removed.
+static enum db_status forget_expired_keys(struct db_session *session) {
+    static const char *const limits[] = {"1000", "100"};
+    struct db_call calls[] = {{.statement = STATEMENT_BEGIN},
+                              {.statement = STATEMENT_LIMIT_TIME, .values = limits, .value_count = 2},
+                              {.statement = STATEMENT_FORGET_EXPIRED_KEYS},
+                              {.statement = STATEMENT_COMMIT}};
+    enum db_status status = db_execute_all(session, calls, sizeof calls / sizeof calls[0]);
+    if (status != DB_OK && !db_status_wants_new_session(status)) {
+        db_roll_back(session);
+    }
+    return db_status_wants_new_session(status) ? status : DB_OK;
+}
+
+static enum db_status query_ping_and_forget(struct job *job, struct db_session *session) {
+    enum db_status status = query_ping(job, session);
+    return status == DB_OK ? forget_expired_keys(session) : status;
+}
+
 static enum db_status query_schema(struct job *job, struct db_session *session) {
     enum db_status status = bank_ensure_schema(session);
     return status == DB_OK ? query_ping(job, session) : status;
@@ -45,7 +65,7 @@ static enum db_status query_schema_and_room(struct job *job, struct db_session *
 }
 
 static void ping_job_run(struct job *job, struct worker *worker) {
-    job_query(job, worker, query_ping);
+    job_query(job, worker, query_ping_and_forget);
 }
 
 static void schema_job_run(struct job *job, struct worker *worker) {

@@ -48,7 +48,7 @@ static void end_window(uv_idle_t *window) {
 
 void pool_place(struct pool *pool, struct transfer_job *transfer) {
     const struct settings *settings = &transfer->request.settings;
-    const struct strategy *strategy = settings->strategy;
+    const struct strategy *strategy = strategy_for(&transfer->request);
     bool to_barrier = settings->barrier_enabled && !transfer->passed_gate;
     pool->transfers.waiting++;
     // The barrier wants all its transfers on workers, so no limit holds for them. A transfer of a batch passes the

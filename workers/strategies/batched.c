@@ -50,4 +50,5 @@ const struct strategy strategy_batched = {
     .uses_locks = true,
     .max_in_flight_per_account = 1,
     .attempt_batch = batched_attempt,
+    .with_key = &strategy_for_update,
 };

@@ -34,7 +34,8 @@ static enum transfer_outcome process_mutex_attempt(struct transfer *transfer) {
     struct step *step = step_add(&transfer->result->steps, STEP_MUTEX, clock_monotonic_ns());
     CHECK(pthread_mutex_lock(&only_one) == 0);
     step->ended_ns = clock_monotonic_ns();
-    enum transfer_outcome outcome = read_check_and_write(transfer);
+    // The key's transaction must commit before the next transfer reads.
+    enum transfer_outcome outcome = transfer_keep_key(transfer, read_check_and_write(transfer));
     CHECK(pthread_mutex_unlock(&only_one) == 0);
     return outcome;
 }

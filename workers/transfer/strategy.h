@@ -24,7 +24,16 @@ struct strategy {
     // attempt for one transfer, or for a batch of transfers.
     enum transfer_outcome (*attempt)(struct transfer *transfer);
     enum transfer_outcome (*attempt_batch)(struct batch *batch);
+    // Set with `attempt_batch`: a transfer with an Idempotency-Key has its own transaction and makes attempts of this
+    // strategy, because a batch commits the transfers of many clients.
+    const struct strategy *with_key;
 };
+
+// The strategy whose attempts the transfer makes.
+MUST_CHECK static inline const struct strategy *strategy_for(const struct transfer_request *request) {
+    const struct strategy *strategy = request->settings.strategy;
+    return request->key != NULL && strategy->with_key != NULL ? strategy->with_key : strategy;
+}
 
 #define STRATEGY_NO_TRANSACTION "none: each statement commits on its own"
 

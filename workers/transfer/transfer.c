@@ -11,55 +11,9 @@
 #include "workers/transfer/transfer_events.h"
 #include "workers/transfer/transfer_internal.h"
 
-#include <inttypes.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-// "lowbias32" by Chris Wellons (https://nullprogram.com/blog/2018/07/31/, public domain). It is a bijection of 32 bits:
-// numbers that follow each other become unrelated ids, and no two become the same id.
-static uint32_t scramble(uint32_t x) {
-    x ^= x >> 16;
-    x *= UINT32_C(0x7feb352d);
-    x ^= x >> 15;
-    x *= UINT32_C(0x846ca68b);
-    x ^= x >> 16;
-    return x;
-}
-
-void transfer_new_id(char out[static TRANSFER_ID_LENGTH + 1]) {
-    static _Atomic uint32_t count;
-    static _Atomic uint32_t start; // random in each process; 0: not yet set
-    uint32_t unset = 0;
-    if (atomic_load(&start) == 0) {
-        (void)atomic_compare_exchange_strong(&start, &unset, (uint32_t)random_bits() | 1);
-    }
-    uint32_t number = atomic_load(&start) + atomic_fetch_add(&count, 1);
-    (void)snprintf(out, TRANSFER_ID_LENGTH + 1, "%08" PRIx32, scramble(number));
-}
-
-const char *transfer_outcome_status(enum transfer_outcome outcome) {
-    return outcome == TRANSFER_SUCCESS ? "success" : "failed_insufficient_funds";
-}
-
-const char *transfer_outcome_metric(enum transfer_outcome outcome) {
-    if (outcome == TRANSFER_SUCCESS) {
-        return "success";
-    }
-    return outcome == TRANSFER_INSUFFICIENT_FUNDS ? "insufficient_funds" : "error";
-}
-
-const char *transfer_anomaly(const struct transfer_result *result) {
-    if (!result->race_detected) {
-        return NULL;
-    }
-    return result->double_spend ? "double_spend" : result->lost_update ? "lost_update" : "stale_read";
-}
-
-bool transfer_is_kept(const struct transfer_request *request, const struct transfer_result *result) {
-    return request->traced && (request->trace.sampled || result->race_detected);
-}
 
 // The longest pause doubles with each attempt, up to TRANSFER_BACKOFF_MAX_US. The pause is random between half of it
 // and all of it, so that two transfers that collided do not collide again.
@@ -116,8 +70,17 @@ static enum transfer_outcome transfer_find_unknown(struct transfer *transfer) {
     return TRANSFER_FAILED; // both exist: a trigger or a rule used a character that the encoding cannot write
 }
 
+static enum transfer_outcome transfer_run_strategy(struct transfer *transfer) {
+    const struct strategy *strategy = strategy_for(transfer->request);
+    if (transfer->request->key == NULL) {
+        return strategy->attempt(transfer);
+    }
+    enum transfer_outcome outcome = transfer_take_key(transfer);
+    return outcome == TRANSFER_CONTINUE ? transfer_keep_key(transfer, strategy->attempt(transfer)) : outcome;
+}
+
 static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
-    transfer->in_transaction = false;
+    transfer->in_transaction = transfer->keeps_key = false;
     transfer->pending_count = 0;
     struct transfer_result *result = transfer->result;
     result->attempts++;
@@ -128,7 +91,7 @@ static enum transfer_outcome transfer_attempt(struct transfer *transfer) {
     if (result->database != DB_OK) {
         return TRANSFER_DATABASE_UNAVAILABLE;
     }
-    enum transfer_outcome outcome = transfer->request->settings.strategy->attempt(transfer);
+    enum transfer_outcome outcome = transfer_run_strategy(transfer);
     (void)snprintf(transfer->conflict, sizeof transfer->conflict, "%s", db_session_sqlstate(transfer->session));
     transfer_roll_back(transfer);
     bool is_unknown = outcome == TRANSFER_FAILED && result->database == DB_NOT_REPRESENTABLE;
@@ -151,17 +114,27 @@ static enum transfer_outcome transfer_try_until_decided(struct transfer *transfe
     }
 }
 
+// The outcome in the log: a key that stopped a transfer has words of its own.
+static const char *transfer_outcome_word(enum transfer_outcome outcome) {
+    switch (outcome) {
+    case TRANSFER_KEY_REUSED: return "key_reused";
+    case TRANSFER_KEY_IN_FLIGHT: return "key_in_flight";
+    default: return transfer_outcome_metric(outcome);
+    }
+}
+
 void transfer_end(const struct transfer_request *request, struct transfer_result *result) {
     result->duration_ns = clock_monotonic_ns() - request->received_ns;
     bool unknown = result->outcome == TRANSFER_OUTCOME_UNKNOWN;
     double duration_ms = (double)result->duration_ns / (double)NANOSECONDS_PER_MILLISECOND;
-    const char *outcome = unknown ? "outcome unknown" : transfer_outcome_metric(result->outcome);
+    const char *outcome = unknown ? "outcome unknown" : transfer_outcome_word(result->outcome);
     bool moved = result->outcome == TRANSFER_SUCCESS;
     request_log(request, unknown ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
                 LOG_FACTS(.event = "transfer_ended", .account = request->from_account,
                           .amount = money_text_of(request->amount).text,
                           .balance = moved ? money_text_of(result->from_balance_after).text : NULL,
-                          .duration_ms = duration_ms, .outcome = unknown ? "unknown" : outcome),
+                          .duration_ms = duration_ms, .outcome = unknown ? "unknown" : outcome,
+                          .idempotency_key = request->key),
                 "Transfer ended: %s in %.1f ms", outcome, duration_ms);
 }
 
@@ -169,7 +142,8 @@ void transfer_end(const struct transfer_request *request, struct transfer_result
 // outcome stays.
 static void transfer_doubt_replication(struct transfer *transfer) {
     struct transfer_result *result = transfer->result;
-    if (result->outcome == TRANSFER_SUCCESS && db_session_is_unreplicated(transfer->session)) {
+    bool posted = result->outcome == TRANSFER_SUCCESS || result->outcome == TRANSFER_REPLAYED;
+    if (posted && db_session_is_unreplicated(transfer->session)) {
         result->outcome = TRANSFER_OUTCOME_UNKNOWN;
         result->doubt = DOUBT_REPLICATION;
     }

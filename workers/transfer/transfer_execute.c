@@ -2,6 +2,7 @@
 // Worker threads.
 #include "workers/transfer/transfer_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 // An account was deleted since it was read. The next attempt reads again and finds out which one. If it fails in the
@@ -29,6 +30,7 @@ enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_sta
     case DB_UNAVAILABLE:
     case DB_STALE: return TRANSFER_DATABASE_UNAVAILABLE;
     case DB_NULL_REFUSED: return outcome_of_null(transfer);
+    case DB_DUPLICATE: return transfer->request->key == NULL ? TRANSFER_FAILED : TRANSFER_CONFLICT;
     case DB_CONFLICT: return TRANSFER_CONFLICT;
     case DB_TIMED_OUT: return TRANSFER_LOCK_TIMED_OUT;
     case DB_OUT_OF_RANGE: return TRANSFER_BALANCE_OUT_OF_RANGE;
@@ -56,6 +58,9 @@ static void transfer_queue(struct transfer *transfer, enum statement statement, 
 }
 
 void transfer_begin(struct transfer *transfer, enum statement begin) {
+    if (transfer->keeps_key) {
+        return; // transfer_take_key() has begun the same
+    }
     transfer_queue(transfer, begin, NULL);
     transfer->in_transaction = true;
 }
@@ -99,14 +104,18 @@ enum db_status transfer_execute_and_commit(struct transfer *transfer, enum state
                                            const char *const *values, int value_count, struct db_rows *rows,
                                            enum transfer_doubt doubt) {
     struct db_call call = {.statement = statement, .values = values, .value_count = value_count};
-    bool commit = transfer->in_transaction;
+    bool commit = transfer->in_transaction && !transfer->keeps_key;
     enum db_status status = execute(transfer, call, commit, rows);
     // COMMIT, or a write that commits by itself, was sent: without an answer it may have taken effect.
-    if (status == DB_CONNECTION_LOST) {
+    if (status == DB_CONNECTION_LOST && !transfer->keeps_key) {
         transfer->result->doubt = doubt;
     }
     if (commit && status == DB_OK) {
         transfer->in_transaction = false;
     }
     return status;
+}
+
+void transfer_take_seq(struct transfer *transfer, const struct db_rows *rows, int column) {
+    (void)snprintf(transfer->seq, sizeof transfer->seq, "%s", db_rows_value(rows, 0, column));
 }

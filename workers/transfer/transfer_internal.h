@@ -39,13 +39,18 @@ struct record_values {
     const char *values[RECORD_VALUES_MAX];
 };
 void record_values_take(struct record_values *record, const struct transfer_request *request,
-                        const struct transfer_result *result);
+                        struct transfer_result *result);
 // Adds $11 and $12, for statements that record a time of the database's clock.
 #define RECORD_CLOCK_VALUES 2
 void record_values_take_clock(struct record_values *record, const struct transfer_request *request);
 
 // Returns the outcome of a transfer after a statement with this status.
 MUST_CHECK enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_status status);
+
+// Takes the seq of the record from the first row of the statement that wrote it.
+void transfer_take_seq(struct transfer *transfer, const struct db_rows *rows, int column);
+// Sets the commit time of the writes of this attempt.
+void transfer_note_commit(struct step_list *list);
 
 // Logs the race if the transfer raced, over `account`. `version_found` is the version that its write replaced, or
 // WRITE_VERSION_UNKNOWN.

@@ -21,7 +21,7 @@ static uint64_t recorded_ns(const struct transfer_request *request, int64_t reco
 }
 
 // Reads the answer of the posting. Its columns are from_balance_before, from_balance_after, to_balance_after, anomaly,
-// and the time of the deduct in the record.
+// the time of the deduct in the record, and seq.
 static enum transfer_outcome take_posting(struct transfer *transfer, const struct db_rows *rows, uint64_t started_ns) {
     const struct transfer_request *request = transfer->request;
     struct transfer_result *result = transfer->result;
@@ -49,6 +49,7 @@ static enum transfer_outcome take_posting(struct transfer *transfer, const struc
     credit->committed_ns = deduct->committed_ns;
     credit->account = request->to_account;
     credit->value = result->to_balance_after;
+    transfer_take_seq(transfer, rows, 5);
     transfer_publish_steps(request, result);
     return TRANSFER_SUCCESS;
 }
@@ -145,6 +146,7 @@ enum transfer_outcome transfer_refuse(struct transfer *transfer) {
     }
     bool good = money_column_read(&rows, 0, 0, &result->from_balance_before) &&
                 money_column_read(&rows, 0, 1, &result->to_balance_before);
+    transfer_take_seq(transfer, &rows, 2);
     db_rows_free(&rows);
     result->from_balance_after = result->from_balance_before;
     result->to_balance_after = result->to_balance_before;
@@ -152,7 +154,7 @@ enum transfer_outcome transfer_refuse(struct transfer *transfer) {
 }
 
 // Sets the commit time of the writes of this attempt. Earlier attempts were rolled back.
-static void note_commit(struct step_list *list) {
+void transfer_note_commit(struct step_list *list) {
     uint64_t now_ns = clock_monotonic_ns();
     for (size_t i = list->count; i > 0 && list->steps[i - 1].kind != STEP_RETRY; i--) {
         struct step *step = &list->steps[i - 1];
@@ -163,10 +165,13 @@ static void note_commit(struct step_list *list) {
 }
 
 enum transfer_outcome transfer_commit(struct transfer *transfer, enum transfer_outcome outcome) {
+    if (transfer->keeps_key) {
+        return outcome;
+    }
     enum db_status status = db_execute(transfer->session, STATEMENT_COMMIT, NULL, 0, NULL);
     transfer->in_transaction = false;
     if (status == DB_OK) {
-        note_commit(&transfer->result->steps);
+        transfer_note_commit(&transfer->result->steps);
     }
     if (status == DB_CONNECTION_LOST) { // COMMIT was sent: without an answer it may have taken effect
         transfer->result->doubt = DOUBT_WHOLE;

@@ -27,6 +27,17 @@ struct transfer_record {
     char trace_id[TRACE_ID_HEX]; // "": none
 };
 
+// The record of an earlier transfer with the same key, and the rows that own its texts.
+struct transfer_replay {
+    struct transfer_record record;
+    struct db_rows rows;
+};
+void transfer_replay_free(struct transfer_replay *replay); // may be NULL
+
+// Takes the record from a row whose columns begin with those of read_transfers. The rows own its texts. False: as
+// money_column_read().
+MUST_CHECK bool transfer_record_take(const struct db_rows *rows, int row, struct transfer_record *out);
+
 // Makes the record of a transfer that ended with TRANSFER_SUCCESS or TRANSFER_INSUFFICIENT_FUNDS.
 void transfer_record_of(const struct transfer_request *request, const struct transfer_result *result,
                         struct transfer_record *out);

@@ -30,6 +30,9 @@ enum transfer_outcome {
     TRANSFER_QUEUE_FULL,     // too many transfers were waiting; nothing has happened
     TRANSFER_CANCELLED,      // it was still queued when the program stopped; nothing has happened
     TRANSFER_FAILED,         // any other error of the database; nothing has happened
+    TRANSFER_REPLAYED,       // its key has a transfer already, and `replay` has that transfer's record
+    TRANSFER_KEY_REUSED,     // its key belongs to another request; nothing has happened
+    TRANSFER_KEY_IN_FLIGHT,  // another transfer with its key has not ended; nothing has happened
 };
 
 // The writes of a transfer without a transaction that have been committed, even if a later statement failed.
@@ -52,6 +55,7 @@ enum transfer_doubt {
 };
 
 struct event_queue;
+struct transfer_replay;
 
 struct transfer_request {
     char id[TRANSFER_ID_LENGTH + 1];
@@ -64,6 +68,9 @@ struct transfer_request {
     bool traced;                     // there is an exporter: races are exported even if trace.sampled is false
     int64_t received_us;             // the arrival of the request, since 1970
     uint64_t received_ns;            // the same moment, monotonic
+    char *key;                       // the Idempotency-Key, or NULL; the job frees it
+    unsigned key_ttl_s;              // how long the key is kept
+    bool names_strategy;             // the request chose the strategy, which is a part of what its key stands for
     struct event_queue *event_queue; // the event queue for its steps; NULL: they are not published
 };
 
@@ -80,6 +87,7 @@ struct transfer_result {
     bool lost_update;      // a race that overwrote another write
     const char *thread_id; // the worker's name, borrowed
     uint64_t duration_ns;  // from the arrival to the outcome
+    uint64_t recorded_us;  // the duration in the record
     struct barrier_pass barrier;
     bool stood_at_barrier;
     unsigned attempts;
@@ -87,14 +95,18 @@ struct transfer_result {
     unsigned retries_deadlock;      // 40P01
     unsigned retries_stale;         // repeated because the data had changed since the read (neither 40001 nor 40P01)
     struct step_list steps;
+    struct transfer_replay *replay; // with TRANSFER_REPLAYED, or NULL; the job frees it
 };
 
 // The outcome in a record ("success", "failed_insufficient_funds") and as a label of a metric ("success",
-// "insufficient_funds", "error").
+// "insufficient_funds", "replayed", "error").
 MUST_CHECK const char *transfer_outcome_status(enum transfer_outcome outcome);
 MUST_CHECK const char *transfer_outcome_metric(enum transfer_outcome outcome);
 // Returns "double_spend", "lost_update" or "stale_read"; NULL if the transfer did not race.
 MUST_CHECK const char *transfer_anomaly(const struct transfer_result *result);
+
+// True if the transfer ended with a record of its own.
+MUST_CHECK bool transfer_is_recorded(enum transfer_outcome outcome);
 
 // True if the trace of the transfer is exported, because it was sampled or the transfer raced.
 MUST_CHECK bool transfer_is_kept(const struct transfer_request *request, const struct transfer_result *result);

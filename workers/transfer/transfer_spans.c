@@ -5,6 +5,7 @@
 
 #include "workers/money/money.h"
 #include "workers/transfer/strategy.h"
+#include "workers/transfer/transfer_record.h"
 
 #include <string.h>
 
@@ -63,7 +64,7 @@ static void write_transfer(const struct traced_transfer *transfer, struct otlp_w
     write_text(writer, "transfer.from_account", request->from_account);
     write_text(writer, "transfer.to_account", request->to_account);
     write_money(writer, "transfer.amount", request->amount);
-    if (!failed) {
+    if (transfer_is_recorded(result->outcome)) {
         write_balances(result, writer);
     }
     if (result->thread_id != NULL) {
@@ -71,7 +72,11 @@ static void write_transfer(const struct traced_transfer *transfer, struct otlp_w
     }
     otlp_attribute_boolean(writer, "transfer.using_locks", request->settings.strategy->uses_locks);
     write_text(writer, "transfer.strategy", request->settings.strategy->name);
-    write_text(writer, "transfer.status", failed ? status : transfer_outcome_status(result->outcome));
+    write_text(writer, "transfer.status",
+               transfer_is_recorded(result->outcome) ? transfer_outcome_status(result->outcome) : status);
+    if (result->replay != NULL) {
+        write_text(writer, "transfer.replayed_id", result->replay->record.id);
+    }
     for (uint32_t i = 0; i < result->barrier.peer_count; i++) {
         otlp_link(writer, &result->barrier.peers[i]);
     }

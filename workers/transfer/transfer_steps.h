@@ -19,6 +19,8 @@ struct transfer {
     bool passed_barrier;              // a transfer waits at each gate only in its first attempt
     bool passed_delay;
     bool in_transaction;
+    bool keeps_key;                 // the transaction was begun for the key, and only transfer_keep_key() commits it
+    char seq[24];                   // the number of the record in the table of transfers
     char conflict[SQLSTATE_LENGTH]; // SQLSTATE that the last ended attempt left; "" if no statement failed
     size_t pending_count;           // statements that are sent together with the next one
     struct db_call pending[TRANSFER_PENDING_MAX];
@@ -72,5 +74,13 @@ MUST_CHECK enum transfer_outcome transfer_refuse(struct transfer *transfer);
 
 // Commits, and returns `outcome` if the commit succeeded.
 MUST_CHECK enum transfer_outcome transfer_commit(struct transfer *transfer, enum transfer_outcome outcome);
+
+// --- The Idempotency-Key ---
+
+// Before an attempt of a transfer with a key: looks the key up, begins the transaction that will hold the key and the
+// posting, and takes the key. A strategy without a transaction gets one as well. In it the steps do not commit.
+MUST_CHECK enum transfer_outcome transfer_take_key(struct transfer *transfer);
+// After the attempt: writes the key and commits. Does nothing without a key, or if it has been called.
+MUST_CHECK enum transfer_outcome transfer_keep_key(struct transfer *transfer, enum transfer_outcome outcome);
 
 #endif

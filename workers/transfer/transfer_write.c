@@ -198,9 +198,10 @@ enum transfer_outcome transfer_set_to_balance(struct transfer *transfer) {
 }
 
 void record_values_take(struct record_values *record, const struct transfer_request *request,
-                        const struct transfer_result *result) {
+                        struct transfer_result *result) {
     *record = (struct record_values){.amount = money_text_of(request->amount)};
     uint64_t duration_us = (clock_monotonic_ns() - request->received_ns) / NANOSECONDS_PER_MICROSECOND;
+    result->recorded_us = duration_us;
     (void)snprintf(record->received_us, sizeof record->received_us, "%" PRId64, request->received_us);
     (void)snprintf(record->duration_ms, sizeof record->duration_ms, "%" PRIu64 ".%03" PRIu64, duration_us / 1000,
                    duration_us % 1000);
@@ -226,7 +227,7 @@ void record_values_take_clock(struct record_values *record, const struct transfe
 }
 
 enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_outcome outcome) {
-    const struct transfer_result *result = transfer->result;
+    struct transfer_result *result = transfer->result;
     struct record_values record;
     record_values_take(&record, transfer->request, result);
     struct money_text from_before = money_text_of(result->from_balance_before);
@@ -247,8 +248,14 @@ enum transfer_outcome transfer_record(struct transfer *transfer, enum transfer_o
     enum transfer_doubt doubt = outcome != TRANSFER_SUCCESS ? DOUBT_REFUSAL
                                 : transfer->in_transaction  ? DOUBT_WHOLE
                                                             : DOUBT_RECORD;
-    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_RECORD_TRANSFER, record.values, count, NULL,
-                                                        doubt);
+    struct db_rows rows;
+    enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_RECORD_TRANSFER, record.values, count,
+                                                        &rows, doubt);
     text_free(&record.steps);
-    return status == DB_OK ? outcome : transfer_outcome_of(transfer, status);
+    if (status != DB_OK) {
+        return transfer_outcome_of(transfer, status);
+    }
+    transfer_take_seq(transfer, &rows, 1);
+    db_rows_free(&rows);
+    return outcome;
 }
