@@ -614,6 +614,13 @@ INSERT INTO transfer_keys (key, request, seq, expires_at)
 VALUES ($1, ARRAY[$2::text, $3::text, $4::text, $5::text], $6::bigint,
         clock_timestamp() + $7::bigint * interval '1 second');
 
+-- Wrong: runs after the transfer has committed, and a key that is there already does not stop it.
+-- name: keep_key_afterwards INSERT transfer_keys
+INSERT INTO transfer_keys (key, request, seq, expires_at)
+VALUES ($1, ARRAY[$2::text, $3::text, $4::text, $5::text], $6::bigint,
+        clock_timestamp() + $7::bigint * interval '1 second')
+ON CONFLICT DO NOTHING;
+
 -- The key has expired, or its record is gone.
 -- name: forget_key DELETE transfer_keys
 DELETE FROM transfer_keys WHERE key = $1 AND seq = $2::bigint;

@@ -247,6 +247,7 @@ static void begin_transfer(const struct exchange *exchange, struct transfer_job 
     if (named != NULL) {
         request->settings.strategy = named;
     }
+    request->key_check_then_write = exchange->api->config.idempotency_check_then_write;
     request->key_ttl_s = exchange->api->config.idempotency_ttl_s;
     request->received_us = clock_realtime_us();
     request->received_ns = clock_monotonic_ns();

@@ -58,6 +58,13 @@ static bool schema_is_name(const char *name) {
            strncmp(name, "pg_", 3) != 0 && strcmp(name, "information_schema") != 0;
 }
 
+static bool read_idempotency(struct config *config, struct text *problem) {
+    bool given;
+    return variable_number("IDEMPOTENCY_TTL_S", IDEMPOTENCY_TTL_S_MIN, IDEMPOTENCY_TTL_S_MAX,
+                           &config->idempotency_ttl_s, problem) &&
+           variable_boolean("IDEMPOTENCY_CHECK_THEN_WRITE", &config->idempotency_check_then_write, &given, problem);
+}
+
 static bool read_database(struct config *config, struct text *problem) {
     config->database_url = variable("DATABASE_URL");
     config->schema = variable("BANK_API_SCHEMA");
@@ -87,10 +94,9 @@ bool config_read(struct config *config, struct text *problem) {
                                 &config->transfer_queue_limit, problem) &&
                 variable_number("SHUTDOWN_TIMEOUT_MS", SHUTDOWN_TIMEOUT_MS_MIN, SHUTDOWN_TIMEOUT_MS_MAX,
                                 &config->shutdown_timeout_ms, problem) &&
-                variable_number("IDEMPOTENCY_TTL_S", IDEMPOTENCY_TTL_S_MIN, IDEMPOTENCY_TTL_S_MAX,
-                                &config->idempotency_ttl_s, problem) &&
-                read_guard(config, problem) && read_log(config, problem) && read_settings(config, problem) &&
-                read_database(config, problem) && config_read_tracing(&config->tracing, problem);
+                read_idempotency(config, problem) && read_guard(config, problem) && read_log(config, problem) &&
+                read_settings(config, problem) && read_database(config, problem) &&
+                config_read_tracing(&config->tracing, problem);
     config->port = (uint16_t)port;
     return good;
 }
@@ -112,6 +118,8 @@ void config_describe(struct text *out) {
              "  TRANSFER_QUEUE_LIMIT     transfers that may wait for a worker, 1..100000 (1024)\n"
              "  SHUTDOWN_TIMEOUT_MS      100..600000, for running requests to finish (10000)\n"
              "  IDEMPOTENCY_TTL_S        1..2592000, seconds for which an Idempotency-Key is kept (86400)\n"
+             "  IDEMPOTENCY_CHECK_THEN_WRITE  wrong on purpose: looks the key up before the transfer and writes\n"
+             "                           it after the commit (false)\n"
              "  LOG_LEVEL                debug, info, warn, error (info)\n"
              "  LOG_FORMAT               text, json (text)\n"
              "  DEBUG_DELAY_ENABLED      start with the debug delay on (false)\n"

@@ -36,6 +36,7 @@ struct config {
     unsigned transfer_queue_limit;
     unsigned shutdown_timeout_ms;
     unsigned idempotency_ttl_s; // how long the key of a transfer is kept
+    bool idempotency_check_then_write;
     enum log_level log_level;
     enum log_format log_format;
     struct guard guard;

@@ -162,6 +162,28 @@ def test_transfers_with_keys_stay_safe(bank, strategy):
     assert len(bank.recorded()) == len(keys(bank)) == sum(counts.values())
 
 
+@pytest.mark.parametrize("strategy", SAFE)
+def test_check_then_write_posts_twice(start_bank, strategy):
+    """Wrong on purpose: the key is looked up before the transfer, and written after its commit. At the barrier both
+    requests have looked before either writes, so each posts, under a safe strategy as well."""
+    bank = start_bank(IDEMPOTENCY_CHECK_THEN_WRITE="true", WORKER_THREADS=4)
+    bank.set(barrier_enabled=True, barrier_count=2)
+    key = new_key()
+    answers = together(*[lambda: send(bank, key, "300", strategy)] * 2)
+    assert [(answer.status, answer.headers[REPLAYED]) for answer in answers] == [(200, None)] * 2
+    assert len(bank.recorded()) == 2 and bank.balance("alice") == 400 and len(keys(bank)) == 1
+    assert send(bank, key, "300", strategy).headers[REPLAYED] == "true"
+
+
+def test_two_with_one_key_at_the_barrier(bank):
+    """The right way: the second ends at once, and the barrier waits for another transfer."""
+    bank.set(barrier_enabled=True, barrier_count=2, barrier_timeout_ms=300)
+    key = new_key()
+    answers = together(*[lambda: send(bank, key, "300", "for_update")] * 2)
+    assert sorted(answer.status for answer in answers) == [200, 409]
+    assert bank.balance("alice") == 700
+
+
 # --- The end of a key ---
 
 def test_a_reset_removes_the_keys(bank):

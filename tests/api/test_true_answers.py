@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from client import JSON_TYPE, transfer_body
 from cluster import Cluster
 from crowd import Crowd
 from pace import HANG_GUARD, eventually
@@ -188,6 +189,26 @@ def test_an_unknown_outcome_is_found_by_its_id(bank, background, nobody_replicat
     path, = re.findall(r"GET (/transfers/[0-9a-f]{8}) ", assert_problem(answer, 504)["detail"])
     record = eventually(lambda: (found := bank.get(path)).status == 200 and found.json(), "the record is visible")
     assert (record["from_account"], record["to_account"], record["status"]) == ("alice", "bob", "success")
+
+
+@pytest.mark.parametrize("strategy", ["vulnerable", "for_update", "atomic_update", "serializable", "batched"])
+def test_an_unknown_outcome_is_resolved_by_its_key(bank, background, nobody_replicates, strategy):
+    """The session ends between the commit and its answer. A repeat says that the outcome is unknown as long as a
+    failover may lose the transfer, and then it gets the answer that was lost."""
+    def send():
+        return bank.request("POST", "/transfer", transfer_body("alice", "bob", "1", strategy),
+                            {**JSON_TYPE, "Idempotency-Key": f'"{strategy}"'})
+
+    lost = end_backends_until(bank, background(send), "wait_event = 'SyncRep'")
+    assert "with the same Idempotency-Key" in assert_problem(lost, 504)["detail"]
+    transfer_id, = eventually(bank.recorded, "the record is visible")
+    detail = assert_problem(cancel_waits_until(bank, background(send)), 504)["detail"]
+    assert f"Transfer {transfer_id} is committed on this database server" in detail
+    bank.cluster.rows("postgres", "ALTER SYSTEM RESET synchronous_standby_names")
+    bank.cluster.rows("postgres", "SELECT pg_reload_conf()")
+    answer = eventually(lambda: (found := send()).status == 200 and found, "the key is answered")
+    assert (answer.headers["Idempotent-Replayed"], answer.json()["id"]) == ("true", transfer_id)
+    assert bank.recorded() == [transfer_id] and bank.balance("bob") == 501
 
 
 @pytest.mark.parametrize("strategy", ["cte_snapshot", "subselect_predicate"])

@@ -92,9 +92,12 @@ static enum statement begin_of(const struct strategy *strategy) {
 
 enum transfer_outcome transfer_take_key(struct transfer *transfer) {
     struct key_values key;
+    if (transfer->request->key_check_then_write && transfer->result->attempts > 1) {
+        return TRANSFER_CONTINUE; // looked up before the first attempt only
+    }
     key_values_take(&key, transfer->request);
     enum transfer_outcome outcome = find(transfer, &key);
-    if (outcome != TRANSFER_CONTINUE) {
+    if (outcome != TRANSFER_CONTINUE || transfer->request->key_check_then_write) {
         return outcome;
     }
     transfer_begin(transfer, begin_of(strategy_for(transfer->request)));
@@ -109,14 +112,30 @@ enum transfer_outcome transfer_take_key(struct transfer *transfer) {
     return is_taken ? TRANSFER_CONTINUE : TRANSFER_KEY_IN_FLIGHT;
 }
 
+// The transfer is committed, so a failure no longer changes its outcome: then the key is lost.
+static void keep_afterwards(struct transfer *transfer, const struct key_values *key) {
+    enum db_status status = transfer_execute(transfer, STATEMENT_KEEP_KEY_AFTERWARDS, key->values,
+                                             KEY_REQUEST_VALUES + 2, NULL);
+    if (status != DB_OK) {
+        transfer_log(transfer, LOG_LEVEL_WARN,
+                     LOG_FACTS(.event = "key_lost", .idempotency_key = transfer->request->key),
+                     "The transfer is committed and its Idempotency-Key is not: a repeat will be posted again");
+    }
+}
+
 enum transfer_outcome transfer_keep_key(struct transfer *transfer, enum transfer_outcome outcome) {
-    if (!transfer->keeps_key || !transfer_is_recorded(outcome)) {
+    bool afterwards = transfer->request->key != NULL && transfer->request->key_check_then_write;
+    if ((!transfer->keeps_key && !afterwards) || !transfer_is_recorded(outcome)) {
         return outcome;
     }
     struct key_values key;
     key_values_take(&key, transfer->request);
     key.values[KEY_REQUEST_VALUES] = transfer->seq;
     key.values[KEY_REQUEST_VALUES + 1] = key.ttl_s;
+    if (afterwards) {
+        keep_afterwards(transfer, &key);
+        return outcome;
+    }
     transfer->keeps_key = false;
     enum db_status status = transfer_execute_and_commit(transfer, STATEMENT_KEEP_KEY, key.values,
                                                         KEY_REQUEST_VALUES + 2, NULL,

@@ -70,6 +70,7 @@ struct transfer_request {
     uint64_t received_ns;            // the same moment, monotonic
     char *key;                       // the Idempotency-Key, or NULL; the job frees it
     unsigned key_ttl_s;              // how long the key is kept
+    bool key_check_then_write;       // wrong: the key is looked up before the transfer and written after its commit
     bool names_strategy;             // the request chose the strategy, which is a part of what its key stands for
     struct event_queue *event_queue; // the event queue for its steps; NULL: they are not published
 };
