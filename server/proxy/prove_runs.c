@@ -430,7 +430,7 @@ static void on_started(void *owner, struct relay *relay) {
     }
     bool is_6 = strchr(proxy->listen.host, ':') != NULL;
     text_append_format(&words, "listening on %s%s%s:%u, before the PostgreSQL at %s", is_6 ? "[" : "",
-                       proxy->listen.host, is_6 ? "]" : "", relay_port(relay), proxy->addresses.list[0].name);
+                       proxy->listen.host, is_6 ? "]" : "", relay_port(relay), db_server_name(proxy->servers, 0));
     runs_say(text_terminated(&words));
     text_free(&words);
     insight_expect(relay_insight(relay), text_terminated(&prove->identity.database));

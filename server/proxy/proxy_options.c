@@ -193,7 +193,14 @@ static bool read_option(int option, const char *value, struct proxy_options *out
 }
 
 bool proxy_read_upstream(struct proxy_options *out, struct text *problem) {
-    return db_addresses_read(out->upstream, &out->addresses, problem) && db_tls_read(out->upstream, &out->tls, problem);
+    out->servers = db_servers_read(out->upstream, problem);
+    if (out->servers != NULL && db_servers_check(out->servers, problem) &&
+        db_tls_read(out->upstream, &out->tls, problem)) {
+        return true;
+    }
+    db_servers_free(out->servers);
+    out->servers = NULL;
+    return false;
 }
 
 static bool read_arguments(int argc, char **argv, struct proxy_options *out, enum proxy_command *command,
@@ -231,6 +238,7 @@ static bool read_arguments(int argc, char **argv, struct proxy_options *out, enu
 }
 
 void proxy_options_free(struct proxy_options *options) {
+    db_servers_free(options->servers);
     db_tls_free(&options->tls);
 }
 

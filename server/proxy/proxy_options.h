@@ -20,8 +20,8 @@ struct proxy_address {
 enum proxy_command { PROXY_RUN, PROXY_HELP, PROXY_VERSION, PROXY_WRONG };
 
 struct proxy_options {
-    const char *upstream; // connection parameters
-    struct db_addresses addresses;
+    const char *upstream;        // connection parameters
+    struct db_servers *servers;  // `upstream` names these
     struct db_tls tls;           // to the server
     const char *tls_certificate; // to clients; NULL: they get no TLS
     const char *tls_key;
@@ -41,7 +41,8 @@ struct proxy_options {
 
 // Reads the arguments. PROXY_WRONG: a line on standard error says what is wrong.
 MUST_CHECK enum proxy_command proxy_options_read(int argc, char **argv, struct proxy_options *out);
-// Reads the addresses and the TLS of `upstream`. False: `problem` says what cannot be used.
+// Reads the servers and the TLS of `upstream`; one of the servers must have an address now.
+// False: `problem` says what cannot be used.
 MUST_CHECK bool proxy_read_upstream(struct proxy_options *out, struct text *problem);
 void proxy_options_free(struct proxy_options *options); // after PROXY_RUN
 void proxy_print_help(void);

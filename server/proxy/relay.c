@@ -51,6 +51,7 @@ static void continue_stopping(struct relay *relay) {
     }
     enter_stage(relay, RELAY_CLOSING);
     hold_close(relay->sessions.hold);
+    resolver_close(relay->sessions.resolver);
     tls_context_close(relay->sessions.client_tls);
     tls_context_close(relay->sessions.server_tls);
     if (relay->insight != NULL) {
@@ -163,7 +164,7 @@ static void log_listening(struct relay *relay) {
     bool is_6 = strchr(options->listen.host, ':') != NULL;
     log_event(LOG_LEVEL_INFO, "listening", NULL, "Listening on %s%s%s:%u, for the PostgreSQL at %s; %u rule%s",
               is_6 ? "[" : "", options->listen.host, is_6 ? "]" : "", bound_port(relay),
-              options->addresses.list[0].name, options->rule_count, options->rule_count == 1 ? "" : "s");
+              db_server_name(options->servers, 0), options->rule_count, options->rule_count == 1 ? "" : "s");
 }
 
 // Without a page and without spans nobody looks at the record, so there is none.
@@ -233,7 +234,8 @@ static void init_insight(struct relay *relay) {
 static void init(struct relay *relay, struct hold *hold) {
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1};
     relay->sessions.loop = relay->loop;
-    relay->sessions.upstream = &relay->options->addresses;
+    relay->sessions.upstream = relay->options->servers;
+    relay->sessions.resolver = resolver_new(relay->loop, relay->options->servers);
     relay->sessions.hold = hold;
     relay->sessions.closed = on_session_closed;
     init_insight(relay);
@@ -377,6 +379,7 @@ bool relay_run(uv_loop_t *loop, const struct proxy_options *options, const struc
         }
     }
     hold_free(hold);
+    resolver_free(relay.sessions.resolver);
     if (relay.insight != NULL) {
         insight_free(relay.insight);
     }

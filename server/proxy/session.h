@@ -7,6 +7,7 @@
 #include "server/console/console.h"
 #include "server/proxy/hold.h"
 #include "server/proxy/observer.h"
+#include "server/proxy/resolver.h"
 #include "workers/database/database.h"
 
 #include <stdbool.h>
@@ -16,7 +17,7 @@
 
 enum {
     SESSION_STARTUP_MS = 60000,  // for the first packets; as PostgreSQL's authentication_timeout
-    SESSION_CONNECT_MS = 10000,  // for all addresses of the server
+    SESSION_CONNECT_MS = 10000,  // for all servers and all their addresses
     SESSION_LATE_CANCEL_MS = 50, // from the end of a hold to the CancelRequest that has ended it; the sweep adds to it
     SESSION_LINGER_MS = 5000,    // for the client to close after the server has closed
 };
@@ -28,7 +29,8 @@ TAILQ_HEAD(session_list, session);
 // The context that all sessions share. The relay embeds it.
 struct session_context {
     uv_loop_t *loop;
-    const struct db_addresses *upstream;
+    const struct db_servers *upstream;
+    struct resolver *resolver;
     struct tls_context *client_tls; // NULL: clients get no TLS
     struct tls_context *server_tls; // NULL: the server is not asked for TLS
     enum db_tls_mode server_tls_mode;

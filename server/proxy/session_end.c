@@ -42,6 +42,7 @@ static void free_session(struct session *session) {
     dialogue_free(&session->dialogue);
     text_free(&session->held_message);
     text_free(&session->connect_problem);
+    free(session->addresses);
     channel_free(&session->client_channel);
     channel_free(&session->server_channel);
     flow_free(&session->to_server);
@@ -71,6 +72,7 @@ void session_close(struct session *session) {
         return;
     }
     session_move(session, SESSION_CLOSING, 0);
+    resolver_forget(&session->query);
     flow_close(&session->to_server);
     flow_close(&session->to_client);
     hold_leave(session->context->hold, &session->held, HOLD_LEFT);

@@ -45,9 +45,12 @@ struct session {
     bool is_plain;   // TLS with the server has failed, and plain text will do
     char tls_answer; // the server's to SSLRequest
     session_negotiated *negotiated;
-    size_t address; // the next address of the server to try
-    int connect_error;
-    struct text connect_problem; // says more than connect_error; empty: there is no more to say
+    struct resolver_query query;    // for the addresses of a server
+    struct db_addresses *addresses; // the server that is tried has these; or NULL
+    size_t next_server, next_address;
+    uint64_t connect_deadline_ms; // loop time; for all servers
+    uint64_t server_deadline_ms;  // for all addresses of this server
+    struct text connect_problem;  // one clause for each attempt
     uv_connect_t connect;
     uv_shutdown_t shutdown;
     struct flow to_server, to_client;

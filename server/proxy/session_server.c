@@ -7,7 +7,7 @@ static const char terminate[] = {'X', 0, 0, 0, 4};
 
 // Closes the session as a server does that is shut down.
 void session_stop_if_idle(struct session *session) {
-    if (session->state == SESSION_STARTUP) {
+    if (session->state == SESSION_STARTUP || (session->state == SESSION_CONNECTING && !session->is_opaque)) {
         session_close(session);
         return;
     }

@@ -101,13 +101,13 @@ static void on_answer(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffe
     if (length < 0) {
         session->negotiated(session, "the server has closed the connection when it was asked for TLS");
     } else if (session->tls_answer == 'S') {
-        const struct db_address *address = &session->context->upstream->list[session->address - 1];
-        tls_start(&session->server_channel, &(struct tls_start){
-                                                .context = session->context->server_tls,
-                                                .handshaken = on_server_handshaken,
-                                                .host = address->host,
-                                                .begin = {"", 0},
-                                            });
+        tls_start(&session->server_channel,
+                  &(struct tls_start){
+                      .context = session->context->server_tls,
+                      .handshaken = on_server_handshaken,
+                      .host = db_server_host(session->context->upstream, session->next_server - 1),
+                      .begin = {"", 0},
+                  });
     } else if (session->tls_answer != 'N') {
         session->negotiated(session, "the server does not answer as PostgreSQL does when it is asked for TLS");
     } else if (session->context->server_tls_mode == DB_TLS_PREFER) {

@@ -34,16 +34,16 @@ def eventually(condition, seconds=30):
 
 
 class Proxy:
-    """A running proxy. It must end with status 0, and leave no process."""
+    """A running proxy. It must end with status 0, and leave no process. `within`: a program that runs it."""
 
-    def __init__(self, upstream, log, *options, listen="127.0.0.1:0", http="off", environment=None):
+    def __init__(self, upstream, log, *options, listen="127.0.0.1:0", http="off", environment=None, within=()):
         self._log = pathlib.Path(log)
         self.ends_itself = False  # set by a test that stops it
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(("PG", "OTEL_"))} | (environment or {})
         with open(self._log, "wb") as out:
             self.process = subprocess.Popen(
-                [PROGRAM, "--verbose", "--listen", listen, "--http", http, "--upstream", upstream, *options],
+                [*within, PROGRAM, "--verbose", "--listen", listen, "--http", http, "--upstream", upstream, *options],
                 env=environment,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         found = eventually(lambda: LISTENING.search(self.log()) or self.process.poll() is not None)

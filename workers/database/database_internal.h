@@ -62,8 +62,6 @@ struct db_complaints {
     uint64_t next_ns;              // monotonic; no warning is repeated before this time
 };
 
-struct db_lookup;
-
 struct db {
     char *url;          // DATABASE_URL, or NULL
     const char *schema; // see db_use_schema(); or NULL
@@ -128,7 +126,8 @@ MUST_CHECK struct db_lookup *db_lookup_begin(struct db *db, size_t endpoint);
 // False: aborted or timed out. True: `error` is the result of getaddrinfo(), and the lookup owns `found`.
 MUST_CHECK bool db_lookup_await(struct db *db, struct db_lookup *lookup, uint64_t deadline_ns, int *error,
                                 const struct addrinfo **found);
-void db_lookup_release(struct db_lookup *lookup); // may be NULL
+// The result of getaddrinfo(), of a lookup that is done. The lookup owns `found`.
+MUST_CHECK int db_lookup_result(const struct db_lookup *lookup, const struct addrinfo **found);
 
 // --- db_connect.c ---
 // Tries the hosts and their addresses. False: `reasons` has the error of each attempt. The session's SQLSTATE is that

@@ -1,6 +1,6 @@
 // Resolves the names of hosts. getaddrinfo() cannot be interrupted while it waits for a name server that does not
-// answer. So a detached thread calls it, and the workers wait for that thread until their deadline or db_abort(). The
-// thread ends by itself, and the last holder frees the lookup. Worker threads.
+// answer. So a detached thread calls it, and a worker waits for that thread until its deadline or db_abort(); a loop
+// watches the descriptor. The thread ends by itself, and the last holder frees the lookup. Any thread.
 #include "workers/database/database_internal.h"
 
 #include <pthread.h>
@@ -60,8 +60,7 @@ static bool start_thread(struct db_lookup *lookup) {
     return started;
 }
 
-// The slot of the host and one caller hold the new lookup. NULL: no descriptor or no thread is left.
-static struct db_lookup *lookup_new(const char *host) {
+struct db_lookup *db_lookup_new(const char *host) {
     struct db_lookup *lookup = memory_allocate_zeroed(sizeof *lookup);
     lookup->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (lookup->done_fd < 0) {
@@ -70,7 +69,7 @@ static struct db_lookup *lookup_new(const char *host) {
     }
     lookup->host = strdup(host);
     CHECK(lookup->host != NULL);
-    atomic_init(&lookup->holders, 3); // the slot, the caller and the thread
+    atomic_init(&lookup->holders, 2); // the caller and the thread
     if (!start_thread(lookup)) {
         atomic_store(&lookup->holders, 1);
         db_lookup_release(lookup);
@@ -86,19 +85,35 @@ struct db_lookup *db_lookup_begin(struct db *db, size_t endpoint) {
         atomic_fetch_add(&(*slot)->holders, 1);
     } else {
         db_lookup_release(*slot);
-        *slot = lookup_new(db->parameters.endpoints[endpoint].host);
+        *slot = db_lookup_new(db->parameters.endpoints[endpoint].host);
+        if (*slot != NULL) {
+            atomic_fetch_add(&(*slot)->holders, 1); // the slot and the caller
+        }
     }
     struct db_lookup *lookup = *slot;
     CHECK(pthread_mutex_unlock(&db->mutex) == 0);
     return lookup;
 }
 
+int db_lookup_descriptor(const struct db_lookup *lookup) {
+    return lookup->done_fd;
+}
+
+bool db_lookup_is_done(const struct db_lookup *lookup) {
+    return atomic_load(&lookup->is_done);
+}
+
+int db_lookup_result(const struct db_lookup *lookup, const struct addrinfo **found) {
+    CHECK(db_lookup_is_done(lookup));
+    *found = lookup->found;
+    return lookup->error;
+}
+
 bool db_lookup_await(struct db *db, struct db_lookup *lookup, uint64_t deadline_ns, int *error,
                      const struct addrinfo **found) {
-    if (!db_wait_for(db, lookup->done_fd, POLLIN, deadline_ns) || !atomic_load(&lookup->is_done)) {
+    if (!db_wait_for(db, lookup->done_fd, POLLIN, deadline_ns) || !db_lookup_is_done(lookup)) {
         return false;
     }
-    *error = lookup->error;
-    *found = lookup->found;
+    *error = db_lookup_result(lookup, found);
     return true;
 }
