@@ -58,7 +58,7 @@ bool sleep_is_endless(const struct explorer *explorer, const struct sql_case *ex
 }
 
 bool sleep_is_endless_here(const struct cell *cell) {
-    uint16_t from[CASE_SESSIONS_MAX];
+    uint16_t from[CASE_SESSIONS_MAX] = {0};
     for (size_t i = 0; i < cell->session_count && cell->asleep != 0; i++) {
         bool has_ended = cell->sessions[i].activity == SESSION_ENDED;
         from[i] = (uint16_t)(has_ended ? cell->explored->sessions[i].count : cell->sessions[i].at);
