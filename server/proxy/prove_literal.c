@@ -184,7 +184,8 @@ static bool append_binary(struct text *out, struct slice data, uint32_t type) {
 // --- Literals ---
 
 static void append_quoted(struct text *out, struct slice value) {
-    text_append_string(out, memchr(value.data, '\\', value.length) != NULL ? "E'" : "'");
+    bool has_escapes = value.length > 0 && memchr(value.data, '\\', value.length) != NULL;
+    text_append_string(out, has_escapes ? "E'" : "'");
     for (size_t i = 0; i < value.length; i++) {
         bool is_doubled = value.data[i] == '\'' || value.data[i] == '\\';
         text_append(out, &value.data[i], 1);

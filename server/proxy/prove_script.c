@@ -54,7 +54,11 @@ static uint32_t take_number(struct reader *reader, size_t bytes) {
 }
 
 static struct slice take_string(struct reader *reader) {
-    size_t length = reader->rest.length > 0 ? strnlen(reader->rest.data, reader->rest.length) : 0;
+    if (reader->rest.length == 0) {
+        reader->is_short = true;
+        return (struct slice){"", 0};
+    }
+    size_t length = strnlen(reader->rest.data, reader->rest.length);
     struct slice string = {reader->rest.data, length};
     reader->is_short |= length == reader->rest.length;
     size_t taken = MIN(length + 1, reader->rest.length);

@@ -6,8 +6,10 @@ import shutil
 import sys
 import xml.etree.ElementTree
 
+import jsonschema
 from test_prove import SHOP, prover  # noqa: F401
 
+SCHEMA = json.loads((pathlib.Path(__file__).resolve().parents[2] / "docs/prove.schema.json").read_text())
 RACING = """
 BEGIN;
 SELECT balance - 80 AS rest FROM accounts WHERE id = 'alice' \\gset
@@ -21,6 +23,8 @@ def explored(prover, *command, options=()):  # noqa: F811
     file = prover.folder / "recorded.sql"
     outcome = prover.run(*command, options=(f"--explore={file}", "--json", prover.folder / "prove.json", *options))
     text = (prover.folder / "prove.json").read_text()
+    if text:
+        jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(text))
     return outcome.returncode, json.loads(text)["explore"] if text else None, outcome
 
 

@@ -22,6 +22,7 @@ static const struct {
     CASE(20, "\xff\xff\xff\xff\xff\xff\xff\xfe", "'-2'::bigint"),
     CASE(21, "\xff\xfe", "'-2'::smallint"),
     CASE(26, "\xff\xff\xff\xfe", "'4294967294'::oid"),
+    CASE(25, "", "''::text"),
     CASE(25, "it's", "'it''s'::text"),
     CASE(17, "\x00\xff", "E'\\\\x00ff'::bytea"),
     CASE(701, "\x3f\xb9\x99\x99\x99\x99\x99\x9a", "'0.10000000000000001'::double precision"),
