@@ -105,11 +105,15 @@ def collect_successes(bank, collected):
         assert collected.add("GET", path, bank.get(target, If_None_Match=tag)).status == 304
 
 
+def transfer_with_key(bank, amount):
+    return bank.request("POST", "/transfer", transfer_body("bob", "alice", amount),
+                        {**JSON_TYPE, "Idempotency-Key": '"a-key"'})
+
+
 def collect_keys(bank, collected, background):
     """A key whose transfer waits at the barrier, is answered, is sent again, and is sent with another body."""
     def transfer(amount):
-        return collected.add("POST", "/transfer", bank.request(
-            "POST", "/transfer", transfer_body("bob", "alice", amount), {**JSON_TYPE, "Idempotency-Key": '"a-key"'}))
+        return collected.add("POST", "/transfer", transfer_with_key(bank, amount))
 
     bank.set(barrier_enabled=True)
     first = background(transfer, "1")
@@ -282,6 +286,7 @@ def collect_the_events(bank, collected):
             collect_a_race(bank, collected, strategy)
         bank.set(barrier_enabled=False, delay_enabled=False)
         bank.transfer(target="nobody")
+        assert [transfer_with_key(bank, amount).status for amount in ("1", "1", "2")] == [200, 200, 422]
         list(threads.map(lambda _: bank.transfer(amount="0.01"), range(400)))  # faster than events are published
         time.sleep(0.5)  # a timer publishes the number of the skipped ones
         bank.stop()
