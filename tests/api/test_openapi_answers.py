@@ -170,6 +170,7 @@ def collect_unusable_values(bank, collected):
     collected.add("GET", "/accounts/{id}", bank.get("/accounts/%ff"))
     collected.add("POST", "/transfer", bank.transfer(amount="0"))
     collected.add("POST", "/admin/delay", bank.post("/admin/delay?ms=60001"))
+    collected.add("POST", "/admin/settings", bank.post("/admin/settings", {"delay_ms": 60001}))
     collected.add("POST", "/admin/strategy", bank.post("/admin/strategy", {"name": "batched"}))
 
 
