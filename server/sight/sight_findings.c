@@ -87,19 +87,21 @@ static void append_pattern(struct text *out, const char *pattern, const struct p
     }
 }
 
+// The proxy sees what was read and written, and not why. So no sentence claims that a value was checked.
 static const char *pattern_of_one(enum sight_kind kind) {
     switch (kind) {
     case SIGHT_STALE_READ:
-        return "%1 read %t without a lock and wrote it later; another unit may change the row in between.";
+        return "%1 read %t without a lock and wrote it later; another transaction may change the row in between.";
     case SIGHT_LOST_UPDATE:
-        return "%1 read %t without a lock and replaced its values later; a change that another unit makes in between "
-               "would be lost.";
+        return "%1 read %t without a lock and replaced its values later; a change that another transaction makes in "
+               "between would be lost.";
     case SIGHT_CHECK_LOST:
-        return "%1 read %t without a lock and changed it relative to its present value, without the check in the "
-               "WHERE; another unit may change the row in between.";
+        return "%1 read %t without a lock and changed it relative to its present value later; if it had checked what "
+               "it "
+               "read, another transaction may change the row in between, and the WHERE does not check again.";
     case SIGHT_WRITE_SKEW: return "%1 and %2 may each have missed what the other one wrote.";
     case SIGHT_PHANTOM:
-        return "%1 looked for rows of %t and inserted one later; another unit may insert one in between.";
+        return "%1 looked for rows of %t and inserted one later; another transaction may insert one in between.";
     case SIGHT_LOCK_TOO_LATE:
         return "%1 read %t without a lock, locked it later and wrote it; values of the first read may be outdated.";
     }
@@ -109,27 +111,26 @@ static const char *pattern_of_one(enum sight_kind kind) {
 static const char *pattern_of_two(enum sight_kind kind, bool is_mutual) {
     switch (kind) {
     case SIGHT_STALE_READ:
-        return is_mutual
-                   ? "%1 and %2 had both read %t before either of them committed its change, so one of them acted on a "
-                     "stale read."
-                   : "%1 read %t before %2 had committed a change of it, and wrote it afterwards.";
+        return is_mutual ? "%1 and %2 had both read %t before either of them committed its change, so the later one "
+                           "wrote it after a stale read."
+                         : "%1 read %t before %2 had committed a change of it, and then wrote it after that change.";
     case SIGHT_LOST_UPDATE:
         return is_mutual ? "%1 and %2 had both read %t before either of them committed its change, so the later write "
-                           "replaced "
-                           "the earlier one."
+                           "replaced the earlier one."
                          : "%1 read %t before %2 had committed a change of it, and then replaced what %2 had written.";
     case SIGHT_CHECK_LOST:
-        return is_mutual ? "%1 and %2 had both read %t before either of them committed its change, so the later one "
-                           "changed a "
-                           "value that it had not checked."
-                         : "%1 read %t before %2 had committed a change of it, and then changed it again without a new "
-                           "check.";
+        return is_mutual
+                   ? "%1 and %2 had both read %t before either of them committed its change, so the later one "
+                     "changed a value that it had not read: a check of its read does not hold."
+                   : "%1 read %t before %2 had committed a change of it, and then changed a value that it had not "
+                     "read: a check of its read does not hold.";
     case SIGHT_WRITE_SKEW:
-        return "%1 read a row that %2 wrote later, and %2 read %t, which %1 wrote later: neither saw the other's "
-               "write.";
+        return "%1 read a row that %2 wrote, and %2 read %t, which %1 wrote: neither saw the other's write.";
     case SIGHT_PHANTOM:
-        return is_mutual ? "%1 and %2 had both looked for rows of %t before either of them inserted one."
-                         : "%1 looked for rows of %t, %2 inserted one, and then %1 inserted one too.";
+        return is_mutual ? "%1 and %2 had both looked for rows of %t before either of them committed one that it "
+                           "inserted."
+                         : "%1 looked for rows of %t before %2 committed one that it inserted, and then inserted one "
+                           "too.";
     case SIGHT_LOCK_TOO_LATE: return "%1 read %t without a lock, %2 changed it, and %1 locked it only then.";
     }
     UNREACHABLE("kind");
