@@ -23,6 +23,7 @@ HBA = """
 local   all all         trust
 host    all pgx_md5     127.0.0.1/32 md5
 host    all pgx_scram   127.0.0.1/32 scram-sha-256
+host    all pgx_pw      127.0.0.1/32 password
 hostssl all pgx_ssl     127.0.0.1/32 scram-sha-256
 host    all postgres    127.0.0.1/32 scram-sha-256
 """
@@ -63,6 +64,11 @@ def results(module, port, authority, package, options):
     environment |= {
         "PGX_TEST_DATABASE": f"{base} user=pgx_scram",
         "PGX_TEST_TCP_CONN_STRING": f"{base} user=pgx_md5",
+        "PGX_TEST_PLAIN_PASSWORD_CONN_STRING": f"{base} user=pgx_pw",
+        "PGX_TEST_MD5_PASSWORD_CONN_STRING": f"{base} user=pgx_md5",
+        "PGX_TEST_SCRAM_PASSWORD_CONN_STRING": f"{base} user=pgx_scram",
+        "PGX_TEST_SCRAM_PLUS_CONN_STRING": f"host=localhost port={port} dbname={DATABASE} user=pgx_ssl password=secret "
+                                           f"sslmode=verify-full sslrootcert={authority} channel_binding=require",
         "PGX_TEST_TLS_CONN_STRING": f"host=localhost port={port} dbname={DATABASE} user=pgx_ssl password=secret "
                                     f"sslmode=verify-full sslrootcert={authority}",
     }
