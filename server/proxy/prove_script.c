@@ -239,18 +239,22 @@ static void note(struct script *script, struct script_backend *backend, struct s
     text_append_slice(&backend->group[backend->count++], trimmed);
 }
 
+static void add_line(struct script *script, const char *command) {
+    text_append_format(&script->sql, "%s%s", command, command[0] == '\0' ? "" : ";\n");
+}
+
 static void end_group(struct script *script, struct script_backend *backend, char status) {
     bool is_alone = backend->status == 'I' && status == 'I';
     bool wants_transaction = is_alone && backend->completed > 1 && !backend->ends_itself;
     if (script->open != 0 && script->open != backend->pid && backend->count > 0) {
         complain(script, "COMMAND uses two connections at once, so its statements are not one session");
     }
-    text_append_string(&script->sql, wants_transaction ? "BEGIN;\n" : "");
+    add_line(script, wants_transaction ? "BEGIN" : "");
     for (size_t i = 0; i < backend->count; i++) {
         write_statement(script, text_slice(&backend->group[i]));
         text_free(&backend->group[i]);
     }
-    text_append_string(&script->sql, wants_transaction ? "COMMIT;\n" : "");
+    add_line(script, wants_transaction ? "COMMIT" : "");
     if (script->is_on) {
         script->open = status != 'I' ? backend->pid : script->open == backend->pid ? 0 : script->open;
     }

@@ -17,8 +17,7 @@ enum { PENDING_MAX = 4096 };
 static struct pending *add_pending(struct sight_session *session, enum pending_kind kind) {
     if (session->is_blind || session->pending_count >= PENDING_MAX ||
         session->memory > session->sight->options.session_memory_max) {
-        session->is_blind = true;
-        session->is_unversioned = true;
+        session->is_blind = session->is_unversioned = true;
         session->sight->dropped++;
         return NULL;
     }
@@ -45,7 +44,7 @@ static void drop_pending(struct sight_session *session, struct pending *pending)
     free(pending);
 }
 
-// The first message that the server still has to answer. In a blind session nothing is matched.
+// The first message without an answer. In a blind session nothing is matched.
 static struct pending *first_pending(const struct sight_session *session) {
     return session->is_blind ? NULL : TAILQ_FIRST(&session->pending);
 }
@@ -421,14 +420,16 @@ void sight_error(struct sight_session *session, struct slice sqlstate, uint64_t 
     }
 }
 
-static void see_again(struct sight_session *session) {
-    if (session->awaited > 0) {
-        session->awaited--;
+static void drop_all_pending(struct sight_session *session) {
+    while (!TAILQ_EMPTY(&session->pending)) {
+        drop_pending(session, TAILQ_FIRST(&session->pending));
     }
+}
+
+static void see_again(struct sight_session *session) {
+    session->awaited -= session->awaited > 0 ? 1 : 0;
     if (session->is_blind) {
-        while (!TAILQ_EMPTY(&session->pending)) {
-            drop_pending(session, TAILQ_FIRST(&session->pending));
-        }
+        drop_all_pending(session);
         session->is_blind = session->awaited > 0;
         undo_writes(session);
         return;
@@ -445,18 +446,16 @@ void sight_ready(struct sight_session *session, char status, uint64_t now_ns) {
     struct transaction *transaction = &session->transaction;
     see_again(session);
     if (status == 'I') {
-        bool is_committed = !transaction->is_explicit;
-        end_transaction(session, is_committed, 0, now_ns);
-    } else {
-        transaction->is_explicit = true;
-        // A failed transaction that runs again was rolled back to a savepoint. If it is unknown to which, nothing of
-        // it may have stayed.
-        transaction->has_failed = status == 'E';
-        if (status == 'E') {
-            transaction->wants_undo = true;
-        } else if (transaction->wants_undo) {
-            marks_undo_to(session, NULL);
-        }
+        end_transaction(session, !transaction->is_explicit, 0, now_ns);
+        return;
+    }
+    transaction->is_explicit = true;
+    transaction->has_failed = status == 'E';
+    // One that runs again was rolled back to a savepoint. If it is unknown to which, nothing of it may have stayed.
+    if (transaction->has_failed) {
+        transaction->wants_undo = true;
+    } else if (transaction->wants_undo) {
+        marks_undo_to(session, NULL);
     }
 }
 
@@ -486,9 +485,7 @@ uint32_t sight_session_backend(const struct sight_session *session) {
 
 void sight_session_close(struct sight_session *session) {
     struct sight *sight = session->sight;
-    while (!TAILQ_EMPTY(&session->pending)) {
-        drop_pending(session, TAILQ_FIRST(&session->pending));
-    }
+    drop_all_pending(session);
     names_close_all(session);
     undo_writes(session);
     marks_forget(session);
