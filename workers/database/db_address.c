@@ -107,10 +107,6 @@ const char *db_server_host(const struct db_servers *servers, size_t server) {
     return endpoint->host == NULL ? endpoint->hostaddr : endpoint->host;
 }
 
-const char *db_server_port(const struct db_servers *servers, size_t server) {
-    return port_of(&servers->parameters.endpoints[server]);
-}
-
 bool db_server_has_name(const struct db_servers *servers, size_t server) {
     return servers->list[server].has_name;
 }

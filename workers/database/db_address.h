@@ -1,5 +1,4 @@
-// The servers that connection parameters name, and their addresses: for programs that connect without libpq, or that
-// must not wait in libpq for a name server.
+// The servers that connection parameters name, and their addresses: for a program that connects without libpq.
 #ifndef WORKERS_DATABASE_DB_ADDRESS_H
 #define WORKERS_DATABASE_DB_ADDRESS_H
 
@@ -50,7 +49,6 @@ MUST_CHECK bool db_servers_check(const struct db_servers *servers, struct text *
 MUST_CHECK const char *db_server_name(const struct db_servers *servers, size_t server);
 // The name or the address, as the parameters give it. NULL: the default Unix socket.
 MUST_CHECK const char *db_server_host(const struct db_servers *servers, size_t server);
-MUST_CHECK const char *db_server_port(const struct db_servers *servers, size_t server);
 // True: its addresses need db_lookup_new() of its host.
 MUST_CHECK bool db_server_has_name(const struct db_servers *servers, size_t server);
 // Returns its addresses; the caller frees them. `lookup`: done, or NULL for a server without a name.
