@@ -259,4 +259,4 @@ def test_a_schema_with_a_long_name(cluster, tmp_path):
         assert bank.transfer("alice", "bob", 1).status == 200
         rows = bank.rows("SELECT count(*) AS count FROM pg_tables WHERE schemaname = current_schema() "
                          "AND octet_length(schemaname::text) = 63")
-        assert rows[0]["count"] == 4
+        assert rows[0]["count"] == 5

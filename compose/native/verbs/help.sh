@@ -333,8 +333,8 @@ PGDATABASE for the proxy, and PROVE_COPY=1 or 2.
   --reset COMMAND   a line for sh that puts the data back before each run, with
                     DATABASE_URL and PG* of the PostgreSQL itself; without it
                     nothing is put back
-  --explore[=FILE]  run every order of two COMMANDs with race-explore as well, on
-                    a PostgreSQL of its own; FILE keeps their statements and rows
+  --explore[=FILE]  also run every order of two COMMANDs with race-explore, on a
+                    PostgreSQL of its own; FILE keeps their statements and rows
                     for './lab explore FILE'; default: prove-explore.sql
   --limit MS        hold a session at most so long for the other one; default:
                     5000
