@@ -41,7 +41,8 @@ bool parameters_take_boolean(struct exchange *exchange, const char *name, bool *
 
 bool is_transfer_id(struct slice id) {
     for (size_t i = 0; i < id.length; i++) {
-        if (memchr("0123456789abcdef", id.data[i], 16) == NULL) {
+        char c = id.data[i];
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f')) {
             return false;
         }
     }

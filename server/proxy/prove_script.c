@@ -373,8 +373,9 @@ void script_message(struct script *script, uint32_t backend, bool of_client, cha
 
 static void free_backend(struct script_backend *backend) {
     LIST_REMOVE(backend, link);
-    while (!LIST_EMPTY(&backend->named)) {
-        drop_named(LIST_FIRST(&backend->named));
+    for (struct named *named = LIST_FIRST(&backend->named), *next; named != NULL; named = next) {
+        next = LIST_NEXT(named, link);
+        drop_named(named);
     }
     for (size_t i = 0; i < backend->count; i++) {
         text_free(&backend->group[i]);
@@ -404,8 +405,9 @@ void script_finish(struct script *script) {
 }
 
 void script_free(struct script *script) {
-    while (!LIST_EMPTY(&script->backends)) {
-        free_backend(LIST_FIRST(&script->backends));
+    for (struct script_backend *backend = LIST_FIRST(&script->backends), *next; backend != NULL; backend = next) {
+        next = LIST_NEXT(backend, link);
+        free_backend(backend);
     }
     text_free(&script->sql);
     text_free(&script->problem);

@@ -246,8 +246,8 @@ static bool reads(const struct catalogue *catalogue, const struct table *table, 
     return found;
 }
 
-bool catalogue_reads(const struct catalogue *catalogue, const struct table *table, const struct table *other) {
-    return reads(catalogue, table, other, 0);
+bool catalogue_reads(const struct catalogue *catalogue, const struct table *reader, const struct table *source) {
+    return reads(catalogue, reader, source, 0);
 }
 
 struct table *catalogue_placeholder(struct catalogue *catalogue, const char *database, const char *schema,

@@ -48,9 +48,9 @@ MUST_CHECK struct table *catalogue_shown_by(const struct catalogue *catalogue, s
 // The field of the table that a field of a view shows; the field itself if that is unknown.
 MUST_CHECK struct sight_field catalogue_origin(const struct catalogue *catalogue, const char *database,
                                                struct sight_field field);
-// True if the table is the other one, or a view that reads it.
-MUST_CHECK bool catalogue_reads(const struct catalogue *catalogue, const struct table *table,
-                                const struct table *other);
+// True if `reader` is the table `source`, or a view that reads it.
+MUST_CHECK bool catalogue_reads(const struct catalogue *catalogue, const struct table *reader,
+                                const struct table *source);
 // Triggers record no more.
 void catalogue_clear_versioned(struct catalogue *catalogue, const char *database);
 MUST_CHECK struct table *catalogue_by_oid(const struct catalogue *catalogue, const char *database, uint32_t oid);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define CASE(type, bytes, literal)                                                                                     \
-    { type, {bytes, sizeof bytes - 1}, literal }
+    { type, {(bytes), sizeof(bytes) - 1}, literal }
 static const struct {
     uint32_t type;
     struct slice bytes;
