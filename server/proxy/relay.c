@@ -295,7 +295,8 @@ void relay_stop(struct relay *relay) {
     stop(relay, false);
 }
 
-// Reads the catalogue of the upstream's own database before its first session comes, so that its first race is found.
+// Reads the catalogue of the upstream's own database before its first session comes, so that the rows of its first race
+// are known.
 static void expect_database(struct relay *relay) {
     struct db_identity identity = {0};
     struct text problem = {0};
@@ -363,7 +364,7 @@ bool relay_run(uv_loop_t *loop, const struct proxy_options *options, const struc
         if (options->rule_count > 0) {
             hold_connect(hold, &relay.is_stopped);
         }
-        if (options->finds && !options->is_exact && driver == NULL) {
+        if (relay.insight != NULL && !options->is_exact && driver == NULL) {
             expect_database(&relay);
         }
         if (driver != NULL && !relay.is_stopped) {

@@ -107,6 +107,14 @@ const char *db_server_host(const struct db_servers *servers, size_t server) {
     return endpoint->host == NULL ? endpoint->hostaddr : endpoint->host;
 }
 
+uint64_t db_servers_timeout_ns(const struct db_servers *servers) {
+    return servers->parameters.connect_timeout_ns * servers->parameters.endpoint_count;
+}
+
+const char *db_server_port(const struct db_servers *servers, size_t server) {
+    return port_of(&servers->parameters.endpoints[server]);
+}
+
 bool db_server_has_name(const struct db_servers *servers, size_t server) {
     return servers->list[server].has_name;
 }

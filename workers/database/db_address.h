@@ -1,4 +1,5 @@
-// The servers that connection parameters name, and their addresses: for a program that connects without libpq.
+// The servers that connection parameters name, and their addresses: for programs that connect without libpq, or that
+// must not wait in libpq for a name server.
 #ifndef WORKERS_DATABASE_DB_ADDRESS_H
 #define WORKERS_DATABASE_DB_ADDRESS_H
 
@@ -6,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 enum {
@@ -42,6 +44,8 @@ struct db_servers;
 MUST_CHECK struct db_servers *db_servers_read(const char *conninfo, struct text *problem);
 void db_servers_free(struct db_servers *servers);
 MUST_CHECK size_t db_servers_count(const struct db_servers *servers);
+// connect_timeout for all servers together; 0: there is no limit.
+MUST_CHECK uint64_t db_servers_timeout_ns(const struct db_servers *servers);
 // Waits until one of them has an address. False: `problem` says why none has.
 MUST_CHECK bool db_servers_check(const struct db_servers *servers, struct text *problem);
 
@@ -49,6 +53,7 @@ MUST_CHECK bool db_servers_check(const struct db_servers *servers, struct text *
 MUST_CHECK const char *db_server_name(const struct db_servers *servers, size_t server);
 // The name or the address, as the parameters give it. NULL: the default Unix socket.
 MUST_CHECK const char *db_server_host(const struct db_servers *servers, size_t server);
+MUST_CHECK const char *db_server_port(const struct db_servers *servers, size_t server);
 // True: its addresses need db_lookup_new() of its host.
 MUST_CHECK bool db_server_has_name(const struct db_servers *servers, size_t server);
 // Returns its addresses; the caller frees them. `lookup`: done, or NULL for a server without a name.

@@ -63,12 +63,7 @@ static void watch(struct db_async *connection) {
 }
 
 struct db_async *db_async_open(uv_loop_t *loop, const char *conninfo, const bool *is_stopped, struct text *problem) {
-    struct db_async_hosts hosts;
-    if (!db_async_resolve(loop, conninfo, is_stopped, &hosts, problem)) {
-        return NULL;
-    }
-    PGconn *opened = db_async_connect(loop, conninfo, &hosts, is_stopped, problem);
-    db_async_hosts_free(&hosts);
+    PGconn *opened = db_async_connect(loop, conninfo, is_stopped, problem);
     if (opened == NULL) {
         return NULL;
     }
