@@ -20,6 +20,7 @@ def raced(bank, page, name, delay=5):
 
 
 def open_versions(page):
+    eventually(lambda: page.all("#panel-race .versions summary"), "the versions are drawn")
     if not page.all("#panel-race .versions[open]"):
         page.script("document.querySelector('#panel-race .versions summary').click()")
     eventually(lambda: page.all("#panel-race .versions[open]"), "the versions are shown")

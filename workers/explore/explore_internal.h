@@ -247,6 +247,9 @@ void timer_close(struct cell *cell, cell_done *closed);
 void waits_ask(struct cell *cell, uint16_t running, db_async_done *done);
 // Takes the answer into cell->blocked_by.
 void waits_read(struct cell *cell);
+// PostgreSQL ends one wait of a deadlock, and then the others go on. Which answer comes first is chance, so the cell
+// waits for all of them, also for a session whose wait was stable before the circle closed.
+void waits_wake_circle(struct cell *cell, uint16_t circle);
 enum {
     WAITS_FIRST_LOOK_US = 100, // most statements are answered before that
     WAITS_LATE_LOOK_US = 5000, // for a statement that hardly can wait

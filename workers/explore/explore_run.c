@@ -469,6 +469,7 @@ static void on_look(void *user) {
         cell->missed_deadlock = true;
         cut(cell);
     } else if (settled == DEADLOCKED) {
+        waits_wake_circle(cell, circle);
         plan_look(cell, LAST_LOOK_US); // the victim is answered before
     } else {
         uint64_t microseconds = (clock_monotonic_ns() - cell->armed_ns) / 2000; // longer each time

@@ -50,6 +50,14 @@ void waits_read(struct cell *cell) {
     }
 }
 
+void waits_wake_circle(struct cell *cell, uint16_t circle) {
+    for (size_t i = 0; i < cell->session_count; i++) {
+        if ((circle >> i & 1) && cell->sessions[i].activity == SESSION_WAITING) {
+            cell->sessions[i].activity = SESSION_RUNNING;
+        }
+    }
+}
+
 static bool may_wait_for(const struct cell_session *session, const struct cell_session *other) {
     const struct cell *cell = session->cell;
     bool may_have_locks = other->activity == SESSION_RUNNING || other->activity == SESSION_WAITING ||
