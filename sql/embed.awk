@@ -5,7 +5,7 @@
 # "-- part: x" begins a text that several statements end or begin with; a line "-- insert: x" stands for it.
 
 function c_line(text) {
-    gsub(/\\/, "\\\\", text)
+    gsub(/\\/, "&&", text) # awks differ in "\\\\", not in "&&"
     gsub(/"/, "\\\"", text)
     return "    \"" text "\\n\"\n"
 }

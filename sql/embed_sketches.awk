@@ -8,7 +8,7 @@ function finish_sketch() {
     lines = ""
 }
 
-{ sub(/\r$/, ""); gsub(/\\/, "\\\\"); gsub(/"/, "\\\"") }
+{ sub(/\r$/, ""); gsub(/\\/, "&&"); gsub(/"/, "\\\"") }
 
 /^-- strategy: / { finish_sketch(); name = $3; next }
 name == "" || /^[ \t]*$/ { next }
