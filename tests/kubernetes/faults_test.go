@@ -56,6 +56,7 @@ var faults = []struct{ name, file, from, to, found string }{
 
 	{"a liveness that needs the database", "base/deployment.yaml", "livenessProbe:\n            httpGet: { path: /openapi.json", "livenessProbe:\n            httpGet: { path: /health", "depends on more than the program"},
 	{"a path that is none", "base/deployment.yaml", "path: /health", "path: /healthz", "no path /healthz"},
+	{"a long prefix", "base/kustomization.yaml", "namespace: race-lab", "namespace: race-lab\nnamePrefix: my-own-lab-of-", "may have 39 characters"},
 	{"a short grace period", "base/deployment.yaml", "terminationGracePeriodSeconds: 30", "terminationGracePeriodSeconds: 15", "killed before its shutdown"},
 	{"an unknown variable", "base/deployment.yaml", "name: LOG_FORMAT", "name: LOGFORMAT", "does not know the variable LOGFORMAT"},
 	{"too many sessions", "base/autoscaler.yaml", "maxReplicas: 3", "maxReplicas: 9", "sessions, and PostgreSQL has"},

@@ -20,6 +20,10 @@ import (
 var notDescribed = []string{"POD_NAMESPACE", "POD_IP", "BANK_API_REPLICA"}
 
 func (w *world) checkProgram(t *testing.T) {
+	w.checkReplicaName()
+	if len(w.problems) > 0 {
+		return // a pod that is missing has no numbers to compare
+	}
 	container := w.bank().spec.Containers[0]
 	w.checkEnvironment(t, container)
 	w.checkProbes(t, container)
@@ -55,6 +59,15 @@ func (w *world) checkEnvironment(t *testing.T, container core.Container) {
 	}
 	if host := variables["PGHOST"]; w.services[host] == nil {
 		w.wrong("PGHOST: there is no Service %s", host)
+	}
+}
+
+// BANK_API_REPLICA has at most 32 characters. Kubernetes adds "-", a hash of at most ten, "-" and five characters.
+func (w *world) checkReplicaName() {
+	for _, one := range w.objects {
+		if longest := len(one.Metadata.Name) + 17; one.Kind == "Deployment" && longest > 32 {
+			w.wrong("%s: the name of a pod may have %d characters", one, longest)
+		}
 	}
 }
 
