@@ -74,6 +74,7 @@ static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
     api->pool = pool_new(&(struct pool_options){
         .loop = loop,
         .database_url = api->config.database_url,
+        .standby_url = api->config.standby_url,
         .schema = api->config.schema,
         .threads = api->config.worker_threads,
         .queue_limit = api->config.transfer_queue_limit,

@@ -99,3 +99,35 @@ SELECT balance FROM accounts WHERE id IN (:from, ...) ORDER BY id FOR UPDATE; --
 UPDATE accounts SET balance = balance - :sum WHERE id = :from; --@ deduct
 UPDATE accounts SET balance = balance + :sum WHERE id = :to; --@ credit
 COMMIT; --@ commit retry
+
+-- strategy: replica_read
+SELECT balance FROM accounts WHERE id IN (:from, :to); -- at the standby --@ read
+-- refuse if balance < :amount --@ check after barrier delay
+UPDATE accounts SET balance = balance - :amount WHERE id = :from; --@ deduct
+UPDATE accounts SET balance = balance + :amount WHERE id = :to; --@ credit
+INSERT INTO transfers VALUES (...); --@ commit retry
+
+-- strategy: replica_guard
+SELECT balance FROM accounts WHERE id IN (:from, :to); -- at the standby, only to show it --@ read
+BEGIN; --@ after barrier delay
+UPDATE accounts SET balance = balance - :amount WHERE id = :from AND balance >= :amount; --@ deduct
+-- refuse if no row was changed --@ check retry
+UPDATE accounts SET balance = balance + :amount WHERE id = :to; --@ credit
+COMMIT; --@ commit
+
+-- strategy: replica_wait
+SELECT pg_current_wal_flush_lsn(); -- at the primary
+SELECT pg_last_wal_replay_lsn() >= :lsn; -- at the standby, until it is true --@ replay
+SELECT balance FROM accounts WHERE id IN (:from, :to); -- at the standby --@ read
+-- refuse if balance < :amount --@ check after barrier delay
+UPDATE accounts SET balance = balance - :amount WHERE id = :from; --@ deduct
+UPDATE accounts SET balance = balance + :amount WHERE id = :to; --@ credit
+INSERT INTO transfers VALUES (...); --@ commit retry
+
+-- strategy: remote_apply
+SELECT balance FROM accounts WHERE id IN (:from, :to); -- at the standby --@ read
+-- refuse if balance < :amount --@ check after barrier delay
+BEGIN; SET LOCAL synchronous_commit = remote_apply; --@
+UPDATE accounts SET balance = balance - :amount WHERE id = :from; --@ deduct
+UPDATE accounts SET balance = balance + :amount WHERE id = :to; --@ credit
+COMMIT; -- answers when the standby has applied it --@ commit retry

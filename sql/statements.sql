@@ -293,6 +293,19 @@ WHERE kind <> 'TABLE' AND id IS NOT NULL GROUP BY kind ORDER BY kind DESC;
 SELECT id, balance, version, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
 FROM accounts WHERE id IN ($1, $2);
 
+-- Everything that a COMMIT has acknowledged is before this position, if its session had synchronous_commit on.
+-- name: flushed_lsn SELECT none
+SELECT pg_current_wal_flush_lsn();
+
+-- Runs at the standby. NULL if that server is a primary.
+-- name: has_replayed SELECT none
+SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn;
+
+-- The COMMIT of this transaction waits until the standbys that synchronous_standby_names lists have applied it. Without
+-- a name there it waits for none.
+-- name: apply_remotely SELECT settings
+SELECT set_config('synchronous_commit', 'remote_apply', true), current_setting('synchronous_standby_names');
+
 -- The rows are locked in the order of their ids, byte by byte as the program compares them. So two transfers in
 -- opposite directions wait for each other in turn and do not deadlock.
 -- The clock is read after the snapshot and before the wait.
@@ -674,7 +687,8 @@ WHERE reset = $1::bigint AND transfer_id = ANY ($2::text[])
 ORDER BY place, position;
 
 -- name: read_missed_writes SELECT missed_writes
-SELECT reader, read_at_us, value_read, writer, written_at_us, value_written, account, committed_by_us, uncommitted_at_read
+SELECT reader, read_at_us, value_read, writer, written_at_us, value_written, account, committed_by_us, uncommitted_at_read,
+       not_replayed
 FROM missed_writes
 WHERE reset = $1::bigint AND reader = ANY ($2::text[])
 ORDER BY written_at_us;

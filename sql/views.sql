@@ -61,13 +61,16 @@ SELECT transfer_id, position, 'begin' AS moment, step, account, value,
            WHEN 'mutex'   THEN 'asks for the mutex in this process'
            WHEN 'hold'    THEN format('keeps %s locked until %s more wait for it', from_account, parties)
            WHEN 'batch'   THEN 'waits for its batch'
+           WHEN 'replay'  THEN 'waits for the standby'
        END AS description
 FROM step
-WHERE step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch')
+WHERE step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch', 'replay')
 UNION ALL
 SELECT transfer_id, position, 'end', step, account, value, ended_at, took_us,
        CASE step
-           WHEN 'read'    THEN format('reads %s: %s', account, show_money(value))
+           WHEN 'read'    THEN format('reads %s%s: %s', account, CASE outcome WHEN 'standby' THEN ' at the standby' END,
+                                      show_money(value))
+           WHEN 'replay'  THEN format('finds the standby up to date after %s ms', round(took_us / 1000.0, 1))
            WHEN 'lock'    THEN format('has the locks after %s ms, reads %s: %s', round(took_us / 1000.0, 1), account, show_money(value))
            WHEN 'mutex'   THEN format('has the mutex after %s ms', round(took_us / 1000.0, 1))
            WHEN 'batch'   THEN format('is in a batch of %s after %s ms, reads %s: %s', parties, round(took_us / 1000.0, 1), account, show_money(value))
@@ -248,7 +251,8 @@ LIMIT 1000;
 -- overlapped with no other is a group of one. A race has the id of its first transfer, the one whose first step began
 -- first. A transfer that acted on a changed balance has race_detected: it counts transfers, not races. Such a
 -- transfer has met another one in any case. The recorded time of that one may end before it, because a record is made
--- before its COMMIT, which may take up to a second.
+-- before its COMMIT, which may take up to a second. A standby may be any time behind: a transfer that read an old
+-- balance there belongs to the race of the transfer before it.
 CREATE OR REPLACE VIEW race_members AS
 WITH span AS (
     SELECT *, greatest("timestamp" + greatest(0, duration_ms) * interval '1 millisecond', -- ends where a write was sent
@@ -257,7 +261,9 @@ WITH span AS (
                     (extract(epoch FROM "timestamp") * 1000000)::bigint) AS began_us
     FROM recent_transfers
 ), edge AS (
-    SELECT *, "timestamp" - CASE WHEN race_detected THEN interval '1 second' ELSE interval '0' END
+    SELECT *, "timestamp" - CASE WHEN NOT race_detected THEN interval '0'
+                                 WHEN steps @> '[{"step": "read", "outcome": "standby"}]' THEN interval '1 day'
+                                 ELSE interval '1 second' END
               > max(ended_at) OVER (PARTITION BY reset, from_account ORDER BY "timestamp", seq
                                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS apart
     FROM span
@@ -301,7 +307,8 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT jsonb_array_length(m.steps) + 1, 'commit', NULL, NULL, ended.us,
            greatest(0, ended.us - (m.steps -> -1 ->> 'at_us')::bigint), NULL,
-           CASE WHEN m.strategy IN ('vulnerable', 'absolute_update', 'process_mutex') THEN 'recorded' ELSE 'committed' END
+           CASE WHEN m.strategy IN ('vulnerable', 'absolute_update', 'process_mutex', 'replica_read', 'replica_wait')
+                THEN 'recorded' ELSE 'committed' END
     FROM (SELECT (extract(epoch FROM m.ended_at) * 1000000)::bigint AS us) AS ended
 ) AS s;
 
@@ -315,6 +322,8 @@ CROSS JOIN LATERAL (
 -- made. The time of a read is taken just after its snapshot, so it cannot be later than committed_by_us.
 -- uncommitted_at_read: the write was made before the read but not yet committed, so no other session could see it. If
 -- the statement that writes also reads, the time of the read is the beginning of the statement.
+-- not_replayed: the read was made at the standby, after the write, and the standby had not replayed it. Such a write
+-- may have been committed long before the read, and committed_by_us may be earlier than the read.
 CREATE OR REPLACE VIEW missed_writes AS
 WITH step AS MATERIALIZED (
     SELECT * FROM race_steps WHERE step IN ('read', 'lock', 'deduct', 'credit')
@@ -332,7 +341,8 @@ WITH step AS MATERIALIZED (
            own.*, coalesce(seen.at_us, own.at_us - own.took_us) AS read_us,
            coalesce(seen.at_us - seen.took_us, own.at_us - own.took_us) AS sent_us,
            CASE own.step WHEN 'credit' THEN own.to_balance_before ELSE coalesce(seen.value, own.from_balance_before) END
-               AS value_read
+               AS value_read,
+           coalesce(seen.outcome = 'standby', false) AS at_standby
     FROM own
     LEFT JOIN step seen ON seen.reset = own.reset AND seen.transfer_id = own.transfer_id AND seen.step IN ('read', 'lock')
                            AND seen.account = own.from_account AND seen.position < own.position
@@ -340,19 +350,21 @@ WITH step AS MATERIALIZED (
 )
 SELECT r.reset, r.race, r.account, r.transfer_id AS reader, moment.read_at_us, r.value_read, missed.transfer_id AS writer,
        missed.at_us AS written_at_us, missed.value AS value_written, committed.by_us AS committed_by_us,
-       missed.at_us <= moment.read_at_us AS uncommitted_at_read
+       missed.at_us <= moment.read_at_us AND NOT r.at_standby AS uncommitted_at_read,
+       missed.at_us <= moment.read_at_us AND r.at_standby AS not_replayed
 FROM reading r
 CROSS JOIN LATERAL (
     SELECT w.transfer_id, w.at_us, w.value, w.committed_at_us FROM write w
     WHERE w.reset = r.reset AND w.transfer_id <> r.transfer_id AND w.account = r.account AND w.sent_us < r.at_us
       AND (w.race = r.race OR w.at_us > r.sent_us - 1000000) -- its commit may have taken this long
-      AND (w.committed_at_us IS NULL OR w.committed_at_us > r.sent_us)
+      AND (w.committed_at_us IS NULL OR w.committed_at_us > r.sent_us OR r.at_standby)
       AND CASE r.anomaly WHEN 'lost_update' THEN w.at_us <= r.at_us ELSE w.value = r.value + r.amount END
     ORDER BY (w.at_us <= r.at_us) DESC, w.at_us DESC
     LIMIT 1) AS missed
 CROSS JOIN LATERAL (
     SELECT greatest(missed.at_us, least(missed.committed_at_us, r.at_us)) AS by_us) AS committed
-CROSS JOIN LATERAL (SELECT least(r.read_us, committed.by_us - 1) AS read_at_us) AS moment;
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN r.at_standby THEN r.read_us ELSE least(r.read_us, committed.by_us - 1) END AS read_at_us) AS moment;
 
 -- The transfers of each race with their place among its columns, as on the page: ordered by their target, and those to
 -- one target as they came. So the same transfer has the same letter in a race and under its fix. zero_us is the
@@ -377,7 +389,9 @@ WITH racer AS MATERIALIZED ( -- materialized: finding the races reads every step
     SELECT * FROM races
 ), missed AS MATERIALIZED (
     SELECT reader, account, writer,
-           CASE WHEN uncommitted_at_read
+           CASE WHEN not_replayed
+                THEN format('had written %s, and the standby had not replayed it', show_money(value_written))
+                WHEN uncommitted_at_read
                 THEN format('had written %s but not committed when this one read, so it could not be seen', show_money(value_written))
                 ELSE format('wrote %s after this one had read', show_money(value_written)) END AS why
     FROM missed_writes
@@ -509,12 +523,15 @@ WITH newest AS MATERIALIZED (
                WHEN 'mutex'   THEN 'asks for the mutex'
                WHEN 'hold'    THEN format('keeps the row of %s', from_account)
                WHEN 'batch'   THEN 'waits for its batch'
+               WHEN 'replay'  THEN 'waits for the standby'
            END
-    FROM step WHERE step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch')
+    FROM step WHERE step IN ('barrier', 'delay', 'lock', 'mutex', 'hold', 'batch', 'replay')
     UNION ALL
     SELECT s.at_us, s.nth, s.seq, s.position, 2,
            CASE s.step
-               WHEN 'read'    THEN format('reads %s: %s', s.account, show_money(s.value))
+               WHEN 'read'    THEN format('reads %s%s: %s', s.account,
+                                          CASE s.outcome WHEN 'standby' THEN ' at the standby' END, show_money(s.value))
+               WHEN 'replay'  THEN 'finds the standby up to date'
                WHEN 'lock'    THEN format('has them, reads %s: %s', s.account, show_money(s.value))
                WHEN 'mutex'   THEN 'has the mutex'
                WHEN 'batch'   THEN format('is in a batch of %s, reads %s: %s', s.parties, s.account, show_money(s.value))

@@ -22,8 +22,11 @@ static void log_settings(const struct settings *settings) {
 static bool change_settings(struct exchange *exchange, const struct settings_change *change) {
     struct bank_api *api = exchange->api;
     struct text problem = {0};
-    bool changed = settings_apply(&api->settings, change, pool_transfer_slots(api->pool), &problem);
+    struct settings next = api->settings;
+    bool changed = settings_apply(&next, change, pool_transfer_slots(api->pool), &problem) &&
+                   strategy_can_run(next.strategy, api->config.standby_url != NULL, &problem);
     if (changed) {
+        api->settings = next;
         gate_change_settings(pool_gate(api->pool), api->settings.gate_version);
         events_settings_changed(api->events, &api->settings);
         log_settings(&api->settings);

@@ -128,6 +128,7 @@ static void add_missed_write(struct json_writer *json, const struct missed_write
     json_add_string(json, "account", missed->account);
     json_add_signed(json, "committed_by_us", missed->committed_by_us);
     json_add_boolean(json, "uncommitted_at_read", missed->uncommitted_at_read);
+    json_add_boolean(json, "not_replayed", missed->not_replayed);
     json_close_object(json);
 }
 

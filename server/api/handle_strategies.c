@@ -44,7 +44,7 @@ static void add_sketch(struct json_writer *json, const struct sketch_line *sketc
     json_close_array(json);
 }
 
-static void add_strategy(struct json_writer *json, const struct strategy *strategy, bool selected) {
+static void add_strategy(struct json_writer *json, const struct strategy *strategy, const struct bank_api *api) {
     json_open_object(json, NULL);
     json_add_string(json, "name", strategy->name);
     json_add_string(json, "idea", strategy->idea);
@@ -59,7 +59,9 @@ static void add_strategy(struct json_writer *json, const struct strategy *strate
     json_close_array(json);
     json_add_string(json, "watch_for", strategy->watch_for);
     json_add_string(json, "choose_when", strategy->choose_when);
-    json_add_boolean(json, "selected", selected);
+    json_add_boolean(json, "selected", strategy == api->settings.strategy);
+    json_add_boolean(json, "needs_standby", strategy->needs_standby);
+    json_add_boolean(json, "available", !strategy->needs_standby || api->config.standby_url != NULL);
     json_close_object(json);
 }
 
@@ -72,7 +74,7 @@ void handle_strategies(struct exchange *exchange) {
     json_open_object(&json, NULL);
     json_open_array(&json, "strategies");
     for (size_t i = 0; strategies[i] != NULL; i++) {
-        add_strategy(&json, strategies[i], strategies[i] == exchange->api->settings.strategy);
+        add_strategy(&json, strategies[i], exchange->api);
     }
     json_close_array(&json);
     json_close_object(&json);

@@ -10,6 +10,7 @@
 #include "server/http/http.h"
 #include "server/json/json.h"
 #include "workers/limits.h"
+#include "workers/strategies/strategies.h"
 #include "workers/transfer/transfer.h"
 
 // False: the client had left.
@@ -169,6 +170,9 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
     case TRANSFER_DATABASE_UNAVAILABLE:
         text_append_string(detail, "The database is unavailable; nothing was transferred: try again in a moment");
         return 503;
+    case TRANSFER_STANDBY_UNAVAILABLE:
+        text_append_format(detail, "%s; nothing was transferred", transfer->result.standby_problem);
+        return 503;
     case TRANSFER_OUTCOME_UNKNOWN: describe_doubt(transfer, detail); return 504;
     case TRANSFER_PARTIALLY_APPLIED: describe_standing(transfer, detail); return 500;
     case TRANSFER_LOCK_TIMED_OUT:
@@ -257,6 +261,13 @@ static void begin_transfer(const struct exchange *exchange, struct transfer_job 
     events_admit(exchange->api->events, transfer);
 }
 
+// The settings may name a strategy that this server cannot run.
+static int check_strategy(const struct bank_api *api, const struct transfer_request *request, struct text *problem) {
+    const struct strategy *named = request->settings.strategy;
+    const struct strategy *strategy = named != NULL ? named : api->settings.strategy;
+    return strategy_can_run(strategy, api->config.standby_url != NULL, problem) ? 200 : 422;
+}
+
 // Reads the key and the body. Returns 200, or the status of the answer that `problem` explains.
 static int read_transfer(const struct http_request *http, struct transfer_request *out, struct text *problem) {
     struct slice key = http->headers[HTTP_HEADER_IDEMPOTENCY_KEY];
@@ -277,6 +288,9 @@ void handle_transfer(struct exchange *exchange) {
     struct transfer_job *transfer = transfer_job_new();
     struct text problem = {0};
     int status = read_transfer(exchange->request, &transfer->request, &problem);
+    if (status == 200) {
+        status = check_strategy(exchange->api, &transfer->request, &problem);
+    }
     if (status != 200) {
         conn_respond_problem(exchange->conn, status, "%s", text_terminated(&problem));
         transfer_job_free(transfer);

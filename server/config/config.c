@@ -72,7 +72,9 @@ static bool read_database(struct config *config, struct text *problem) {
         return variable_refuse(problem, "BANK_API_SCHEMA", config->schema,
                                "a schema's name of a-z, 0-9 and _, at most 63, not beginning with a digit or pg_");
     }
-    return db_url_check(config->database_url, problem);
+    config->standby_url = variable("BANK_API_STANDBY_URL");
+    return db_url_check(config->database_url, problem) &&
+           (config->standby_url == NULL || db_standby_url_check(config->standby_url, problem));
 }
 
 bool config_read(struct config *config, struct text *problem) {
@@ -108,6 +110,8 @@ void config_describe(struct text *out) {
              "                           unset: libpq's own PG* variables\n"
              "  BANK_API_SCHEMA          schema for the lab's tables, made if it is missing; unset: the\n"
              "                           first of the search_path, usually public\n"
+             "  BANK_API_STANDBY_URL     postgresql://... of a hot standby, for the strategies that read\n"
+             "                           there; unset: there is none\n"
              "  BANK_API_HOST            address to listen on (127.0.0.1)\n"
              "  BANK_API_PORT            port to listen on, 0 for any free one (8000)\n"
              "  BANK_API_ALLOWED_HOSTS   more host names that clients may use, separated by commas\n"

@@ -29,6 +29,7 @@ struct tracing_config {
 
 struct config {
     const char *database_url; // NULL if libpq uses its own PG* variables
+    const char *standby_url;  // NULL if there is no standby
     const char *schema;       // NULL if the search_path decides
     const char *host;
     uint16_t port; // 0 means any free port

@@ -28,7 +28,8 @@ const wanted = []; // the settings of the changes that have not been answered ye
 // Switches
 
 function options(strategies) {
-  return strategies.map(({ name }) => make("option", { value: name }, name));
+  return strategies.map(({ name, available = true }) => make("option", available ? { value: name }
+    : { value: name, disabled: true, title: "The server has no standby: start it with BANK_API_STANDBY_URL" }, name));
 }
 
 function showStrategies({ strategies }) {

@@ -3,7 +3,7 @@
 
 import { commitsOf, conflictGraph, moneyTogether, rowVersions } from "./row_history.js";
 import { transactionOf, writeReads } from "./sketches.js";
-import { isCommit, list, lostLabel, milliseconds, money, shortMoney, stepWords } from "./words.js";
+import { isAtStandby, isCommit, list, lostLabel, milliseconds, money, shortMoney, stepWords } from "./words.js";
 
 export const LANES_MAX = 12;
 
@@ -95,7 +95,8 @@ function band(step, label, tone = "plain") {
 
 function sees(lane, step) {
   const takesSnapshot = step.step === "read" && lane.transaction?.level;
-  const made = mark(step, "saw", `${takesSnapshot ? "snapshot: sees" : "reads"} ${shortMoney(step.value)}`,
+  const verb = takesSnapshot ? "snapshot: sees" : isAtStandby(step) ? "standby:" : "reads";
+  const made = mark(step, "saw", `${verb} ${shortMoney(step.value)}`,
     lane.stale ? "stale" : "plain");
   return takesSnapshot ? { ...made, kind: "read snapshot" } : made;
 }
@@ -161,6 +162,7 @@ const PIECES = {
   lock: (lane, step) => [waitFor(step, "row locks"), ...(step.account ? [sees(lane, step)] : [])],
   mutex: (lane, step) => [waitFor(step, "mutex")],
   hold: (lane, step) => [band(step, "keeps the row")],
+  replay: (lane, step) => [band(step, "waits for the standby")],
   batch: (lane, step) => [band(step, `batch of ${step.parties}`), ...(step.account ? [sees(lane, step)] : [])],
   barrier: (lane, step) => [band(step, step.outcome === "released" ? "barrier" : `barrier: ${step.outcome}`)],
   delay: (lane, step) => [band(step, `delay ${milliseconds(step.took_us)}`)],
@@ -261,6 +263,7 @@ export function raceModel({ race, transfers, missed_writes: missed = [] }, strat
     readUs: miss.read_at_us, writtenUs: miss.written_at_us, account: miss.account ?? account,
     elsewhere: (miss.account ?? account) !== account,
     uncommitted: miss.uncommitted_at_read ?? miss.written_at_us <= miss.read_at_us,
+    notReplayed: miss.not_replayed ?? false,
     valueRead: miss.value_read, valueWritten: miss.value_written,
   }));
   const versions = rowVersions({ account, lanes, missed: missedWrites });

@@ -75,6 +75,10 @@ function checkWords(lane, step) {
   return `checks ${money(step.value)} >= ${money(lane.amount)}: ${enough ? "enough" : "not enough, refused"}`;
 }
 
+export function isAtStandby(step) {
+  return step.step === "read" && step.outcome === "standby";
+}
+
 // Without a transaction each statement has committed on its own, and the record is only the last of them.
 export function isCommit(step) {
   return step.outcome !== "recorded";
@@ -98,6 +102,10 @@ function writeWords(lane, step, does) {
 // made. at(us) formats a moment.
 export function missedSentence(miss, at) {
   const wrote = `${money(miss.valueWritten)}${miss.elsewhere ? ` to ${miss.account}` : ""}`;
+  if (miss.notReplayed) {
+    return `${miss.writer} wrote ${wrote} at ${at(miss.writtenUs)}. ${miss.reader} read ${money(miss.valueRead)} at ` +
+      `${at(miss.readUs)} at the standby, which had not replayed that write.`;
+  }
   return miss.uncommitted
     ? `${miss.writer} had written ${wrote} at ${at(miss.writtenUs)} but not committed it when ${miss.reader} read ` +
       `${money(miss.valueRead)} at ${at(miss.readUs)}: ${miss.reader} could not see it.`
@@ -111,12 +119,18 @@ export function missedLabel(miss) {
     return miss.label;
   }
   const wrote = `${shortMoney(miss.valueWritten)}${miss.elsewhere ? ` to ${miss.account}` : ""}`;
+  if (miss.notReplayed) {
+    return `stale: ${miss.writer} had written ${wrote}, not replayed`;
+  }
   return miss.uncommitted ? `stale: ${miss.writer} had written ${wrote}, not committed` : `stale: ${miss.writer} wrote ${wrote} since`;
 }
 
 // The same for the guided tour.
 export function missedExplanation(miss) {
-  const explanation = miss.uncommitted
+  const explanation = miss.notReplayed
+    ? `Here ${miss.writer} had already written ${money(miss.valueWritten)}, but the standby had not replayed it. So ` +
+      `${miss.reader} read ${money(miss.valueRead)} there, and continued with that number.`
+    : miss.uncommitted
     ? `Here ${miss.writer} had already written ${money(miss.valueWritten)}, but not committed it. So ${miss.reader} ` +
       `could not see it and read ${money(miss.valueRead)}. It did not look again: it continued with the number it remembered.`
     : `${milliseconds(miss.writtenUs - miss.readUs)} later ${miss.writer} had written ${money(miss.valueWritten)}. ` +
@@ -143,10 +157,12 @@ const BEGINNINGS = {
   mutex: () => "asks for the mutex in this process",
   hold: (lane, step) => `keeps ${lane.from} locked until ${step.parties} more wait for it`,
   batch: () => "waits for its batch",
+  replay: () => "waits for the standby",
 };
 
 const ENDS = {
-  read: (lane, step) => `reads ${step.account}: ${money(step.value)}${waited(step)}`,
+  read: (lane, step) => `reads ${step.account}${isAtStandby(step) ? " at the standby" : ""}: ${money(step.value)}${waited(step)}`,
+  replay: (lane, step) => `finds the standby up to date after ${milliseconds(step.took_us)}`,
   lock: lockWords,
   mutex: (lane, step) => `has the mutex after ${milliseconds(step.took_us)}${held(step)}`,
   batch: (lane, step) => `is in a batch of ${step.parties} after ${milliseconds(step.took_us)}` +

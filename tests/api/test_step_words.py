@@ -25,6 +25,8 @@ STEPS = [
     {"step": "lock", "account": "alice", "value": 1000.00, "took_us": 2500},
     {"step": "read", "account": "alice", "value": 1000.00},
     {"step": "read", "account": "bob", "value": -12.30},
+    {"step": "read", "account": "alice", "value": 1000.00, "outcome": "standby"},
+    {"step": "replay", "took_us": 2500},
     {"step": "batch", "account": "alice", "value": 1000.00, "parties": 7, "took_us": 3500},
     *({"step": step, "outcome": outcome, "parties": 2, "took_us": 4000}
       for step in ("barrier", "hold") for outcome in ("released", "timed out", "settings changed", "shutdown")),

@@ -111,6 +111,7 @@ static bool take_missed(const struct db_rows *rows, struct race_detail *out) {
         missed->account = db_rows_value(rows, row, 6);
         missed->committed_by_us = db_rows_integer(rows, row, 7);
         missed->uncommitted_at_read = db_rows_value(rows, row, 8)[0] == 't';
+        missed->not_replayed = db_rows_value(rows, row, 9)[0] == 't';
         good = money_column_read(rows, row, 2, &missed->value_read) &&
                money_column_read(rows, row, 5, &missed->value_written);
     }

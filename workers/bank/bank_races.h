@@ -44,6 +44,7 @@ struct missed_write {
     const char *account;
     int64_t committed_by_us;  // the earliest moment by which the write certainly was committed
     bool uncommitted_at_read; // made before the read, and not yet committed
+    bool not_replayed;        // made before the read, which was at the standby
 };
 
 struct lock_wait {

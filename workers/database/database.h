@@ -64,6 +64,13 @@ void db_free(struct db *db); // closes all sessions; no job may be running
 // `schema` is BANK_API_SCHEMA, or NULL to use the search_path. It is borrowed. Call it before the workers start.
 void db_use_schema(struct db *db, const char *schema);
 
+// `url` is BANK_API_STANDBY_URL, which names a hot standby of `db`. Call it before the workers start. The standby has a
+// session for each session of `db`, and shares its end: db_abort() and db_free() mean both.
+void db_use_standby(struct db *db, const char *url);
+MUST_CHECK bool db_has_standby(const struct db *db);
+// The same as db_url_check(), for the standby.
+MUST_CHECK bool db_standby_url_check(const char *url, struct text *problem);
+
 // Ends all waits for PostgreSQL, now and later: running statements end with DB_CONNECTION_LOST. Any thread.
 void db_abort(struct db *db);
 // Any thread.
@@ -118,6 +125,13 @@ struct db_call {
 // first statement that fails. PostgreSQL skips the statements behind it. Outside a transaction it also undoes those
 // before it.
 MUST_CHECK enum db_status db_execute_all(struct db_session *session, struct db_call *calls, size_t count);
+
+// Runs a read at the standby, within the time of the job of `session`. The database must have a standby. The status
+// says what happened there, and nothing of the primary. `traced`: it is recorded in the statement trace of the job.
+MUST_CHECK enum db_status db_execute_at_standby(struct db_session *session, bool traced, enum statement statement,
+                                                const char *const *values, int value_count, struct db_rows *rows);
+// Opens a session of the standby if there is one, so that db_problem() knows whether it can be used.
+void db_check_standby(struct db_session *session);
 
 // Sends ROLLBACK. If that fails, closes the session, which ends the transaction too.
 void db_roll_back(struct db_session *session);

@@ -65,6 +65,8 @@ struct db_complaints {
 struct db {
     char *url;          // DATABASE_URL, or NULL
     const char *schema; // see db_use_schema(); or NULL
+    struct db *standby; // see db_use_standby(); or NULL
+    struct db *primary; // of a standby: the database that it follows; else NULL
     struct db_parameters parameters;
     int abort_fd; // an eventfd that is readable after db_abort()
     // Monotonic; when PostgreSQL last refused a session because of a connection limit. 0: never.
@@ -153,6 +155,12 @@ void db_set_problem(struct db *db, const char *words);
 // --- db_schema.c ---
 // Makes a new session work in the lab's schema. DB_UNAVAILABLE: see db_session_open().
 MUST_CHECK enum db_status db_session_enter_schema(struct db_session *session);
+
+// --- db_standby.c ---
+// Checks a new session of a standby: DB_UNAVAILABLE if its server is none.
+MUST_CHECK enum db_status db_session_check_standby(struct db_session *session);
+// Appends the words of a problem, with the variable of the standby in place of those of the primary.
+void db_append_standby_words(struct text *out, const char *words);
 
 // --- db_sharing.c ---
 // True if PostgreSQL refused a session because of a connection limit within the last `duration_ns`, and others are

@@ -66,9 +66,19 @@ void db_set_problem(struct db *db, const char *words) {
     CHECK(pthread_mutex_unlock(&db->mutex) == 0);
 }
 
-void db_problem(struct db *db, struct text *out) {
+static void append_problem(struct db *db, struct text *out) {
     CHECK(pthread_mutex_lock(&db->mutex) == 0);
     const struct text *problem = db->problem.length > 0 ? &db->problem : &db->schema_problem;
     text_append(out, problem->data, problem->length);
     CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+}
+
+void db_problem(struct db *db, struct text *out) {
+    append_problem(db, out);
+    if (out->length == 0 && db->standby != NULL) {
+        struct text problem = {0};
+        append_problem(db->standby, &problem);
+        db_append_standby_words(out, text_terminated(&problem));
+        text_free(&problem);
+    }
 }

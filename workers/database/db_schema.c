@@ -40,7 +40,7 @@ enum db_status db_session_work_in(struct db_session *session, const char *schema
 }
 
 enum db_status db_session_enter_schema(struct db_session *session) {
-    struct db *db = session->db;
+    struct db *db = session->db->primary != NULL ? session->db->primary : session->db;
     char schema[DATABASE_NAME_LENGTH];
     CHECK(pthread_mutex_lock(&db->mutex) == 0);
     memcpy(schema, db->lab_schema, sizeof schema);

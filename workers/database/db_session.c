@@ -58,7 +58,7 @@ static void note_failure(struct db_session *session, struct text *reasons) {
         db_set_problem(db, text_terminated(&words));
         text_clear(&words);
     }
-    text_append_format(&words, "Database %s: %s",
+    text_append_format(&words, "%s %s: %s", db->primary == NULL ? "Database" : "Standby",
                        db_is_at_connection_limit(db) ? "refuses more sessions, the open ones continue" : "unreachable",
                        text_terminated(reasons));
     if (!db_is_aborted(db)) {
@@ -80,6 +80,9 @@ static bool session_connect(struct db_session *session, uint64_t deadline_ns) {
 static enum db_status session_begin(struct db_session *session) {
     db_session_set_state(session, SESSION_IN_USE);
     enum db_status status = db_session_setup(session);
+    if (status == DB_OK && session->db->primary != NULL) {
+        status = db_session_check_standby(session);
+    }
     if (status == DB_OK && !session->in_any_schema) {
         status = db_session_enter_schema(session);
     }

@@ -49,6 +49,9 @@ struct db *db_new(const char *url, unsigned sessions) {
 }
 
 void db_free(struct db *db) {
+    if (db->standby != NULL) {
+        db_free(db->standby);
+    }
     for (unsigned i = 0; i < db->session_count; i++) {
         db_session_close(&db->sessions[i]);
         text_free(&db->sessions[i].words);
@@ -79,6 +82,9 @@ void db_abort(struct db *db) {
         CHECK(pthread_cond_signal(&each->woken) == 0);
     }
     CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+    if (db->standby != NULL) {
+        db_abort(db->standby);
+    }
 }
 
 struct db_counts db_count_sessions(struct db *db) {

@@ -48,7 +48,11 @@ static enum db_status query_ping_and_forget(struct job *job, struct db_session *
 
 static enum db_status query_schema(struct job *job, struct db_session *session) {
     enum db_status status = bank_ensure_schema(session);
-    return status == DB_OK ? query_ping(job, session) : status;
+    status = status == DB_OK ? query_ping(job, session) : status;
+    if (status == DB_OK) {
+        db_check_standby(session);
+    }
+    return status;
 }
 
 // A sort that does not fit its memory writes to the disk of the data folder, and leaves nothing behind there.

@@ -62,6 +62,9 @@ struct pool *pool_new(const struct pool_options *options) {
     pool->loop = options->loop;
     pool->db = db_new(options->database_url, all_threads);
     db_use_schema(pool->db, options->schema);
+    if (options->standby_url != NULL) {
+        db_use_standby(pool->db, options->standby_url);
+    }
     pool->gate = gate_new();
     pool->metrics = options->metrics;
     pool->threads = options->threads;
@@ -100,7 +103,7 @@ unsigned pool_threads(const struct pool *pool) {
 }
 
 unsigned pool_sessions(const struct pool *pool) {
-    return pool->all_threads;
+    return pool->all_threads * (db_has_standby(pool->db) ? 2 : 1);
 }
 
 struct gate *pool_gate(struct pool *pool) {

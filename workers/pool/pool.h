@@ -17,6 +17,7 @@
 struct pool_options {
     uv_loop_t *loop;
     const char *database_url; // or NULL: libpq's PG* variables
+    const char *standby_url;  // or NULL: see db_use_standby()
     const char *schema;       // or NULL: see db_use_schema()
     unsigned threads;         // WORKER_THREADS_MIN .. WORKER_THREADS_MAX
     unsigned queue_limit;     // transfers that may wait for a slot
@@ -35,7 +36,8 @@ void pool_free(struct pool *pool); // idle
 
 MUST_CHECK unsigned pool_transfer_slots(const struct pool *pool);
 MUST_CHECK unsigned pool_threads(const struct pool *pool); // as in the options
-// Database sessions at most: one for each thread, those included that the pool adds for each other kind of job.
+// Database sessions at most: one for each thread, those included that the pool adds for each other kind of job, and
+// as many at the standby if there is one.
 MUST_CHECK unsigned pool_sessions(const struct pool *pool);
 MUST_CHECK struct gate *pool_gate(struct pool *pool);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 // First the race and its usual fix, then the other fixes, then the strategies that only look like a fix.
+// At the end, those that read at the standby.
 const struct strategy *const strategies[] = {
     &strategy_vulnerable,
     &strategy_for_update,
@@ -17,6 +18,10 @@ const struct strategy *const strategies[] = {
     &strategy_cte_snapshot,
     &strategy_subselect_predicate,
     &strategy_process_mutex,
+    &strategy_replica_read,
+    &strategy_replica_guard,
+    &strategy_replica_wait,
+    &strategy_remote_apply,
     NULL,
 };
 
@@ -27,6 +32,17 @@ const struct strategy *strategy_find(struct slice name) {
         }
     }
     return NULL;
+}
+
+bool strategy_can_run(const struct strategy *strategy, bool has_standby, struct text *problem) {
+    if (!strategy->needs_standby || has_standby) {
+        return true;
+    }
+    text_append_format(problem,
+                       "strategy %s reads at a standby, and this server has none: start it with BANK_API_STANDBY_URL, "
+                       "the address of a hot standby",
+                       strategy->name);
+    return false;
 }
 
 void strategy_append_names(struct text *out) {

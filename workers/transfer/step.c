@@ -16,6 +16,7 @@ static const char *step_name(enum step_kind kind) {
     case STEP_MUTEX: return "mutex";
     case STEP_HOLD: return "hold";
     case STEP_BATCH: return "batch";
+    case STEP_REPLAY: return "replay";
     case STEP_RETRY: return "retry";
     }
     CHECK(false);

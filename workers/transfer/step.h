@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 enum step_kind {
-    STEP_READ,    // read `value` from `account` without a lock
+    STEP_READ,    // read `value` from `account` without a lock; `outcome` "standby": there
     STEP_LOCK,    // waited for the row locks, then read `value` from `account`
     STEP_BARRIER, // waited at the barrier; `outcome` is the reason of the release
     STEP_DELAY,   // slept; `outcome` is the reason of the end
@@ -21,6 +21,7 @@ enum step_kind {
     STEP_MUTEX,   // waited for the mutex of this process
     STEP_HOLD,    // kept the row locked until its rivals waited for it; `outcome` is the reason of the end
     STEP_BATCH,   // waited until its batch was posted; `parties` is the number of transfers in it
+    STEP_REPLAY,  // waited until the standby had replayed what the primary had flushed
     STEP_RETRY,   // lost against another transaction; `outcome` is the SQLSTATE or "changed"
 };
 

@@ -17,6 +17,7 @@ struct strategy {
     const enum statement *statements; // the SQL it runs, in order; STATEMENT_COUNT ends the list
     bool safe;
     bool uses_locks;
+    bool needs_standby; // it reads at the standby
     // At most this many transfers of one source account run at once; 0 means no limit. More would only lengthen
     // PostgreSQL's lock queue, where each waiter slows the others. The limit is off while the barrier is on.
     unsigned max_in_flight_per_account;

@@ -47,6 +47,9 @@ void record_values_take_clock(struct record_values *record, const struct transfe
 // Returns the outcome of a transfer after a statement with this status.
 MUST_CHECK enum transfer_outcome transfer_outcome_of(struct transfer *transfer, enum db_status status);
 
+// The outcome after a read at the standby that ended with this status: nothing has happened.
+MUST_CHECK enum transfer_outcome transfer_standby_failed(struct transfer *transfer, enum db_status status);
+
 // Takes the seq of the record from the first row of the statement that wrote it.
 void transfer_take_seq(struct transfer *transfer, const struct db_rows *rows, int column);
 // Sets the commit time of the writes of this attempt.

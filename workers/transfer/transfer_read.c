@@ -34,6 +34,17 @@ static enum transfer_outcome take_balances(struct transfer *transfer, const stru
     return found_to ? TRANSFER_CONTINUE : TRANSFER_UNKNOWN_TO_ACCOUNT;
 }
 
+static void publish_read(struct transfer *transfer, struct step *step, const char *note) {
+    const struct transfer_request *request = transfer->request;
+    step->account = request->from_account;
+    step->value = transfer->result->from_balance_before;
+    transfer_publish_steps(request, transfer->result);
+    transfer_log(
+        transfer, LOG_LEVEL_INFO,
+        LOG_FACTS(.event = "read", .account = request->from_account, .balance = money_text_of(step->value).text),
+        "STEP 1: Read balance for %s = $%s%s", request->from_account, money_text_of(step->value).text, note);
+}
+
 static enum transfer_outcome read_balances(struct transfer *transfer, enum statement statement, enum step_kind kind) {
     const struct transfer_request *request = transfer->request;
     const char *values[] = {request->from_account, request->to_account};
@@ -55,19 +66,39 @@ static enum transfer_outcome read_balances(struct transfer *transfer, enum state
     if (outcome != TRANSFER_CONTINUE) {
         return outcome;
     }
-    step->account = request->from_account;
-    step->value = transfer->result->from_balance_before;
-    transfer_publish_steps(request, transfer->result);
-    transfer_log(
-        transfer, LOG_LEVEL_INFO,
-        LOG_FACTS(.event = "read", .account = request->from_account, .balance = money_text_of(step->value).text),
-        "STEP 1: Read balance for %s = $%s%s", request->from_account, money_text_of(step->value).text,
-        kind == STEP_LOCK ? " (row locked)" : "");
+    publish_read(transfer, step, kind == STEP_LOCK ? " (row locked)" : "");
     return TRANSFER_CONTINUE;
 }
 
 enum transfer_outcome transfer_read(struct transfer *transfer) {
     return read_balances(transfer, STATEMENT_READ_BALANCES, STEP_READ);
+}
+
+// The step ends with the answer: the standby's clock may differ from the primary's, so its moments are not compared.
+enum transfer_outcome transfer_read_standby(struct transfer *transfer) {
+    const char *values[] = {transfer->request->from_account, transfer->request->to_account};
+    struct db_rows rows;
+    uint64_t started_ns = clock_monotonic_ns();
+    enum db_status status = db_execute_at_standby(transfer->session, true, STATEMENT_READ_BALANCES, values, 2, &rows);
+    if (status == DB_NOT_REPRESENTABLE) {
+        return transfer_read(transfer); // the primary has the same encoding, and the account's 404
+    }
+    if (status != DB_OK) {
+        return transfer_standby_failed(transfer, status);
+    }
+    enum transfer_outcome outcome = take_balances(transfer, &rows);
+    db_rows_free(&rows);
+    if (outcome == TRANSFER_UNKNOWN_FROM_ACCOUNT || outcome == TRANSFER_UNKNOWN_TO_ACCOUNT) {
+        return transfer_read(transfer); // the standby may not have replayed the account yet
+    }
+    if (outcome != TRANSFER_CONTINUE) {
+        return outcome;
+    }
+    struct step *step = step_add(&transfer->result->steps, STEP_READ, started_ns);
+    step->ended_ns = clock_monotonic_ns();
+    step->outcome = "standby";
+    publish_read(transfer, step, " (at the standby)");
+    return TRANSFER_CONTINUE;
 }
 
 enum transfer_outcome transfer_lock_and_read(struct transfer *transfer) {

@@ -42,6 +42,14 @@ MUST_CHECK enum transfer_outcome transfer_read(struct transfer *transfer);
 // Reads the balances of both accounts and locks their rows until the transaction ends.
 MUST_CHECK enum transfer_outcome transfer_lock_and_read(struct transfer *transfer);
 
+// Reads the balances of both accounts at the standby, and those of an account that the standby does not have at the
+// primary.
+MUST_CHECK enum transfer_outcome transfer_read_standby(struct transfer *transfer);
+// Waits until the standby has replayed everything that the primary had flushed when this was called.
+MUST_CHECK enum transfer_outcome transfer_await_standby(struct transfer *transfer);
+// In a transaction: its COMMIT waits until the synchronous standby has applied it.
+MUST_CHECK enum transfer_outcome transfer_apply_remotely(struct transfer *transfer);
+
 // The gates, which do nothing when the settings have disabled them. Do not wait at the barrier with a lock held: the
 // waiters would wait for each other in a circle that PostgreSQL cannot detect.
 void transfer_wait_at_barrier(struct transfer *transfer);

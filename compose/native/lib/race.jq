@@ -58,11 +58,14 @@ def beginning($lane):
         lock: "asks for the row locks of \($lane.from) and \($lane.to)",
         mutex: "asks for the mutex in this process",
         hold: "keeps \($lane.from) locked until \(.parties) more wait for it",
-        batch: "waits for its batch"
+        batch: "waits for its batch",
+        replay: "waits for the standby"
     }[.step];
 
 def end_of($lane):
-    if .step == "read" then "reads \(.account): \(.value | money)" + waited
+    if .step == "read" then
+        "reads \(.account)\(if .outcome == "standby" then " at the standby" else "" end): \(.value | money)" + waited
+    elif .step == "replay" then "finds the standby up to date after \(.took_us | milliseconds)"
     elif .step == "lock" then "has the locks after \(.took_us | milliseconds)" + held + reads
     elif .step == "mutex" then "has the mutex after \(.took_us | milliseconds)" + held
     elif .step == "batch" then "is in a batch of \(.parties) after \(.took_us | milliseconds)" + reads
@@ -213,7 +216,10 @@ def row_of_account:
 
 def missed_sentence($start):
     def at: (. - $start) / 1000 | decimals(1) + " ms";
-    if .uncommitted_at_read
+    if .not_replayed
+    then "\(.writer) wrote \(.value_written | money) at \(.written_at_us | at). \(.reader) read \(.value_read | money) at "
+         + "\(.read_at_us | at) at the standby, which had not replayed that write."
+    elif .uncommitted_at_read
     then "\(.writer) had written \(.value_written | money) at \(.written_at_us | at) but not committed it when \(.reader) read "
          + "\(.value_read | money) at \(.read_at_us | at): \(.reader) could not see it."
     else "\(.reader) read \(.value_read | money) at \(.read_at_us | at). It never saw that \(.writer) wrote "
