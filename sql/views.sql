@@ -88,20 +88,22 @@ WHERE step <> 'delay';
 
 -- The racing transfers for race_timeline and double_spends: successful transfers that touched one account, as source or
 -- target, in overlapping spans of time (gaps and islands), at least one of which deducted from a balance that had
--- changed. GET /races and race_groups use another definition: here a clean race is left out, and a transfer to the
+-- changed. A stale read at the standby needs no overlap. GET /races and race_groups use another definition: here a clean race is left out, and a transfer to the
 -- account belongs to the race.
 CREATE OR REPLACE VIEW races AS
 WITH touch AS (
     SELECT t.id, t.seq, a.account, t.race_detected AND a.account = t.from_account AS stale,
+           t.steps @> '[{"step": "read", "outcome": "standby"}]' AS at_standby,
            min(s.at) FILTER (WHERE s.moment = 'end') AS first_at, max(s.at) AS last_at
     FROM transfers t
     CROSS JOIN LATERAL (VALUES (t.from_account), (t.to_account)) AS a (account)
     JOIN transfer_steps s ON s.transfer_id = t.id
     WHERE t.status = 'success'
-    GROUP BY t.id, t.seq, a.account, stale
+    GROUP BY t.id, t.seq, a.account, stale, at_standby
 ), edge AS (
     SELECT *, first_at > max(last_at) OVER (PARTITION BY account ORDER BY first_at, seq
-                                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS apart
+                                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+              AND NOT (stale AND at_standby) AS apart
     FROM touch
 ), island AS (
     SELECT *, count(*) FILTER (WHERE apart) OVER (PARTITION BY account ORDER BY first_at, seq) AS number

@@ -1,17 +1,15 @@
-"""A real hot standby of a private PostgreSQL, made by pg_basebackup. Its delay is set by the tests."""
+"""A real hot standby of a private PostgreSQL, made by pg_basebackup. The tests set how far it is behind."""
 
 import contextlib
 
 from cluster import USER, Cluster
 from pace import eventually
 
-FOR_EVER = "24h"  # recovery_min_apply_delay: a commit is not replayed while a test runs
-
 
 class Standby(Cluster):
-    """It replays at once, until set_delay()."""
+    """It replays at once until a test sets a delay."""
 
-    NAME = "standby"  # its application_name, for synchronous_standby_names
+    NAME = "lab_standby"  # its application_name, for synchronous_standby_names
 
     def __init__(self, primary):
         self.primary = primary
@@ -21,30 +19,59 @@ class Standby(Cluster):
         source = f"host={self.primary.folder} port={self.primary.port} user={USER} application_name={self.NAME}"
         self._run("pg_basebackup", "--dbname", source, "--pgdata", self.data, "--write-recovery-conf",
                   "--wal-method=stream", "--checkpoint=fast", "--no-sync")
-        with open(self.data / "postgresql.conf", "a", encoding="utf-8") as conf:  # behind the primary's own lines
+        with open(self.data / "postgresql.conf", "a", encoding="utf-8") as conf:  # behind the lines of the primary
             conf.write(f"port = {self.port}\nunix_socket_directories = '{self.folder}'\n")
 
-    def set(self, name, value):
-        """Changes a setting, and returns when every process of the standby has been told."""
-        self.rows("postgres", f"ALTER SYSTEM SET {name} = '{value}'")
-        self.rows("postgres", "SELECT pg_reload_conf()")
-        wanted = self.rows("postgres", "SELECT setting FROM pg_file_settings WHERE name = %s AND applied", name)
-        eventually(lambda: self.rows("postgres", "SELECT current_setting(%s) AS now", name)[0]["now"] == value,
-                   f"{name} is {value}: {wanted}")
+    def set_delay(self, delay):
+        """Sets recovery_min_apply_delay. Afterwards the process that replays has been told."""
+        change(self, "recovery_min_apply_delay", delay)
 
     def fall_behind(self):
         """From now on no commit of the primary is replayed."""
-        self.set("recovery_min_apply_delay", FOR_EVER.replace("24h", "1d"))
+        self.set_delay("1d")
 
     def catch_up(self):
-        """Replays everything that the primary has committed, and goes on without a delay."""
-        self.set("recovery_min_apply_delay", "0")
-        self.until_replayed()
-
-    def until_replayed(self):
+        """Replays everything that the primary has committed, and from now on at once."""
+        self.set_delay("0")
         flushed = self.primary.rows("postgres", "SELECT pg_current_wal_flush_lsn()::text AS at")[0]["at"]
-        eventually(lambda: self.rows("postgres", "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn AS is_there",
-                                     flushed)[0]["is_there"], f"the standby has replayed {flushed}")
+        eventually(lambda: self.rows("postgres", "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn AS done",
+                                     flushed)[0]["done"], f"the standby has replayed {flushed}")
+
+    def promote(self):
+        self._run("pg_ctl", "promote", "--wait", "--timeout=60", "--pgdata", self.data)
+
+
+def change(cluster, name, value):
+    """Sets a parameter of a running cluster. Processes that start afterwards have it, and the others were signalled."""
+    cluster.rows("postgres", f"ALTER SYSTEM SET {name} = '{value}'")
+    cluster.rows("postgres", "SELECT pg_reload_conf()")
+    eventually(lambda: cluster.rows("postgres", "SELECT current_setting(%s) AS now", name)[0]["now"] == value,
+               f"{name} is {value}")
+
+
+def commit_something(primary):
+    """A commit that is flushed, and all before it with it."""
+    primary.rows("postgres", "SELECT pg_logical_emit_message(true, 'lab', 'a commit')")
+
+
+def waits_for_standby(primary):
+    """Whether a COMMIT under remote_apply waits. The standby must be behind."""
+    with primary.session("postgres") as session, session.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = remote_apply; SET statement_timeout = '100ms'")
+        cursor.execute("SELECT pg_logical_emit_message(true, 'lab', 'a commit')")
+        return any("canceling wait" in notice for notice in session.notices)
+
+
+@contextlib.contextmanager
+def synchronous(standby):
+    """The primary waits for the standby as each session's synchronous_commit says. The standby is behind at first."""
+    standby.fall_behind()
+    change(standby.primary, "synchronous_standby_names", Standby.NAME)
+    try:
+        eventually(lambda: waits_for_standby(standby.primary), "the primary waits for its standby")
+        yield
+    finally:
+        change(standby.primary, "synchronous_standby_names", "")
 
 
 @contextlib.contextmanager
