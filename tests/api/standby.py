@@ -1,9 +1,12 @@
 """A real hot standby of a private PostgreSQL, made by pg_basebackup. The tests set how far it is behind."""
 
 import contextlib
+import threading
 
 from cluster import USER, Cluster
 from pace import eventually
+
+COMMIT = "SELECT pg_logical_emit_message(true, 'lab', 'a commit')"
 
 
 class Standby(Cluster):
@@ -51,15 +54,19 @@ def change(cluster, name, value):
 
 def commit_something(primary):
     """A commit that is flushed, and all before it with it."""
-    primary.rows("postgres", "SELECT pg_logical_emit_message(true, 'lab', 'a commit')")
+    primary.rows("postgres", COMMIT)
 
 
 def waits_for_standby(primary):
-    """Whether a COMMIT under remote_apply waits. The standby must be behind."""
+    """Whether a COMMIT under remote_apply waits. The standby must be behind. Only a cancel ends such a wait."""
     with primary.session("postgres") as session, session.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = remote_apply; SET statement_timeout = '100ms'")
-        cursor.execute("SELECT pg_logical_emit_message(true, 'lab', 'a commit')")
-        return any("canceling wait" in notice for notice in session.notices)
+        cursor.execute("SET synchronous_commit = remote_apply")
+        commit = threading.Thread(target=cursor.execute, args=(COMMIT,))
+        commit.start()
+        cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        waited = eventually(lambda: primary.rows("postgres", cancel) or not commit.is_alive(), "a commit ends or waits")
+        commit.join()
+        return waited is not True
 
 
 @contextlib.contextmanager

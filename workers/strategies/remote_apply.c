@@ -21,9 +21,9 @@ static enum transfer_outcome remote_apply_attempt(struct transfer *transfer) {
     return transfer_post_and_commit(transfer, STATEMENT_BOOK);
 }
 
-static const enum statement remote_apply_statements[] = {STATEMENT_READ_BALANCES, STATEMENT_BEGIN,
-                                                         STATEMENT_APPLY_REMOTELY, STATEMENT_LOCK_FIRST, STATEMENT_BOOK,
-                                                         STATEMENT_COMMIT, STATEMENT_COUNT};
+static const enum statement remote_apply_statements[] = {
+    STATEMENT_READ_BALANCES, STATEMENT_BEGIN,  STATEMENT_APPLY_REMOTELY, STATEMENT_LOCK_FIRST,
+    STATEMENT_BOOK,          STATEMENT_COMMIT, STATEMENT_COUNT};
 
 const struct strategy strategy_remote_apply = {
     .name = "remote_apply",

@@ -27,14 +27,15 @@ static enum transfer_outcome replica_wait_attempt(struct transfer *transfer) {
     return transfer_record(transfer, TRANSFER_SUCCESS);
 }
 
-static const enum statement replica_wait_statements[] = {STATEMENT_FLUSHED_LSN,     STATEMENT_HAS_REPLAYED,
-                                                         STATEMENT_READ_BALANCES,   STATEMENT_DEDUCT, STATEMENT_CREDIT,
-                                                         STATEMENT_RECORD_TRANSFER, STATEMENT_COUNT};
+static const enum statement replica_wait_statements[] = {
+    STATEMENT_FLUSHED_LSN, STATEMENT_HAS_REPLAYED,    STATEMENT_READ_BALANCES, STATEMENT_DEDUCT,
+    STATEMENT_CREDIT,      STATEMENT_RECORD_TRANSFER, STATEMENT_COUNT};
 
 const struct strategy strategy_replica_wait = {
     .name = "replica_wait",
-    .idea = "wait until the standby has replayed the primary's position, then read there, check and deduct: two at once "
-            "still race",
+    .idea =
+        "wait until the standby has replayed the primary's position, then read there, check and deduct: two at once "
+        "still race",
     .choose_when = "never for a decision. It is right for showing a balance that has every transfer that ended before",
     .watch_for = "It ends the staleness, so two transfers one after the other are right, and it passes the test that "
                  "convicts replica_read. Two at once still both read $1000. And each waits as long as the standby is "

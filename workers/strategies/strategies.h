@@ -29,7 +29,7 @@ extern const struct strategy *const strategies[];
 MUST_CHECK const struct strategy *strategy_find(struct slice name); // NULL: no strategy has this name
 // False: the server has no standby, and the strategy needs one; `problem` says what to set.
 MUST_CHECK bool strategy_can_run(const struct strategy *strategy, bool has_standby, struct text *problem);
-void strategy_append_names(struct text *out);                       // appends "vulnerable, for_update, ..."
+void strategy_append_names(struct text *out); // appends "vulnerable, for_update, ..."
 // Appends the names, and the one that a name which no strategy has was probably meant to be: "...: did you mean X?"
 void strategy_append_choice(struct text *out, struct slice wrong);
 

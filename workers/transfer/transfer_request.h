@@ -25,15 +25,15 @@ enum transfer_outcome {
     TRANSFER_OUTCOME_UNKNOWN,      // `doubt` says why
     // partially applied: without a transaction, a statement failed after others; see `standing`
     TRANSFER_PARTIALLY_APPLIED,
-    TRANSFER_STANDBY_UNAVAILABLE,  // `standby_problem` says why; nothing has happened
-    TRANSFER_LOCK_TIMED_OUT, // nothing has happened
-    TRANSFER_CONFLICT,       // lost against other transactions in the last attempt, too; nothing has happened
-    TRANSFER_QUEUE_FULL,     // too many transfers were waiting; nothing has happened
-    TRANSFER_CANCELLED,      // it was still queued when the program stopped; nothing has happened
-    TRANSFER_FAILED,         // any other error of the database; nothing has happened
-    TRANSFER_REPLAYED,       // its key has a transfer already, and `replay` has that transfer's record
-    TRANSFER_KEY_REUSED,     // its key belongs to another request; nothing has happened
-    TRANSFER_KEY_IN_FLIGHT,  // another transfer with its key has not ended; nothing has happened
+    TRANSFER_STANDBY_UNAVAILABLE, // `standby_problem` says why; nothing has happened
+    TRANSFER_LOCK_TIMED_OUT,      // nothing has happened
+    TRANSFER_CONFLICT,            // lost against other transactions in the last attempt, too; nothing has happened
+    TRANSFER_QUEUE_FULL,          // too many transfers were waiting; nothing has happened
+    TRANSFER_CANCELLED,           // it was still queued when the program stopped; nothing has happened
+    TRANSFER_FAILED,              // any other error of the database; nothing has happened
+    TRANSFER_REPLAYED,            // its key has a transfer already, and `replay` has that transfer's record
+    TRANSFER_KEY_REUSED,          // its key belongs to another request; nothing has happened
+    TRANSFER_KEY_IN_FLIGHT,       // another transfer with its key has not ended; nothing has happened
 };
 
 // The writes of a transfer without a transaction that have been committed, even if a later statement failed.
@@ -81,9 +81,9 @@ struct transfer_request {
 struct transfer_result {
     enum transfer_outcome outcome;
     enum transfer_standing standing;
-    enum transfer_doubt doubt; // set with TRANSFER_OUTCOME_UNKNOWN
+    enum transfer_doubt doubt;   // set with TRANSFER_OUTCOME_UNKNOWN
     const char *standby_problem; // static; set with TRANSFER_STANDBY_UNAVAILABLE
-    enum db_status database;   // status of the last failed statement of the last attempt, else DB_OK
+    enum db_status database;     // status of the last failed statement of the last attempt, else DB_OK
     int64_t from_balance_before, from_balance_after, to_balance_before, to_balance_after; // cents
     bool race_detected;    // it used a balance that had changed after it was read
     bool double_spend;     // a race that left the source account negative
