@@ -88,8 +88,8 @@ WHERE step <> 'delay';
 
 -- The racing transfers for race_timeline and double_spends: successful transfers that touched one account, as source or
 -- target, in overlapping spans of time (gaps and islands), at least one of which deducted from a balance that had
--- changed. A stale read at the standby needs no overlap. GET /races and race_groups use another definition: here a clean race is left out, and a transfer to the
--- account belongs to the race.
+-- changed. A stale read at the standby needs no overlap. GET /races and race_groups use another definition: here a
+-- clean race is left out, and a transfer to the account belongs to the race.
 CREATE OR REPLACE VIEW races AS
 WITH touch AS (
     SELECT t.id, t.seq, a.account, t.race_detected AND a.account = t.from_account AS stale,

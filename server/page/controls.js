@@ -52,6 +52,7 @@ function sayStrategy({ strategies, settings }) {
     badge.className = `verdict ${strategy.safe ? "good" : isLimited ? "limited" : "bad"}`;
     const explored = isLimited ? "mutex_of_the_program.right" : strategy.name;
     find("#strategy-orders").href = `/explore?case=${explored}`;
+    find("#strategy-orders").hidden = strategy.needs_standby === true; // the explorer has one server
     find("#strategy-idea").textContent = sentence(strategy.idea);
   }
 }

@@ -8,7 +8,7 @@ import { race } from "./races.js";
 import { shownRace } from "./race_panels.js";
 import {
   LEFT, OVERDRAWN, START, TOGETHER, TOO_MUCH, afterBarrier, afterCure, afterFix, afterOne, afterTwo, afterWrongFix, fixOf,
-  othersWords, readingOf,
+  onePrimary, othersWords, readingOf,
 } from "./tour_words.js";
 import { money } from "./words.js";
 
@@ -152,7 +152,7 @@ function fixStep(strategy) {
 }
 
 export function fixesTour(strategies) {
-  const wrong = strategies.filter(({ safe }) => !safe);
+  const wrong = onePrimary(strategies).filter(({ safe }) => !safe);
   return {
     name: "fixes",
     steps: wrong.map(fixStep),

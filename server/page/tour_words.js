@@ -167,7 +167,13 @@ export function scoreWords(scores) {
   return scores.length === 0 ? "" : `You predicted ${right} of ${scores.length} right.`;
 }
 
+// Without those that need a standby: their race is not one of two transfers at once.
+export function onePrimary(strategies) {
+  return strategies.filter((strategy) => !strategy.needs_standby);
+}
+
 export function othersWords(strategies) {
-  const safe = strategies.filter((strategy) => strategy.safe).length;
-  return `${safe - 1} more strategies are safe, and ${strategies.length - safe} only look safe: the other tour shows each of them fail.`;
+  const shown = onePrimary(strategies);
+  const safe = shown.filter((strategy) => strategy.safe).length;
+  return `${safe - 1} more strategies are safe, and ${shown.length - safe} only look safe: the other tour shows each of them fail.`;
 }

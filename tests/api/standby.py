@@ -26,7 +26,7 @@ class Standby(Cluster):
             conf.write(f"port = {self.port}\nunix_socket_directories = '{self.folder}'\n")
 
     def set_delay(self, delay):
-        """Sets recovery_min_apply_delay. Afterwards the process that replays has been told."""
+        """Sets recovery_min_apply_delay. Afterwards the process that replays has got the signal to read it."""
         change(self, "recovery_min_apply_delay", delay)
 
     def fall_behind(self):

@@ -14,7 +14,7 @@ from strategies import STANDBY_SAFE, STANDBY_WRONG
 
 ALL = STANDBY_SAFE + STANDBY_WRONG
 SOME = max(1, ROUNDS // 20)
-DELAY = "100ms"  # of a standby that a transfer waits for
+DELAY = "100ms"  # the delay of the standby where a transfer waits for it
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +112,9 @@ class TestStaleRead:
     def test_in_the_views_for_psql(self, bank, standby):
         fresh(bank, standby, "1d")
         in_turn(bank, "replica_read")
-        told = [row["racer_2"] for row in bank.rows("SELECT racer_2 FROM race_timeline WHERE racer_2 IS NOT NULL")]
-        assert "reads alice at the standby: $1000.00" in told
-        assert any("racer 1 had written $200.00, and the standby had not replayed it" in each for each in told), told
+        texts = [row["racer_2"] for row in bank.rows("SELECT racer_2 FROM race_timeline WHERE racer_2 IS NOT NULL")]
+        assert "reads alice at the standby: $1000.00" in texts
+        assert any("racer 1 had written $200.00, and the standby had not replayed it" in each for each in texts), texts
 
     @pytest.mark.parametrize("strategy", ["replica_guard", "replica_wait", "remote_apply"])
     def test_is_ended_by_each_fix(self, bank, standby, strategy):

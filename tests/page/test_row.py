@@ -132,6 +132,8 @@ def test_why_no_serial_order_exists_and_which_one_does(bank, page):
 
 def test_every_strategy_shows_its_sql_and_what_differs(bank, page):
     for served in bank.get("/strategies").json()["strategies"]:
+        if not served["available"]:
+            continue
         name = served["name"]
         slot = raced(bank, page, name)
         assert page.texts(f"#panel-{slot} .sketch-line code") == [each["line"] for each in served["sketch"]], name

@@ -66,7 +66,7 @@ struct db {
     char *url;          // DATABASE_URL, or NULL
     const char *schema; // see db_use_schema(); or NULL
     struct db *standby; // see db_use_standby(); or NULL
-    struct db *primary; // of a standby: the database that it follows; else NULL
+    struct db *primary; // the database that this one is the standby of; or NULL
     struct db_parameters parameters;
     int abort_fd; // an eventfd that is readable after db_abort()
     // Monotonic; when PostgreSQL last refused a session because of a connection limit. 0: never.
@@ -94,6 +94,9 @@ struct db {
 void db_session_set_state(struct db_session *session, enum session_state state);
 // Returns the deadline (monotonic) of an answer that is awaited from now on.
 MUST_CHECK uint64_t db_deadline(const struct db_session *session);
+
+// True while the server of an open session replays. PostgreSQL reports the end of it with the next answer (since 14).
+MUST_CHECK bool db_session_is_in_recovery(const struct db_session *session);
 
 // Waits until the descriptor is ready for `events` (POLLIN, POLLOUT). False: db_abort() was called, the deadline is
 // over, or poll() failed.
@@ -142,7 +145,7 @@ MUST_CHECK bool db_connect(struct db_session *session, uint64_t deadline_ns, str
 MUST_CHECK PGresult *db_collect(struct db_session *session, uint64_t deadline_ns);
 
 // --- db_setup.c ---
-// Checks a new connection (no pooler) and applies the settings that the program needs.
+// Checks a new connection (no pooler; of a standby, that it is one) and applies the settings that the program needs.
 MUST_CHECK enum db_status db_session_setup(struct db_session *session);
 // --- db_complaint.c ---
 // Logs a warning: at once if it is new since the last session was opened, else after pauses that grow from a second to
@@ -151,16 +154,12 @@ void db_complain(struct db *db, const char *words);
 void db_forget_complaints(struct db *db);
 // Sets the problem that db_problem() returns; "": there is no problem.
 void db_set_problem(struct db *db, const char *words);
+// Appends the words of a problem, with the variable of the standby in place of those of the primary.
+void db_append_standby_words(struct text *out, const char *words);
 
 // --- db_schema.c ---
 // Makes a new session work in the lab's schema. DB_UNAVAILABLE: see db_session_open().
 MUST_CHECK enum db_status db_session_enter_schema(struct db_session *session);
-
-// --- db_standby.c ---
-// Checks a new session of a standby: DB_UNAVAILABLE if its server is none.
-MUST_CHECK enum db_status db_session_check_standby(struct db_session *session);
-// Appends the words of a problem, with the variable of the standby in place of those of the primary.
-void db_append_standby_words(struct text *out, const char *words);
 
 // --- db_sharing.c ---
 // True if PostgreSQL refused a session because of a connection limit within the last `duration_ns`, and others are

@@ -4,6 +4,7 @@
 #include "workers/database/database_internal.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define PAUSE_NS (30 * NANOSECONDS_PER_SECOND)
 
@@ -64,6 +65,33 @@ void db_set_problem(struct db *db, const char *words) {
     text_clear(&db->problem);
     text_append_string(&db->problem, words);
     CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+}
+
+// The texts of this folder name the variables of the primary, longest first.
+static const char *const names_of_primary[] = {"DATABASE_URL (or PGHOST and PGPORT)", "DATABASE_URL or a PG* variable",
+                                               "DATABASE_URL or the PG* variables", "DATABASE_URL"};
+
+static size_t length_of_name(const char *words) {
+    for (size_t i = 0; i < sizeof names_of_primary / sizeof names_of_primary[0]; i++) {
+        size_t length = strlen(names_of_primary[i]);
+        if (strncmp(words, names_of_primary[i], length) == 0) {
+            return length;
+        }
+    }
+    return 0;
+}
+
+void db_append_standby_words(struct text *out, const char *words) {
+    if (strstr(words, "BANK_API_STANDBY_URL") != NULL) {
+        text_append_string(out, words);
+        return;
+    }
+    while (*words != '\0') {
+        size_t length = length_of_name(words);
+        text_append_string(out, length > 0 ? "BANK_API_STANDBY_URL" : "");
+        text_append(out, words, length > 0 ? 0 : 1);
+        words += length > 0 ? length : 1;
+    }
 }
 
 static void append_problem(struct db *db, struct text *out) {

@@ -24,6 +24,11 @@ int db_session_backend(const struct db_session *session) {
     return session->backend;
 }
 
+bool db_session_is_in_recovery(const struct db_session *session) {
+    const char *reported = PQparameterStatus(session->connection, "in_hot_standby");
+    return reported != NULL && strcmp(reported, "on") == 0;
+}
+
 uint64_t db_deadline(const struct db_session *session) {
     uint64_t deadline_ns = clock_monotonic_ns() + session->timeout_ns;
     return deadline_ns < session->job_deadline_ns ? deadline_ns : session->job_deadline_ns;

@@ -80,9 +80,6 @@ static bool session_connect(struct db_session *session, uint64_t deadline_ns) {
 static enum db_status session_begin(struct db_session *session) {
     db_session_set_state(session, SESSION_IN_USE);
     enum db_status status = db_session_setup(session);
-    if (status == DB_OK && session->db->primary != NULL) {
-        status = db_session_check_standby(session);
-    }
     if (status == DB_OK && !session->in_any_schema) {
         status = db_session_enter_schema(session);
     }

@@ -90,6 +90,11 @@ enum db_status db_session_setup(struct db_session *session) {
     if (status == DB_OK) {
         status = set_settings(session);
     }
+    if (status == DB_OK && session->db->primary != NULL && !db_session_is_in_recovery(session)) {
+        db_set_problem(session->db, "BANK_API_STANDBY_URL names a primary (pg_is_in_recovery() is false there): name a "
+                                    "hot standby of the database in DATABASE_URL, or leave the variable out");
+        return DB_UNAVAILABLE;
+    }
     if (status == DB_OK) {
         db_set_problem(session->db, "");
     }

@@ -3,8 +3,6 @@
 #include "observability/log/log.h"
 #include "workers/database/database_internal.h"
 
-#include <string.h>
-
 // For the check of the standby beside a question of the watch, which has DATABASE_WATCH_TIMEOUT_MS for all its work.
 #define CHECK_TIMEOUT_MS 1000
 
@@ -16,22 +14,6 @@ void db_use_standby(struct db *db, const char *url) {
 
 bool db_has_standby(const struct db *db) {
     return db->standby != NULL;
-}
-
-// PostgreSQL reports this parameter in every answer after it has changed (since PostgreSQL 14), so it is also false
-// after a promotion.
-static bool is_in_recovery(const struct db_session *session) {
-    const char *reported = PQparameterStatus(session->connection, "in_hot_standby");
-    return reported != NULL && strcmp(reported, "on") == 0;
-}
-
-enum db_status db_session_check_standby(struct db_session *session) {
-    if (is_in_recovery(session)) {
-        return DB_OK;
-    }
-    db_set_problem(session->db, "BANK_API_STANDBY_URL names a primary (pg_is_in_recovery() is false there): name a hot "
-                                "standby of the database in DATABASE_URL, or leave the variable out");
-    return DB_UNAVAILABLE;
 }
 
 static void give(struct db_session *standby) {
@@ -58,7 +40,7 @@ enum db_status db_execute_at_standby(struct db_session *session, bool traced, en
         if (status == DB_OK) {
             status = db_execute(standby, statement, values, value_count, rows);
         }
-        if (status == DB_OK && !is_in_recovery(standby)) {
+        if (status == DB_OK && !db_session_is_in_recovery(standby)) {
             db_rows_free(rows);
             db_session_close(standby);
             status = DB_UNAVAILABLE; // it was promoted: the next connection reports the problem
@@ -78,33 +60,6 @@ void db_check_standby(struct db_session *session) {
     enum db_status status = db_session_open(standby, &was_open); // sets the problem, or logs why it is unreachable
     log_write(LOG_LEVEL_DEBUG, NULL, "The standby %s", status == DB_OK ? "is ready" : "cannot be used now");
     give(standby);
-}
-
-// The texts of this folder name the variables of the primary, longest first.
-static const char *const names_of_primary[] = {"DATABASE_URL (or PGHOST and PGPORT)", "DATABASE_URL or a PG* variable",
-                                               "DATABASE_URL or the PG* variables", "DATABASE_URL"};
-
-static size_t length_of_name(const char *words) {
-    for (size_t i = 0; i < sizeof names_of_primary / sizeof names_of_primary[0]; i++) {
-        size_t length = strlen(names_of_primary[i]);
-        if (strncmp(words, names_of_primary[i], length) == 0) {
-            return length;
-        }
-    }
-    return 0;
-}
-
-void db_append_standby_words(struct text *out, const char *words) {
-    if (strstr(words, "BANK_API_STANDBY_URL") != NULL) {
-        text_append_string(out, words);
-        return;
-    }
-    while (*words != '\0') {
-        size_t length = length_of_name(words);
-        text_append_string(out, length > 0 ? "BANK_API_STANDBY_URL" : "");
-        text_append(out, words, length > 0 ? 0 : 1);
-        words += length > 0 ? length : 1;
-    }
 }
 
 bool db_standby_url_check(const char *url, struct text *problem) {

@@ -30,9 +30,10 @@ const struct strategy strategy_remote_apply = {
     .idea = "read at the standby, deduct at the primary, and let COMMIT wait until the standby has applied it: two at "
             "once still race",
     .choose_when = "never for a decision. It is right for a client that reads its own write at the standby",
-    .watch_for = "It ends the staleness only if every writer commits like this. Two transfers at once still both read "
-                 "$1000. COMMIT waits for the standby, and hangs while it is away; without synchronous_standby_names "
-                 "it waits for none",
+    .watch_for =
+        "It ends the staleness only if every writer commits like this. Two transfers at once still both read "
+        "$1000. COMMIT waits for the standby, and hangs while it is unavailable; without synchronous_standby_names "
+        "it waits for none",
     .isolation = "read committed",
     .sketch = sketch_remote_apply,
     .statements = remote_apply_statements,

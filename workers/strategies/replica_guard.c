@@ -1,5 +1,5 @@
-// Reads the balances at the standby, and lets the UPDATE at the primary decide: its WHERE clause is the check. A balance
-// that is too old can cost no money, because nothing depends on it.
+// Reads the balances at the standby, and lets the UPDATE at the primary decide: its WHERE clause is the check. An old
+// balance costs no money, because nothing depends on it.
 #include "workers/strategies/strategies.h"
 
 static enum transfer_outcome replica_guard_attempt(struct transfer *transfer) {

@@ -12,7 +12,7 @@
 #define PAUSE_MAX_MS 16
 
 enum transfer_outcome transfer_standby_failed(struct transfer *transfer, enum db_status status) {
-    // The primary is not in doubt, so the watch of the database is not told anything.
+    // The primary is not in doubt, so the watch of the database gets no report.
     transfer->result->database = DB_OK;
     switch (status) {
     case DB_CONFLICT:
@@ -38,7 +38,7 @@ static enum transfer_outcome standby_is_behind(struct transfer *transfer) {
     return TRANSFER_STANDBY_UNAVAILABLE;
 }
 
-// Everything that a client was told to be committed is before this point: COMMIT answers after the flush.
+// Every acknowledged commit is before this point: COMMIT answers after the flush.
 static enum transfer_outcome find_flushed(struct transfer *transfer, char lsn[static LSN_LENGTH]) {
     struct db_rows rows;
     enum db_status status = transfer_execute(transfer, STATEMENT_FLUSHED_LSN, NULL, 0, &rows);
