@@ -4,7 +4,8 @@
 Starts a PostgreSQL and servers of its own on loopback, and leaves nothing running. Each strategy first runs forced
 rounds (two transfers of $800 out of $1000, released by a barrier; the books are audited after each), then load by wrk
 over 32 kept connections: spread over 1,000 accounts, and all from one account. The runs are interleaved; the results
-are their medians.
+are their medians. The strategies that read at a standby get one: their rounds are one transfer after the other while it
+is behind, and two at once while it is up to date; they get no load.
 
 Exit status: 0 if every safe strategy was right in every round and every wrong one failed in every round, 1 if not."""
 
@@ -15,7 +16,7 @@ import sys
 import textwrap
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from comparison import decision, load, report, rounds  # noqa: E402
+from comparison import decision, load, report, rounds, standby_rounds  # noqa: E402
 from harness import lab, machine  # noqa: E402
 
 
@@ -105,14 +106,18 @@ def compare(options):
     with lab.cluster() as cluster:
         race_database, load_database = cluster.new_database(), cluster.new_database()
         with lab.bank(cluster, race_database) as bank:
+            listed = chosen(bank, options.strategy)
             results = [{"name": each["name"], "safe": each["safe"], "idea": each["idea"]}
-                       for each in chosen(bank, options.strategy)]
+                       for each in listed if not each["needs_standby"]]
             strategies = list(results)
             run_rounds(cluster, bank, results, options.rounds)
         with lab.bank(cluster, load_database) as bank:
             lab.add_accounts(cluster, load_database)
             run_load(cluster, bank, strategies, options.runs, options.seconds, options.clients)
             who = machine.describe(lambda query: cluster.rows(load_database, query))
+    replicated = [each for each in listed if each["needs_standby"]]
+    if replicated:
+        results += standby_rounds.run(replicated, options.rounds)
     return {"machine": who, "connections": lab.CONNECTIONS, "runs": options.runs, "seconds": options.seconds,
             "strategies": results}
 

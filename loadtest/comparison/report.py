@@ -6,6 +6,11 @@ COLUMNS = RIGHT + COST
 GREEN, RED, BOLD, PLAIN = "\033[32m", "\033[31m", "\033[1m", "\033[0m"
 
 
+def case_in_words(result):
+    """The case in which a wrong strategy is right, such as " (1 server)"; "" for any other result."""
+    return " (1 server)" if result.get("one_server_is_right") else " (in turn)" if result.get("in_turn_is_right") else ""
+
+
 def rounds_in_words(result):
     """"1000 clean", "200/200 double_spend", "200 clean (1 server)"."""
     verdicts = result.get("rounds")
@@ -13,7 +18,7 @@ def rounds_in_words(result):
         return "-"
     total = sum(verdicts.values())
     if set(verdicts) == {"clean"}:
-        return f"{total} clean" + (" (1 server)" if result.get("one_server_is_right") else "")
+        return f"{total} clean" + case_in_words(result)
     return ", ".join(f"{seen}/{total} {name}" for name, seen in sorted(verdicts.items()) if name != "clean") + (
         f", {verdicts['clean']} clean" if "clean" in verdicts else "")
 
@@ -92,6 +97,6 @@ def complaints(results):
                 found.append(f"{result['name']} is said to be safe, and fell in {fallen} forced rounds")
             found += [f"{result['name']} is said to be safe, and left inconsistent books under {shape} load"
                       for shape, run in result.get("load", {}).items() if not run["consistent"]]
-        elif verdicts.get("clean") and not result.get("one_server_is_right"):
+        elif verdicts.get("clean") and not case_in_words(result):
             found.append(f"{result['name']} is said to be wrong, and got away with {verdicts['clean']} forced rounds")
     return found

@@ -33,12 +33,14 @@ def count(verdicts):
     return counted
 
 
-def race(bank, rounds):
-    """Runs `rounds` races of two transfers of $800 out of $1000 with a barrier. Returns the count of each verdict."""
+def race(bank, rounds, prepare=lambda: None):
+    """Runs `rounds` races of two transfers of $800 out of $1000 with a barrier; prepare() is called after each reset.
+    Returns the count of each verdict."""
     def verdicts():
         with bank.client() as first, bank.client() as second, concurrent.futures.ThreadPoolExecutor(2) as threads:
             for _ in range(rounds):
                 first.post("/reset")
+                prepare()
                 racing = [threads.submit(send, client, to) for client, to in zip((first, second), RACERS)]
                 yield verdict([each.result() for each in racing], first.get("/audit").json())
     bank.set(barrier_enabled=True, barrier_count=2)
@@ -46,6 +48,17 @@ def race(bank, rounds):
         return count(verdicts())
     finally:
         bank.set(barrier_enabled=False)
+
+
+def in_turn(bank, rounds, prepare):
+    """The same two transfers without a barrier: the second begins after the answer to the first."""
+    def verdicts():
+        with bank.client() as client:
+            for _ in range(rounds):
+                client.post("/reset")
+                prepare()
+                yield verdict([send(client, to) for to in RACERS], client.get("/audit").json())
+    return count(verdicts())
 
 
 def until_waiting(session, sessions):

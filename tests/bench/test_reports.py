@@ -107,6 +107,12 @@ def test_one_server_of_a_mutex_is_named():
     assert "5 clean (1 server)" in report.table([right])
 
 
+def test_a_strategy_that_is_right_in_turn_is_named():
+    right = strategy("replica_wait", safe=False, verdicts={"clean": 5}, in_turn_is_right=True)
+    assert "5 clean (in turn)" in report.table([right]) and report.complaints([right]) == []
+    assert report.complaints([strategy("replica_read", safe=False, verdicts={"clean": 5})])
+
+
 def test_the_usage_has_the_name_that_people_type(capsys):
     for options_of_program, name in ((compare.options_of, "lab compare"), (options_of, "lab bench")):
         with pytest.raises(SystemExit):

@@ -37,6 +37,18 @@ def test_compare(tmp_path):
     assert list(tmp_path.glob("*.svg")) == []
 
 
+def test_compare_gives_a_standby_to_the_strategies_that_need_one(tmp_path):
+    names = ("replica_read", "replica_guard", "replica_wait", "remote_apply")
+    outcome = run("compare.py", "--quick", "--rounds", "5", "--no-charts", "--out", tmp_path,
+                  *(part for name in names for part in ("--strategy", name)))
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    results = {each["name"]: each["rounds"] for each in json.loads((tmp_path / "compare.json").read_text())["strategies"]}
+    assert results == {"replica_read": {"double_spend": 1}, "replica_guard": {"clean": 5},
+                       "replica_guard, at once": {"clean": 5}, "replica_wait": {"clean": 1},
+                       "replica_wait, at once": {"double_spend": 1}, "remote_apply": {"clean": 1},
+                       "remote_apply, at once": {"double_spend": 1}}
+
+
 def test_compare_draws(tmp_path):
     pytest.importorskip("matplotlib")
     outcome = run("compare.py", "--quick", "--rounds", "5", "--strategy", "vulnerable", "--out", tmp_path)
