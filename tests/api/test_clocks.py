@@ -23,7 +23,7 @@ def faked(**settings):
 
 
 def strategies(bank):
-    return [each["name"] for each in bank.get("/strategies").json()["strategies"]]
+    return [each["name"] for each in bank.get("/strategies").json()["strategies"] if each["available"]]
 
 
 def check_steps(bank, answer):

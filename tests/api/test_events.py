@@ -145,7 +145,8 @@ def test_every_strategy_publishes_the_recorded_steps(bank, stream):
     """The steps that were published one by one equal the steps of the final event, and the steps of the record."""
     subscriber = stream()
     bank.set(barrier_enabled=True)
-    for strategy in [each["name"] for each in bank.get("/strategies").json()["strategies"]]:
+    listed = bank.get("/strategies").json()["strategies"]
+    for strategy in [each["name"] for each in listed if each["available"]]:
         bank.set(strategy=strategy)
         bank.post("/reset")
         records = race(bank)

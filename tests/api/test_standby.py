@@ -204,9 +204,10 @@ class TestEachStrategy:
             records = at_once(bank, background, strategy)
             listed = {each["name"]: each for each in bank.get("/strategies").json()["strategies"]}[strategy]
             known = {step for each in listed["sketch"] for step in each["steps"] + each["pauses"]}
-            steps = {step["step"] for each in bank.get(f"/races/{records[0]['id']}").json()["transfers"]
-                     for step in each["steps"]}
-            assert steps <= known
+            transfers = bank.get(f"/races/{records[0]['id']}").json()["transfers"]
+            assert {step["step"] for each in transfers for step in each["steps"]} <= known
+            ends = {each["steps"][-1]["outcome"] for each in transfers}
+            assert ends == {"recorded" if listed["isolation"].startswith("none") else "committed"}
 
 
 class TestWithoutOne:

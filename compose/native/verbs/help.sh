@@ -409,8 +409,9 @@ Runs every strategy, the safe ones and the wrong ones, on a PostgreSQL and
 servers of its own: first rounds of a race that is forced, the books audited
 after each, then load over 32 connections, spread over 1,000 accounts and all
 from one. Prints a table, and writes compare.json, compare.md and charts to
-docs/benchmarks/. It takes about a quarter of an hour; with --quick about a
-minute, and writes nothing.
+docs/benchmarks/. The strategies that read at a standby get one, and no load.
+It takes about a quarter of an hour; with --quick about a minute, and writes
+nothing.
 
   --quick           few rounds, one short run of each; --rounds, --runs and
                     --seconds given with it are used
