@@ -5,9 +5,9 @@ import contextlib
 from comparison import rounds
 from harness import lab
 
-from standby import running_standby, synchronous  # of tests/api, which harness.lab makes importable
+from standby import running_standby, synchronous  # in tests/api, whose folder harness.lab adds to the path
 
-DELAY = "30ms"  # of a standby that the transfers of a round wait for
+DELAY = "30ms"  # the standby is this far behind where a transfer waits for it
 
 
 def before(standby, delay):
