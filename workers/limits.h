@@ -40,6 +40,13 @@
 #define TRANSFER_QUEUE_LIMIT_MIN 1
 #define TRANSFER_QUEUE_LIMIT_MAX 100000
 #define TRANSFER_QUEUE_LIMIT_DEFAULT 1024
+// A transfer that finds the queue full waits for room in it, behind the others that do, and is refused after this time.
+// A client that sends its request again at once then costs one refusal in this time. Refused immediately, 950 such
+// clients cost 27,000 refusals a second, and the work starved (docs/benchmarks).
+#define OVERFLOW_WAIT_MS 1000
+// Beyond this number a transfer is refused immediately, so that connections are left for other requests.
+#define OVERFLOW_MAX 8192
+#define OVERFLOW_RETRY_AFTER_S_MAX 30 // the longest Retry-After, also if no transfer was admitted meanwhile
 #define JOB_QUEUE_LIMIT 1024 // waiting jobs of each kind that is not a transfer
 
 // --- The gates ---

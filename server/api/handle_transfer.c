@@ -187,7 +187,8 @@ static int status_of(const struct transfer_job *transfer, struct text *detail) {
             request->id, TRANSFER_ATTEMPTS_MAX);
         return 503;
     case TRANSFER_QUEUE_FULL:
-        text_append_string(detail, "Too many transfers are waiting; nothing was transferred: try again in a moment");
+        text_append_string(detail, "Too many transfers are waiting; nothing was transferred: try again after the "
+                                   "seconds of Retry-After");
         return 503;
     case TRANSFER_CANCELLED:
         text_append_string(detail, "The server is stopping; nothing was transferred: try again in a moment");
@@ -221,8 +222,9 @@ static bool respond_transfer(struct transfer_job *transfer, int status, struct s
         return false;
     }
     database_watch_report(&api_of(conn)->watch, transfer->job.database);
-    return status == 200 ? respond_record(conn, transfer)
-                         : conn_respond_problem_of(conn, status, detail, &transfer->request.trace);
+    return status == 200
+               ? respond_record(conn, transfer)
+               : conn_respond_problem_of(conn, status, detail, &transfer->request.trace, transfer->retry_after_s);
 }
 
 // Answers the client, publishes the event, ends the trace, and frees the job unless the exporter has it now.

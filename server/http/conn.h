@@ -101,8 +101,10 @@ bool conn_respond(struct conn *conn, const struct http_response *response);
 
 // Answers with application/problem+json (RFC 9457). The format gives the `detail`.
 void conn_respond_problem(struct conn *conn, int status, const char *format, ...) PRINTF_LIKE(3, 4);
-// The same with a trace, which may be NULL: the body has its trace id, and the headers have its traceparent.
-bool conn_respond_problem_of(struct conn *conn, int status, struct slice detail, const struct trace_context *trace);
+// The same with a trace, which may be NULL: the body has its trace id, and the headers have its traceparent. The
+// Retry-After in seconds is the usual one of the status if it is 0 here.
+bool conn_respond_problem_of(struct conn *conn, int status, struct slice detail, const struct trace_context *trace,
+                             unsigned retry_after_s);
 
 // Writes the address of the client as text, or "" if the kernel does not know it any more.
 #define CLIENT_ADDRESS_LENGTH 64

@@ -34,11 +34,12 @@ void conn_respond_problem(struct conn *conn, int status, const char *format, ...
     va_start(arguments, format);
     text_append_format_list(&detail, format, arguments);
     va_end(arguments);
-    (void)conn_respond_problem_of(conn, status, text_slice(&detail), NULL);
+    (void)conn_respond_problem_of(conn, status, text_slice(&detail), NULL, 0);
     text_free(&detail);
 }
 
-bool conn_respond_problem_of(struct conn *conn, int status, struct slice detail, const struct trace_context *trace) {
+bool conn_respond_problem_of(struct conn *conn, int status, struct slice detail, const struct trace_context *trace,
+                             unsigned retry_after_s) {
     struct text body = {0};
     char traceparent[TRACEPARENT_LENGTH];
     if (trace != NULL) {
@@ -46,6 +47,7 @@ bool conn_respond_problem_of(struct conn *conn, int status, struct slice detail,
     }
     struct http_response response = problem_response(&body, status, detail, trace);
     response.traceparent = trace == NULL ? NULL : traceparent;
+    response.retry_after = retry_after_s > 0 ? retry_after_s : response.retry_after;
     bool taken = conn_respond(conn, &response);
     text_free(&body);
     return taken;

@@ -23,6 +23,8 @@ struct bank_metrics {
     struct metric_family *retries;
     struct metric *running;
     struct metric *queued;
+    struct metric *overflowed;
+    struct metric *overflow_ends[OVERFLOW_ENDS];
     struct metric *barrier_waiting;
     struct metric *barrier_releases;
     struct metric *barrier_timeouts;
@@ -50,6 +52,20 @@ static struct metric_family *add(struct metrics *metrics, enum metric_kind kind,
         definition.bound_count = metrics_latency_bound_count;
     }
     return metrics_add_family(metrics, &definition);
+}
+
+static void add_overflow_families(struct bank_metrics *bank, struct metrics *metrics) {
+    static const char *const names[OVERFLOW_ENDS] = {
+        [OVERFLOW_MOVED] = "queued", [OVERFLOW_REFUSED] = "refused", [OVERFLOW_ABANDONED] = "abandoned"};
+    bank->overflowed = metric_without_labels(add(metrics, METRIC_GAUGE, "transfer_overflow_depth",
+                                                 "Transfers that wait for room in the queue.", NULL, NULL));
+    struct metric_family *ends = add(metrics, METRIC_COUNTER, "transfer_overflow_total",
+                                     "Transfers that found the queue full: it had room in time (queued), they got 503 "
+                                     "(refused), or their clients left (abandoned).",
+                                     "status", NULL);
+    for (size_t end = 0; end < OVERFLOW_ENDS; end++) {
+        bank->overflow_ends[end] = metric_with(ends, &names[end]);
+    }
 }
 
 static void add_transfer_families(struct bank_metrics *bank, struct metrics *metrics) {
@@ -92,6 +108,7 @@ static void add_transfer_families(struct bank_metrics *bank, struct metrics *met
         add(metrics, METRIC_GAUGE, "concurrent_transfers", "Transfers in progress now.", NULL, NULL));
     bank->queued = metric_without_labels(
         add(metrics, METRIC_GAUGE, "transfer_queue_depth", "Transfers admitted and not yet on a worker.", NULL, NULL));
+    add_overflow_families(bank, metrics);
 }
 
 static void add_barrier_families(struct bank_metrics *bank, struct metrics *metrics) {
@@ -251,9 +268,14 @@ void bank_metrics_publish_statements(struct bank_metrics *bank, struct statement
     }
 }
 
+void bank_metrics_publish_overflow(struct bank_metrics *bank, enum overflow_end end) {
+    metric_add(bank->overflow_ends[end], 1);
+}
+
 void bank_metrics_set_gauges(struct bank_metrics *bank, const struct bank_gauges *gauges) {
     metric_set(bank->running, gauges->transfers_running);
     metric_set(bank->queued, gauges->transfers_queued);
+    metric_set(bank->overflowed, gauges->transfers_overflowed);
     metric_set(bank->barrier_waiting, gauges->barrier_waiting);
     metric_set(bank->sessions_idle, gauges->sessions_idle);
     metric_set(bank->sessions_in_use, gauges->sessions_in_use);

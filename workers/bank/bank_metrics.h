@@ -12,10 +12,19 @@ struct bank_metrics; // handles into a registry, which must outlive them
 struct bank_gauges {
     unsigned transfers_running;
     unsigned transfers_queued;
+    unsigned transfers_overflowed; // that wait for room in the queue
     unsigned barrier_waiting;
     unsigned sessions_idle;
     unsigned sessions_in_use;
     bool sessions_refused; // PostgreSQL refuses more because of a connection limit
+};
+
+// How a transfer that found the queue full has left the overflow.
+enum overflow_end {
+    OVERFLOW_MOVED,     // the queue had room for it
+    OVERFLOW_REFUSED,   // no room in time; also one that found the overflow full
+    OVERFLOW_ABANDONED, // its client had left
+    OVERFLOW_ENDS
 };
 
 // `strategies` ends with NULL and lives for ever: each has its series from the start.
@@ -25,6 +34,7 @@ void bank_metrics_free(struct bank_metrics *bank);
 // Publishes a transfer that has ended. Call it once for each transfer.
 void bank_metrics_publish_transfer(struct bank_metrics *bank, const struct transfer_request *request,
                                    const struct transfer_result *result);
+void bank_metrics_publish_overflow(struct bank_metrics *bank, enum overflow_end end);
 // Publishes the statements that were not published before.
 void bank_metrics_publish_statements(struct bank_metrics *bank, struct statement_trace *trace);
 

@@ -15,6 +15,8 @@ struct transfer_job {
     struct account_queue *queue;        // used by the pool: the account queue that it came through, or NULL
     bool at_gate;                 // used by the pool: it passes the barrier only, and is posted in a batch afterwards
     bool passed_gate;             // used by the pool: it has passed the barrier
+    uint64_t moved_before;        // used by the pool: the overflow's `moved` when the transfer arrived there
+    unsigned retry_after_s;       // out, if the outcome is TRANSFER_QUEUE_FULL: when the queue may have room for it
     struct transfer_trace *trace; // the server's, or NULL
     struct events *events;        // the server's: its end is published there
     struct transfer_request request; // in

@@ -123,12 +123,13 @@ enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job 
         return POOL_CLOSED;
     }
     pool_count_taken(pool);
-    if (pool->transfers.waiting >= pool->queue_limit + (pool->slots - pool->slots_taken)) {
+    transfer->job.pool = pool;
+    if (pool->overflow.count == 0 && pool_queue_has_room(pool)) {
+        pool->transfers.admitted++;
+        pool_place(pool, transfer);
+    } else if (!pool_overflow_put(pool, transfer)) {
         return POOL_QUEUE_FULL;
     }
-    transfer->job.pool = pool;
-    pool->transfers.admitted++;
-    pool_place(pool, transfer);
     pool_schedule(pool);
     return POOL_ADMITTED;
 }
@@ -139,6 +140,7 @@ void pool_refresh_gauges(struct pool *pool) {
     bank_metrics_set_gauges(pool->metrics, &(struct bank_gauges){
                                                .transfers_running = pool->transfers.running,
                                                .transfers_queued = pool->transfers.waiting,
+                                               .transfers_overflowed = pool->overflow.count,
                                                .barrier_waiting = gate_barrier_waiting(pool->gate),
                                                .sessions_idle = sessions.idle,
                                                .sessions_in_use = sessions.in_use,

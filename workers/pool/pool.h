@@ -1,6 +1,7 @@
 // The pool: worker threads, the database sessions and gates they use, and the queue of transfers before it.
 //
 // Loop thread only. Transfers run on at most pool_transfer_slots() threads at once; the others wait, bounded in number.
+// A transfer that finds the queue full waits a bounded time for room in it (pool_overflow.c).
 // A strategy may limit how many transfers of one source account run at once, or post those that wait together in a
 // batch. Every other kind of job (job.h) has a bounded queue and one thread of its own, and shares the reserve with the
 // other kinds. pool_schedule.c has the rules.
@@ -25,8 +26,8 @@ struct pool_options {
 };
 
 enum pool_admission {
-    POOL_ADMITTED,   // running, or in the queue; `finished` will be called
-    POOL_QUEUE_FULL, // not taken: the job still belongs to the caller
+    POOL_ADMITTED,   // running, in the queue, or waiting for room in it; `finished` will be called
+    POOL_QUEUE_FULL, // not taken: too many wait for room in the queue. The job still belongs to the caller
     POOL_CLOSED,     // not taken: the program is stopping
 };
 
@@ -49,6 +50,7 @@ MUST_CHECK bool pool_is_at_connection_limit(struct pool *pool);
 // is full or the program is stopping. Reads of single accounts that arrive while another one runs are made together,
 // and so are resets and scrapes.
 void pool_submit(struct pool *pool, struct job *job);
+// If no room is found in time, the job ends with TRANSFER_QUEUE_FULL, and `retry_after_s` says when to try again.
 MUST_CHECK enum pool_admission pool_submit_transfer(struct pool *pool, struct transfer_job *job);
 
 // Sets the gauges that are read, not counted: queue, transfers in progress, barrier, sessions.

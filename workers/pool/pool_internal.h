@@ -41,6 +41,15 @@ enum slot_user { SLOT_FOR_LINE, SLOT_FOR_BATCH, SLOT_FOR_ALONE, SLOT_USERS };
 
 STAILQ_HEAD(transfer_list, transfer_job);
 
+// The transfers that found the queue full (pool_overflow.c).
+struct overflow {
+    struct transfer_list transfers; // in the order of arrival
+    unsigned count;
+    uint64_t moved;   // transfers that went from here to the queue, since the start
+    uint64_t refused; // transfers that were refused, since the start
+    uv_timer_t timer; // active while a transfer waits; at the latest, it is called when the first has waited enough
+};
+
 struct pool {
     uv_loop_t *loop;
     struct db *db;
@@ -60,7 +69,8 @@ struct pool {
     unsigned slots; // threads for transfers
     unsigned slots_taken;
     unsigned queue_limit;
-    struct job_counts transfers;
+    struct job_counts transfers; // `admitted` has those in the overflow as well
+    struct overflow overflow;
     struct transfer_list line; // for a slot, in the order of arrival
     struct account_queues queues;
     enum slot_user turn;     // the slot user that is asked first
@@ -107,6 +117,23 @@ void pool_count_taken(struct pool *pool);
 // Takes every waiting transfer out, for the shutdown.
 void pool_take_waiting(struct pool *pool, struct transfer_list *taken);
 MUST_CHECK bool pool_window_is_open(const struct pool *pool);
+
+// --- pool_overflow.c ---
+void pool_overflow_init(struct pool *pool);
+// Whether one more transfer may wait for a slot.
+MUST_CHECK bool pool_queue_has_room(const struct pool *pool);
+// A transfer arrives and finds the queue full, or others that wait for room. False: too many do; it is not taken, and
+// its `retry_after_s` is set.
+MUST_CHECK bool pool_overflow_put(struct pool *pool, struct transfer_job *transfer);
+// Moves transfers to the queue while it has room. Those whose client has left go to `abandoned` instead.
+void pool_overflow_admit(struct pool *pool, struct transfer_list *abandoned);
+// Takes all out, for the shutdown.
+void pool_overflow_take_all(struct pool *pool, struct transfer_list *taken);
+// Finishes transfers that were taken out without being run: nothing was transferred.
+void pool_overflow_finish(struct pool *pool, struct transfer_list *refused, enum overflow_end end);
+// The Retry-After of a transfer in seconds: `moved` transfers went to the queue in `waited_ms`, and `ahead` clients
+// would stand before this one if it came back now. `turn` spreads those for whom nothing is known.
+MUST_CHECK unsigned pool_overflow_retry_after_s(uint64_t ahead, uint64_t moved, uint64_t waited_ms, uint64_t turn);
 
 // --- pool_jobs.c ---
 void pool_jobs_init(struct pool *pool);

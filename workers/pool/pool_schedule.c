@@ -1,6 +1,7 @@
 // The scheduler: the one place that decides which waiting work gets a thread. Loop thread only.
 //
 // The rules:
+// - When the queue has room, the transfers of the overflow come into it before any other, in the order of arrival.
 // - A transfer needs a slot. Transfers of one source account get it in the order of arrival.
 // - A strategy may limit how many transfers of one account are in the line or on a worker.
 // - One batch runs at a time. It takes whole account queues, in the order in which they became BATCHABLE.
@@ -95,8 +96,8 @@ static void give_threads(struct pool *pool, struct job_list *expired) {
     }
 }
 
-static void check_counts(const struct job_counts *counts) {
-    CHECK(counts->admitted - counts->finished == (uint64_t)counts->waiting + counts->running);
+static void check_counts(const struct job_counts *counts, unsigned in_overflow) {
+    CHECK(counts->admitted - counts->finished == (uint64_t)counts->waiting + counts->running + in_overflow);
 }
 
 static void check_state(const struct pool *pool) {
@@ -105,16 +106,18 @@ static void check_state(const struct pool *pool) {
     CHECK(pool->alone_running + pool->batch_worker_runs <= pool->slots_taken);
     CHECK(account_queues_first(&pool->queues, ACCOUNT_QUEUE_RUNNABLE) == NULL);
     CHECK(pool->slots_taken == pool->slots || STAILQ_EMPTY(&pool->line));
-    check_counts(&pool->transfers);
+    check_counts(&pool->transfers, pool->overflow.count);
     unsigned reserve_taken = 0;
     for (unsigned kind = 0; kind < JOB_OWN_THREADS; kind++) {
-        check_counts(&pool->kinds[kind].counts);
+        check_counts(&pool->kinds[kind].counts, 0);
         reserve_taken += pool->kinds[kind].threads > 0 ? pool->kinds[kind].threads - 1 : 0;
     }
     CHECK(reserve_taken == pool->reserve_taken && reserve_taken <= pool->reserve);
 }
 
 void pool_schedule(struct pool *pool) {
+    struct transfer_list abandoned = STAILQ_HEAD_INITIALIZER(abandoned);
+    pool_overflow_admit(pool, &abandoned);
     release_runnable(pool);
     while (pool->slots_taken < pool->slots && give_slot(pool)) {}
     keep_batches_running(pool);
@@ -123,5 +126,6 @@ void pool_schedule(struct pool *pool) {
     give_threads(pool, &expired);
     account_queues_free_idle(&pool->queues);
     check_state(pool);
+    pool_overflow_finish(pool, &abandoned, OVERFLOW_ABANDONED);
     pool_refuse(pool, &expired); // last: an answer may bring the next request, and with it the next schedule
 }

@@ -1,6 +1,7 @@
 // Transfers and batches in the pool: how they arrive, where they wait, how they end. The scheduler
 // (pool_schedule.c) decides what starts, and when. Loop thread only.
 //
+//   submit > overflow, if the queue is full > pool_place
 //   submit > pool_place > line                   > pool_start_transfer > transfer_done > the client
 //                       > account queue > line   > ...
 //                       > account queue > mailbox > the worker of the batches > batches_returned > the clients
@@ -18,10 +19,12 @@ void pool_transfers_init(struct pool *pool) {
     pool->batch_worker.pool = pool;
     job_init(&pool->batch_worker, JOB_TRANSFER, NULL);
     batch_mailbox_init(&pool->mailbox, pool->loop, batches_returned);
+    pool_overflow_init(pool);
 }
 
 void pool_leave_loop(struct pool *pool) {
     uv_close((uv_handle_t *)&pool->window, NULL);
+    uv_close((uv_handle_t *)&pool->overflow.timer, NULL);
     batch_mailbox_leave_loop(&pool->mailbox);
 }
 
@@ -252,4 +255,5 @@ void pool_take_waiting(struct pool *pool, struct transfer_list *taken) {
         pool->transfers.waiting--;
         pool->transfers.running++;
     }
+    pool_overflow_take_all(pool, taken);
 }

@@ -129,7 +129,7 @@ static void free_nothing(void *result) {
 }
 
 // A read of this kind, of which nobody looks at the result.
-static struct job *fake_read(enum job_kind kind) {
+static inline struct job *fake_read(enum job_kind kind) {
     static const struct read of_accounts = {.kind = JOB_ACCOUNTS, .result_size = 1, .free_result = free_nothing};
     static const struct read of_transactions = {
         .kind = JOB_TRANSACTIONS, .result_size = 1, .free_result = free_nothing};
@@ -137,7 +137,7 @@ static struct job *fake_read(enum job_kind kind) {
     return &get_job_new(kind == JOB_ACCOUNTS ? &of_accounts : &of_transactions, 1, NULL)->job;
 }
 
-static void fake_free_job(struct job *job) {
+static inline void fake_free_job(struct job *job) {
     switch (job->kind) {
     case JOB_ACCOUNT: accounts_job_free(CONTAINER_OF(job, struct accounts_job, job)); break;
     case JOB_RESET: reset_job_free(CONTAINER_OF(job, struct reset_job, job)); break;
@@ -153,6 +153,7 @@ static struct transfer_job *fake_transfer(const char *from, void (*finished)(str
     transfer->request.amount = 1;
     transfer->request.settings = fake.settings;
     transfer->job.finished = finished;
+    transfer->job.owner = transfer; // a client waits for it
     return transfer;
 }
 
