@@ -47,7 +47,7 @@
 // Beyond this number a transfer is refused immediately, so that connections are left for other requests.
 #define OVERFLOW_MAX 8192
 #define OVERFLOW_RETRY_AFTER_S_MAX 30 // the longest Retry-After, also if no transfer was admitted meanwhile
-#define JOB_QUEUE_LIMIT 1024 // waiting jobs of each kind that is not a transfer
+#define JOB_QUEUE_LIMIT 1024          // waiting jobs of each kind that is not a transfer
 
 // --- The gates ---
 #define BARRIER_COUNT_MIN 2

@@ -74,6 +74,7 @@ struct pool *pool_new(const struct pool_options *options) {
     pool->queue_limit = options->queue_limit;
     pool->start = start_on_thread;
     pool_transfers_init(pool);
+    pool_overflow_init(pool);
     pool_jobs_init(pool);
     pool->workers = memory_allocate_zeroed(all_threads * sizeof *pool->workers);
     for (unsigned i = 0; i < all_threads; i++) {
@@ -154,6 +155,7 @@ void pool_close(struct pool *pool) {
     struct transfer_list cancelled = STAILQ_HEAD_INITIALIZER(cancelled);
     struct job_list refused = STAILQ_HEAD_INITIALIZER(refused);
     pool_take_waiting(pool, &cancelled);
+    pool_overflow_take_all(pool, &cancelled);
     pool_schedule(pool); // the reads of single accounts that wait may have one more thread now
     for (size_t kind = 0; kind < JOB_OWN_THREADS; kind++) {
         job_queue_take_all(&pool->kinds[kind], &refused);

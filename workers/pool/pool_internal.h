@@ -125,7 +125,8 @@ MUST_CHECK bool pool_queue_has_room(const struct pool *pool);
 // A transfer arrives and finds the queue full, or others that wait for room. False: too many do; it is not taken, and
 // its `retry_after_s` is set.
 MUST_CHECK bool pool_overflow_put(struct pool *pool, struct transfer_job *transfer);
-// Moves transfers to the queue while it has room. Those whose client has left go to `abandoned` instead.
+// Moves transfers to the queue while it has room. A transfer whose client has left goes to
+// `abandoned` instead.
 void pool_overflow_admit(struct pool *pool, struct transfer_list *abandoned);
 // Takes all out, for the shutdown.
 void pool_overflow_take_all(struct pool *pool, struct transfer_list *taken);

@@ -130,7 +130,7 @@ static void on_deadline(uv_timer_t *timer) {
     if (overflow->count > 0) {
         start_timer(pool);
     }
-    // Those that are refused together are to come back one after the other, behind those that still wait.
+    // Transfers that are refused together come back one after the other, behind the transfers that still wait.
     uint64_t ahead = overflow->count;
     struct transfer_job *transfer;
     STAILQ_FOREACH(transfer, &refused, waiting) {

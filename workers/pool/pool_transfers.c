@@ -19,7 +19,6 @@ void pool_transfers_init(struct pool *pool) {
     pool->batch_worker.pool = pool;
     job_init(&pool->batch_worker, JOB_TRANSFER, NULL);
     batch_mailbox_init(&pool->mailbox, pool->loop, batches_returned);
-    pool_overflow_init(pool);
 }
 
 void pool_leave_loop(struct pool *pool) {
@@ -255,5 +254,4 @@ void pool_take_waiting(struct pool *pool, struct transfer_list *taken) {
         pool->transfers.waiting--;
         pool->transfers.running++;
     }
-    pool_overflow_take_all(pool, taken);
 }
