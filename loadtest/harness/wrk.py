@@ -1,4 +1,4 @@
-"""Load by wrk: one thread, kept connections, a closed loop."""
+"""Load by wrk: one thread for each server, kept connections, a closed loop."""
 
 import dataclasses
 import json
@@ -29,19 +29,23 @@ def parse(output):
                 report["refused"], report["broken"])
 
 
-def run(port, path, connections, seconds, script="", arguments=()):
-    """One run against loopback; `script` is lua that prepares the requests."""
+def run(port, path, connections, seconds, script="", arguments=(), others=(), timeout_s=2):
+    """One run against loopback; `script` is lua that prepares the requests. `others` are the ports of more servers,
+    which share the connections. An answer that takes longer than `timeout_s` counts as broken."""
+    ports = (port, *others)[:connections]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
-        lua.write(script + (HERE / "report.lua").read_text())
+        targets = ", ".join(map(str, ports))
+        lua.write(f"local ports = {{{targets}}}\n" + (HERE / "servers.lua").read_text() + script +
+                  (HERE / "report.lua").read_text())
         lua.flush()
-        outcome = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", lua.name,
-                                  f"http://127.0.0.1:{port}{path}", "--", *arguments],
+        outcome = subprocess.run(["wrk", f"-t{len(ports)}", f"-c{connections}", f"-d{seconds}s", f"--timeout={timeout_s}s",
+                                  "-s", lua.name, f"http://127.0.0.1:{port}{path}", "--", *arguments],
                                  capture_output=True, text=True, check=False)
     if outcome.returncode != 0:
         raise RuntimeError(f"wrk failed: {outcome.stderr or outcome.stdout}")
     return parse(outcome.stdout)
 
 
-def transfers(port, shape, connections, seconds):
+def transfers(port, shape, connections, seconds, others=(), timeout_s=2):
     """Works with any service that has POST /transfer: shape is "spread" or "hot"."""
-    return run(port, "/", connections, seconds, (HERE / "transfers.lua").read_text(), [shape])
+    return run(port, "/", connections, seconds, (HERE / "transfers.lua").read_text(), [shape], others, timeout_s)

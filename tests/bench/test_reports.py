@@ -4,7 +4,7 @@ import pytest
 
 import compare
 from bench import Figures, options_of
-from comparison import decision, load, report, rounds
+from comparison import decision, load, report, rounds, scaling
 from harness import disk, pgbench, wrk
 
 
@@ -186,3 +186,27 @@ def test_numbers_of_clients(tmp_path):
     for wrong in ("", "x", "0,2", "2,5000"):
         with pytest.raises(SystemExit):
             compare.options_of(["--clients", wrong, "--out", str(tmp_path)])
+
+
+def point(clients, rate, p99_ms=10.0, name="for_update", **more):
+    return {"strategy": name, "safe": True, "shape": "hot", "replicas": 1, "clients": clients, "rate": rate,
+            "p50_ms": 1.0, "p99_ms": p99_ms, "refused": 0, "broken": 0, "consistent": True, **more}
+
+
+def test_where_a_strategy_bends():
+    """The first number of clients with nine tenths of the highest rate, and the highest rate within 100 ms."""
+    curve = [point(1, 300.0), point(8, 950.0, 20.0), point(128, 1000.0, 200.0), point(2000, 800.0, 2000.0)]
+    assert scaling.sizing(curve) == [["for_update", "hot", "1", "1000", "8", "20.0", "950", "0.80", "0"]]
+    assert scaling.sizing([point(1, 5.0, 500.0)])[0][6] == "none"
+
+
+@pytest.mark.parametrize("points, held", [
+    ([point(512, 1000.0), point(2000, 800.0)], [True, True, True]),
+    ([point(512, 1000.0), point(2000, 790.0)], [False, True, True]),
+    ([point(32, 1000.0, name="batched"), point(512, 1490.0, name="batched")], [False, True, True]),
+    ([point(8, 1.0, broken=1)], [False, True]),
+    ([point(8, 1.0, consistent=False)], [True, False]),
+    ([point(8, 1.0, consistent=False, safe=False)], [True, True]),
+])
+def test_what_scale_promises(points, held):
+    assert [each["held"] for each in scaling.promises(points)] == held

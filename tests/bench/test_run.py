@@ -81,6 +81,27 @@ def test_compare_refuses_what_it_does_not_know():
     assert run("compare.py", "--rounds", "0").returncode == 2
 
 
+def test_scale(tmp_path):
+    """Two servers on one database share the load, and the report can be written again from the figures."""
+    outcome = run("scale.py", "--quick", "--replicas", "1,2", "--clients", "1,8", "--shape", "spread", "--seconds", "1",
+                  "--out", tmp_path)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    points = json.loads((tmp_path / "scale.json").read_text())["points"]
+    assert {(point["strategy"], point["replicas"], point["clients"]) for point in points} == {
+        (name, replicas, clients) for name in ("for_update", "batched") for replicas in (1, 2) for clients in (1, 8)}
+    assert all(point["rate"] > 0 and point["broken"] == 0 and point["consistent"] for point in points)
+    report = (tmp_path / "scale.md").read_text()
+    (tmp_path / "scale.md").unlink()
+    assert run("scale.py", "--from", tmp_path / "scale.json", "--out", tmp_path).returncode == 0
+    assert (tmp_path / "scale.md").read_text() == report
+
+
+def test_scale_refuses_what_it_does_not_know():
+    outcome = run("scale.py", "--quick", "--strategy", "hope")
+    assert outcome.returncode == 1 and "there is no strategy hope" in outcome.stderr
+    assert run("scale.py", "--clients", "0").returncode == 2
+
+
 def test_bench(tmp_path):
     if not shutil.which("nginx"):
         pytest.skip("no nginx (Debian: nginx-light)")
