@@ -12,7 +12,9 @@ enum {
     LOCK_TRIES = 50, // another proxy may be about to end, and a killed one's backend too
     LOCK_PAUSE_MS = 100,
     RECORDS_AT_ONCE = 5000, // the LIMIT of the statement
-    CELLS_MAX = 1600,       // PostgreSQL's MaxHeapAttributeNumber
+    CLOSE_MS = 1000,        // at most so long, the answer to the last reading is waited for
+    CLOSE_STEP_MS = 10,
+    CELLS_MAX = 1600, // PostgreSQL's MaxHeapAttributeNumber
 };
 
 struct row_versions {
@@ -26,6 +28,7 @@ struct row_versions {
     size_t tables;
     bool wants_triggers, has_failed;
     bool was_full; // the last reading has left records
+    uint64_t close_before_ms;
 };
 
 // --- The name of a test database ---
@@ -248,9 +251,19 @@ void row_versions_await(struct row_versions *versions) {
 
 // --- End ---
 
-void row_versions_close(struct row_versions *versions) {
+// A reading deletes the records that it takes, so its answer must not be lost.
+static void on_closing(uv_timer_t *timer) {
+    struct row_versions *versions = CONTAINER_OF(timer, struct row_versions, timer);
+    if (db_async_is_busy(versions->session) && uv_now(versions->loop) < versions->close_before_ms) {
+        return;
+    }
     drop_session(versions);
-    uv_close((uv_handle_t *)&versions->timer, NULL);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+void row_versions_close(struct row_versions *versions) {
+    versions->close_before_ms = uv_now(versions->loop) + CLOSE_MS;
+    CHECK(uv_timer_start(&versions->timer, on_closing, 0, CLOSE_STEP_MS) == 0);
 }
 
 static void take_last_records(struct row_versions *versions) {

@@ -228,7 +228,8 @@ static bool is_write(const struct execution *execution) {
 
 // Keeps the values that were read: those of the result, and those that the WHERE of a SELECT asks for.
 static void see(struct sight_session *session, const struct unit *unit, const struct execution *execution,
-                struct table *table, struct slice key, const struct data_row *data) {
+                const struct source *source, struct slice key, const struct data_row *data) {
+    struct table *table = source->table;
     struct history *history = session->sight->history;
     struct row *row = history_find_row(history, table, key);
     struct read *read = row != NULL ? history_find_read(unit, row) : NULL;
@@ -248,14 +249,14 @@ static void see(struct sight_session *session, const struct unit *unit, const st
         }
         text_free(&value);
     }
-    history_see(history, read, seen, count);
+    history_see(history, read, source->columns, seen, count);
 }
 
 static void take_row(struct sight_session *session, struct unit *unit, struct execution *execution,
                      const struct source *source, struct slice key, const struct data_row *data, uint64_t now_ns) {
     if (!is_write(execution)) {
         add_read(session, unit, execution, source->table, key, source->columns, now_ns);
-        see(session, unit, execution, source->table, key, data);
+        see(session, unit, execution, source, key, data);
     } else if (source->table == execution->table && execution->returned_count < RETURNED_MAX) {
         text_append_slice(&execution->returned, key);
         text_append(&execution->returned, "", 1);
@@ -376,7 +377,7 @@ static void renew_read(struct history *history, const struct unit *unit, const s
     if (read != NULL) {
         read->last = order;
         read->last_ns = now_ns;
-        history_see(history, read, NULL, 0);
+        history_see_nothing(history, read);
     }
 }
 
@@ -402,6 +403,7 @@ static void add_write(struct sight_session *session, struct unit *unit, struct e
     struct row *row = history_row(history, execution->table, key);
     struct write *write = history_write(history, unit, row, execution->sent, quote_of(session, execution));
     if (write == NULL) {
+        session->is_unversioned = true; // its record would be taken for that of another write
         return;
     }
     write->backend_pid = session->backend_pid;

@@ -24,7 +24,7 @@ struct history {
     struct unit_list open, ended; // in the order of their begin, and of their end
     size_t ended_count;
     uint64_t order, units, dropped;
-    uint64_t kept_from;
+    uint64_t kept_from, lost_until;
     size_t bytes, bytes_max;
 };
 
@@ -47,6 +47,10 @@ size_t history_bytes(const struct history *history) {
 
 uint64_t history_dropped(const struct history *history) {
     return history->dropped;
+}
+
+uint64_t history_lost_until(const struct history *history) {
+    return history->lost_until;
 }
 
 uint64_t history_units(const struct history *history) {
@@ -231,10 +235,33 @@ static struct seen *copy_seen(struct history *history, const struct seen *seen, 
     return copy;
 }
 
-void history_see(struct history *history, struct read *read, const struct seen *seen, size_t count) {
+void history_see_nothing(struct history *history, struct read *read) {
     release(history, read->seen, read->seen_count * sizeof *read->seen);
-    read->seen = copy_seen(history, seen, count);
-    read->seen_count = count;
+    read->seen = NULL;
+    read->seen_count = 0;
+}
+
+void history_doubt_reads(struct history *history, const struct unit *unit, uint64_t since) {
+    struct read *read;
+    TAILQ_FOREACH(read, &unit->reads, of_unit) {
+        if (read->last > since) {
+            history_see_nothing(history, read);
+        }
+    }
+}
+
+void history_see(struct history *history, struct read *read, uint64_t columns, const struct seen *seen, size_t count) {
+    struct seen all[SEEN_MAX];
+    size_t all_count = MIN(count, (size_t)SEEN_MAX);
+    memcpy(all, seen, all_count * sizeof *all);
+    for (size_t i = 0; i < read->seen_count && all_count < SEEN_MAX; i++) {
+        if ((columns & UINT64_C(1) << read->seen[i].column) == 0) {
+            all[all_count++] = read->seen[i];
+        }
+    }
+    history_see_nothing(history, read);
+    read->seen = copy_seen(history, all, all_count);
+    read->seen_count = all_count;
 }
 
 static void copy_known(struct history *history, struct write *write, const struct unit *unit) {
@@ -387,6 +414,7 @@ void history_trim(struct history *history, uint64_t now_ns) {
             return;
         }
         history->dropped += overlaps;
+        history->lost_until = overlaps ? unit->ended : history->lost_until;
         free_unit(history, unit);
     }
 }

@@ -125,6 +125,8 @@ void history_free(struct history *history);
 MUST_CHECK uint64_t history_next(struct history *history); // a new place in the order
 MUST_CHECK size_t history_bytes(const struct history *history);
 MUST_CHECK uint64_t history_dropped(const struct history *history);
+// Before this place in the order, writes of ended units were dropped although they may still be looked for; 0: none.
+MUST_CHECK uint64_t history_lost_until(const struct history *history);
 MUST_CHECK uint64_t history_units(const struct history *history);
 
 MUST_CHECK struct quote *quote_new(struct history *history, const struct sql_text *text, size_t statement);
@@ -148,8 +150,11 @@ MUST_CHECK bool history_has_read_table(const struct unit *unit, const struct tab
 
 MUST_CHECK struct read *history_read(struct history *history, struct unit *unit, struct row *row, uint64_t order,
                                      uint64_t now_ns, struct quote *quote);
-// The values of the read, instead of those before. The seen are copied.
-void history_see(struct history *history, struct read *read, const struct seen *seen, size_t count);
+// The values of a new read of these columns. The others keep the values of older reads. The seen are copied.
+void history_see(struct history *history, struct read *read, uint64_t columns, const struct seen *seen, size_t count);
+void history_see_nothing(struct history *history, struct read *read); // the values are not known any more
+// Writes after this place were rolled back: the unit may have read rows as it had made them.
+void history_doubt_reads(struct history *history, const struct unit *unit, uint64_t since);
 void history_forget_reads(struct history *history, struct unit *unit);
 struct check *history_check(struct history *history, struct unit *unit, struct table *table, struct quote *quote);
 // NULL: a limit was reached. Copies the read of the row that came in before `sent`.

@@ -179,6 +179,10 @@ void seen_add(struct seen *seen, size_t *count, const struct table_column *colum
 // The values that a row of the result has of this table, at most SEEN_MAX.
 MUST_CHECK size_t seen_of_row(const struct data_row *row, const struct table *table, struct seen *seen);
 
+// The canonical key of the row that a record is about, which the caller frees; "": unknown.
+MUST_CHECK char *version_key(const struct sight_row_version *version, const struct table *table);
+MUST_CHECK uint64_t version_changes(const struct sight_row_version *version, const struct table *table); // columns
+
 // --- sight_effects.c: what an execution reads and writes ---
 
 // The canonical key of the row that a statement names, or NULL. The caller frees it.

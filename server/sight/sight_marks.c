@@ -53,6 +53,10 @@ void marks_undo_to(struct sight_session *session, const char *name) {
             history_undo(session->sight->history, write);
         }
     }
+    if (session->transaction.unit != NULL) {
+        history_doubt_reads(session->sight->history, session->transaction.unit,
+                            savepoint != NULL ? savepoint->sent : 0);
+    }
     session->transaction.wants_undo = false;
 }
 

@@ -47,3 +47,51 @@ size_t seen_of_row(const struct data_row *row, const struct table *table, struct
     }
     return seen_count;
 }
+
+// --- The record of a trigger ---
+
+static const char *cell_of(const struct sight_row_version *version, int16_t column, bool is_old) {
+    for (size_t i = 0; i < version->cell_count; i++) {
+        if (version->cells[i].column == column) {
+            return is_old ? version->cells[i].old_value : version->cells[i].new_value;
+        }
+    }
+    return NULL;
+}
+
+char *version_key(const struct sight_row_version *version, const struct table *table) {
+    struct text key = {0};
+    bool is_known = table->key_count > 0;
+    for (size_t i = 0; is_known && i < table->key_count; i++) {
+        const struct table_column *column = &table->columns[table->key[i]];
+        const char *cell = cell_of(version, column->number, version->operation != 'I');
+        struct sight_value value = {{cell, cell != NULL ? strlen(cell) : 0}, 0};
+        is_known = sight_value_append(&key, value, 0, column->type);
+        if (is_known && i + 1 < table->key_count) {
+            text_append(&key, &(char){KEY_SEPARATOR}, 1);
+        }
+    }
+    text_append(&key, "", 1);
+    if (!is_known) {
+        key.data[0] = '\0'; // the whole table
+    }
+    return key.data;
+}
+
+static bool is_same_text(const char *a, const char *b) {
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+uint64_t version_changes(const struct sight_row_version *version, const struct table *table) {
+    uint64_t changed = 0;
+    if (version->operation != 'U') {
+        return UINT64_MAX;
+    }
+    for (size_t i = 0; i < version->cell_count; i++) {
+        const struct sight_cell *cell = &version->cells[i];
+        if (!is_same_text(cell->old_value, cell->new_value)) {
+            changed |= table_column_bit(table_column_numbered(table, cell->column));
+        }
+    }
+    return changed;
+}

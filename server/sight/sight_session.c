@@ -23,6 +23,7 @@ static struct pending *add_pending(struct sight_session *session, enum pending_k
     }
     struct pending *pending = memory_allocate_zeroed(sizeof *pending);
     pending->kind = kind;
+    pending->sent = history_next(session->sight->history);
     TAILQ_INSERT_TAIL(&session->pending, pending, link);
     session->pending_count++;
     session->memory += sizeof *pending;
@@ -54,7 +55,6 @@ void sight_query(struct sight_session *session, struct slice sql, uint64_t now_n
     struct pending *pending = add_pending(session, PENDING_QUERY);
     if (pending != NULL) {
         pending->text = sql_cache_get(session->sight->cache, sql);
-        pending->sent = history_next(session->sight->history);
         pending->sent_ns = now_ns;
         session->memory += pending->text->size;
     }
@@ -85,7 +85,6 @@ void sight_execute(struct sight_session *session, struct slice name, uint64_t no
     struct portal *portal = names_portal(session, name);
     if (pending != NULL) {
         pending->portal = portal != NULL ? portal_keep(portal) : NULL;
-        pending->sent = history_next(session->sight->history);
         pending->sent_ns = now_ns;
     }
 }

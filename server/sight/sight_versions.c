@@ -3,10 +3,11 @@
 //   sight_add_version()  copies a record to the end of the queue
 //   sight_settle()       takes records from its beginning: join() finds the write, judge() compares the versions
 //
-// A record may come before the messages that say what it belongs to. So a record waits until a write or a statement of
-// its backend fits and is committed, or until its session is idle; and every record behind it waits too, because the
-// records of a row are judged in their order. A write whose record did not come with the first complete reading of the
-// records after its commit has none, so it is not joined to a later record.
+// A record may come before the messages that say what it belongs to. So a record waits until the messages that its
+// session had sent before it came are answered; and every record behind it waits too, because the records of a row are
+// judged in their order. Two places in the order limit the writes that a record can belong to. A write whose record did
+// not come with the first complete reading of the records after its commit has none. A write whose commit was sent
+// after the record had come is a later one, maybe of the same statement.
 #include "server/sight/sight_internal.h"
 #include "server/sight/sight_value.h"
 
@@ -20,6 +21,7 @@ struct record {
     struct table *table;
     char *key, *sql;
     uint64_t complete; // writes that were committed before this place have no record that comes now
+    uint64_t came;     // its transaction was committed before this place
     uint64_t changed;  // columns
     size_t seen_count;
     struct seen seen[]; // the values that were replaced
@@ -129,6 +131,7 @@ void versions_statement(struct sight_session *session, struct unit *unit, const 
     struct quote *quote = quote_new(history, execution->text, execution->index);
     struct write *call = history_write(history, unit, row, execution->sent, quote);
     quote_release(history, quote);
+    session->is_unversioned |= call == NULL;
     if (call != NULL) {
         call->backend_pid = session->backend_pid;
         call->is_versioned = true;
@@ -147,52 +150,6 @@ void versions_closed(struct sight_session *session) {
 
 // --- The queue ---
 
-static const char *cell_of(const struct sight_row_version *version, int16_t column, bool is_old) {
-    for (size_t i = 0; i < version->cell_count; i++) {
-        if (version->cells[i].column == column) {
-            return is_old ? version->cells[i].old_value : version->cells[i].new_value;
-        }
-    }
-    return NULL;
-}
-
-static char *key_of(const struct sight_row_version *version, const struct table *table) {
-    struct text key = {0};
-    bool is_known = table->key_count > 0;
-    for (size_t i = 0; is_known && i < table->key_count; i++) {
-        const struct table_column *column = &table->columns[table->key[i]];
-        const char *cell = cell_of(version, column->number, version->operation != 'I');
-        struct sight_value value = {{cell, cell != NULL ? strlen(cell) : 0}, 0};
-        is_known = sight_value_append(&key, value, 0, column->type);
-        if (is_known && i + 1 < table->key_count) {
-            text_append(&key, &(char){KEY_SEPARATOR}, 1);
-        }
-    }
-    text_append(&key, "", 1);
-    if (!is_known) {
-        key.data[0] = '\0'; // the whole table
-    }
-    return key.data;
-}
-
-static bool is_same_text(const char *a, const char *b) {
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-static uint64_t changed_columns(const struct sight_row_version *version, const struct table *table) {
-    uint64_t changed = 0;
-    if (version->operation != 'U') {
-        return UINT64_MAX;
-    }
-    for (size_t i = 0; i < version->cell_count; i++) {
-        const struct sight_cell *cell = &version->cells[i];
-        if (!is_same_text(cell->old_value, cell->new_value)) {
-            changed |= table_column_bit(table_column_numbered(table, cell->column));
-        }
-    }
-    return changed;
-}
-
 void sight_add_version(struct sight *sight, const struct sight_row_version *version) {
     struct versions *versions = sight->versions;
     struct table *table = catalogue_by_oid(sight->catalogue, versions->database, version->table);
@@ -208,9 +165,10 @@ void sight_add_version(struct sight *sight, const struct sight_row_version *vers
     record->version.sql = record->sql;
     record->version.cells = NULL;
     record->version.cell_count = 0;
-    record->key = key_of(version, table);
+    record->key = version_key(version, table);
     record->complete = versions->complete;
-    record->changed = changed_columns(version, table);
+    record->came = history_next(sight->history);
+    record->changed = version_changes(version, table);
     for (size_t i = 0; i < version->cell_count; i++) {
         const char *value = version->cells[i].old_value;
         const struct table_column *column = table_column_numbered(table, version->cells[i].column);
@@ -231,14 +189,18 @@ static bool is_statement_of(const struct record *record, const struct quote *quo
     return strncmp(record->sql, quote->sql, shown) == 0 && (length == shown || shown == SIGHT_SQL_SHOWN);
 }
 
+// Whether the write was committed between the reading before the record and the record.
+static bool is_of_time(const struct write *write, const struct record *record) {
+    return write->is_committed && write->committed >= record->complete && write->commit_sent < record->came;
+}
+
 // The oldest write of the row that fits the record, or NULL. `others`: how many more fit.
 static struct write *find_write(const struct row *row, const struct record *record, bool is_table, size_t *others) {
     struct write *found = NULL;
     struct write *write;
     *others = 0;
     LIST_FOREACH(write, &row->writes, of_row) {
-        bool is_due = !write->is_committed || write->committed >= record->complete;
-        bool fits = write->is_versioned && !write->is_recorded && is_due &&
+        bool fits = write->is_versioned && !write->is_recorded && is_of_time(write, record) &&
                     write->backend_pid == record->version.backend_pid && (!is_table || write->rows_left > 0);
         if (fits && is_statement_of(record, write->quote)) {
             *others += found != NULL;
@@ -352,25 +314,28 @@ static struct write *find_model(struct sight *sight, const struct record *record
     return model;
 }
 
+// Whether messages of the session that were sent before the record came are not answered yet.
+static bool is_awaited(const struct sight_session *session, const struct record *record) {
+    const struct pending *first = session != NULL ? TAILQ_FIRST(&session->pending) : NULL;
+    return first != NULL && first->sent < record->came;
+}
+
 // Finds the write that the record belongs to, or makes it.
 static enum join join(struct sight *sight, const struct record *record, bool is_last, struct write **out) {
+    const struct sight_session *session = session_of(sight, record->version.backend_pid);
+    bool is_unversioned = session != NULL && session->is_unversioned;
+    if (!is_unversioned && !is_last && is_awaited(session, record)) {
+        return JOIN_WAITS;
+    }
     size_t others;
     const struct row *row = history_find_row(sight->history, record->table, slice_of(record->key));
     struct write *write = row != NULL && record->key[0] != '\0' ? find_write(row, record, false, &others) : NULL;
     enum join outcome = JOIN_SEEN;
     struct write *model = write == NULL ? find_model(sight, record, &outcome) : NULL;
-    const struct write *found = write != NULL ? write : model;
-    const struct sight_session *session = session_of(sight, record->version.backend_pid);
-    bool is_busy = session != NULL && !session->is_unversioned && !is_idle(session);
-    if (!is_last && (found != NULL ? !found->is_committed : is_busy)) {
-        return JOIN_WAITS;
-    }
-    if (found != NULL && !found->is_committed) {
-        write = model = NULL;
-    }
-    if (write == NULL && model == NULL) {
+    bool is_lost = is_unversioned || history_lost_until(sight->history) >= record->complete;
+    if (is_lost || (write == NULL && model == NULL)) {
         *out = write_of_nobody(sight, record);
-        return session != NULL && session->is_unversioned ? JOIN_SEEN : JOIN_UNSEEN;
+        return is_lost ? JOIN_SEEN : JOIN_UNSEEN;
     }
     if (model != NULL) {
         model->rows_left -= outcome == JOIN_SEEN;

@@ -68,16 +68,29 @@ class Write:
 
 
 class Client:
-    def __init__(self, url, seed, expected):
+    def __init__(self, url, seed, expected, history):
         self.dice = random.Random(seed)
         self.connection = Connection(url)
-        self.expected = expected
+        self.expected, self.history = expected, history
+        self.steps = []  # the statements of the transaction with their times and rows
         self.known, self.own, self.writes = {}, set(), []
         self.done = 0
 
     # --- Statements: each is sent in a random form of the protocol ---
 
+    def simple(self, sql):
+        began = time.monotonic()
+        rows = self.connection.simple(sql)
+        self.steps.append((began, time.monotonic(), self.connection.backend, sql, (), rows))
+        return rows
+
     def run(self, sql, *values):
+        began = time.monotonic()
+        rows = self.run_in_some_form(sql, *values)
+        self.steps.append((began, time.monotonic(), self.connection.backend, sql, values, rows))
+        return rows
+
+    def run_in_some_form(self, sql, *values):
         form = self.dice.randrange(4)
         if form == 0:
             for number in range(len(values), 0, -1):
@@ -126,10 +139,10 @@ class Client:
         if not self.is_explicit:
             return
         names = "a, b" if table == "items" else "id"
-        self.connection.simple(f"DECLARE c CURSOR FOR SELECT {names}, balance FROM {table}")
-        for row in self.connection.simple("FETCH ALL FROM c"):
+        self.simple(f"DECLARE c CURSOR FOR SELECT {names}, balance FROM {table}")
+        for row in self.simple("FETCH ALL FROM c"):
             self.learn("cursor", table, ", ".join(row[:-1]), "balance", [row[-1:]])
-        self.connection.simple("CLOSE c")
+        self.simple("CLOSE c")
 
     def learn(self, way, table, key, columns, rows, shown=None):
         if not rows:
@@ -140,9 +153,9 @@ class Client:
         values = {name: int(value) for name, value in zip(names, rows[0]) if name in ("balance", "note")}
         if (table, key) in self.own:
             return  # it reads what it has written
-        # The last read counts; a column of an older read stays read.
+        # A column that this read does not show is known as an older read has shown it.
         before = self.known.get((table, key), (None, {}))[1]
-        self.known[table, key] = (way, {**before, **values}, values)
+        self.known[table, key] = (way, {**before, **values})
 
     # --- Writes ---
 
@@ -194,6 +207,7 @@ class Client:
     def commit(self, xid):
         """Several writes of a row: the judge sees them in their order."""
         self.expected[xid] = list(self.writes)
+        self.history[xid] = list(self.steps)
         self.writes.clear()
 
     def step(self):
@@ -204,7 +218,7 @@ class Client:
         (self.read if self.dice.random() < 0.55 else self.write)(table, key)
 
     def transaction(self):
-        self.known, self.own, self.writes = {}, set(), []
+        self.known, self.own, self.writes, self.steps = {}, set(), [], []
         self.is_explicit = self.dice.random() < 0.85
         if not self.is_explicit:
             self.run("RESET ALL")  # a pool gives the session to another request
@@ -213,26 +227,24 @@ class Client:
                 self.known = {place: known for place, known in self.known.items() if place not in self.own}
                 self.own.clear()
             return
-        self.connection.simple(self.dice.choice(("BEGIN", "BEGIN", "BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ",
-                                                 "BEGIN ISOLATION LEVEL SERIALIZABLE")))
+        self.simple(self.dice.choice(("BEGIN", "BEGIN", "BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ",
+                                      "BEGIN ISOLATION LEVEL SERIALIZABLE")))
         saved = None
         for _ in range(self.dice.randrange(2, 7)):
             if saved is None and self.dice.random() < 0.1:
-                self.connection.simple("SAVEPOINT s")
+                self.simple("SAVEPOINT s")
                 saved = (set(self.own), list(self.writes))
             elif saved is not None and self.dice.random() < 0.3:
-                self.connection.simple("ROLLBACK TO SAVEPOINT s")
-                # The rows that it wrote since may be written by others now; what it knows of them is its own.
-                for place in self.own - saved[0]:
-                    self.known.pop(place, None)
+                self.simple("ROLLBACK TO SAVEPOINT s")
+                # The rows that it wrote since may be written by others now. It still knows what it read before that.
                 self.own, self.writes = set(saved[0]), list(saved[1])
             else:
                 self.step()
-        xid = self.connection.simple("SELECT pg_current_xact_id_if_assigned()::text")[0][0]
+        xid = self.simple("SELECT pg_current_xact_id_if_assigned()::text")[0][0]
         if self.dice.random() < 0.1:
-            self.connection.simple("ROLLBACK")
+            self.simple("ROLLBACK")
             return
-        self.connection.simple("COMMIT")
+        self.simple("COMMIT")
         if xid is not None:
             self.commit(xid)
 
@@ -246,7 +258,7 @@ class Client:
             except Refused as refused:
                 if refused.args[0] not in ("40001", "40P01", "23505"):
                     raise
-                self.connection.simple("ROLLBACK")
+                self.simple("ROLLBACK")
         self.connection.close()
 
 
@@ -255,14 +267,14 @@ def expectation(write, old):
         return UNREAD, "its own row"
     if write.known is None or not write.known[1]:
         return UNREAD, "not read"
-    way, _, values = write.known
+    way, values = write.known
     differs = {name for name, value in values.items() if old[name] != value}
-    if differs & write.guards or not differs:
+    if not differs - write.guards:
         return FRESH, way
     return (STALE if write.is_explicit else LOOSE), way
 
 
-def compare(cluster, database, log, expected):
+def compare(cluster, database, log, expected, history):
     """Counts (expected, said, how) of every row write."""
     said = collections.defaultdict(list)
     for _, xid, operation, table, key, words in VERSION.findall(log):
@@ -286,7 +298,22 @@ def compare(cluster, database, log, expected):
         triple = wanted, heard, f"{how}; {write.way}"
         counted[triple] += 1
         examples.setdefault(triple, place)
-    return counted, examples, len(rows)
+    stories = {triple: story_of(place, history, rows) for triple, place in examples.items() if is_false(*triple[:2])}
+    return counted, examples, stories, len(rows)
+
+
+def story_of(place, history, rows):
+    """The transaction of a verdict, and those that wrote the same row at its time, step by step."""
+    xid, table, key = place
+    if xid not in history:
+        return "  a transaction whose steps are not known"
+    began, ended = history[xid][0][0], history[xid][-1][1]
+    near = {row["xid"] for row in rows if (row["table"], row["key"]) == (table, key)} & history.keys()
+    near = [each for each in near if history[each][-1][1] > began - 1 and history[each][0][0] < ended]
+    steps = sorted((*step, each) for each in near for step in history[each])
+    return "\n".join(f"  {1000 * (sent - began):9.2f} to {1000 * (got - began):9.2f} ms, backend {backend}, "
+                     f"transaction {each}{' <' if each == xid else ''}: {sql} {list(values)} -> {answer}"
+                     for sent, got, backend, sql, values, answer, each in steps)
 
 
 def run(transactions, threads, seed, folder, minutes=60):
@@ -297,8 +324,8 @@ def run(transactions, threads, seed, folder, minutes=60):
         connection.simple(TABLES)
         connection.close()
         proxy = Proxy(cluster.url_over_tcp(name), folder / "log", f"--find={folder}/findings.json", "--exact")
-        expected = {}
-        clients = [Client(proxy.url(name), seed + n, expected) for n in range(threads)]
+        expected, history = {}, {}
+        clients = [Client(proxy.url(name), seed + n, expected, history) for n in range(threads)]
         failed, deadline = [], time.monotonic() + minutes * 60
 
         def work(client):
@@ -315,7 +342,7 @@ def run(transactions, threads, seed, folder, minutes=60):
             each.join()
         assert proxy.stop() == 0 and not failed, proxy.log()[-2000:]
         words = f"{sum(each.done for each in clients)} transactions ran. {proxy.lines('Triggers recorded')[0]}"
-        return *compare(cluster, name, proxy.log(), expected), words
+        return *compare(cluster, name, proxy.log(), expected, history), words
 
 
 def is_different(wanted, heard):
@@ -323,10 +350,13 @@ def is_different(wanted, heard):
     return wanted != heard and not {wanted, heard} <= {FRESH, UNREAD, LOOSE}
 
 
+def is_false(wanted, heard):
+    return heard == STALE and wanted != STALE or heard == FRESH and wanted == STALE
+
+
 def verdict(counted):
     """The numbers of false and of missed verdicts."""
-    false = sum(count for (wanted, heard, _), count in counted.items()
-                if heard == STALE and wanted != STALE or heard == FRESH and wanted == STALE)
+    false = sum(count for (wanted, heard, _), count in counted.items() if is_false(wanted, heard))
     missed = sum(count for (wanted, heard, _), count in counted.items() if wanted == STALE and heard != STALE)
     return false, missed
 
@@ -340,11 +370,13 @@ def main():
     options = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        counted, examples, rows, words = run(options.transactions, options.threads, options.seed, pathlib.Path(folder),
-                                           options.minutes)
+        counted, examples, stories, rows, words = run(options.transactions, options.threads, options.seed,
+                                                      pathlib.Path(folder), options.minutes)
     for (wanted, heard, how), count in sorted(counted.items(), key=str):
         mark = "" if not is_different(wanted, heard) else "   <<< " + str(examples.get((wanted, heard, how)))
         print(f"{count:8} expected: {wanted:32} said: {heard:32} {how}{mark}")
+        if is_false(wanted, heard):
+            print(stories[wanted, heard, how])
     false, missed = verdict(counted)
     stale = sum(count for (wanted, _, _), count in counted.items() if wanted == STALE)
     print(f"{rows} updates and deletes of rows, {stale} stale: {missed} missed, "
