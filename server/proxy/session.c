@@ -7,11 +7,11 @@
 
 // --- The client ---
 
-// Returns the held session that a CancelRequest means, or NULL.
-static struct session *find_held(struct session_context *context, struct slice key) {
+// Returns the session that a CancelRequest means, or NULL.
+static struct session *find_session(struct session_context *context, struct slice key) {
     struct session *session;
     TAILQ_FOREACH(session, &context->sessions, link) {
-        if (session->held.round != NULL && dialogue_has_key(&session->dialogue, key)) {
+        if (dialogue_has_key(&session->dialogue, key)) {
             return session;
         }
     }
@@ -21,14 +21,17 @@ static struct session *find_held(struct session_context *context, struct slice k
 // A CancelRequest of a held session would do nothing, because its server is idle. So that session continues, and the
 // request follows later, when the server runs the statement.
 static void cancel(struct session *session, const struct startup *startup) {
-    struct session *held = find_held(session->context, startup->key);
-    if (held == NULL) {
+    struct session *meant = find_session(session->context, startup->key);
+    if (meant != NULL) {
+        session_aim_at(session, meant);
+    }
+    if (meant == NULL || meant->held.round == NULL) {
         session_connect(session, true, session->to_server.length);
         return;
     }
     session->is_opaque = true;
     session->deadline_ms = uv_now(session->context->loop) + SESSION_LATE_CANCEL_MS;
-    hold_leave(session->context->hold, &held->held, HOLD_CANCELLED);
+    hold_leave(session->context->hold, &meant->held, HOLD_CANCELLED);
 }
 
 // Answers SSLRequest or GSSENCRequest. PostgreSQL accepts each of them once.

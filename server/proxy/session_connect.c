@@ -145,11 +145,38 @@ static void connect_next(struct session *session) {
     }
 }
 
+// False: its address is unknown.
+static bool read_server_address(const struct session *session, struct db_address *out) {
+    struct sockaddr *address = (struct sockaddr *)&out->address;
+    if (session->server.handle.type == UV_TCP) {
+        int length = sizeof out->address;
+        return uv_tcp_getpeername(&session->server.tcp, address, &length) == 0 &&
+               uv_ip_name(address, out->name, sizeof out->name) == 0;
+    }
+    struct sockaddr_un *path = (struct sockaddr_un *)(void *)address;
+    size_t length = sizeof path->sun_path - 1;
+    path->sun_family = AF_UNIX;
+    bool is_known = uv_pipe_getpeername(&session->server.pipe, path->sun_path, &length) == 0;
+    (void)strncpy(out->name, path->sun_path, sizeof out->name - 1);
+    return is_known;
+}
+
+void session_aim_at(struct session *session, const struct session *other) {
+    struct db_addresses *addresses = memory_allocate_zeroed(sizeof *addresses + sizeof addresses->list[0]);
+    addresses->count = 1;
+    if (!other->has_server || other->state != SESSION_RELAYING || !read_server_address(other, &addresses->list[0])) {
+        free(addresses);
+        return;
+    }
+    session->addresses = addresses;
+    session->next_server = other->next_server;
+}
+
 void session_connect(struct session *session, bool is_opaque, size_t parsed) {
     session->is_opaque = is_opaque;
     session->to_server.parsed = parsed;
     session_move(session, SESSION_CONNECTING, SESSION_CONNECT_MS);
-    session->connect_deadline_ms = session->deadline_ms;
+    session->connect_deadline_ms = session->server_deadline_ms = session->deadline_ms;
     connect_next(session);
 }
 

@@ -87,6 +87,9 @@ MUST_CHECK bool session_client_message(struct session *session, const struct wir
 // --- session_connect.c ---
 // Connects to the server, and relays then. The first `parsed` bytes that the client has sent are not looked at.
 void session_connect(struct session *session, bool is_opaque, size_t parsed);
+// session_connect() will first try the address to which the other session is connected. The names of its server may have
+// other addresses now.
+void session_aim_at(struct session *session, const struct session *other);
 // The time to connect is over.
 void session_connect_is_late(struct session *session);
 

@@ -107,6 +107,17 @@ def test_a_name_that_changes(start_proxy, cluster, database, within, tmp_path):
     assert answers(proxy, database)
 
 
+def test_a_cancel_request_goes_to_the_server_of_its_session(start_proxy, cluster, database, within, tmp_path):
+    proxy = start_proxy(upstream=url(cluster, "db.lab"), within=within(f"{ADDRESS} db.lab\n"))
+    with contextlib.closing(psycopg2.connect(proxy.url(database))) as session:
+        (tmp_path / "hosts").write_text("127.0.0.3 db.lab\n")  # no server listens there
+        cancel = threading.Timer(0.5, session.cancel)
+        cancel.start()
+        with pytest.raises(psycopg2.errors.QueryCanceled):
+            session.cursor().execute("SELECT pg_sleep(20)")
+        cancel.join(30)
+
+
 def test_a_server_without_an_address_is_left_out(start_proxy, cluster, database, within):
     upstream = url(cluster, f"none.lab,127.0.0.3:{cluster.port},db.lab")
     proxy = start_proxy("--force", upstream=upstream, within=within(f"{ADDRESS} db.lab\n"))
