@@ -60,6 +60,13 @@ wrk|command|wrk
 python3-psycopg2|python|psycopg2
 python3-matplotlib|python|matplotlib
 '
+# `lab cluster`. python3-etcd is the part of Patroni that speaks to etcd.
+packages_to_fail_over='
+patroni|file|/usr/bin/patroni
+python3-etcd|python|etcd
+etcd-server|file|/usr/bin/etcd
+haproxy|file|/usr/sbin/haproxy
+'
 packages_to_bench='
 wrk|command|wrk
 python3-psycopg2|python|psycopg2
@@ -163,8 +170,10 @@ packages_check_distribution() {
 # file there prevents the cluster, and is removed after the installation. Nothing is changed where a PostgreSQL server
 # is installed already.
 #
-# The pgbouncer package starts a service too. Packages ask policy-rc.d before they start a service: it refuses during
-# the installation, and the service is disabled for the next boot. The tests start pgbouncer themselves.
+# The packages pgbouncer, etcd-server, haproxy and patroni start a service too. Packages ask policy-rc.d before they
+# start a service: it refuses during the installation, and the service is disabled for the next boot. Only packages that
+# were missing are installed here, so a service that the machine uses stays as it is. The lab starts these programs
+# itself.
 #
 # NEEDRESTART_SUSPEND keeps Ubuntu from restarting services of the machine. The lock timeout waits for the updates that
 # a new machine starts by itself.
@@ -175,15 +184,20 @@ guard=$1; shift
 drop_in=/etc/postgresql-common/createcluster.d/race-conditions-lab.conf
 policy=/usr/sbin/policy-rc.d
 made=
+services=
+for package in "$@"; do
+    case $package in
+        pgbouncer | haproxy | patroni) services="$services $package" ;;
+        etcd-server) services="$services etcd" ;;
+    esac
+done
 trap '\''rm -f $made'\'' EXIT
 trap "exit 130" INT; trap "exit 143" TERM; trap "exit 129" HUP
-case " $* " in *" pgbouncer "*)
-    if [ ! -e "$policy" ]; then
-        made=$policy
-        printf "#!/bin/sh\nexit 101\n" >"$policy"
-        chmod 755 "$policy"
-    fi
-esac
+if [ -n "$services" ] && [ ! -e "$policy" ]; then
+    made=$policy
+    printf "#!/bin/sh\nexit 101\n" >"$policy"
+    chmod 755 "$policy"
+fi
 if [ "$guard" = true ]; then
     made="$made $drop_in"
     mkdir -p "${drop_in%/*}"
@@ -195,9 +209,9 @@ export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 apt-get -o DPkg::Lock::Timeout=120 update || { sleep 3; apt-get -o DPkg::Lock::Timeout=120 update; } || true
 apt-get -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold \
     install -y --no-install-recommends "$@"
-case " $* " in *" pgbouncer "*)
-    systemctl disable pgbouncer.service || update-rc.d pgbouncer disable || true
-esac
+for service in $services; do
+    systemctl disable "$service.service" || update-rc.d "$service" disable || true
+done
 '
 
 # $1: the packages, separated by spaces.

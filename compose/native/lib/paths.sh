@@ -48,7 +48,7 @@ paths_refused_by_cmake='[][;#"\\|<>]|\$\{'
 paths_check_build() {
     local path
     case $1 in
-        demo | up | bench | compare | explore | proxy | prove | runbook) [[ -z ${LAB_PROGRAM:-} && " $* " != *' --compose '* ]] || return 0 ;;
+        demo | up | bench | compare | explore | proxy | prove | cluster | runbook) [[ -z ${LAB_PROGRAM:-} && " $* " != *' --compose '* ]] || return 0 ;;
         test) ;;
         *) return 0 ;;
     esac

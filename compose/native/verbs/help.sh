@@ -8,7 +8,7 @@ lab_help() {
     "help_$verb"
 }
 
-help_verbs='demo up down status races watch psql logs explore proxy prove runbook load compare bench test clean help version'
+help_verbs='demo up down status races watch psql logs explore proxy prove cluster runbook load compare bench test clean help version'
 
 # help_refuse_verb WORD: names the verb that was probably meant.
 help_refuse_verb() {
@@ -69,6 +69,8 @@ Usage: ./lab VERB [options]
             races happen each time
   prove     run a request of your application alone and then twice at once:
             which of its writes lose another one, and what protects the rest?
+  cluster   three PostgreSQL under Patroni, three banks: kill the leader under
+            load; which transfers are lost?
   runbook   play docs/RUNBOOK.md, and check that each block shows what it must
   load      run a load test of loadtest/ against the running lab, with k6
   compare   every strategy side by side: right in a forced race? what does it

@@ -233,6 +233,7 @@ lab_clean() {
         server_stop || warn "bank-api ended with exit status ${server_exit_status:-unknown}"
         cluster_remove || fail "nothing was removed"
     done
+    failover_remove || fail "the cluster of './lab cluster' does not end: nothing was removed"
     postgres_remove
     rm -rf "${lab_root:?}/.lab" "${lab_root:?}/build"
     say "Stopped everything; removed the database, .lab/ and build/. Installed packages stay."

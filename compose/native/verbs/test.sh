@@ -47,7 +47,7 @@ lab_test() {
     fi
     ((${#presets[@]} > 0)) || presets=(release asan tsan)
     build_prepare_tools "$install" "$packages_to_run" "$packages_to_play" "$packages_to_shop" "$packages_to_test" \
-        "$packages_to_compare" "$(packages_browser)" "$(packages_grammar)"
+        "$packages_to_compare" "$packages_to_fail_over" "$(packages_browser)" "$(packages_grammar)"
     test_tools_find "$install"
     tests_run_all
 }
