@@ -62,7 +62,7 @@ def newest_postgresql():
 
 class Cluster:
     def __init__(self, place, program=None):
-        self.place = pathlib.Path(place)
+        self.place = pathlib.Path(place).resolve()  # the programs have folders of their own
         self._program = program
         self._owner = pwd.getpwnam(OWNER) if os.geteuid() == 0 else None
         self._file = self.place / "cluster.json"

@@ -19,8 +19,8 @@ POSTGRESQL = {
 
 
 def dynamic(mode):
-    """The part that Patroni keeps in etcd. failsafe_mode: while etcd is unavailable, a leader that all members can still
-    reach stays the leader. maximum_lag_on_failover: a standby may take over however much it lacks, up to this size."""
+    """The part that Patroni keeps in etcd. failsafe_mode: while etcd is unavailable, a leader that all members can reach
+    stays the leader. maximum_lag_on_failover: a standby may take over however much it lacks, up to this size."""
     return {
         "ttl": TTL,
         "loop_wait": LOOP_WAIT,

@@ -104,6 +104,9 @@ MUST_CHECK enum db_status db_session_open(struct db_session *session, bool *was_
 // The same without the schema, for bank_ensure_schema().
 MUST_CHECK enum db_status db_session_open_any_schema(struct db_session *session, bool *was_open);
 void db_session_close(struct db_session *session);
+// Closes the session if DATABASE_URL names several hosts and wants the one that takes writes: db_session_open() then
+// looks which one it is. An open session may be one with a former leader that hangs.
+void db_session_doubt_leader(struct db_session *session);
 
 // Runs one of the statements with text parameters (NULL is the NULL of SQL). `rows` may be NULL. The caller frees the
 // rows if the result is DB_OK; otherwise there are none. A failed transaction stays open: the caller rolls it back.

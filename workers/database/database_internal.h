@@ -17,9 +17,12 @@
 
 enum session_state { SESSION_CLOSED, SESSION_IDLE, SESSION_IN_USE };
 
+#define DB_NO_ENDPOINT SIZE_MAX
+
 struct db_session {
     struct db *db;
     PGconn *connection;               // NULL: closed
+    size_t endpoint;                  // of an open connection, in db_parameters; DB_NO_ENDPOINT while it is opened
     struct statement_trace *trace;    // statement trace of the running job, or NULL
     uint64_t timeout_ns;              // for one answer
     uint64_t job_deadline_ns;         // monotonic; for all answers of the job
@@ -48,9 +51,10 @@ struct db_endpoint {
 struct db_parameters {
     struct db_endpoint *endpoints;
     size_t endpoint_count;
-    bool prefers_standby;            // target_session_attrs=prefer-standby
-    bool in_random_order;            // load_balance_hosts=random
-    uint64_t connect_timeout_ns;     // for one address; 0: no limit of its own
+    bool prefers_standby;        // target_session_attrs=prefer-standby
+    bool follows_leader;         // several hosts of which one takes writes: target_session_attrs=read-write, primary
+    bool in_random_order;        // load_balance_hosts=random
+    uint64_t connect_timeout_ns; // for one address; 0: no limit of its own
     char password_file[PATH_LENGTH]; // "": libpq reads none
 };
 
@@ -71,6 +75,9 @@ struct db {
     int abort_fd; // an eventfd that is readable after db_abort()
     // Monotonic; when PostgreSQL last refused a session because of a connection limit. 0: never.
     _Atomic uint64_t limit_met_ns;
+    // The endpoint that accepted the last session. Sessions with another one are given up if the program follows the
+    // leader (see db_session_is_left_behind()). DB_NO_ENDPOINT: none yet.
+    _Atomic size_t leader;
     _Atomic bool password_file_was_fit; // as of the last check; true before the first check
     unsigned session_count;
     struct db_session *sessions;
@@ -97,11 +104,14 @@ MUST_CHECK uint64_t db_deadline(const struct db_session *session);
 
 // True while the server of an open session replays. PostgreSQL reports the end of it with the next answer (since 14).
 MUST_CHECK bool db_session_is_in_recovery(const struct db_session *session);
+// True if a later session was accepted by another of the hosts, of which one takes writes. The server of this session is
+// then no longer the leader. If its machine hangs, nothing else says so before the timeouts of TCP.
+MUST_CHECK bool db_session_is_left_behind(const struct db_session *session);
 
 // Waits until the descriptor is ready for `events` (POLLIN, POLLOUT). False: db_abort() was called, the deadline is
 // over, or poll() failed.
 MUST_CHECK bool db_wait_for(struct db *db, int descriptor, short events, uint64_t deadline_ns);
-// The same for the session's socket.
+// The same for the session's socket. False also if the session is left behind.
 MUST_CHECK bool db_wait(struct db_session *session, short events, uint64_t deadline_ns);
 MUST_CHECK bool db_is_aborted(const struct db *db);
 

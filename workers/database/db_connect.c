@@ -226,23 +226,53 @@ static bool try_endpoint(struct search *search, size_t place, uint64_t deadline_
     return false;
 }
 
+// Returns the places of the endpoints in the order in which they are tried; the caller frees it. The last known leader
+// comes first: another host could be a former leader that hangs, or that does not know yet that it has lost its place.
+static size_t *order_endpoints(struct db *db) {
+    size_t count = db->parameters.endpoint_count;
+    size_t leader = db->parameters.follows_leader ? atomic_load(&db->leader) : DB_NO_ENDPOINT;
+    size_t *order = memory_allocate(count * sizeof *order);
+    for (size_t i = 0; i < count; i++) {
+        order[i] = i;
+    }
+    if (db->parameters.in_random_order) {
+        shuffle(order, count, sizeof *order);
+    }
+    for (size_t i = 1; i < count; i++) {
+        if (order[i] == leader) {
+            memmove(order + 1, order, i * sizeof *order);
+            order[0] = leader;
+        }
+    }
+    return order;
+}
+
+static void note_leader(struct db_session *session, size_t place) {
+    struct db *db = session->db;
+    session->endpoint = place;
+    size_t before = atomic_exchange(&db->leader, place);
+    if (db->parameters.follows_leader && before != place && before != DB_NO_ENDPOINT) {
+        log_write(LOG_LEVEL_WARN, NULL,
+                  "Database: another host takes the writes now (host %zu of %zu); the sessions "
+                  "with the former one are given up",
+                  place + 1, db->parameters.endpoint_count);
+    }
+}
+
 bool db_connect(struct db_session *session, uint64_t deadline_ns, struct text *reasons) {
     const struct db_parameters *parameters = &session->db->parameters;
     struct search search = {.session = session, .reasons = reasons};
     size_t count = parameters->endpoint_count;
     size_t passes = parameters->prefers_standby ? 2 : 1; // first only standbys, then any server
-    size_t *order = memory_allocate(count * sizeof *order);
-    for (size_t i = 0; i < count; i++) {
-        order[i] = i;
-    }
-    if (parameters->in_random_order) {
-        shuffle(order, count, sizeof *order);
-    }
+    size_t *order = order_endpoints(session->db);
     bool connected = false;
     session->sqlstate[0] = '\0';
     for (size_t i = 0; i < passes * count && !connected && !search.is_over && !db_is_aborted(session->db); i++) {
         search.target = passes == 1 ? NULL : i < count ? "standby" : "any";
         connected = try_endpoint(&search, order[i % count], share_of_time(deadline_ns, passes * count - i));
+        if (connected) {
+            note_leader(session, order[i % count]);
+        }
     }
     free(order);
     return connected;

@@ -16,6 +16,7 @@ void db_session_close(struct db_session *session) {
         session->connection = NULL;
     }
     session->backend = 0;
+    session->endpoint = DB_NO_ENDPOINT;
     memset(session->prepared, 0, sizeof session->prepared);
     db_session_set_state(session, SESSION_CLOSED);
 }
@@ -75,8 +76,22 @@ bool db_wait_for(struct db *db, int descriptor, short events, uint64_t deadline_
     }
 }
 
+bool db_session_is_left_behind(const struct db_session *session) {
+    return session->db->parameters.follows_leader && session->endpoint != DB_NO_ENDPOINT &&
+           session->endpoint != atomic_load(&session->db->leader);
+}
+
+// The leader may change during the wait, so the wait has parts of a second.
 bool db_wait(struct db_session *session, short events, uint64_t deadline_ns) {
-    return db_wait_for(session->db, PQsocket(session->connection), events, deadline_ns);
+    for (;;) {
+        uint64_t part_ns = MIN(clock_monotonic_ns() + NANOSECONDS_PER_SECOND, deadline_ns);
+        if (db_wait_for(session->db, PQsocket(session->connection), events, part_ns)) {
+            return true;
+        }
+        if (clock_monotonic_ns() >= deadline_ns || db_is_aborted(session->db) || db_session_is_left_behind(session)) {
+            return false;
+        }
+    }
 }
 
 const char *db_session_sqlstate(const struct db_session *session) {

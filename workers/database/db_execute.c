@@ -240,6 +240,12 @@ enum db_status db_execute_all(struct db_session *session, struct db_call *calls,
         memcpy(session->sqlstate, "08003", SQLSTATE_LENGTH);
         return DB_NOT_SENT;
     }
+    if (db_session_is_left_behind(session)) {
+        log_write(LOG_LEVEL_WARN, NULL, "Database session given up between two statements: its host leads no more");
+        memcpy(session->sqlstate, "08006", SQLSTATE_LENGTH);
+        db_session_close(session);
+        return DB_NOT_SENT;
+    }
     if (session_has_ended(session)) {
         log_write(LOG_LEVEL_WARN, NULL, "Database ended a session between two statements");
         memcpy(session->sqlstate, "08006", SQLSTATE_LENGTH);

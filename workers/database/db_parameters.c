@@ -267,6 +267,8 @@ static bool read_merged(const char *url, const PQconninfoOption *options, struct
     out->connect_timeout_ns = seconds <= 0 ? 0 : (uint64_t)seconds * NANOSECONDS_PER_SECOND;
     const char *target = db_parameter(options, "target_session_attrs");
     out->prefers_standby = target != NULL && strcmp(target, "prefer-standby") == 0;
+    bool wants_writes = target != NULL && (strcmp(target, "read-write") == 0 || strcmp(target, "primary") == 0);
+    out->follows_leader = wants_writes && out->endpoint_count > 1;
     const char *balance = db_parameter(options, "load_balance_hosts"); // exists since libpq 16
     out->in_random_order = balance != NULL && strcmp(balance, "random") == 0;
     find_password_file(url, options, out);

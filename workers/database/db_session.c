@@ -36,11 +36,18 @@ void db_session_end_job(struct db_session *session) {
 // a notice, which the lab does not need). So a readable socket means: reconnect. The check comes before the first
 // write, because afterwards it would be unknown whether the write took effect.
 static bool session_is_alive(struct db_session *session) {
-    if (session->connection == NULL || PQstatus(session->connection) != CONNECTION_OK) {
+    if (session->connection == NULL || PQstatus(session->connection) != CONNECTION_OK ||
+        db_session_is_left_behind(session)) {
         return false;
     }
     struct pollfd watched = {.fd = PQsocket(session->connection), .events = POLLIN};
     return poll(&watched, 1, 0) == 0;
+}
+
+void db_session_doubt_leader(struct db_session *session) {
+    if (session->db->parameters.follows_leader) {
+        db_session_close(session);
+    }
 }
 
 static void note_failure(struct db_session *session, struct text *reasons) {

@@ -31,6 +31,7 @@ struct db *db_new(const char *url, unsigned sessions) {
     db->abort_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     CHECK(db->abort_fd >= 0);
     atomic_init(&db->password_file_was_fit, true);
+    atomic_init(&db->leader, DB_NO_ENDPOINT);
     db->lookups = memory_allocate_zeroed((db->parameters.endpoint_count + 1) * sizeof(struct db_lookup *));
     db->session_count = sessions;
     db->sessions = memory_allocate_zeroed(sessions * sizeof *db->sessions);
@@ -41,6 +42,7 @@ struct db *db_new(const char *url, unsigned sessions) {
     CHECK(pthread_condattr_init(&monotonic) == 0 && pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
     for (unsigned i = sessions; i > 0; i--) {
         db->sessions[i - 1].db = db;
+        db->sessions[i - 1].endpoint = DB_NO_ENDPOINT;
         CHECK(pthread_cond_init(&db->sessions[i - 1].woken, &monotonic) == 0);
         db->closed[db->closed_count++] = &db->sessions[i - 1];
     }
@@ -125,6 +127,7 @@ static void move_connection(struct db_session *from, struct db_session *to) {
     CHECK(to->connection == NULL);
     to->connection = from->connection;
     to->backend = from->backend;
+    to->endpoint = from->endpoint;
     memcpy(to->prepared, from->prepared, sizeof to->prepared);
     from->connection = NULL;
     (void)PQsetNoticeReceiver(to->connection, db_note_notice, to);

@@ -72,7 +72,9 @@ static void ping_job_run(struct job *job, struct worker *worker) {
     job_query(job, worker, query_ping_and_forget);
 }
 
+// After an outage each of the open sessions may hang with the same server. So the question takes none of them.
 static void schema_job_run(struct job *job, struct worker *worker) {
+    db_session_doubt_leader(worker->session);
     job_query_any_schema(job, worker, query_schema);
 }
 
