@@ -19,7 +19,7 @@ POSTGRESQL = {
 
 
 def dynamic(mode):
-    """The part that Patroni keeps in etcd. failsafe_mode: while etcd is unavailable, a leader that all members can reach
+    """The part that Patroni keeps in etcd. failsafe_mode: while etcd is unavailable, a leader that every member answers
     stays the leader. maximum_lag_on_failover: a standby may take over however much it lacks, up to this size."""
     return {
         "ttl": TTL,

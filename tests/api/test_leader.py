@@ -58,8 +58,8 @@ def test_the_leader_hangs(pair, bank, background):
 
 
 def test_the_former_leader_comes_back(pair, bank):
-    """It does not know yet that it has lost its place, takes writes, and comes first in the list of hosts. Sessions that
-    are opened now go to the new leader."""
+    """It does not know yet that it has lost its place, takes writes, and comes first in the list of hosts. Sessions
+    that are opened now go to the new leader."""
     primary, standby = pair
     primary.freeze()
     bank.until_unhealthy()

@@ -22,7 +22,7 @@ enum session_state { SESSION_CLOSED, SESSION_IDLE, SESSION_IN_USE };
 struct db_session {
     struct db *db;
     PGconn *connection;               // NULL: closed
-    size_t endpoint;                  // of an open connection, in db_parameters; DB_NO_ENDPOINT while it is opened
+    size_t endpoint;                  // the server, in db_parameters; DB_NO_ENDPOINT while it is opened
     struct statement_trace *trace;    // statement trace of the running job, or NULL
     uint64_t timeout_ns;              // for one answer
     uint64_t job_deadline_ns;         // monotonic; for all answers of the job
@@ -104,8 +104,8 @@ MUST_CHECK uint64_t db_deadline(const struct db_session *session);
 
 // True while the server of an open session replays. PostgreSQL reports the end of it with the next answer (since 14).
 MUST_CHECK bool db_session_is_in_recovery(const struct db_session *session);
-// True if a later session was accepted by another of the hosts, of which one takes writes. The server of this session is
-// then no longer the leader. If its machine hangs, nothing else says so before the timeouts of TCP.
+// True if a later session was accepted by another of the hosts, of which one takes writes. The server of this session
+// is then no longer the leader. If its machine hangs, nothing else says so before the timeouts of TCP.
 MUST_CHECK bool db_session_is_left_behind(const struct db_session *session);
 
 // Waits until the descriptor is ready for `events` (POLLIN, POLLOUT). False: db_abort() was called, the deadline is
