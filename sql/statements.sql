@@ -78,9 +78,9 @@ FROM home;
 RESET search_path;
 
 -- Sets the search_path to the lab's schema and the catalogue only, so that no other program's table can hide one of the
--- lab's. Returns whether the tables of the script $2 exist and have the lab's mark.
+-- lab's. Returns whether the tables of the script $2 exist and have the lab's mark. $3: only in this transaction.
 -- name: session_schema SELECT pg_class
-SELECT set_config('search_path', quote_ident($1) || ', pg_temp', false),
+SELECT set_config('search_path', quote_ident($1) || ', pg_temp', $3::boolean),
        (SELECT bool_and(coalesce(obj_description(to_regclass(format('%I.%I', $1::text, found[1])), 'pg_class'), '')
                         LIKE 'bank-api schema %')
         FROM regexp_matches($2, '^CREATE TABLE IF NOT EXISTS ([a-z_]+)', 'gn') AS found);

@@ -106,8 +106,8 @@ bool config_read(struct config *config, struct text *problem) {
 void config_describe(struct text *out) {
     text_append_string(
         out, "Environment:\n"
-             "  DATABASE_URL             postgresql://..., of PostgreSQL itself and not of a connection pooler;\n"
-             "                           unset: libpq's own PG* variables\n"
+             "  DATABASE_URL             postgresql://..., of PostgreSQL or of a PgBouncer that\n"
+             "                           docs/POOLERS.md allows; unset: libpq's own PG* variables\n"
              "  BANK_API_SCHEMA          schema for the lab's tables, made if it is missing; unset: the\n"
              "                           first of the search_path, usually public\n"
              "  BANK_API_STANDBY_URL     postgresql://... of a hot standby, for the strategies that read\n"

@@ -77,7 +77,8 @@ void db_abort(struct db *db);
 MUST_CHECK struct db_counts db_count_sessions(struct db *db);
 
 // Appends the problem that makes this database unusable until its configuration changes, as the last session found it:
-// a pooler, a refused setting, or tables of another program. Appends nothing if there is no such problem. Any thread.
+// another engine, a pooler that loses sessions, a refused setting, or tables of another program. Appends nothing if
+// there is no such problem. Any thread.
 void db_problem(struct db *db, struct text *out);
 // True if PostgreSQL has refused a session lately because of a connection limit, while other sessions are open.
 // Any thread.
@@ -142,8 +143,12 @@ void db_roll_back(struct db_session *session);
 // Runs a script of many statements, such as schema.sql, without preparing them.
 MUST_CHECK enum db_status db_execute_script(struct db_session *session, const char *script);
 
-// The process id of the session's PostgreSQL backend; 0 while the session is closed.
+// The process id of the session's PostgreSQL backend; 0 while the session is closed. Behind a pooler it is the backend
+// of the running transaction, or of the last one.
 MUST_CHECK int db_session_backend(const struct db_session *session);
+// Behind a pooler, outside a transaction: begins the next one (READ COMMITTED) now, so that its backend is known. The
+// next STATEMENT_BEGIN does nothing. Elsewhere the backend is always known.
+MUST_CHECK enum db_status db_session_pin_backend(struct db_session *session);
 
 // True if a COMMIT since db_session_begin_job() is only on this server: its wait for the synchronous standby was
 // cancelled (WARNING 01000), so a failover may lose the commit.

@@ -19,6 +19,16 @@ enum session_state { SESSION_CLOSED, SESSION_IDLE, SESSION_IN_USE };
 
 #define DB_NO_ENDPOINT SIZE_MAX
 
+// The state of a session behind a connection pooler; see db_pooled.c.
+struct db_pooled {
+    bool is_on;                        // a pooler stands between the program and PostgreSQL
+    bool is_unnamed;                   // statements travel with their text, because a prepared one could be lost
+    bool is_pinned;                    // see db_session_pin_backend()
+    uint32_t tag;                      // ends the names of the prepared statements, so that no other client has them
+    struct text settings;              // the commands that each transaction begins with
+    char schema[DATABASE_NAME_LENGTH]; // the schema of the transactions; "": the search_path of the role
+};
+
 struct db_session {
     struct db *db;
     PGconn *connection;               // NULL: closed
@@ -29,6 +39,7 @@ struct db_session {
     _Atomic enum session_state state; // written by its worker, read by the loop for a metric
     int backend;                      // process id of the PostgreSQL backend; 0: closed
     bool prepared[STATEMENT_COUNT];
+    struct db_pooled pooled;
     char sqlstate[SQLSTATE_LENGTH];
     bool in_any_schema;                   // see db_session_open_any_schema()
     bool keeps_words;                     // see db_session_keep_words()
@@ -79,6 +90,10 @@ struct db {
     // leader (see db_session_is_left_behind()). DB_NO_ENDPOINT: none yet.
     _Atomic size_t leader;
     _Atomic bool password_file_was_fit; // as of the last check; true before the first check
+    // Monotonic; until then, new sessions behind a pooler send their statements without names. 0: never.
+    _Atomic uint64_t pooler_unnamed_until_ns;
+    pthread_mutex_t pooler_mutex; // held while one session examines the pooler; guards the next field
+    uint64_t pooler_fit_until_ns; // monotonic; until then, new sessions rely on the last examination
     unsigned session_count;
     struct db_session *sessions;
     pthread_mutex_t mutex; // guards the fields below
@@ -149,14 +164,37 @@ MUST_CHECK int db_lookup_result(const struct db_lookup *lookup, const struct add
 // of a server that refused the connection, or "".
 MUST_CHECK bool db_connect(struct db_session *session, uint64_t deadline_ns, struct text *reasons);
 
-// --- db_execute.c ---
+// --- db_round_trip.c ---
 // Waits for all results of the last command, and returns its first error or its last result. The caller clears it.
 // NULL: the connection broke, and the session was closed. If it broke after an error, the error is returned.
 MUST_CHECK PGresult *db_collect(struct db_session *session, uint64_t deadline_ns);
+// Adds the statement to the trace of the job. It has just been answered.
+void db_log_run(struct db_session *session, enum statement statement, uint64_t started_ns);
+// Runs the statements as they are, in one round trip.
+MUST_CHECK enum db_status db_run_calls(struct db_session *session, struct db_call *calls, size_t count);
 
 // --- db_setup.c ---
-// Checks a new connection (no pooler; of a standby, that it is one) and applies the settings that the program needs.
+// Checks a new connection (of a standby, that it is one) and applies the settings that the program needs.
 MUST_CHECK enum db_status db_session_setup(struct db_session *session);
+
+// --- db_pooled.c: transactions behind a pooler ---
+// Keeps the settings that each transaction begins with. `known` has a name and a value in each row: settings that not
+// every version of PostgreSQL has, or whose value depends on the server.
+void db_pooled_take_settings(struct db_session *session, const PGresult *known);
+// Begins a transaction with one of the STATEMENT_BEGINs. DB_NOT_SENT: the connection broke.
+MUST_CHECK enum db_status db_pooled_begin(struct db_session *session, enum statement begin);
+// Runs statements outside a transaction, or statements that begin one: see db_execute_all().
+MUST_CHECK enum db_status db_pooled_run(struct db_session *session, struct db_call *calls, size_t count);
+// Runs a script in a transaction of its own.
+MUST_CHECK enum db_status db_pooled_script(struct db_session *session, const char *script);
+// From now on the session sends its statements with their text.
+void db_pooled_forget_names(struct db_session *session);
+
+// --- db_pooler.c ---
+// Finds out whether the pooler can serve this program. DB_CONNECTION_LOST: it cannot, and db_problem() says why, or the
+// connection broke.
+MUST_CHECK enum db_status db_pooler_examine(struct db_session *session);
+
 // --- db_complaint.c ---
 // Logs a warning: at once if it is new since the last session was opened, else after pauses that grow from a second to
 // a minute. Any thread.

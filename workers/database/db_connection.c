@@ -17,6 +17,8 @@ void db_session_close(struct db_session *session) {
     }
     session->backend = 0;
     session->endpoint = DB_NO_ENDPOINT;
+    text_free(&session->pooled.settings);
+    session->pooled = (struct db_pooled){0};
     memset(session->prepared, 0, sizeof session->prepared);
     db_session_set_state(session, SESSION_CLOSED);
 }

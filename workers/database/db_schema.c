@@ -29,10 +29,12 @@ void db_session_set_schema_problem(struct db_session *session, const char *words
 }
 
 enum db_status db_session_work_in(struct db_session *session, const char *schema, bool *has_tables) {
-    const char *values[] = {schema, sql_schema};
+    // Behind a pooler another program may get the backend next, so its search_path must not change for longer.
+    const char *values[] = {schema, sql_schema, session->pooled.is_on ? "true" : "false"};
     struct db_rows rows;
-    enum db_status status = db_execute(session, STATEMENT_SESSION_SCHEMA, values, 2, &rows);
+    enum db_status status = db_execute(session, STATEMENT_SESSION_SCHEMA, values, 3, &rows);
     if (status == DB_OK) {
+        (void)snprintf(session->pooled.schema, sizeof session->pooled.schema, "%s", schema);
         *has_tables = db_rows_value(&rows, 0, 1)[0] == 't';
         db_rows_free(&rows);
     }

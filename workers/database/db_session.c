@@ -58,10 +58,12 @@ static void note_failure(struct db_session *session, struct text *reasons) {
         atomic_store(&db->limit_met_ns, clock_monotonic_ns());
     }
     // The server refuses a parameter or its value, such as one of options=. The message is that of PgBouncer.
-    if (strcmp(state, "42704") == 0 || strcmp(state, "42601") == 0 || strcmp(state, "22023") == 0 ||
-        strstr(text_terminated(reasons), "unsupported startup parameter") != NULL) {
-        text_append_format(&words, "PostgreSQL refuses the parameters of DATABASE_URL or the PG* variables: %s",
-                           text_terminated(reasons));
+    bool is_pooler = strstr(text_terminated(reasons), "unsupported startup parameter") != NULL;
+    if (is_pooler || strcmp(state, "42704") == 0 || strcmp(state, "42601") == 0 || strcmp(state, "22023") == 0) {
+        text_append_format(&words, "PostgreSQL refuses the parameters of DATABASE_URL or the PG* variables: %s%s",
+                           text_terminated(reasons),
+                           is_pooler ? "; take it out, or let PgBouncer drop it (ignore_startup_parameters = options)"
+                                     : "");
         db_set_problem(db, text_terminated(&words));
         text_clear(&words);
     }

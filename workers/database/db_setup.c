@@ -29,9 +29,8 @@ static void refuse_engine(struct db *db, const char *version) {
     text_free(&problem);
 }
 
-// Refuses another engine, and a connection pooler: behind one, a session loses its settings and its prepared statements
-// between two transactions. A pooler is recognised by the process id in its greeting, which is its own: a client's
-// cancel request must reach the pooler, not the backend.
+// Refuses another engine, and finds the backend. A pooler is recognised by the process id in its greeting, which is its
+// own: a client's cancel request must reach the pooler, not the backend.
 static enum db_status find_backend(struct db_session *session) {
     uint64_t deadline_ns = db_deadline(session);
     PGresult *result = PQsendQuery(session->connection, sql_backend) == 1 ? db_collect(session, deadline_ns) : NULL;
@@ -49,9 +48,7 @@ static enum db_status find_backend(struct db_session *session) {
     if (status != DB_OK || session->backend == PQbackendPID(session->connection)) {
         return status;
     }
-    db_set_problem(session->db, "a connection pooler such as PgBouncer stands between this program and PostgreSQL: "
-                                "name PostgreSQL's own host and port in DATABASE_URL (or PGHOST and PGPORT)");
-    return DB_CONNECTION_LOST;
+    return db_pooler_examine(session);
 }
 
 // Reports the last error as the problem of the database if every session will get it.
@@ -87,7 +84,7 @@ static enum db_status set_settings(struct db_session *session) {
 
 enum db_status db_session_setup(struct db_session *session) {
     enum db_status status = find_backend(session);
-    if (status == DB_OK) {
+    if (status == DB_OK && !session->pooled.is_on) { // behind a pooler, each transaction sets them
         status = set_settings(session);
     }
     if (status == DB_OK && session->db->primary != NULL && !db_session_is_in_recovery(session)) {

@@ -37,7 +37,7 @@ struct db *db_new(const char *url, unsigned sessions) {
     db->sessions = memory_allocate_zeroed(sessions * sizeof *db->sessions);
     db->open = memory_allocate_zeroed(sessions * sizeof(struct db_session *));
     db->closed = memory_allocate_zeroed(sessions * sizeof(struct db_session *));
-    CHECK(pthread_mutex_init(&db->mutex, NULL) == 0);
+    CHECK(pthread_mutex_init(&db->mutex, NULL) == 0 && pthread_mutex_init(&db->pooler_mutex, NULL) == 0);
     pthread_condattr_t monotonic;
     CHECK(pthread_condattr_init(&monotonic) == 0 && pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
     for (unsigned i = sessions; i > 0; i--) {
@@ -64,6 +64,7 @@ void db_free(struct db *db) {
     }
     (void)close(db->abort_fd);
     CHECK(db->open_count + db->closed_count == db->session_count && pthread_mutex_destroy(&db->mutex) == 0);
+    CHECK(pthread_mutex_destroy(&db->pooler_mutex) == 0);
     db_parameters_free(&db->parameters);
     text_free(&db->problem);
     text_free(&db->schema_problem);
@@ -129,6 +130,8 @@ static void move_connection(struct db_session *from, struct db_session *to) {
     to->backend = from->backend;
     to->endpoint = from->endpoint;
     memcpy(to->prepared, from->prepared, sizeof to->prepared);
+    to->pooled = from->pooled;
+    from->pooled = (struct db_pooled){0};
     from->connection = NULL;
     (void)PQsetNoticeReceiver(to->connection, db_note_notice, to);
     db_session_set_state(to, SESSION_IN_USE);

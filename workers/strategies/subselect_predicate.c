@@ -3,10 +3,14 @@
 #include "workers/strategies/strategies.h"
 
 static enum transfer_outcome subselect_predicate_attempt(struct transfer *transfer) {
+    enum transfer_outcome outcome = transfer_pin_backend(transfer);
+    if (outcome != TRANSFER_CONTINUE) {
+        return outcome;
+    }
     transfer_wait_at_barrier(transfer);
     transfer_delay(transfer);
     transfer_begin(transfer, STATEMENT_BEGIN);
-    enum transfer_outcome outcome = transfer_post(transfer, STATEMENT_BOOK_IF_SUBSELECT);
+    outcome = transfer_post(transfer, STATEMENT_BOOK_IF_SUBSELECT);
     if (outcome == TRANSFER_CONTINUE) {
         return transfer_refuse(transfer);
     }

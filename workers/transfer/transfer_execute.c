@@ -65,6 +65,11 @@ void transfer_begin(struct transfer *transfer, enum statement begin) {
     transfer->in_transaction = true;
 }
 
+enum transfer_outcome transfer_pin_backend(struct transfer *transfer) {
+    bool is_needed = transfer->request->settings.barrier_enabled && !transfer->passed_barrier;
+    return is_needed ? transfer_outcome_of(transfer, db_session_pin_backend(transfer->session)) : TRANSFER_CONTINUE;
+}
+
 void transfer_lock_advisory(struct transfer *transfer, const char *account) {
     transfer_queue(transfer, STATEMENT_ADVISORY_LOCK, account);
 }

@@ -33,6 +33,9 @@ struct transfer {
 // ends. Both only queue their statement: it is sent with the next one whose answer is needed, in one round trip.
 void transfer_begin(struct transfer *transfer, enum statement begin);
 void transfer_lock_advisory(struct transfer *transfer, const char *account);
+// A barrier is ahead, and the strategy will count the rivals that wait for its row: behind a pooler the transaction
+// begins now, so that the barrier knows the backend of each.
+MUST_CHECK enum transfer_outcome transfer_pin_backend(struct transfer *transfer);
 // Prevents a deadlock of two transfers in opposite directions. The posting locks its rows in the order from, to. If
 // `to` has the smaller id, this locks its row first. The statement is sent together with the posting.
 void transfer_lock_in_order(struct transfer *transfer);
