@@ -9,6 +9,7 @@ not."""
 
 import argparse
 import json
+import os
 import pathlib
 import signal
 import sys
@@ -280,3 +281,6 @@ if __name__ == "__main__":
         sys.exit(f"lab: cluster: {failure}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # the reader of the output has ended, such as head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

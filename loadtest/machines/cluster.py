@@ -290,7 +290,7 @@ class Cluster:
                 wait_until(lambda name=name: not self.postmaster(name), f"the end of PostgreSQL {name}", 10)
             except Failure:
                 send([*children(pid), pid], signal.SIGKILL)
-        left = [process.name for process in self.processes() if process.pid()]
+        left = [process.name for process in self.processes() if not process.wait_end(10)]
         return left + [f"PostgreSQL {name}" for name in MEMBERS if self.postmaster(name)]
 
     def remove(self):

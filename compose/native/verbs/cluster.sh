@@ -24,6 +24,8 @@ lab_cluster() {
         # Options are checked before minutes of installing and building.
         failover_run "$action" --check-options "${options[@]}"
         failover_prepare "$install"
+        # Without a Prometheus nothing is started.
+        ! $observe || observe_find_program "$install"
     fi
     failover_observe_stop "$action"
     failover_run "$action" "${options[@]}"
