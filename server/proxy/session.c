@@ -90,6 +90,7 @@ static size_t inspect_client(struct flow *flow, struct flow_chunk *chunk) {
     struct session *session = CONTAINER_OF(flow, struct session, to_server);
     struct slice bytes = {chunk->data, chunk->length};
     struct wire_message message;
+    bool was_broken = session->client_wire.is_broken;
     if (session->is_opaque) {
         chunk->parsed = bytes.length;
     }
@@ -101,6 +102,9 @@ static size_t inspect_client(struct flow *flow, struct flow_chunk *chunk) {
             flow->is_held = true;
             return message.begin;
         }
+    }
+    if (session->client_wire.is_broken && !was_broken) {
+        session_log_broken(session, "client");
     }
     return bytes.length;
 }

@@ -95,6 +95,13 @@ static void on_last_shut(uv_shutdown_t *request, int status) {
     (void)status; // the client may have left
 }
 
+void session_log_broken(const struct session *session, const char *side) {
+    log_write(LOG_LEVEL_WARN, NULL,
+              "session %llu: the %s has sent bytes that are no message of PostgreSQL's protocol; from now on they are "
+              "passed on unread",
+              session_number(session), side);
+}
+
 // There is no server: sends the client an error, and waits until it closes.
 void session_refuse(struct session *session, const char *sqlstate, const char *message) {
     log_write(LOG_LEVEL_WARN, NULL, "session %llu: %s", session_number(session), message);

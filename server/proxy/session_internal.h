@@ -77,6 +77,8 @@ void session_close(struct session *session);
 void session_close_if_over(struct session *session);
 // The close callback of one of the sockets. The last one frees the session.
 void session_handle_closed(struct session *session);
+// The bytes of one side are no messages.
+void session_log_broken(const struct session *session, const char *side);
 // There is no server: sends the client an error, and waits until it closes.
 void session_refuse(struct session *session, const char *sqlstate, const char *message);
 
@@ -87,8 +89,8 @@ MUST_CHECK bool session_client_message(struct session *session, const struct wir
 // --- session_connect.c ---
 // Connects to the server, and relays then. The first `parsed` bytes that the client has sent are not looked at.
 void session_connect(struct session *session, bool is_opaque, size_t parsed);
-// session_connect() will first try the address to which the other session is connected. The names of its server may have
-// other addresses now.
+// session_connect() will first try the address to which the other session is connected. The name of its server may
+// have another address now.
 void session_aim_at(struct session *session, const struct session *other);
 // The time to connect is over.
 void session_connect_is_late(struct session *session);

@@ -63,6 +63,7 @@ static void change_message(struct session *session, const struct wire_message *m
 static size_t inspect_server(struct flow *flow, struct flow_chunk *chunk) {
     struct session *session = CONTAINER_OF(flow, struct session, to_client);
     struct wire_message message;
+    bool was_broken = session->server_wire.is_broken;
     if (session->is_opaque) {
         chunk->parsed = chunk->length;
     }
@@ -72,6 +73,9 @@ static size_t inspect_server(struct flow *flow, struct flow_chunk *chunk) {
         if (message.type == 'R' && message.body.data == chunk->data + message.begin + WIRE_HEADER) {
             change_message(session, &message, chunk);
         }
+    }
+    if (session->server_wire.is_broken && !was_broken) {
+        session_log_broken(session, "server");
     }
     return chunk->length;
 }
