@@ -1,10 +1,12 @@
 """The HTTP side of race-proxy: what it shows, and the rules and the gate that it changes."""
 
 import json
+import pathlib
 import re
 import socket
 import subprocess
 
+import jsonschema
 import psycopg2
 import pytest
 from application import at_once, make_accounts, paid_out, put_back, withdraw
@@ -12,6 +14,8 @@ from cluster import free_port
 from proxy import PROGRAM, eventually
 
 FORCE = "before write * if-read barrier 2"
+SCHEMA = jsonschema.Draft202012Validator(json.loads(
+    (pathlib.Path(__file__).resolve().parents[2] / "docs/findings.schema.json").read_text()))
 FINDING = {"id", "kind", "level", "database", "table", "row", "count", "sentence", "evidence", "first", "second",
            "found_at"}
 
@@ -52,6 +56,8 @@ def test_a_finding_has_both_units(start, database):
     listed = eventually(lambda: [each for each in proxy.get("/findings")["findings"] if each["level"] == "proved"])[0]
     assert set(listed) == FINDING and (listed["kind"], listed["row"]) == ("lost_update", "alice")
     found = proxy.get(f"/findings/{listed['id']}")
+    SCHEMA.validate(proxy.get("/findings"))
+    SCHEMA.validate(found)
     assert set(found) == FINDING | {"units"} and found["sentence"] == listed["sentence"]
     first, second = found["units"]
     assert {first["backend_pid"], second["backend_pid"]} == {found[side]["backend_pid"] for side in ("first", "second")}
@@ -76,6 +82,7 @@ def test_a_finding_outlives_the_list_of_units(start, database):
             cursor.execute(f"BEGIN; SELECT {number}; COMMIT")
     session.close()
     found = proxy.get("/findings/1")
+    SCHEMA.validate(found)
     units = proxy.get("/units")["units"]
     assert len(units) == 128 and units[0]["id"] > units[-1]["id"] > max(each["id"] for each in found["units"])
     assert [each["end"] for each in found["units"]] == ["committed", "committed"]
@@ -92,6 +99,15 @@ def test_findings_are_bounded_and_newest_first(start, database):
     eventually(lambda: proxy.get("/findings")["count"] == 2)
     assert [each["id"] for each in proxy.get("/findings")["findings"]] == [2, 1]
     assert [each["id"] for each in proxy.get("/findings?limit=1")["findings"]] == [2]
+    SCHEMA.validate(proxy.get("/findings"))
+
+
+def test_the_schema_knows_every_word_of_the_program():
+    definitions = SCHEMA.schema["$defs"]
+    assert set(definitions["finding"]["properties"]) == FINDING | {"units"}
+    assert not SCHEMA.is_valid({"finds": True, "count": 0})
+    for kind in definitions["finding"]["properties"]["kind"]["enum"]:
+        assert f"| `{kind}` |" in (pathlib.Path(__file__).resolve().parents[2] / "docs/PROXY.md").read_text()
 
 
 @pytest.mark.parametrize("path, status", [("/findings/7", 404), ("/findings/x", 404), ("/findings?limit=0", 422),
@@ -246,3 +262,4 @@ def test_answers_end_with_a_newline(start):
         text = proxy.ask(path, raw=True)[1]
         assert text.endswith("\n") and not text.endswith("\n\n"), path
     assert json.loads(proxy.ask("/findings", raw=True)[1]) == {"finds": False, "count": 0, "findings": []}
+    SCHEMA.validate(proxy.get("/findings"))
