@@ -5,6 +5,7 @@
 #include "observability/log/log.h"
 #include "observability/otlp/otlp.h"
 #include "server/api/api.h"
+#include "server/api/replica_settings.h"
 #include "server/events/events.h"
 #include "server/healthcheck.h"
 #include "server/lesson/lesson.h"
@@ -90,6 +91,9 @@ static void bank_api_end(struct bank_api *api) {
     if (api->exporter != NULL) {
         otlp_exporter_stop(api->exporter, TRACE_FLUSH_MS);
     }
+    if (api->replicas != NULL) {
+        replicas_free(api->replicas); // before the pool, whose gate and database it uses
+    }
     pool_free(api->pool);
     database_watch_free(&api->watch);
     events_free(api->events);
@@ -113,16 +117,55 @@ static void on_unusable_database(void *owner, const char *problem) {
     }
 }
 
+static void on_refused_replica(void *owner, const char *problem) {
+    on_unusable_database(owner, problem);
+}
+
+static void start_link(struct bank_api *api) {
+    struct text settings = {0};
+    replica_settings_append(&settings, &api->settings);
+    replicas_start(api->replicas, api->url, text_terminated(&settings));
+    text_free(&settings);
+}
+
+static void join_replicas(struct bank_api *api, uv_loop_t *loop, struct start *start) {
+    api->replicas = replicas_new(&(struct replicas_options){
+        .loop = loop,
+        .name = api->config.replica,
+        .database_url = api->config.database_url,
+        .db = pool_database(api->pool),
+        .gate = pool_gate(api->pool),
+        .owner = api,
+        .settings_changed = replica_settings_changed,
+        .refused = on_refused_replica,
+        .refused_owner = start,
+    });
+}
+
+static void note_address(struct bank_api *api, const struct server *server) {
+    bool is_ipv6 = strchr(api->config.host, ':') != NULL;
+    (void)snprintf(api->url, sizeof api->url, is_ipv6 ? "http://[%s]:%u" : "http://%s:%u", api->config.host,
+                   server_port(server));
+    api->started_us = clock_realtime_us();
+}
+
 static int serve(struct bank_api *api) {
     uv_loop_t loop;
     CHECK(uv_loop_init(&loop) == 0);
     bank_api_start(api, &loop);
     struct start start = {.server = server_new(&loop, api)};
     struct server *server = start.server;
+    if (api->config.replica[0] != '\0') {
+        join_replicas(api, &loop, &start);
+    }
     bool listening = server_listen(server, &start.problem);
     if (listening) {
+        note_address(api, server);
         database_watch_on_unusable(&api->watch, on_unusable_database, &start);
         database_watch_start(&api->watch); // creates the tables, which a server that cannot listen must not do
+        if (api->replicas != NULL) {
+            start_link(api);
+        }
     } else {
         server_stop(server);
     }

@@ -85,6 +85,9 @@ static void continue_stopping(struct server *server) {
     enter_stage(server, STOP_CLOSING);
     pool_leave_loop(server->api->pool);
     events_leave_loop(server->api->events);
+    if (server->api->replicas != NULL) {
+        replicas_leave_loop(server->api->replicas);
+    }
     close_handle((uv_handle_t *)&server->listener);
     close_handle((uv_handle_t *)&server->sweep);
     close_handle((uv_handle_t *)&server->stop_timer);
@@ -235,7 +238,7 @@ static int listen_on(struct server *server, const char *host, uint16_t port) {
     return uv_listen((uv_stream_t *)&server->listener, LISTEN_BACKLOG, on_connection);
 }
 
-static uint16_t bound_port(struct server *server) {
+uint16_t server_port(const struct server *server) {
     struct sockaddr_storage address;
     int size = sizeof address;
     CHECK(uv_tcp_getsockname(&server->listener, (struct sockaddr *)&address, &size) == 0);
@@ -255,7 +258,7 @@ bool server_listen(struct server *server, struct text *problem) {
                            uv_strerror(status));
     } else {
         log_event(LOG_LEVEL_INFO, "listening", NULL, "Listening on http://%s:%u (%u workers, %u transfers at once)",
-                  config->host, bound_port(server), pool_threads(server->api->pool),
+                  config->host, server_port(server), pool_threads(server->api->pool),
                   pool_transfer_slots(server->api->pool));
     }
     return status == 0;

@@ -21,6 +21,8 @@ MUST_CHECK bool server_listen(struct server *server, struct text *problem);
 // Stops accepting, lets running requests finish within the shutdown timeout, and closes every handle, so that the loop
 // ends. A second call aborts the requests that still run.
 void server_stop(struct server *server);
+// The port on which it listens.
+MUST_CHECK uint16_t server_port(const struct server *server);
 MUST_CHECK bool server_is_stopping(const struct server *server);
 
 #endif

@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS transfers (
     race_detected       boolean       NOT NULL,
     anomaly             text          CHECK (anomaly IN ('double_spend', 'lost_update', 'stale_read')),
     trace_id            text,
-    steps               jsonb         NOT NULL  -- see transfer_steps in views.sql
+    steps               jsonb         NOT NULL, -- see transfer_steps in views.sql
+    replica             text                    -- BANK_API_REPLICA of the program that ran it; NULL: it had no name
 );
 
 -- The newest records of all transfers that resets have removed, so that GET /races can show a race after the next
@@ -68,3 +69,36 @@ CREATE TABLE IF NOT EXISTS transfer_keys (
     expires_at timestamptz NOT NULL,
     repeats    bigint      NOT NULL DEFAULT 0 -- how often the key was sent again
 ) WITH (fillfactor = 80);
+
+-- What the replicas of bank-api share (docs/REPLICAS.md). A program without BANK_API_REPLICA does not use these tables.
+-- The one row has the settings that are in force on all replicas. It is also the lock of the barrier: whoever has the
+-- row may close rounds.
+CREATE TABLE IF NOT EXISTS lab_settings (
+    single     boolean     PRIMARY KEY DEFAULT true CHECK (single),
+    version    bigint      NOT NULL DEFAULT 1, -- each change adds one
+    gates      bigint      NOT NULL DEFAULT 2, -- each change that opens the gates adds one; see settings.gate_version
+    round      bigint      NOT NULL DEFAULT 0, -- the last round of the barrier that was closed
+    settings   jsonb       NOT NULL,
+    changed_by text        NOT NULL,           -- a replica
+    changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- The replicas that are there, and those that ended within the last hour without saying so.
+CREATE TABLE IF NOT EXISTS lab_replicas (
+    name             text        COLLATE "C" PRIMARY KEY,
+    url              text        NOT NULL,
+    started_at       timestamptz NOT NULL,
+    seen_at          timestamptz NOT NULL,
+    settings_version bigint      NOT NULL, -- lab_settings.version that the replica had in force when it was last seen
+    backend          integer     NOT NULL  -- the process id of its session, which holds the lock of its name
+);
+
+-- The transfers that wait at the barrier of all replicas, and those that were released a moment ago.
+CREATE TABLE IF NOT EXISTS lab_arrivals (
+    seq     bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id      text    NOT NULL,
+    replica text    NOT NULL,
+    backend integer NOT NULL, -- as in lab_replicas; if that session is gone, the waiter is not counted
+    gates   bigint  NOT NULL, -- lab_settings.gates when it arrived
+    round   bigint            -- NULL: it waits; 0: a reset has released it
+);

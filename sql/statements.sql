@@ -174,6 +174,8 @@ ROLLBACK TO SAVEPOINT lab_reference;
     ('accounts', 'check of id', 'CHECK (((length(id) >= 1) AND (length(id) <= 64)))',
      'DROP CONSTRAINT accounts_id_check, ADD CHECK (octet_length(id) BETWEEN 1 AND 64)'),
     ('transfers', 'column anomaly', NULL, 'ADD COLUMN anomaly text'),
+    ('transfers', 'column replica', NULL, 'ADD COLUMN replica text'),
+    ('past_transfers', 'column replica', NULL, 'ADD COLUMN replica text'),
     ('transfers', 'check of anomaly', NULL, 'ADD CHECK (anomaly IN (''double_spend'', ''lost_update'', ''stale_read''))'),
     ('lab_totals', 'column money_drift', 'numeric(17,2) NOT NULL DEFAULT 0', 'ALTER COLUMN money_drift TYPE numeric'),
     ('lab_totals', 'column money_drift', 'numeric(19,2) NOT NULL DEFAULT 0', 'ALTER COLUMN money_drift TYPE numeric'),
@@ -599,6 +601,18 @@ ORDER BY seq;
 FROM (SELECT * FROM transfers ORDER BY seq DESC OFFSET 0) AS newest
 WHERE id = $1
 LIMIT 1;
+
+-- ---- Replicas: sql/replicas.sql has the statements of the session that they share by ----
+
+-- A replica is present while its session holds the lock of its name.
+-- name: read_replicas SELECT lab_replicas
+SELECT name, url, to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       to_char(seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), settings_version,
+       EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 211500 AND objsubid = 2 AND granted
+                                      AND pid = backend
+                                      AND objid::bigint = (hashtext(current_schema() || ' ' || name)::bigint & 4294967295)),
+       coalesce((SELECT version FROM lab_settings), 0)
+FROM lab_replicas ORDER BY name;
 
 -- ---- Idempotency keys ----
 -- $2 to $5 are the request: from, to, amount, and the strategy that the request names or ''.

@@ -10,7 +10,10 @@
 #include "server/config/config.h"
 #include "workers/bank/bank.h"
 #include "workers/pool/pool.h"
+#include "workers/replicas/replicas.h"
 #include "workers/transfer/transfer.h"
+
+#define BANK_URL_LENGTH 300
 
 struct events;
 struct lesson;
@@ -21,6 +24,9 @@ struct bank_api {
     struct pool *pool;
     struct events *events;
     struct lesson *lesson;
+    struct replicas *replicas; // or NULL: this program is alone
+    char url[BANK_URL_LENGTH]; // where it listens
+    int64_t started_us;
     struct database_watch watch;
     struct metrics *metrics;
     struct bank_metrics *bank_metrics;

@@ -7,6 +7,8 @@
 #include "server/http/http.h"
 #include "server/json/json.h"
 
+#include <stdlib.h>
+
 // --- GET /accounts ---
 
 static enum db_status query_accounts(struct db_session *session, const struct read_parameters *parameters,
@@ -84,11 +86,8 @@ static void respond_reset_doubt(struct conn *conn, const struct reset_job *reset
               "may not have happened");
 }
 
-static void reset_finished(struct job *job) {
-    struct reset_job *reset = CONTAINER_OF(job, struct reset_job, job);
-    if (job->database == DB_OK && !job->ran_in_another) {
-        events_reset(reset->events, &reset->accounts);
-    }
+static void answer_reset(struct reset_job *reset) {
+    struct job *job = &reset->job;
     struct conn *conn = reset->doubt == RESET_CERTAIN ? conn_to_answer(job) : conn_of_job(job);
     if (conn != NULL && reset->doubt != RESET_CERTAIN) {
         respond_reset_doubt(conn, reset);
@@ -104,12 +103,40 @@ static void reset_finished(struct job *job) {
     reset_job_free(reset);
 }
 
+struct reset_release {
+    struct replicas_change change;
+    struct reset_job *reset;
+};
+
+// If the replicas could not be reached, the waiters wait for their timeout; the bank is reset in any case.
+static void waiters_released(struct replicas_change *change) {
+    struct reset_release *release = CONTAINER_OF(change, struct reset_release, change);
+    answer_reset(release->reset);
+    free(release);
+}
+
+static void reset_finished(struct job *job) {
+    struct reset_job *reset = CONTAINER_OF(job, struct reset_job, job);
+    if (job->database == DB_OK && !job->ran_in_another) {
+        events_reset(reset->events, &reset->accounts);
+    }
+    if (job->database == DB_OK && reset->replicas != NULL) {
+        struct reset_release *release = memory_allocate_zeroed(sizeof *release);
+        release->reset = reset;
+        release->change = (struct replicas_change){.releases_waiters = true, .answered = waiters_released};
+        replicas_change(reset->replicas, &release->change);
+    } else {
+        answer_reset(reset);
+    }
+}
+
 void handle_reset(struct exchange *exchange) {
     bool totals = false;
     if (parameters_take_boolean(exchange, "totals", &totals)) {
         struct reset_job *reset = reset_job_new();
         reset->totals = totals;
         reset->events = exchange->api->events;
+        reset->replicas = exchange->api->replicas;
         exchange_submit(exchange, &reset->job, reset_finished);
     }
 }

@@ -1,54 +1,46 @@
 // The admin endpoints: they read the settings, change them, and let the gates know. Loop thread.
-#include "observability/log/log.h"
 #include "server/api/api.h"
 #include "server/api/exchange.h"
 #include "server/api/parameters.h"
+#include "server/api/replica_settings.h"
 #include "server/api/routes.h"
-#include "server/events/events.h"
 #include "server/http/http.h"
 #include "server/json/json.h"
 #include "workers/limits.h"
 #include "workers/strategies/strategies.h"
 
-static void log_settings(const struct settings *settings) {
-    struct text text = {0};
-    struct json_writer json = {.out = &text};
-    json_add_settings(&json, NULL, settings);
-    log_event(LOG_LEVEL_INFO, "settings_changed", NULL, "Settings are now %s", text_terminated(&text));
-    text_free(&text);
-}
-
-// Makes all of the change, or none of it and answers why.
-static bool change_settings(struct exchange *exchange, const struct settings_change *change) {
+// Makes all of the change, or none of it and answers why. `respond` answers when it is in force.
+static void change_settings(struct exchange *exchange, const struct settings_change *change,
+                            void (*respond)(struct conn *conn, const void *what), const void *what) {
     struct bank_api *api = exchange->api;
     struct text problem = {0};
     struct settings next = api->settings;
-    bool changed = settings_apply(&next, change, pool_transfer_slots(api->pool), &problem) &&
-                   strategy_can_run(next.strategy, api->config.standby_url != NULL, &problem);
-    if (changed) {
-        api->settings = next;
-        gate_change_settings(pool_gate(api->pool), api->settings.gate_version);
-        events_settings_changed(api->events, &api->settings);
-        log_settings(&api->settings);
-    } else {
+    if (!settings_apply(&next, change, pool_transfer_slots(api->pool), &problem) ||
+        !strategy_can_run(next.strategy, api->config.standby_url != NULL, &problem)) {
         conn_respond_problem(exchange->conn, 422, "%s", text_terminated(&problem));
+    } else if (api->replicas != NULL) {
+        replica_settings_write(exchange, change, &next, respond, what);
+    } else {
+        api->settings = next;
+        settings_put_in_force(api);
+        respond(exchange->conn, what);
     }
     text_free(&problem);
-    return changed;
 }
 
 // --- GET and POST /admin/settings ---
 
-static void respond_settings(struct exchange *exchange) {
+static void respond_settings(struct conn *conn, const void *nothing) {
+    (void)nothing;
     struct text body = {0};
     struct json_writer json = {.out = &body};
-    json_add_settings(&json, NULL, &exchange->api->settings);
-    respond_json(exchange->conn, &body);
+    json_add_settings(&json, NULL, &api_of(conn)->settings);
+    respond_json(conn, &body);
 }
 
 void handle_settings(struct exchange *exchange) {
     if (parameters_are_absent(exchange)) {
-        respond_settings(exchange);
+        respond_settings(exchange->conn, NULL);
     }
 }
 
@@ -66,8 +58,8 @@ void handle_settings_change(struct exchange *exchange) {
     int status = json_read_settings(exchange->request->body, &change, &strategy_name, &problem);
     if (status != 200) {
         conn_respond_problem(exchange->conn, status, "%s", text_terminated(&problem));
-    } else if (change_settings(exchange, &change)) {
-        respond_settings(exchange);
+    } else {
+        change_settings(exchange, &change, respond_settings, NULL);
     }
     text_free(&problem);
     text_free(&strategy_name);
@@ -175,13 +167,14 @@ static void respond_name_is_missing(struct conn *conn) {
     text_free(&names);
 }
 
-static void respond_shortcut(struct exchange *exchange, const struct shortcut *shortcut) {
+static void respond_shortcut(struct conn *conn, const void *what) {
+    const struct shortcut *shortcut = what;
     struct text body = {0};
     struct json_writer json = {.out = &body};
     json_open_object(&json, NULL);
-    shortcut->add(&json, &exchange->api->settings);
+    shortcut->add(&json, &api_of(conn)->settings);
     json_close_object(&json);
-    respond_json(exchange->conn, &body);
+    respond_json(conn, &body);
 }
 
 void handle_shortcut(struct exchange *exchange) {
@@ -197,8 +190,8 @@ void handle_shortcut(struct exchange *exchange) {
     }
     if (!complete) {
         respond_name_is_missing(exchange->conn);
-    } else if (change_settings(exchange, &change)) {
-        respond_shortcut(exchange, shortcut);
+    } else {
+        change_settings(exchange, &change, respond_shortcut, shortcut);
     }
     text_free(&name);
 }

@@ -11,6 +11,10 @@ void handle_health(struct exchange *exchange) {
     static const struct slice unreachable =
         SLICE_INITIALIZER("{\"status\":\"degraded\",\"service\":\"bank-api\",\"database\":\"unreachable\"}\n");
     enum database_state state = exchange->api->watch.state;
+    const struct replicas *replicas = exchange->api->replicas;
+    if (state == DATABASE_READY && replicas != NULL && !replicas_have_settings(replicas)) {
+        state = DATABASE_UNAVAILABLE; // transfers are refused until then
+    }
     bool ready = state == DATABASE_READY;
     conn_respond(exchange->conn, &(struct http_response){
                                      .status = ready ? 200 : 503,

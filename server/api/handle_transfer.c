@@ -287,6 +287,11 @@ void handle_transfer(struct exchange *exchange) {
         conn_respond_problem(exchange->conn, 415, "Send the transfer with Content-Type: application/json");
         return;
     }
+    if (exchange->api->replicas != NULL && !replicas_have_settings(exchange->api->replicas)) {
+        conn_respond_problem(exchange->conn, 503,
+                             "The settings that the replicas share have not been read yet: try again in a second");
+        return;
+    }
     struct transfer_job *transfer = transfer_job_new();
     struct text problem = {0};
     int status = read_transfer(exchange->request, &transfer->request, &problem);

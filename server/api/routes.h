@@ -25,6 +25,7 @@
     ROUTE(GET, "/audit", handle_audit, false)                                                                          \
     ROUTE(GET, "/races", handle_races, false)                                                                          \
     ROUTE(GET, "/races/{transfer_id}", handle_race, false)                                                             \
+    ROUTE(GET, "/replicas", handle_replicas, false)                                                                    \
     ROUTE(GET, "/events", handle_events, false)                                                                        \
     ROUTE(GET, "/metrics", handle_metrics, false)                                                                      \
     ROUTE(POST, "/reset", handle_reset, true)                                                                          \

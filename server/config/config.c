@@ -5,6 +5,13 @@
 #include "server/http/http.h"
 #include "workers/database/database.h"
 
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char replica_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
 static bool read_log(struct config *config, struct text *problem) {
     static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
     static const char *const formats[] = {"text", "json", NULL};
@@ -77,6 +84,35 @@ static bool read_database(struct config *config, struct text *problem) {
            (config->standby_url == NULL || db_standby_url_check(config->standby_url, problem));
 }
 
+// The machine's name as the name of a replica: in lower case, with a hyphen for every other character.
+static void take_host_name(char out[static REPLICA_NAME_MAX + 1]) {
+    char host[HOST_NAME_MAX + 1] = "";
+    (void)gethostname(host, sizeof host - 1);
+    size_t length = 0;
+    for (const char *at = host; *at != '\0' && length < REPLICA_NAME_MAX; at++) {
+        char letter = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
+        out[length++] = strchr(replica_letters, letter) == NULL ? '-' : letter;
+    }
+    out[length] = '\0';
+}
+
+static bool read_replica(struct config *config, struct text *problem) {
+    const char *name = variable("BANK_API_REPLICA");
+    if (name == NULL) {
+        return true;
+    }
+    if (strcmp(name, "hostname") == 0) {
+        take_host_name(config->replica);
+        return true;
+    }
+    if (strlen(name) > REPLICA_NAME_MAX || name[strspn(name, replica_letters)] != '\0') {
+        return variable_refuse(problem, "BANK_API_REPLICA", name,
+                               "a name of a-z, 0-9 and -, at most 32, or \"hostname\" for the machine's name");
+    }
+    (void)snprintf(config->replica, sizeof config->replica, "%s", name);
+    return true;
+}
+
 bool config_read(struct config *config, struct text *problem) {
     *config = (struct config){
         .host = variable("BANK_API_HOST"),
@@ -97,7 +133,7 @@ bool config_read(struct config *config, struct text *problem) {
                 variable_number("SHUTDOWN_TIMEOUT_MS", SHUTDOWN_TIMEOUT_MS_MIN, SHUTDOWN_TIMEOUT_MS_MAX,
                                 &config->shutdown_timeout_ms, problem) &&
                 read_idempotency(config, problem) && read_guard(config, problem) && read_log(config, problem) &&
-                read_settings(config, problem) && read_database(config, problem) &&
+                read_settings(config, problem) && read_database(config, problem) && read_replica(config, problem) &&
                 config_read_tracing(&config->tracing, problem);
     config->port = (uint16_t)port;
     return good;
@@ -112,6 +148,8 @@ void config_describe(struct text *out) {
              "                           first of the search_path, usually public\n"
              "  BANK_API_STANDBY_URL     postgresql://... of a hot standby, for the strategies that read\n"
              "                           there; unset: there is none\n"
+             "  BANK_API_REPLICA         name of this program if several share one database, of a-z, 0-9\n"
+             "                           and -, or hostname for the machine's name; unset: it is alone\n"
              "  BANK_API_HOST            address to listen on (127.0.0.1)\n"
              "  BANK_API_PORT            port to listen on, 0 for any free one (8000)\n"
              "  BANK_API_ALLOWED_HOSTS   more host names that clients may use, separated by commas\n"

@@ -8,6 +8,7 @@
 #include "observability/trace/trace.h"
 #include "server/config/settings_change.h"
 #include "server/http/http.h"
+#include "workers/replicas/replicas.h"
 #include "workers/transfer/transfer.h"
 
 #include <stdbool.h>
@@ -28,9 +29,10 @@ struct tracing_config {
 };
 
 struct config {
-    const char *database_url; // NULL if libpq uses its own PG* variables
-    const char *standby_url;  // NULL if there is no standby
-    const char *schema;       // NULL if the search_path decides
+    const char *database_url;           // NULL if libpq uses its own PG* variables
+    const char *standby_url;            // NULL if there is no standby
+    const char *schema;                 // NULL if the search_path decides
+    char replica[REPLICA_NAME_MAX + 1]; // BANK_API_REPLICA; "": the program is alone
     const char *host;
     uint16_t port; // 0 means any free port
     unsigned worker_threads;

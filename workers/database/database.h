@@ -158,6 +158,8 @@ MUST_CHECK bool db_session_is_unreplicated(const struct db_session *session);
 MUST_CHECK const char *db_session_wanted_schema(const struct db_session *session);
 // From now on the names in statements mean the objects of this schema. `has_tables`: it has the lab's tables.
 MUST_CHECK enum db_status db_session_work_in(struct db_session *session, const char *schema, bool *has_tables);
+// Copies the schema of db_session_set_schema(). False: it is not known yet. Any thread.
+MUST_CHECK bool db_lab_schema(struct db *db, char out[static DATABASE_NAME_LENGTH]);
 // The schema is complete: sessions that are opened from now on work in it.
 void db_session_set_schema(struct db_session *session, const char *schema);
 // Sets why the lab cannot use the schema, for db_problem(). "": there is no problem.

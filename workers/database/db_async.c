@@ -352,6 +352,17 @@ void db_async_execute_behind(struct db_async *connection, const char *before, co
     launched(connection, sent && PQpipelineSync(connection->connection) == 1);
 }
 
+void db_async_execute_calls(struct db_async *connection, const struct db_async_call *calls, size_t count,
+                            db_async_done *done, void *user) {
+    begin(connection, done, user);
+    begin_pipeline(connection);
+    bool sent = !connection->is_broken;
+    for (size_t i = 0; i < count && sent; i++) {
+        sent = send_prepared(connection, calls[i].sql, calls[i].values, (int)calls[i].value_count);
+    }
+    launched(connection, sent && PQpipelineSync(connection->connection) == 1);
+}
+
 void db_async_execute_with(struct db_async *connection, const char *sql, const char *const *values, size_t value_count,
                            db_async_done *done, void *user) {
     db_async_execute_behind(connection, NULL, sql, values, value_count, done, user);

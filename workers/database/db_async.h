@@ -50,6 +50,15 @@ void db_async_query(struct db_async *connection, const char *sql, db_async_done 
 // not run. `sql` is borrowed during the call.
 void db_async_execute(struct db_async *connection, const char *const *sql, size_t count, db_async_done *done,
                       void *user);
+// A statement with text parameters; NULL is the NULL of SQL.
+struct db_async_call {
+    const char *sql;
+    const char *const *values;
+    size_t value_count;
+};
+// The same for statements with parameters. PostgreSQL runs them in one transaction, unless one of them is BEGIN.
+void db_async_execute_calls(struct db_async *connection, const struct db_async_call *calls, size_t count,
+                            db_async_done *done, void *user);
 // The same for one statement with text parameters; NULL is the NULL of SQL.
 void db_async_execute_with(struct db_async *connection, const char *sql, const char *const *values, size_t value_count,
                            db_async_done *done, void *user);

@@ -41,13 +41,18 @@ enum db_status db_session_work_in(struct db_session *session, const char *schema
     return status;
 }
 
-enum db_status db_session_enter_schema(struct db_session *session) {
-    struct db *db = session->db->primary != NULL ? session->db->primary : session->db;
-    char schema[DATABASE_NAME_LENGTH];
+bool db_lab_schema(struct db *db, char out[static DATABASE_NAME_LENGTH]) {
     CHECK(pthread_mutex_lock(&db->mutex) == 0);
-    memcpy(schema, db->lab_schema, sizeof schema);
+    (void)memcpy(out, db->lab_schema, sizeof db->lab_schema);
     CHECK(pthread_mutex_unlock(&db->mutex) == 0);
+    return out[0] != '\0';
+}
+
+enum db_status db_session_enter_schema(struct db_session *session) {
+    char schema[DATABASE_NAME_LENGTH];
     bool has_tables = false;
-    enum db_status status = schema[0] == '\0' ? DB_UNAVAILABLE : db_session_work_in(session, schema, &has_tables);
+    struct db *db = session->db->primary != NULL ? session->db->primary : session->db;
+    enum db_status status =
+        db_lab_schema(db, schema) ? db_session_work_in(session, schema, &has_tables) : DB_UNAVAILABLE;
     return status == DB_OK && !has_tables ? DB_UNAVAILABLE : status;
 }

@@ -3,66 +3,28 @@
 // A worker calls gate_barrier_arrive() > round_enter(), then gate_barrier_await() > round_wait() > round_leave(), then
 // gate_barrier_end(). The loop calls gate_change_settings() or gate_open_for_shutdown(): both wake all waiters.
 // A round lives until each of its tickets has been ended.
-#include "workers/gate/gate.h"
-
-#include "observability/base/base.h"
+// With an outside, no round completes by itself: gate_release_together() moves the waiters that the outside names into
+// a round of their own, which is open.
+#include "workers/gate/gate_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
-
-struct round_place {
-    struct barrier_waiter waiter;
-    uint32_t number; // the number of its ticket
-    bool gone;       // left before the round was complete
-    bool ended;      // gate_barrier_end() was called
-};
-
-struct barrier_round {
-    uv_cond_t moved; // signalled with gate->mutex held or just released
-    uint32_t parties;
-    uint32_t tickets; // arrived and not ended; the round is freed at 0
-    uint32_t present; // at the barrier now
-    uint32_t past;    // waiters of a complete round that have left it
-    bool complete;    // all waiters have arrived: none times out any more
-    bool open;        // the waiters may leave; `release` says why
-    enum gate_release release;
-    bool list_is_taken; // after an early opening: one waiter already has the released list
-    uint64_t first_past_ns;
-    uint32_t arrivals; // all, also of waiters that left early; the next ticket's number
-    uint32_t place_count;
-    uint32_t place_room;
-    struct round_place *places; // in order of arrival; waiters that left early and ended are removed
-};
-
-struct gate {
-    uv_mutex_t mutex;            // guards the fields below and every round
-    uv_cond_t delay_moved;       // the settings changed or the shutdown began
-    struct barrier_round *round; // the round that new waiters join, or NULL
-    uint64_t version;
-    uint32_t waiting;
-    bool shutting_down;
-};
 
 struct gate *gate_new(void) {
     struct gate *gate = memory_allocate_zeroed(sizeof *gate);
     gate->version = 1;
     CHECK(uv_mutex_init(&gate->mutex) == 0);
     CHECK(uv_cond_init(&gate->delay_moved) == 0);
+    CHECK(uv_cond_init(&gate->outside_moved) == 0);
     return gate;
 }
 
 void gate_free(struct gate *gate) {
     CHECK(gate->round == NULL && gate->waiting == 0);
     uv_cond_destroy(&gate->delay_moved);
+    uv_cond_destroy(&gate->outside_moved);
     uv_mutex_destroy(&gate->mutex);
     free(gate);
-}
-
-static void round_open(struct barrier_round *round, enum gate_release release) {
-    round->open = true;
-    round->release = release;
-    uv_cond_broadcast(&round->moved);
 }
 
 static void gate_free_everyone(struct gate *gate, enum gate_release release) {
@@ -71,6 +33,11 @@ static void gate_free_everyone(struct gate *gate, enum gate_release release) {
         gate->round = NULL; // the next waiter begins a new round
     }
     uv_cond_broadcast(&gate->delay_moved);
+    uv_cond_broadcast(&gate->outside_moved);
+}
+
+void gate_use_outside(struct gate *gate, const struct gate_outside *outside) {
+    gate->outside = outside;
 }
 
 void gate_change_settings(struct gate *gate, uint64_t version) {
@@ -96,69 +63,6 @@ uint32_t gate_barrier_waiting(struct gate *gate) {
     return waiting;
 }
 
-static struct barrier_round *round_new(uint32_t parties) {
-    struct barrier_round *round = memory_allocate_zeroed(sizeof *round);
-    CHECK(uv_cond_init(&round->moved) == 0);
-    round->parties = parties;
-    return round;
-}
-
-static void round_free(struct barrier_round *round) {
-    uv_cond_destroy(&round->moved);
-    free(round->places);
-    free(round);
-}
-
-static void released_list_add(struct released_list *released, const struct barrier_waiter *waiter) {
-    if (released->count <= BARRIER_PEERS_MAX) {
-        memcpy(released->names[released->count++], waiter->name, sizeof waiter->name);
-    }
-    released->user_data = waiter->user_data != NULL ? waiter->user_data : released->user_data;
-}
-
-// Lists the waiters that are at the barrier now, at most BARRIER_PEERS_MAX + 1.
-static void round_list_released(const struct barrier_round *round, struct released_list *released) {
-    for (uint32_t i = 0; i < round->place_count; i++) {
-        if (!round->places[i].gone) {
-            released_list_add(released, &round->places[i].waiter);
-        }
-    }
-}
-
-static struct round_place *round_place_of(const struct barrier_round *round, uint32_t number) {
-    uint32_t i = 0;
-    while (i < round->place_count && round->places[i].number != number) {
-        i++;
-    }
-    CHECK(i < round->place_count);
-    return &round->places[i];
-}
-
-static void round_forget(struct barrier_round *round, struct round_place *place) {
-    round->place_count--;
-    size_t behind = (size_t)(round->places + round->place_count - place);
-    memmove(place, place + 1, behind * sizeof *place);
-}
-
-static void round_enter(struct barrier_round *round, const struct barrier_waiter *waiter,
-                        struct barrier_ticket *ticket) {
-    round->tickets++;
-    round->present++;
-    ticket->round = round;
-    ticket->position = round->present;
-    ticket->number = round->arrivals++;
-    // A waiter that left early keeps its place until it ends, so there can be more places than waiters.
-    if (round->place_count == round->place_room) {
-        round->place_room = round->place_room == 0 ? round->parties : 2 * round->place_room;
-        round->places = memory_resize(round->places, round->place_room * sizeof *round->places);
-    }
-    round->places[round->place_count++] = (struct round_place){.waiter = *waiter, .number = ticket->number};
-    round->complete = round->present == round->parties;
-    if (round->complete) {
-        round_list_released(round, &ticket->released);
-    }
-}
-
 void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct barrier_waiter *waiter,
                          struct barrier_ticket *ticket) {
     *ticket = (struct barrier_ticket){.round = NULL, .parties = parties};
@@ -169,7 +73,11 @@ void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, 
         }
         round_enter(gate->round, waiter, ticket);
         gate->waiting++;
-        if (ticket->round->complete) {
+        if (gate->outside != NULL) {
+            ticket->is_shared = true;
+            gate->outside->arrived(gate->outside->user, waiter->name, version);
+        } else if (gate->round->present == gate->round->parties) {
+            round_complete(gate->round, ticket);
             gate->round = NULL;
         }
     }
@@ -192,12 +100,46 @@ static void round_wait(struct gate *gate, struct barrier_round *round, uint32_t 
     }
 }
 
-static void round_list_peers(const struct barrier_round *round, uint32_t own_number, struct barrier_pass *pass) {
-    for (uint32_t i = 0; i < round->place_count && pass->peer_count < BARRIER_PEERS_MAX; i++) {
-        const struct round_place *place = &round->places[i];
-        if (place->number != own_number && !place->gone) {
-            pass->peers[pass->peer_count++] = place->waiter.span;
+static void report_left(const struct gate *gate, struct round_place *place) {
+    if (!place->reported) {
+        place->reported = true;
+        gate->outside->left(gate->outside->user, place->waiter.name);
+    }
+}
+
+// The same with an outside. After the timeout the waiter stays until the outside does not count it any more.
+static void shared_wait(struct gate *gate, const struct barrier_ticket *ticket, uint32_t timeout_ms) {
+    uint64_t deadline = clock_monotonic_ns() + timeout_ms * NANOSECONDS_PER_MILLISECOND;
+    while (!ticket->round->open) { // the round of the ticket changes at the release
+        struct round_place *place = round_place_of(ticket->round, ticket->number);
+        uint64_t now = clock_monotonic_ns();
+        if (place->dismissed) {
+            return;
         }
+        if (place->reported) {
+            uv_cond_wait(&gate->outside_moved, &gate->mutex);
+        } else if (now >= deadline) {
+            report_left(gate, place);
+        } else {
+            (void)uv_cond_timedwait(&gate->outside_moved, &gate->mutex, deadline - now);
+        }
+    }
+}
+
+// A waiter leaves a complete round.
+static void round_pass(struct barrier_round *round, struct barrier_ticket *ticket, const struct round_place *place,
+                       struct barrier_pass *pass) {
+    pass->present = round->parties;
+    uint64_t now = clock_monotonic_ns();
+    if (round->past++ == 0) {
+        round->first_past_ns = now;
+    }
+    pass->measured_skew = round->past == round->members;
+    pass->skew_ns = now - round->first_past_ns;
+    round_list_peers(round, place->number, pass);
+    if (ticket->is_shared && !round->list_is_taken) {
+        ticket->released = round->shared;
+        round->list_is_taken = true;
     }
 }
 
@@ -207,14 +149,7 @@ static void round_leave(struct gate *gate, struct barrier_round *round, struct b
     pass->release = round->open ? round->release : GATE_TIMED_OUT;
     pass->present = round->present;
     if (round->complete) {
-        pass->present = round->parties;
-        uint64_t now = clock_monotonic_ns();
-        if (round->past++ == 0) {
-            round->first_past_ns = now;
-        }
-        pass->measured_skew = round->past == round->parties;
-        pass->skew_ns = now - round->first_past_ns;
-        round_list_peers(round, place->number, pass);
+        round_pass(round, ticket, place, pass);
     } else {
         if (!round->open) {
             released_list_add(&ticket->released, &place->waiter); // it timed out, so it leaves alone
@@ -223,6 +158,9 @@ static void round_leave(struct gate *gate, struct barrier_round *round, struct b
         }
         round->list_is_taken = round->open;
         place->gone = true;
+        if (ticket->is_shared) {
+            report_left(gate, place);
+        }
     }
     gate->waiting--;
     round->present--;
@@ -233,16 +171,17 @@ static void round_leave(struct gate *gate, struct barrier_round *round, struct b
 
 void gate_barrier_await(struct gate *gate, struct barrier_ticket *ticket, uint32_t timeout_ms,
                         struct barrier_pass *pass) {
-    struct barrier_round *round = ticket->round;
-    CHECK(round != NULL);
+    CHECK(ticket->admitted);
     *pass = (struct barrier_pass){.release = GATE_RELEASED};
     uv_mutex_lock(&gate->mutex);
-    if (round->complete && ticket->position == round->parties) {
-        round_open(round, GATE_RELEASED);
+    if (ticket->completes) {
+        round_open(ticket->round, GATE_RELEASED);
+    } else if (ticket->is_shared) {
+        shared_wait(gate, ticket, timeout_ms);
     } else {
-        round_wait(gate, round, timeout_ms);
+        round_wait(gate, ticket->round, timeout_ms);
     }
-    round_leave(gate, round, ticket, pass);
+    round_leave(gate, ticket->round, ticket, pass);
     uv_mutex_unlock(&gate->mutex);
 }
 
@@ -315,6 +254,7 @@ const char *gate_release_name(enum gate_release release) {
     case GATE_RELEASED: return "released";
     case GATE_TIMED_OUT: return "timed out";
     case GATE_SETTINGS_CHANGED: return "settings changed";
+    case GATE_RESET: return "reset";
     case GATE_SHUTDOWN: return "shutdown";
     }
     CHECK(false);

@@ -2,6 +2,9 @@
 //
 // A transfer at a gate blocks its worker thread. It continues when the last waiter arrives (barrier), when its time is
 // over, when the settings change, or at the shutdown. All functions are thread-safe; none uses the database.
+//
+// An outside (struct gate_outside) can decide instead of the gate which waiters are released together: then the waiters
+// of several programs meet at one barrier.
 #ifndef WORKERS_GATE_GATE_H
 #define WORKERS_GATE_GATE_H
 
@@ -16,6 +19,7 @@ enum gate_release {
     GATE_RELEASED,         // all waiters of a round arrived at the barrier, or the delay took its full time
     GATE_TIMED_OUT,        // the other waiters of the round did not arrive within the timeout
     GATE_SETTINGS_CHANGED, // the delay or the barrier was changed or disabled
+    GATE_RESET,            // an outside: the bank was reset
     GATE_SHUTDOWN,         // the program is stopping
 };
 
@@ -45,11 +49,14 @@ struct barrier_round; // the waiters that are released together
 
 // The place of a waiter in a round. The waiter owns the ticket.
 struct barrier_ticket {
-    struct barrier_round *round;   // NULL: the barrier did not let it in, or the ticket was ended
+    struct barrier_round *round;   // guarded by the gate until await() returns; NULL: not let in, or ended
+    bool admitted;                 // the barrier let it in: it must be awaited
+    bool completes;                // it completes the round, so it does not wait
+    bool is_shared;                // an outside releases it; `position` counts the waiters of this program only
     uint32_t position;             // waiters in the round at its arrival, this one included
     uint32_t number;               // arrivals in this round before it, also of waiters that left early
     uint32_t parties;              // waiters that complete the round
-    struct released_list released; // set when it arrives as the last one, or leaves early
+    struct released_list released; // set when it arrives as the last one, leaves early, or leaves a shared round first
 };
 
 struct barrier_pass {
@@ -61,8 +68,28 @@ struct barrier_pass {
     struct trace_context peers[BARRIER_PEERS_MAX];
 };
 
+// What counts the waiters of several programs. The gate reports its own waiters to it. Both functions are called with
+// the gate's mutex held, so they must neither block nor call the gate.
+struct gate_outside {
+    void *user;
+    // This waiter has arrived: gate_release_together() will release it.
+    void (*arrived)(void *user, const char *name, uint64_t version);
+    // Its time is over, or the gates were opened. After a timeout it still waits for gate_release_together() or
+    // gate_dismiss(), because it may have been counted meanwhile.
+    void (*left)(void *user, const char *name);
+};
+
 MUST_CHECK struct gate *gate_new(void);
 void gate_free(struct gate *gate); // no waiter may be left
+
+// From now on the outside releases the waiters. It is borrowed. Before the first waiter.
+void gate_use_outside(struct gate *gate, const struct gate_outside *outside);
+// Releases the waiters with these names together: as a complete round (GATE_RELEASED), or early. A name that is not
+// found belongs to a waiter of another program.
+void gate_release_together(struct gate *gate, char names[][BARRIER_NAME_MAX + 1], uint32_t count,
+                           enum gate_release release);
+// The outside does not count this waiter any more: if its time is over, it leaves.
+void gate_dismiss(struct gate *gate, const char *name);
 
 // Releases all waiters and sleepers if the version is new. From now on the gates do not stop callers that have another
 // version. Loop thread.
@@ -73,15 +100,15 @@ void gate_open_for_shutdown(struct gate *gate);
 MUST_CHECK uint32_t gate_barrier_waiting(struct gate *gate);
 
 // A waiter calls three functions. After arrive() it can publish its position before await() blocks; until end() its
-// rivals can find it. A ticket with a round must be awaited, and ended when the work that rivals look for is done.
-// The waiter that completes the round (position == parties) does not wait: its gate_barrier_await() releases the round.
+// rivals can find it. A ticket that was admitted must be awaited, and ended when the work that rivals look for is done.
+// The waiter that completes the round does not wait: its gate_barrier_await() releases the round.
 void gate_barrier_arrive(struct gate *gate, uint64_t version, uint32_t parties, const struct barrier_waiter *waiter,
                          struct barrier_ticket *ticket);
 void gate_barrier_await(struct gate *gate, struct barrier_ticket *ticket, uint32_t timeout_ms,
                         struct barrier_pass *pass);
 void gate_barrier_end(struct gate *gate, struct barrier_ticket *ticket);
 
-// Counts the rivals that were released with this waiter and have not ended, and writes the backend PIDs of the first
+// Counts the rivals in this program that were released with this waiter and have not ended, and writes the backend PIDs of the first
 // `most` of them. Call it between await and end.
 MUST_CHECK uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket, int backend_pids[],
                                         uint32_t most);

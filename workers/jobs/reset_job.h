@@ -6,12 +6,14 @@
 #include "workers/jobs/job.h"
 
 struct events;
+struct replicas;
 
 struct reset_job {
     struct job job;
     bool totals;                  // in: the totals begin again as well
     struct account_list accounts; // out
     enum reset_doubt doubt;       // out
+    struct replicas *replicas;    // the server's, or NULL: their waiters are released afterwards
     struct events *events;        // the server's: the reset is published there
 };
 

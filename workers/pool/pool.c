@@ -111,6 +111,10 @@ struct gate *pool_gate(struct pool *pool) {
     return pool->gate;
 }
 
+struct db *pool_database(struct pool *pool) {
+    return pool->db;
+}
+
 void pool_database_problem(struct pool *pool, struct text *out) {
     db_problem(pool->db, out);
 }

@@ -41,6 +41,7 @@ MUST_CHECK unsigned pool_threads(const struct pool *pool); // as in the options
 // as many at the standby if there is one.
 MUST_CHECK unsigned pool_sessions(const struct pool *pool);
 MUST_CHECK struct gate *pool_gate(struct pool *pool);
+MUST_CHECK struct db *pool_database(struct pool *pool);
 
 // The same as db_problem() and db_is_at_connection_limit() of workers/database.
 void pool_database_problem(struct pool *pool, struct text *out);

@@ -15,14 +15,31 @@ static void log_barrier_pass(const struct transfer *transfer, const struct barri
     if (pass->release == GATE_TIMED_OUT) {
         transfer_log(transfer, LOG_LEVEL_WARN,
                      LOG_FACTS(.event = "barrier_left", .duration_ms = waited_ms, .outcome = "timed_out"),
-                     "Barrier timed out after %" PRIu32 " ms with %" PRIu32 "/%" PRIu32,
-                     transfer->request->settings.barrier_timeout_ms, pass->present, ticket->parties);
+                     "Barrier timed out after %" PRIu32 " ms with %" PRIu32 "/%" PRIu32 "%s",
+                     transfer->request->settings.barrier_timeout_ms, pass->present, ticket->parties,
+                     ticket->is_shared ? " (transfers of other replicas are not counted)" : "");
     } else if (pass->release != GATE_RELEASED) {
         transfer_log(
             transfer, LOG_LEVEL_INFO,
             LOG_FACTS(.event = "barrier_left", .duration_ms = waited_ms, .outcome = gate_release_name(pass->release)),
             "Barrier opened early: %s", gate_release_name(pass->release));
     }
+}
+
+static void log_arrival(const struct transfer *transfer, const struct barrier_ticket *ticket) {
+    if (ticket->is_shared) {
+        transfer_log(transfer, LOG_LEVEL_INFO, LOG_FACTS(.event = "barrier_wait"),
+                     "Waiting at the barrier of all replicas (%" PRIu32 " here, %" PRIu32 " in all complete it)",
+                     ticket->position, ticket->parties);
+    } else {
+        transfer_log(transfer, LOG_LEVEL_INFO, LOG_FACTS(.event = "barrier_wait"),
+                     "Waiting at barrier (%" PRIu32 "/%" PRIu32 ")", ticket->position, ticket->parties);
+    }
+}
+
+static void log_release(const struct transfer *transfer, const struct barrier_ticket *ticket) {
+    transfer_log(transfer, LOG_LEVEL_INFO, LOG_FACTS(.event = "barrier_released"),
+                 "BARRIER RELEASED: all %" PRIu32 " transfers proceed now", ticket->parties);
 }
 
 void transfer_wait_at_barrier(struct transfer *transfer) {
@@ -39,20 +56,21 @@ void transfer_wait_at_barrier(struct transfer *transfer) {
     (void)snprintf(waiter.name, sizeof waiter.name, "%s", transfer->request->id);
     (void)snprintf(waiter.account, sizeof waiter.account, "%s", transfer->request->from_account);
     gate_barrier_arrive(transfer->gate, settings->gate_version, settings->barrier_count, &waiter, ticket);
-    if (ticket->round == NULL) {
+    if (!ticket->admitted) {
         return;
     }
-    transfer_log(transfer, LOG_LEVEL_INFO, LOG_FACTS(.event = "barrier_wait"),
-                 "Waiting at barrier (%" PRIu32 "/%" PRIu32 ")", ticket->position, ticket->parties);
+    log_arrival(transfer, ticket);
     transfer_publish_arrival(transfer->request, ticket);
-    if (ticket->position == ticket->parties) {
+    if (ticket->completes) {
         // Log before the release, so that this line comes before the lines of the released transfers.
-        transfer_log(transfer, LOG_LEVEL_INFO, LOG_FACTS(.event = "barrier_released"),
-                     "BARRIER RELEASED: all %" PRIu32 " transfers proceed now", ticket->parties);
+        log_release(transfer, ticket);
         transfer_publish_release(transfer->request, ticket, GATE_RELEASED);
     }
     struct barrier_pass *pass = &transfer->result->barrier;
     gate_barrier_await(transfer->gate, ticket, settings->barrier_timeout_ms, pass);
+    if (ticket->is_shared && pass->release == GATE_RELEASED && ticket->released.count > 0) {
+        log_release(transfer, ticket); // the first transfer of this program that leaves the round
+    }
     transfer->result->stood_at_barrier = true;
     struct step *step = step_add(&transfer->result->steps, STEP_BARRIER, started_ns);
     step->ended_ns = clock_monotonic_ns();
