@@ -57,6 +57,16 @@ static void start_tracing(struct bank_api *api) {
     api->exporter = config_start_exporter(config, config->service);
 }
 
+static void add_replica_info(struct metrics *metrics, const char *name) {
+    struct metric_family *family = metrics_add_family(metrics, &(struct metric_definition){
+                                                                   .kind = METRIC_GAUGE,
+                                                                   .name = "bank_replica_info",
+                                                                   .help = "The name of this replica; always 1.",
+                                                                   .labels = {"replica"},
+                                                               });
+    metric_set(metric_with(family, (const char *[]){name}), 1);
+}
+
 static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
     api->settings = api->config.settings;
     api->metrics = metrics_new();
@@ -71,6 +81,9 @@ static void bank_api_start(struct bank_api *api, uv_loop_t *loop) {
                                                          .labels = {"version", "libuv"},
                                                      });
     metric_set(metric_with(build, (const char *[]){LAB_VERSION, uv_version_string()}), 1);
+    if (api->config.replica[0] != '\0') {
+        add_replica_info(api->metrics, api->config.replica);
+    }
     start_tracing(api);
     api->pool = pool_new(&(struct pool_options){
         .loop = loop,
@@ -230,6 +243,9 @@ static int run(const char *argument) {
         return EXIT_USAGE;
     }
     log_configure(api.config.log_level, api.config.log_format);
+    if (api.config.replica[0] != '\0') {
+        replica_name_set(api.config.replica);
+    }
     return only_asks ? ask_health(&api.config) : serve(&api);
 }
 

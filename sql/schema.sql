@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS transfers (
     anomaly             text          CHECK (anomaly IN ('double_spend', 'lost_update', 'stale_read')),
     trace_id            text,
     steps               jsonb         NOT NULL, -- see transfer_steps in views.sql
-    replica             text                    -- BANK_API_REPLICA of the program that ran it; NULL: it had no name
+    -- BANK_API_REPLICA of the program that ran it, a setting of its sessions; NULL: it had no name
+    replica             text          DEFAULT nullif(current_setting('lab.replica', true), '')
 );
 
 -- The newest records of all transfers that resets have removed, so that GET /races can show a race after the next

@@ -85,6 +85,10 @@ SELECT set_config('search_path', quote_ident($1) || ', pg_temp', $3::boolean),
                         LIKE 'bank-api schema %')
         FROM regexp_matches($2, '^CREATE TABLE IF NOT EXISTS ([a-z_]+)', 'gn') AS found);
 
+-- The transfers of this session are records of this replica (the column transfers.replica).
+-- name: session_replica SELECT settings
+SELECT set_config('lab.replica', $1, false);
+
 -- The objects that the scripts in $1 make, and the object that the schema $2 has under each name.
 -- part: lab_object
 WITH object AS (
@@ -174,7 +178,8 @@ ROLLBACK TO SAVEPOINT lab_reference;
     ('accounts', 'check of id', 'CHECK (((length(id) >= 1) AND (length(id) <= 64)))',
      'DROP CONSTRAINT accounts_id_check, ADD CHECK (octet_length(id) BETWEEN 1 AND 64)'),
     ('transfers', 'column anomaly', NULL, 'ADD COLUMN anomaly text'),
-    ('transfers', 'column replica', NULL, 'ADD COLUMN replica text'),
+    ('transfers', 'column replica', NULL,
+     'ADD COLUMN replica text DEFAULT nullif(current_setting(''lab.replica'', true), '''')'),
     ('past_transfers', 'column replica', NULL, 'ADD COLUMN replica text'),
     ('transfers', 'check of anomaly', NULL, 'ADD CHECK (anomaly IN (''double_spend'', ''lost_update'', ''stale_read''))'),
     ('lab_totals', 'column money_drift', 'numeric(17,2) NOT NULL DEFAULT 0', 'ALTER COLUMN money_drift TYPE numeric'),
@@ -586,7 +591,8 @@ ORDER BY v.rank, v.account, v.seq;
 -- part: record_columns
 SELECT id, to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
        from_account, to_account, amount, from_balance_before, from_balance_after,
-       to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy, race_detected, anomaly, trace_id
+       to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy, race_detected, anomaly, trace_id,
+       replica
 
 -- name: read_transfers SELECT transfers
 -- insert: record_columns
@@ -733,10 +739,10 @@ SELECT id FROM accounts ORDER BY id COLLATE "C" FOR UPDATE;
 kept AS (
     INSERT INTO past_transfers (reset, seq, id, "timestamp", from_account, to_account, amount, from_balance_before,
                                 from_balance_after, to_balance_before, to_balance_after, status, thread_id,
-                                duration_ms, strategy, race_detected, anomaly, trace_id, steps)
+                                duration_ms, strategy, race_detected, anomaly, trace_id, steps, replica)
     SELECT (SELECT resets FROM lab_totals), seq, id, "timestamp", from_account, to_account, amount,
            from_balance_before, from_balance_after, to_balance_before, to_balance_after, status, thread_id,
-           duration_ms, strategy, race_detected, anomaly, trace_id, steps
+           duration_ms, strategy, race_detected, anomaly, trace_id, steps, replica
     FROM transfers ORDER BY seq DESC LIMIT 1000
 )
 UPDATE lab_totals SET resets = resets + 1, transfers = now.transfers, races = now.races,

@@ -10,6 +10,7 @@
 #include "observability/base/pair_list.h"
 #include "observability/base/percent.h"
 #include "observability/base/random.h"
+#include "observability/base/replica_name.h"
 #include "observability/base/text.h"
 
 #include <sys/param.h> // MIN and MAX

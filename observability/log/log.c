@@ -178,6 +178,7 @@ static void compose_json(struct text *line, enum log_level level, const struct l
     append_json_field(line, "timestamp", slice_of(timestamp));
     append_json_field(line, "level", slice_of(level_name(level)));
     append_json_field(line, "service", slice_of(service));
+    append_json_word(line, "replica", replica_name());
 
     struct slice transfer_id = transfer_id_of(context);
     if (transfer_id.length > 0) {
@@ -210,6 +211,10 @@ static void compose_text(struct text *line, enum log_level level, const struct l
     text_append_string(line, level_name(level));
     text_append_string(line, " [");
     text_append_string(line, service);
+    if (replica_name() != NULL) {
+        text_append_string(line, " ");
+        text_append_string(line, replica_name());
+    }
     text_append_string(line, "] ");
 
     struct slice transfer_id = transfer_id_of(context);

@@ -11,7 +11,7 @@
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
 enum log_format {
-    LOG_FORMAT_TEXT, // HH:MM:SS.mmm LEVEL [bank-api] [transfer id] message      (UTC)
+    LOG_FORMAT_TEXT, // HH:MM:SS.mmm LEVEL [bank-api] [transfer id] message      (UTC); a replica: [bank-api name]
     LOG_FORMAT_JSON, // {"timestamp","level","service","transfer_id","trace_id","span_id", the fields,"message"}
 };
 

@@ -62,6 +62,11 @@ bool otlp_resource_append(struct text *out, const char *service, const char *ver
     struct attributes merged = {0};
     set(&merged, service_name, SLICE_LITERAL(SERVICE_DEFAULT));
     set(&merged, SLICE_LITERAL("service.version"), slice_of(version));
+    const char *replica = replica_name();
+    if (replica != NULL) {
+        set(&merged, SLICE_LITERAL("service.instance.id"), slice_of(replica));
+        set(&merged, SLICE_LITERAL("bank.replica"), slice_of(replica));
+    }
     bool good = attributes == NULL || set_all(&merged, slice_of(attributes));
     if (service != NULL) {
         set(&merged, service_name, slice_of(service));

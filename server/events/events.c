@@ -147,6 +147,7 @@ static void publish_skipped(struct events *events) {
         json_open_object(&json, NULL);
         json_add_unsigned(&json, "transfers", events->skipped_transfers);
         json_add_unsigned(&json, "races", events->skipped_races);
+        json_add_replica(&json, replica_name());
         json_close_object(&json);
         events->skipped_transfers = events->skipped_races = 0;
         publish(events, "skipped");
@@ -169,6 +170,7 @@ void events_reset(struct events *events, const struct account_list *accounts) {
     struct json_writer json = {.out = begin(events)};
     json_open_object(&json, NULL);
     json_add_accounts(&json, "accounts", &first);
+    json_add_replica(&json, replica_name());
     json_close_object(&json);
     publish(events, "reset");
 }
@@ -204,6 +206,7 @@ static void write_hello(struct text *out, const struct events *events, struct sl
     json_add_signed(&json, "heartbeat_ms", EVENT_HEARTBEAT_MS);
     json_add_settings(&json, "settings", settings);
     json_add_string(&json, "version", LAB_VERSION);
+    json_add_replica(&json, replica_name());
     json_close_object(&json);
     text_append_string(out, "\n\n");
 }
@@ -214,6 +217,7 @@ static void write_gap(struct text *out, enum event_resume resume) {
     struct json_writer json = {.out = out};
     json_open_object(&json, NULL);
     json_add_string(&json, "reason", resume == EVENT_TOO_OLD ? "too_old" : "restarted");
+    json_add_replica(&json, replica_name());
     json_close_object(&json);
     text_append_string(out, "\n\n");
 }

@@ -17,6 +17,7 @@ void json_write_admitted(struct text *out, const struct transfer_request *reques
     json_add_money(&json, "amount", request->amount);
     json_add_string(&json, "strategy", request->settings.strategy->name);
     json_add_signed(&json, "at_us", request->received_us);
+    json_add_replica(&json, replica_name());
     json_close_object(&json);
 }
 
@@ -25,6 +26,7 @@ void json_write_step_event(struct text *out, const struct queued_event *event) {
     json_open_object(&json, NULL);
     json_add_string(&json, "id", event->id);
     json_add_step_members(&json, &event->step);
+    json_add_replica(&json, replica_name());
     json_close_object(&json);
 }
 
@@ -35,6 +37,7 @@ void json_write_barrier_arrival(struct text *out, const struct queued_event *eve
     json_add_unsigned(&json, "waiting", event->waiting);
     json_add_unsigned(&json, "parties", event->parties);
     json_add_signed(&json, "at_us", event->at_us);
+    json_add_replica(&json, replica_name());
     json_close_object(&json);
 }
 
@@ -49,6 +52,7 @@ void json_write_barrier_release(struct text *out, const struct queued_event *eve
     }
     json_close_array(&json);
     json_add_signed(&json, "at_us", event->at_us);
+    json_add_replica(&json, replica_name());
     json_close_object(&json);
 }
 

@@ -19,6 +19,12 @@ void json_add_accounts(struct json_writer *json, const char *name, const struct 
     json_close_array(json);
 }
 
+void json_add_replica(struct json_writer *json, const char *replica) {
+    if (replica != NULL) {
+        json_add_string(json, "replica", replica);
+    }
+}
+
 void json_add_record_members(struct json_writer *json, const struct transfer_record *record) {
     json_add_string(json, "id", record->id);
     json_add_string(json, "timestamp", record->timestamp);
@@ -37,6 +43,7 @@ void json_add_record_members(struct json_writer *json, const struct transfer_rec
     json_add_boolean(json, "race_detected", record->race_detected);
     json_add_string_or_null(json, "anomaly", record->anomaly);
     json_add_string_or_null(json, "trace_id", record->trace_id);
+    json_add_replica(json, record->replica);
 }
 
 void json_add_record(struct json_writer *json, const char *name, const struct transfer_record *record) {

@@ -18,6 +18,8 @@ void json_add_trace_url(struct json_writer *json, const char *template, const ch
 
 // These add members to an object that is open already, so that others may stand beside them.
 void json_add_record_members(struct json_writer *json, const struct transfer_record *record);
+// Adds "replica", or nothing if the program has no name.
+void json_add_replica(struct json_writer *json, const char *replica);
 void json_add_step_members(struct json_writer *json, const struct step_view *step);
 
 #endif

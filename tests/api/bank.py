@@ -114,6 +114,13 @@ class Bank:
         assert status >= 0, f"killed by signal {-status}"
         return status
 
+    def kill(self):
+        """Kills it as a crash of its machine would."""
+        self._checked = True
+        self.signal(signal.SIGKILL)
+        assert self.until_gone() == -signal.SIGKILL
+        self.has_no_sanitizer_report()
+
     def has_no_sanitizer_report(self):
         log = self.log()
         report = SANITIZER_REPORT.search(log)

@@ -26,7 +26,7 @@ enum race_column {
 };
 
 // Behind the columns of a record: which race it belongs to, and its place among all records.
-enum { MEMBER_RESET = 16, MEMBER_RACE, MEMBER_SEQ };
+enum { MEMBER_RESET = 17, MEMBER_RACE, MEMBER_SEQ };
 
 static bool take_race(const struct db_rows *rows, int row, struct race *out) {
     out->id = db_rows_value(rows, row, RACE_ID);

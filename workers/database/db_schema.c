@@ -38,6 +38,10 @@ enum db_status db_session_work_in(struct db_session *session, const char *schema
         *has_tables = db_rows_value(&rows, 0, 1)[0] == 't';
         db_rows_free(&rows);
     }
+    const char *replica[] = {replica_name()};
+    if (status == DB_OK && replica[0] != NULL) {
+        status = db_execute(session, STATEMENT_SESSION_REPLICA, replica, 1, NULL);
+    }
     return status;
 }
 

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FOUND_IS_SAME 16 // the columns of find_key behind those of the record
-#define FOUND_IS_EXPIRED 17
-#define FOUND_SEQ 18
+#define FOUND_IS_SAME 17 // the columns of find_key behind those of the record
+#define FOUND_IS_EXPIRED 18
+#define FOUND_SEQ 19
 
 #define KEY_REQUEST_VALUES 5
 

@@ -26,6 +26,7 @@ void transfer_record_of(const struct transfer_request *request, const struct tra
         .strategy = request->settings.strategy->name,
         .race_detected = result->race_detected,
         .anomaly = transfer_anomaly(result),
+        .replica = replica_name(),
     };
     clock_format_timestamp(request->received_us, out->timestamp);
     trace_context_trace_id(&request->trace, out->trace_id);
@@ -55,6 +56,7 @@ bool transfer_record_take(const struct db_rows *rows, int row, struct transfer_r
         .strategy = db_rows_value(rows, row, 12),
         .race_detected = db_rows_value(rows, row, 13)[0] == 't',
         .anomaly = db_rows_is_null(rows, row, 14) ? NULL : db_rows_value(rows, row, 14),
+        .replica = db_rows_is_null(rows, row, 16) ? NULL : db_rows_value(rows, row, 16),
     };
     (void)snprintf(out->timestamp, sizeof out->timestamp, "%s", db_rows_value(rows, row, 1));
     if (strlen(trace_id) < sizeof out->trace_id) { // a longer text is not a trace id

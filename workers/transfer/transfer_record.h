@@ -25,6 +25,7 @@ struct transfer_record {
     bool race_detected;
     const char *anomaly;         // see transfer_anomaly(); NULL: none
     char trace_id[TRACE_ID_HEX]; // "": none
+    const char *replica;         // the program that ran it; NULL: it had no name
 };
 
 // The record of an earlier transfer with the same key, and the rows that own its texts.
