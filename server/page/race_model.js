@@ -65,6 +65,7 @@ function laneOf(transfer, letters, strategy) {
     to: transfer.to_account,
     amount: transfer.amount,
     strategy: transfer.strategy,
+    replica: transfer.replica ?? null,
     seq: transfer.seq ?? 0,
     traceUrl: transfer.trace_url ?? null,
     error: transfer.error ?? null,

@@ -180,6 +180,11 @@ function commonAxis(models, lanes, rows, options) {
 
 // Lying
 
+// The name of a replica has up to 32 characters; a heading has room for a dozen.
+function shortened(name) {
+  return name.length > 12 ? `${name.slice(0, 11)}\u2026` : name;
+}
+
 function headings(lane, standing = false) {
   if (lane.heading) { // a unit of the proxy has its own words
     return { letter: lane.letter, ...lane.heading };
@@ -188,7 +193,9 @@ function headings(lane, standing = false) {
     : lane.anomaly === "lost_update" ? "lost update" : OUTCOMES[lane.outcome];
   const tone = lane.anomaly === "double_spend" || lane.anomaly === "lost_update" ? "bad"
     : lane.outcome === "failed" ? "bad" : lane.outcome === "succeeded" ? "good" : "plain";
-  return { letter: lane.letter, title: standing ? `to ${lane.to}` : `${shortMoney(lane.amount)} to ${lane.to}`, outcome, tone };
+  const where = lane.replica ? ` on ${shortened(lane.replica)}` : "";
+  const title = standing ? `to ${lane.to}${where}` : `${shortMoney(lane.amount)} to ${lane.to}${where}`;
+  return { letter: lane.letter, title, outcome, tone };
 }
 
 export function gutterOf(models, { em, measure }) {

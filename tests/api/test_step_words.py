@@ -29,7 +29,7 @@ STEPS = [
     {"step": "replay", "took_us": 2500},
     {"step": "batch", "account": "alice", "value": 1000.00, "parties": 7, "took_us": 3500},
     *({"step": step, "outcome": outcome, "parties": 2, "took_us": 4000}
-      for step in ("barrier", "hold") for outcome in ("released", "timed out", "settings changed", "shutdown")),
+      for step in ("barrier", "hold") for outcome in ("released", "timed out", "settings changed", "reset", "shutdown")),
     {"step": "delay", "outcome": "timed out", "took_us": 200000},
     {"step": "retry", "outcome": "40001"},
     {"step": "check", "account": "alice", "value": 1000.00},

@@ -137,3 +137,13 @@ test("a label is broken between words only", () => {
     ["check: $200", "< $800,", "refused"]);
   assert.deepEqual(wrap("", 100, measure), [""]);
 });
+
+test("a lane names its replica, where there is one", () => {
+  const alone = layout({}, doubleSpend())[0].lanes.map(({ title }) => title);
+  assert.ok(alone.every((title) => !title.includes(" on ")));
+  const detail = doubleSpend();
+  detail.transfers.forEach((transfer, index) => { transfer.replica = ["a", "the-machine-in-the-corner"][index]; });
+  const [drawing] = layout({}, detail);
+  assert.match(drawing.lanes[0].title, / on a$/);
+  assert.match(drawing.lanes[1].title, / on the-machine\u2026$/);
+});

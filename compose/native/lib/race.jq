@@ -118,7 +118,7 @@ def lane($letters):
     . as $transfer
     | stale_write as $stale
     | {
-        id, seq: (.seq // 0), status, amount, anomaly, race_detected, strategy, letter: $letters[.id],
+        id, seq: (.seq // 0), status, amount, anomaly, race_detected, strategy, replica, letter: $letters[.id],
         from: (.from_account | printable), to: (.to_account | printable),
         value_read: (if $stale.value.step == "credit" then .to_balance_before else .from_balance_before end),
         queued_us: queued_since,
@@ -165,7 +165,7 @@ def wrapped($size):
 
 def painted($kind): if $kind != "plain" and $color[$kind] then $color[$kind] + . + $color.plain else . end;
 
-def title: "\(.letter): \(.amount | money | rtrimstr(".00")) \(.from) -> \(.to)";
+def title: "\(.letter): \(.amount | money | rtrimstr(".00")) \(.from) -> \(.to)" + (if .replica then ", replica \(.replica)" else "" end);
 
 def time_of($start): (.us - $start) / 1000 | decimals(1);
 

@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS transfers (
     anomaly             text          CHECK (anomaly IN ('double_spend', 'lost_update', 'stale_read')),
     trace_id            text,
     steps               jsonb         NOT NULL, -- see transfer_steps in views.sql
-    replica             text                    -- BANK_API_REPLICA of the program that ran it; NULL: it had no name
+    -- BANK_API_REPLICA of the program that ran it, a setting of its sessions; NULL: it had no name
+    replica             text          DEFAULT nullif(current_setting('lab.replica', true), '')
 );
 
 -- The newest records of all transfers that resets have removed, so that GET /races can show a race after the next
@@ -339,12 +340,12 @@ CREATE OR REPLACE VIEW recent_transfers AS
 SELECT * FROM (
     (SELECT (SELECT resets FROM lab_totals) AS reset, seq, id, "timestamp", from_account, to_account, amount,
             from_balance_before, from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms,
-            strategy, race_detected, anomaly, trace_id, steps
+            strategy, race_detected, anomaly, trace_id, steps, replica
      FROM transfers ORDER BY seq DESC LIMIT 1000)
     UNION ALL
     (SELECT reset, seq, id, "timestamp", from_account, to_account, amount,
             from_balance_before, from_balance_after, to_balance_before, to_balance_after, status, thread_id, duration_ms,
-            strategy, race_detected, anomaly, trace_id, steps
+            strategy, race_detected, anomaly, trace_id, steps, replica
      FROM past_transfers ORDER BY reset DESC, seq DESC LIMIT 1000)
 ) AS recent
 ORDER BY reset DESC, seq DESC
@@ -375,7 +376,7 @@ WITH span AS (
 SELECT reset, first_value(id) OVER place AS race, row_number() OVER place AS place,
        seq, id, "timestamp", from_account, to_account, amount, from_balance_before, from_balance_after,
        to_balance_before, to_balance_after, status, thread_id, duration_ms, strategy, race_detected, anomaly, trace_id,
-       steps, ended_at
+       steps, ended_at, replica
 FROM island
 WINDOW place AS (PARTITION BY reset, from_account, number ORDER BY began_us, seq);
 
@@ -478,7 +479,7 @@ JOIN first f ON f.reset = m.reset AND f.transfer_id = m.id
 CROSS JOIN LATERAL (SELECT (extract(epoch FROM m."timestamp") * 1000000)::bigint AS us) AS r;
 
 -- The steps of the racing transfers in time order, one column for each transfer; and the write that each stale read
--- missed, with the reason.
+-- missed, with the reason. Where the transfers name their replica, each step begins with it.
 CREATE OR REPLACE VIEW race_timeline AS
 WITH racer AS MATERIALIZED ( -- materialized: finding the races reads every step, so it is done once
     SELECT * FROM races
@@ -506,10 +507,11 @@ SELECT r.race, r.account,
 FROM racer r
 JOIN zero z ON z.race = r.race AND z.account = r.account
 JOIN transfer_steps s USING (transfer_id)
+JOIN transfers t ON t.id = r.transfer_id AND t.seq = r.seq
 LEFT JOIN missed m ON m.reader = r.transfer_id AND m.account = s.account AND s.step IN ('deduct', 'credit')
 LEFT JOIN racer w ON w.race = r.race AND w.account = r.account AND w.transfer_id = m.writer
 CROSS JOIN LATERAL (
-    SELECT s.description || CASE WHEN m.why IS NULL THEN ''
+    SELECT coalesce('[' || t.replica || '] ', '') || s.description || CASE WHEN m.why IS NULL THEN ''
            ELSE format(' (%s %s)', coalesce('racer ' || w.racer, 'transfer ' || m.writer), m.why) END AS text) AS entry
 ORDER BY r.race, r.account, s.at, r.seq, s.position; -- the steps of a batch have the same time
 
@@ -603,7 +605,8 @@ WITH newest AS MATERIALIZED (
     SELECT m.* FROM missed_writes m JOIN newest ON newest.reset = m.reset AND newest.id = m.race
 ), line AS (
     SELECT NULL::bigint AS us, nth, nth AS seq, 0 AS position, 0 AS moment,
-           format('%s: %s to %s, %s', m.id, show_money(m.amount), m.to_account, m.strategy) AS words
+           format('%s: %s to %s, %s', m.id, show_money(m.amount), m.to_account, m.strategy) ||
+           coalesce(', replica ' || m.replica, '') AS words
     FROM race_members m JOIN shown l ON l.reset = m.reset AND l.id = m.id
     UNION ALL
     SELECT queued_us, nth, seq, 0, 1, 'waits in the queue' FROM shown WHERE queued_us IS NOT NULL
