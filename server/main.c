@@ -5,7 +5,6 @@
 #include "observability/log/log.h"
 #include "observability/otlp/otlp.h"
 #include "server/api/api.h"
-#include "server/api/replica_settings.h"
 #include "server/events/events.h"
 #include "server/healthcheck.h"
 #include "server/lesson/lesson.h"

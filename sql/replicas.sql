@@ -38,7 +38,7 @@ FROM lab_arrivals own,
      LATERAL (SELECT string_agg(id, ' ' ORDER BY seq) AS members FROM lab_arrivals WHERE round = own.round) AS round_of
 WHERE own.replica = $1 AND own.round IS NOT NULL AND own.id = ANY ($2::text[]);
 
--- Those that still wait arrive again under the new session.
+-- The waiters that still wait arrive again under the new session.
 -- name: forget_arrivals
 DELETE FROM lab_arrivals WHERE replica = $1;
 
@@ -57,7 +57,8 @@ WITH changed AS (
     RETURNING version, gates, settings
 )
 SELECT version, gates, settings,
-       pg_notify('lab_replicas', concat_ws(' ', current_schema()::regnamespace::oid, 'settings', version, gates, settings))
+       pg_notify('lab_replicas', concat_ws(' ', current_schema()::regnamespace::oid, 'settings', version, gates,
+                                           settings))
 FROM changed;
 
 -- ---- The barrier ----
@@ -73,8 +74,8 @@ INSERT INTO lab_arrivals (id, replica, backend, gates)
 SELECT id, $1, pg_backend_pid(), gates FROM lab_settings, unnest($2::text[]) AS id
 WHERE gates = $3::bigint;
 
--- Closes a round for each barrier_count waiters of replicas that are alive, in the order of their arrival. Every replica
--- is notified of every round.
+-- Closes a round for each barrier_count waiters of replicas that are alive, in the order of their arrival. Every
+-- replica is notified of every round.
 -- name: close_rounds
 WITH alive AS MATERIALIZED (
     SELECT pid, objid FROM pg_locks
@@ -104,7 +105,8 @@ FROM closed GROUP BY round ORDER BY round;
 WITH released AS (
     UPDATE lab_arrivals SET round = 0 WHERE round IS NULL RETURNING seq, id
 )
-SELECT pg_notify('lab_replicas', concat_ws(' ', current_schema()::regnamespace::oid, 'reset', string_agg(id, ' ' ORDER BY seq)))
+SELECT pg_notify('lab_replicas', concat_ws(' ', current_schema()::regnamespace::oid, 'reset',
+                                           string_agg(id, ' ' ORDER BY seq)))
 FROM (SELECT seq, id, (row_number() OVER (ORDER BY seq) - 1) / 400 AS part FROM released) AS parts GROUP BY part;
 
 -- Returns those of the waiters $2 whose round is closed: they are released. The others are not counted any more.

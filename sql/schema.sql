@@ -71,7 +71,8 @@ CREATE TABLE IF NOT EXISTS transfer_keys (
     repeats    bigint      NOT NULL DEFAULT 0 -- how often the key was sent again
 ) WITH (fillfactor = 80);
 
--- What the replicas of bank-api share (docs/REPLICAS.md). A program without BANK_API_REPLICA does not use these tables.
+-- The next tables belong to the replicas of bank-api (docs/REPLICAS.md). A program without BANK_API_REPLICA does not
+-- use them.
 -- The one row has the settings that are in force on all replicas. It is also the lock of the barrier: whoever has the
 -- row may close rounds.
 CREATE TABLE IF NOT EXISTS lab_settings (

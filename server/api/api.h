@@ -6,6 +6,7 @@
 #include "observability/otlp/otlp.h"
 #include "server/api/exchange.h"
 #include "server/api/http_metrics.h"
+#include "server/api/replica_settings.h"
 #include "server/api/request_dispatch.h"
 #include "server/config/config.h"
 #include "workers/bank/bank.h"

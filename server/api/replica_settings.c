@@ -85,7 +85,7 @@ void replica_settings_changed(void *owner, const struct shared_settings *shared)
         next.gate_version = shared->gates;
         api->settings = next;
         settings_put_in_force(api);
-    } else { // of another version of the program, or changed by hand
+    } else { // another version of the program wrote them, or a person
         log_write(LOG_LEVEL_ERROR, NULL, "The settings of the replicas cannot be used here, so the old ones stay: %s",
                   text_terminated(&problem));
     }

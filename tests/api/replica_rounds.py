@@ -22,7 +22,7 @@ from cluster import running_cluster
 from pace import BEYOND_THE_HANG_GUARD_MS, eventually
 
 NAMES = "abcdefgh"
-AMOUNT = "800"  # of the 1000 that alice has
+AMOUNT = "800"  # alice has 1000
 TARGETS = ["bob", "charlie"]
 
 

@@ -230,6 +230,45 @@ def collect_a_database_unavailable(bank, collected):
     bank.until_healthy()
 
 
+def end_the_link(bank):
+    """Ends the session that the replicas share by, while it waits to change the settings."""
+    bank.rows("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 211500 "
+              "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+
+
+def collect_a_replica(bank, collected, background):
+    """A change of the settings goes to the database: it can be refused, and its outcome can be unknown."""
+    changes = [(method, path) for method, path in OPERATIONS if method == "POST" and path.startswith("/admin/")]
+    send(bank, collected, "GET", "/replicas")
+    for method, path in changes:
+        with bank.cluster.session(bank.database) as session:
+            session.autocommit = False
+            session.cursor().execute("SELECT version FROM lab_settings FOR UPDATE")
+            change = background(send, bank, collected, method, path)
+            bank.until_waiting_for_locks(1)
+            end_the_link(bank)
+            assert change.result().status == 504, change.result()
+            session.rollback()
+        eventually(lambda: bank.post("/admin/settings", {}).status == 200, "the link is back")
+    with bank.cluster.session(bank.database) as session:
+        session.autocommit = False
+        session.cursor().execute("LOCK TABLE lab_replicas IN ACCESS EXCLUSIVE MODE")
+        waiting = background(send, bank, collected, "GET", "/replicas")
+        eventually(lambda: cancel_the_waiting(bank) and waiting.done(), "it has given up")
+        assert waiting.result().status == 504, waiting.result()
+        session.rollback()
+    bank.cluster.rows("postgres", f'ALTER DATABASE "{bank.database}" ALLOW_CONNECTIONS false')
+    try:
+        bank.cluster.end_sessions(bank.database)
+        bank.until_unhealthy()
+        on_every_path(bank, collected, ["/replicas", *(path for _, path in changes)])
+    finally:
+        bank.cluster.rows("postgres", f'ALTER DATABASE "{bank.database}" ALLOW_CONNECTIONS true')
+    bank.until_healthy()
+    bank.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    send(bank, collected, "GET", "/replicas")
+
+
 def collect_a_full_queue(bank, collected, background):
     """Three run, one waits, and the next is refused."""
     bank.set(delay_enabled=True, delay_ms=60000)
@@ -318,6 +357,7 @@ def collected(cluster, tmp_path_factory):
             collect_a_database_unavailable(bank, collected)
             slow.result()
             collect_a_database_that_refuses(bank, collected)
+            collect_a_replica(start(BANK_API_REPLICA="a"), collected, threads.submit)
             listened = start()
             collect_a_slow_subscriber(listened, collected)
             collect_too_many_subscribers(listened, collected)

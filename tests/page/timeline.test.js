@@ -143,7 +143,7 @@ test("a lane names its replica, where there is one", () => {
   assert.ok(alone.every((title) => !title.includes(" on ")));
   const detail = doubleSpend();
   detail.transfers.forEach((transfer, index) => { transfer.replica = ["a", "the-machine-in-the-corner"][index]; });
-  const [drawing] = layout({}, detail);
-  assert.match(drawing.lanes[0].title, / on a$/);
-  assert.match(drawing.lanes[1].title, / on the-machine\u2026$/);
+  const titles = layout({}, detail)[0].lanes.map(({ title }) => title);
+  assert.ok(titles.some((title) => title.endsWith(" on a")));
+  assert.ok(titles.some((title) => title.endsWith(" on the-machine\u2026")));
 });

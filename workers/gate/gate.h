@@ -68,7 +68,7 @@ struct barrier_pass {
     struct trace_context peers[BARRIER_PEERS_MAX];
 };
 
-// What counts the waiters of several programs. The gate reports its own waiters to it. Both functions are called with
+// It counts the waiters of several programs. The gate reports its own waiters to it. Both functions are called with
 // the gate's mutex held, so they must neither block nor call the gate.
 struct gate_outside {
     void *user;
@@ -108,8 +108,8 @@ void gate_barrier_await(struct gate *gate, struct barrier_ticket *ticket, uint32
                         struct barrier_pass *pass);
 void gate_barrier_end(struct gate *gate, struct barrier_ticket *ticket);
 
-// Counts the rivals in this program that were released with this waiter and have not ended, and writes the backend PIDs of the first
-// `most` of them. Call it between await and end.
+// Counts the rivals in this program that were released with this waiter and have not ended, and writes the backend
+// PIDs of the first `most` of them. Call it between await and end.
 MUST_CHECK uint32_t gate_barrier_rivals(struct gate *gate, const struct barrier_ticket *ticket, int backend_pids[],
                                         uint32_t most);
 

@@ -29,7 +29,7 @@ struct barrier_round {
     bool open;        // the waiters may leave; `release` says why
     enum gate_release release;
     bool list_is_taken;          // after an opening: one waiter already has the released list
-    struct released_list shared; // of a round that an outside released: all its waiters
+    struct released_list shared; // if an outside released it: all its waiters
     uint64_t first_past_ns;
     uint32_t arrivals; // all, also of waiters that left early; the next ticket's number
     uint32_t place_count;

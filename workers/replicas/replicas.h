@@ -15,7 +15,7 @@
 #include <sys/queue.h>
 #include <uv.h>
 
-#define REPLICA_NAME_MAX 32 // of a-z, 0-9 and -
+#define REPLICA_NAME_MAX 32 // its characters are a-z, 0-9 and -
 
 struct replicas;
 

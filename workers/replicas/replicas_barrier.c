@@ -60,7 +60,7 @@ static void forget(struct replicas *replicas, struct shared_waiter *waiter) {
 
 // --- Arrivals ---
 
-// Takes the new waiters of one version of the gates. Those of another one follow with the next statements.
+// Takes the new waiters of one version of the gates. The others follow with the next statements.
 static uint64_t take_arrivals(struct replicas *replicas, struct sql_array *names) {
     uint64_t version = 0;
     struct shared_waiter *each;

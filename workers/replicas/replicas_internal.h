@@ -11,7 +11,7 @@
 struct shared_waiter {
     TAILQ_ENTRY(shared_waiter) next;
     char name[BARRIER_NAME_MAX + 1];
-    uint64_t version;    // of the gates, at its arrival
+    uint64_t version;    // the gates' version at its arrival
     bool was_sent;       // this session has reported the arrival
     bool leaves;         // its time is over, or the gates have opened
     bool is_withdrawing; // this session asks whether it was released meanwhile
@@ -20,7 +20,7 @@ TAILQ_HEAD(shared_waiter_list, shared_waiter);
 
 enum news_kind { NEWS_SETTINGS, NEWS_ANSWER, NEWS_REFUSED };
 
-// What the link has for the loop.
+// A report from the link to the loop.
 struct news {
     STAILQ_ENTRY(news) next;
     enum news_kind kind;
@@ -29,7 +29,7 @@ struct news {
     struct replicas_change *change;
 };
 
-// What the running statements of the link are for.
+// The purpose of the running statements of the link.
 enum link_errand { ERRAND_NONE, ERRAND_CHANGE, ERRAND_ARRIVALS, ERRAND_WITHDRAWAL, ERRAND_BEAT };
 
 // Link thread only.
@@ -44,6 +44,7 @@ struct link {
     bool is_refused;
     bool beat_is_due;
     enum link_errand errand;
+    db_async_done *answered; // takes the answers of link_send()
     uint64_t sent_ns;
     struct replicas_change *change;
     char schema[DATABASE_NAME_LENGTH];
@@ -60,7 +61,7 @@ struct replicas {
     uv_async_t wake; // on the link's loop
     struct link link;
     bool has_thread;          // loop only
-    _Atomic uint64_t version; // of the settings in force; 0: they have not been read
+    _Atomic uint64_t version; // the settings in force; 0: they have not been read
     uv_mutex_t mutex;         // guards the fields below
     bool has_wake;
     bool has_left_loop;
@@ -74,7 +75,8 @@ struct replicas {
 // Makes the link's loop. Called by the program's loop, before the thread runs link_run().
 void link_init(struct replicas *replicas);
 void link_run(void *replicas);
-// Sends statements that are one transaction. on_answer() gets the answers.
+// --- replicas_send.c ---
+// Sends statements that are one transaction.
 void link_send(struct replicas *replicas, enum link_errand errand, const struct db_async_call *calls, size_t count);
 // Logs the error of the last statements, if any. False: there was one.
 MUST_CHECK bool link_succeeded(struct replicas *replicas);
@@ -84,9 +86,9 @@ MUST_CHECK bool link_open(struct replicas *replicas);
 void link_close(struct replicas *replicas);
 
 // --- replicas_news.c: from the link to the loop ---
-void link_tell_settings(struct replicas *replicas, uint64_t version, uint64_t gates, const char *json);
-void link_tell_answer(struct replicas *replicas, struct replicas_change *change, enum replicas_result result);
-void link_tell_problem(struct replicas *replicas, const char *problem);
+void link_report_settings(struct replicas *replicas, uint64_t version, uint64_t gates, const char *json);
+void link_report_answer(struct replicas *replicas, struct replicas_change *change, enum replicas_result result);
+void link_report_problem(struct replicas *replicas, const char *problem);
 void link_take_notification(struct replicas *replicas, const char *payload);
 
 // --- replicas_barrier.c ---

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     BEAT_MS = 1000,
@@ -18,40 +19,27 @@ enum {
     LEAVE_MS = 500, // for the last statement of a shutdown
 };
 
-bool link_succeeded(struct replicas *replicas) {
-    struct link *link = &replicas->link;
-    const struct db_async_answer *error = db_async_error(link->session);
-    if (error == NULL && db_async_transaction(link->session) != DB_ASYNC_BROKEN) {
-        return true;
-    }
-    if (!link->is_stopped) {
-        log_event(LOG_LEVEL_WARN, "replica_link", "down", "The replicas' session has failed: %s",
-                  error == NULL ? "the connection was lost" : db_async_message(error));
-    }
-    link->is_broken = true;
-    return false;
-}
-
 static void take_change(struct replicas *replicas, struct replicas_change *change) {
     const struct db_async_answer *answer = db_async_last_answer(replicas->link.session);
     if (change->releases_waiters) {
-        link_tell_answer(replicas, change, REPLICAS_CHANGED);
+        link_report_answer(replicas, change, REPLICAS_CHANGED);
         return;
     }
     if (db_async_rows(answer) == 0) { // somebody has emptied the table: the next session writes the row
         replicas->link.is_broken = true;
-        link_tell_answer(replicas, change, REPLICAS_UNREACHABLE);
+        link_report_answer(replicas, change, REPLICAS_UNREACHABLE);
         return;
     }
-    link_tell_settings(replicas, strtoull(db_async_value(answer, 0, 0), NULL, 10),
-                       strtoull(db_async_value(answer, 0, 1), NULL, 10), db_async_value(answer, 0, 2));
-    link_tell_answer(replicas, change, REPLICAS_CHANGED);
+    link_report_settings(replicas, strtoull(db_async_value(answer, 0, 0), NULL, 10),
+                         strtoull(db_async_value(answer, 0, 1), NULL, 10), db_async_value(answer, 0, 2));
+    link_report_answer(replicas, change, REPLICAS_CHANGED);
 }
 
-// An error of the server undoes the statements; with the connection, their outcome is lost.
+// An error of the server undoes the statements. When the connection ends, also by a FATAL error, their outcome is lost.
 static enum replicas_result result_of_failure(const struct link *link) {
     const struct db_async_answer *error = db_async_error(link->session);
-    return error != NULL && db_async_is_from_server(error) ? REPLICAS_UNREACHABLE : REPLICAS_UNKNOWN;
+    bool is_undone = error != NULL && db_async_is_from_server(error) && strcmp(db_async_severity(error), "ERROR") == 0;
+    return is_undone ? REPLICAS_UNREACHABLE : REPLICAS_UNKNOWN;
 }
 
 static void on_answer(void *user) {
@@ -65,20 +53,13 @@ static void on_answer(void *user) {
     if (errand == ERRAND_CHANGE && succeeded) {
         take_change(replicas, change);
     } else if (errand == ERRAND_CHANGE) {
-        link_tell_answer(replicas, change, result_of_failure(link));
+        link_report_answer(replicas, change, result_of_failure(link));
     } else if (errand == ERRAND_WITHDRAWAL && succeeded) {
         barrier_take_withdrawals(replicas);
     }
 }
 
-void link_send(struct replicas *replicas, enum link_errand errand, const struct db_async_call *calls, size_t count) {
-    struct link *link = &replicas->link;
-    link->errand = errand;
-    link->sent_ns = clock_monotonic_ns();
-    db_async_execute_calls(link->session, calls, count, on_answer, replicas);
-}
-
-// --- What is sent ---
+// --- The next statements ---
 
 static struct replicas_change *take_next_change(struct replicas *replicas) {
     uv_mutex_lock(&replicas->mutex);
@@ -138,7 +119,7 @@ static void send_next(struct replicas *replicas) {
 static void answer_waiting_changes(struct replicas *replicas) {
     struct replicas_change *change;
     while ((change = take_next_change(replicas)) != NULL) {
-        link_tell_answer(replicas, change, REPLICAS_UNREACHABLE);
+        link_report_answer(replicas, change, REPLICAS_UNREACHABLE);
     }
 }
 
@@ -172,7 +153,7 @@ static void serve(struct replicas *replicas) {
         link->is_broken |= db_async_transaction(link->session) == DB_ASYNC_BROKEN;
     }
     if (link->errand == ERRAND_CHANGE) {
-        link_tell_answer(replicas, link->change, REPLICAS_UNKNOWN);
+        link_report_answer(replicas, link->change, REPLICAS_UNKNOWN);
         link->change = NULL;
     }
 }
@@ -232,6 +213,7 @@ void link_run(void *user) {
     struct link *link = &replicas->link;
     CHECK(uv_timer_init(&link->loop, &link->timer) == 0);
     CHECK(uv_timer_start(&link->timer, on_beat, BEAT_MS, BEAT_MS) == 0);
+    link->answered = on_answer;
     live(replicas);
     uv_mutex_lock(&replicas->mutex);
     replicas->has_wake = false;

@@ -1,11 +1,11 @@
-// What the link has for the loop, and what the notifications say. Link thread.
+// Reports from the link to the loop, and the meaning of a notification. Link thread.
 #include "observability/log/log.h"
 #include "workers/replicas/replicas_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static void tell(struct replicas *replicas, struct news *news) {
+static void add_news(struct replicas *replicas, struct news *news) {
     uv_mutex_lock(&replicas->mutex);
     STAILQ_INSERT_TAIL(&replicas->news, news, next);
     if (!replicas->has_left_loop) {
@@ -14,25 +14,25 @@ static void tell(struct replicas *replicas, struct news *news) {
     uv_mutex_unlock(&replicas->mutex);
 }
 
-void link_tell_settings(struct replicas *replicas, uint64_t version, uint64_t gates, const char *json) {
+void link_report_settings(struct replicas *replicas, uint64_t version, uint64_t gates, const char *json) {
     struct news *news = memory_allocate_zeroed(sizeof *news);
     *news = (struct news){.kind = NEWS_SETTINGS, .version = version, .gates = gates};
     text_append_string(&news->text, json);
-    tell(replicas, news);
+    add_news(replicas, news);
 }
 
-void link_tell_answer(struct replicas *replicas, struct replicas_change *change, enum replicas_result result) {
+void link_report_answer(struct replicas *replicas, struct replicas_change *change, enum replicas_result result) {
     struct news *news = memory_allocate_zeroed(sizeof *news);
     *news = (struct news){.kind = NEWS_ANSWER, .change = change};
     change->result = result;
-    tell(replicas, news);
+    add_news(replicas, news);
 }
 
-void link_tell_problem(struct replicas *replicas, const char *problem) {
+void link_report_problem(struct replicas *replicas, const char *problem) {
     struct news *news = memory_allocate_zeroed(sizeof *news);
     news->kind = NEWS_REFUSED;
     text_append_string(&news->text, problem);
-    tell(replicas, news);
+    add_news(replicas, news);
 }
 
 // Moves behind the word, if the text begins with it and a space.
@@ -48,7 +48,7 @@ static bool skip_word(const char **text, const char *word) {
 // The words are those of change_settings, close_rounds and release_all. Anybody may notify, so other texts are ignored.
 void link_take_notification(struct replicas *replicas, const char *payload) {
     if (!skip_word(&payload, text_terminated(&replicas->link.schema_id))) {
-        return; // of a lab in another schema
+        return; // it is meant for a lab in another schema
     }
     if (skip_word(&payload, "barrier")) {
         barrier_release(replicas, payload, GATE_RELEASED);
@@ -59,7 +59,7 @@ void link_take_notification(struct replicas *replicas, const char *payload) {
         uint64_t version = strtoull(payload, &end, 10);
         uint64_t gates = strtoull(end, &end, 10);
         if (*end == ' ') {
-            link_tell_settings(replicas, version, gates, end + 1);
+            link_report_settings(replicas, version, gates, end + 1);
         }
     }
 }

@@ -35,7 +35,7 @@ static bool enter_schema(struct replicas *replicas) {
 
 static void refuse(struct replicas *replicas, const char *problem) {
     replicas->link.is_refused = true;
-    link_tell_problem(replicas, problem);
+    link_report_problem(replicas, problem);
 }
 
 static void refuse_name(struct replicas *replicas) {
@@ -117,8 +117,8 @@ static bool catch_up(struct replicas *replicas) {
     if (db_async_rows(settings) != 1) {
         return false; // somebody has emptied the table: the next attempt writes the row
     }
-    link_tell_settings(replicas, strtoull(db_async_value(settings, 0, 0), NULL, 10),
-                       strtoull(db_async_value(settings, 0, 1), NULL, 10), db_async_value(settings, 0, 2));
+    link_report_settings(replicas, strtoull(db_async_value(settings, 0, 0), NULL, 10),
+                         strtoull(db_async_value(settings, 0, 1), NULL, 10), db_async_value(settings, 0, 2));
     barrier_forget_arrivals(replicas);
     return true;
 }
