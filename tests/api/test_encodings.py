@@ -91,6 +91,20 @@ def everything_waits(bank):
         session.rollback()
 
 
+def read_together(bank, names):
+    """The answers to one read for each name: while an earlier read waits for the table, they queue up."""
+    with contextlib.ExitStack() as stack:
+        with everything_waits(bank):
+            wires = []
+            for name in ["alice", *names]:
+                wires.append(stack.enter_context(bank.wire()))
+                wires[-1].send(request_bytes("GET", account(name)))
+                if len(wires) == 1:
+                    bank.until_waiting_for_locks(1)
+            assert bank.get("/health").status == 200
+        return [wire.answer() for wire in wires][1:]
+
+
 def test_an_account_of_the_database_s_own_letters(encoded):
     assert encoded.get(account(encoded.local)).json() == {"id": encoded.local, "balance": 100}
     for strategy in STRATEGIES:
@@ -106,18 +120,8 @@ def test_one_read(encoded, name):
 
 
 def test_reads_that_go_together(encoded):
-    """While one read waits for the table, the others queue up."""
     names = ["alice", *[name for name in FOREIGN if name != encoded.local], encoded.local, "bob", "nobody"]
-    with contextlib.ExitStack() as stack:
-        with everything_waits(encoded):
-            wires = []
-            for name in ["alice", *names]:
-                wires.append(stack.enter_context(encoded.wire()))
-                wires[-1].send(request_bytes("GET", account(name)))
-                if len(wires) == 1:
-                    encoded.until_waiting_for_locks(1)
-            assert encoded.get("/health").status == 200
-        answers = dict(zip(names, [wire.answer() for wire in wires][1:]))
+    answers = dict(zip(names, read_together(encoded, names)))
     assert {name for name, answer in answers.items() if answer.status == 200} == {"alice", "bob", encoded.local}
     assert {answer.status for answer in answers.values()} == {200, 404}
 
@@ -180,17 +184,7 @@ def test_bytes_that_are_no_character(encoded):
 def test_a_balance_that_is_no_money_fails_only_its_own_read(encoded):
     encoded.rows("UPDATE accounts SET balance = 'NaN' WHERE id = 'bob'")
     names = ["alice", "bob", "charlie", "nobody", "bob"]
-    with contextlib.ExitStack() as stack:
-        with everything_waits(encoded):
-            wires = []
-            for name in ["alice", *names]:
-                wires.append(stack.enter_context(encoded.wire()))
-                wires[-1].send(request_bytes("GET", account(name)))
-                if len(wires) == 1:
-                    encoded.until_waiting_for_locks(1)
-            assert encoded.get("/health").status == 200
-        statuses = [wire.answer().status for wire in wires][1:]
-    assert statuses == [200, 500, 200, 404, 500]
+    assert [answer.status for answer in read_together(encoded, names)] == [200, 500, 200, 404, 500]
 
 
 @pytest.fixture(params=LONGEST)

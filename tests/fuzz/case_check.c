@@ -3,6 +3,27 @@
 
 #include "workers/case/case_tokens.h"
 
+void case_check_problem(const struct text *problem) {
+    CHECK(problem->length > 0 && memchr(problem->data, '\n', problem->length) == NULL);
+}
+
+void case_check_input(struct slice file, const char *path, case_check_read *read, case_check_cases *check) {
+    if (file.length == 0 || memchr(file.data, '\0', file.length) != NULL) {
+        return; // case_read() refuses such a file
+    }
+    struct case_list list = {.memory = case_memory_new()};
+    struct text problem = {0};
+    struct case_reader reader = {.path = path, .content = file, .list = &list, .problem = &problem};
+    if (read(&reader)) {
+        CHECK(list.count > 0 && problem.length == 0);
+        check(reader.content, &list);
+    } else {
+        case_check_problem(&problem);
+    }
+    text_free(&problem);
+    case_list_free(&list);
+}
+
 void case_check_place(struct slice file, const struct case_instruction *statement) {
     size_t length = strlen(statement->source);
     int line = 1;

@@ -44,23 +44,13 @@ static void check_case(struct slice page, const struct sql_case *made) {
     check_order(made);
 }
 
+static void check_cases(struct slice page, const struct case_list *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        check_case(page, &list->cases[i]);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (size == 0 || memchr(data, '\0', size) != NULL) {
-        return 0; // case_read() refuses such a file
-    }
-    struct case_list list = {.memory = case_memory_new()};
-    struct text problem = {0};
-    struct case_reader reader = {
-        .path = "fuzz.md", .content = {(const char *)data, size}, .list = &list, .problem = &problem};
-    if (case_read_hermitage(&reader)) {
-        CHECK(list.count > 0 && problem.length == 0);
-        for (size_t i = 0; i < list.count; i++) {
-            check_case(reader.content, &list.cases[i]);
-        }
-    } else {
-        CHECK(problem.length > 0 && memchr(problem.data, '\n', problem.length) == NULL);
-    }
-    text_free(&problem);
-    case_list_free(&list);
+    case_check_input((struct slice){(const char *)data, size}, "fuzz.md", case_read_hermitage, check_cases);
     return 0;
 }

@@ -1,6 +1,6 @@
 // A log is read, or one line says why not. Its first character says the format: { begins a jsonlog. The order of the
 // case is every step of its sessions once, each session in its own order, and the statements are those of the file.
-#include "workers/case/case_reader.h"
+#include "case_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,23 +30,13 @@ static void check_case(struct slice file, const struct sql_case *made) {
     }
 }
 
+static void check_cases(struct slice file, const struct case_list *list) {
+    CHECK(list->count == 1);
+    check_case(file, &list->cases[0]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (size == 0 || memchr(data, '\0', size) != NULL) {
-        return 0; // case_read() refuses such a file
-    }
-    struct case_list list = {.memory = case_memory_new()};
-    struct text problem = {0};
-    struct case_reader reader = {.path = data[0] == '{' ? "fuzz.json" : "fuzz.csv",
-                                 .content = {(const char *)data, size},
-                                 .list = &list,
-                                 .problem = &problem};
-    if (case_read_log(&reader)) {
-        CHECK(list.count == 1 && problem.length == 0);
-        check_case(reader.content, &list.cases[0]);
-    } else {
-        CHECK(problem.length > 0 && memchr(problem.data, '\n', problem.length) == NULL);
-    }
-    text_free(&problem);
-    case_list_free(&list);
+    const char *path = size > 0 && data[0] == '{' ? "fuzz.json" : "fuzz.csv";
+    case_check_input((struct slice){(const char *)data, size}, path, case_read_log, check_cases);
     return 0;
 }

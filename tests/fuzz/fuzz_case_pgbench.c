@@ -8,11 +8,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_problem(struct text *problem) {
-    CHECK(problem->length > 0);
-    CHECK(memchr(problem->data, '\n', problem->length) == NULL);
-}
-
 static void check_session(struct slice file, const struct case_session *session) {
     for (size_t i = 0; i < session->count; i++) {
         const struct case_instruction *instruction = &session->instructions[i];
@@ -29,7 +24,7 @@ static void check_script(const char *path, struct slice file) {
     struct case_list list;
     struct text problem = {0};
     if (!case_read_pgbench(NULL, &path, 1, 1, &list, &problem)) {
-        check_problem(&problem);
+        case_check_problem(&problem);
     } else {
         bool has_mark = slice_starts_with(file, SLICE_LITERAL("\xEF\xBB\xBF"));
         file = has_mark ? (struct slice){file.data + 3, file.length - 3} : file;

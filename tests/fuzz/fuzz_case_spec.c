@@ -1,6 +1,6 @@
 // A .spec is read, or one line says why not. A case that is read has steps, whose SQL is the file's, and its orders and
 // conditions name them.
-#include "workers/case/case_reader.h"
+#include "case_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,21 +52,12 @@ static void check_case(struct slice file, const struct sql_case *made) {
     }
 }
 
+static void check_cases(struct slice file, const struct case_list *list) {
+    CHECK(list->count == 1);
+    check_case(file, &list->cases[0]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (size == 0 || memchr(data, '\0', size) != NULL) {
-        return 0; // case_read() refuses such a file
-    }
-    struct case_list list = {.memory = case_memory_new()};
-    struct text problem = {0};
-    struct case_reader reader = {
-        .path = "fuzz.spec", .content = {(const char *)data, size}, .list = &list, .problem = &problem};
-    if (case_read_spec(&reader)) {
-        CHECK(list.count == 1 && problem.length == 0);
-        check_case(reader.content, &list.cases[0]);
-    } else {
-        CHECK(problem.length > 0 && memchr(problem.data, '\n', problem.length) == NULL);
-    }
-    text_free(&problem);
-    case_list_free(&list);
+    case_check_input((struct slice){(const char *)data, size}, "fuzz.spec", case_read_spec, check_cases);
     return 0;
 }

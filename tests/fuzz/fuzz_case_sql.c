@@ -5,11 +5,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_problem(struct text *problem) {
-    CHECK(problem->length > 0);
-    CHECK(memchr(problem->data, '\n', problem->length) == NULL);
-}
-
 static void check_statement(struct slice file, const struct case_instruction *instruction) {
     case_check_place(file, instruction);
     case_check_template(instruction);
@@ -36,7 +31,7 @@ static void check_session(struct slice file, const struct case_session *session)
         bool is_skip = instruction->operation == CASE_SKIP || instruction->operation == CASE_SKIP_UNLESS;
         CHECK(!is_skip || (instruction->target > i && instruction->target <= session->count));
         if (!case_render(&instruction->text, &variables, &filled, &problem)) {
-            check_problem(&problem);
+            case_check_problem(&problem);
         } else if (instruction->operation == CASE_SET) {
             case_variables_set(&variables, instruction->name, text_terminated(&filled));
         }
@@ -49,24 +44,15 @@ static void check_session(struct slice file, const struct case_session *session)
     case_variables_free(&variables);
 }
 
+static void check_cases(struct slice file, const struct case_list *list) {
+    CHECK(list->count == 1 && list->cases[0].session_count > 0);
+    for (size_t i = 0; i < list->cases[0].session_count; i++) {
+        check_session(file, &list->cases[0].sessions[i]);
+    }
+    case_check_code(file, &list->cases[0]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (size == 0 || memchr(data, '\0', size) != NULL) {
-        return 0; // case_read() refuses such a file
-    }
-    struct case_list list = {.memory = case_memory_new()};
-    struct text problem = {0};
-    struct case_reader reader = {
-        .path = "fuzz.sql", .content = {(const char *)data, size}, .list = &list, .problem = &problem};
-    if (!case_read_sql(&reader)) {
-        check_problem(&problem);
-    } else {
-        CHECK(list.count == 1 && list.cases[0].session_count > 0);
-        for (size_t i = 0; i < list.cases[0].session_count; i++) {
-            check_session(reader.content, &list.cases[0].sessions[i]);
-        }
-        case_check_code(reader.content, &list.cases[0]);
-    }
-    text_free(&problem);
-    case_list_free(&list);
+    case_check_input((struct slice){(const char *)data, size}, "fuzz.sql", case_read_sql, check_cases);
     return 0;
 }
