@@ -56,7 +56,7 @@ enum db_status db_session_enter_schema(struct db_session *session) {
     char schema[DATABASE_NAME_LENGTH];
     bool has_tables = false;
     struct db *db = session->db->primary != NULL ? session->db->primary : session->db;
-    enum db_status status =
-        db_lab_schema(db, schema) ? db_session_work_in(session, schema, &has_tables) : DB_UNAVAILABLE;
+    enum db_status status = db_lab_schema(db, schema) ? db_session_work_in(session, schema, &has_tables)
+                                                      : DB_UNAVAILABLE;
     return status == DB_OK && !has_tables ? DB_UNAVAILABLE : status;
 }
