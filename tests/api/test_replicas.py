@@ -118,6 +118,7 @@ def test_a_replica_killed_at_the_barrier(cluster, start_bank):
         second.kill()
         with pytest.raises(OSError):
             lost.result()
+        eventually(lambda: not first.get("/replicas").json()["replicas"][1]["present"], "PostgreSQL has noticed")
         waiting = threads.submit(first.transfer, "alice", "bob", "1")
         first.until_waiting_at_the_barrier(1)
         assert threads.submit(first.transfer, "alice", "bob", "1").result().status == 200

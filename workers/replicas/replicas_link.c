@@ -76,11 +76,11 @@ static bool send_change(struct replicas *replicas) {
     if (change == NULL) {
         return false;
     }
-    const char *values[] = {text_terminated(&change->json), replicas->options.name};
     replicas->link.change = change;
     if (change->releases_waiters) {
         link_send(replicas, ERRAND_CHANGE, &(struct db_async_call){sql_replicas[REPLICAS_RELEASE_ALL], NULL, 0}, 1);
     } else {
+        const char *values[] = {text_terminated(&change->json), replicas->options.name};
         link_send(replicas, ERRAND_CHANGE, &(struct db_async_call){sql_replicas[REPLICAS_CHANGE_SETTINGS], values, 2},
                   1);
     }
