@@ -27,6 +27,7 @@ REPLICAS = (1, 2, 3)
 SHAPES = ("hot", "spread")
 SETTLE_SECONDS = 1.5  # before and after each run, for the estimate
 WRK_TIMEOUT_S = 60  # a slow answer is no broken connection
+IDLE_SECONDS = 300  # a full queue of a slow strategy, on a busy machine
 
 
 def numbers(most):
@@ -50,7 +51,7 @@ def options_of(arguments):
     parser.add_argument("--replicas", type=numbers(3), metavar="N,...", help="numbers of servers (1,2,3)")
     parser.add_argument("--shape", action="append", choices=SHAPES, help="only this load (both)")
     parser.add_argument("--runs", type=int, help="runs of each measurement; the median is reported (3; quick: 1)")
-    parser.add_argument("--seconds", type=int, help="length of each run (3; quick: 2)")
+    parser.add_argument("--seconds", type=int, help="length of each run; longer latencies are not seen (5; quick: 2)")
     parser.add_argument("--minutes", type=float, default=240, help="begin no further run after this time (240)")
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
                         help="where to write scale.json, scale.md and the charts (docs/benchmarks; quick: nowhere)")
@@ -59,7 +60,7 @@ def options_of(arguments):
     options = parser.parse_args(arguments)
     usual = ({"runs": 1, "seconds": 2, "clients": [32, 512, 2000], "replicas": [1], "shape": ["hot"],
               "strategy": ["for_update", "batched"]} if options.quick else
-             {"runs": 3, "seconds": 3, "clients": list(CLIENTS), "replicas": list(REPLICAS), "shape": list(SHAPES)})
+             {"runs": 3, "seconds": 5, "clients": list(CLIENTS), "replicas": list(REPLICAS), "shape": list(SHAPES)})
     for name, value in usual.items():
         if getattr(options, name) is None:
             setattr(options, name, value)
@@ -86,7 +87,7 @@ def once(cluster, banks, strategy, shape, clients, seconds):
         bank.set(strategy=strategy)
     seen = wrk.transfers(banks[0].port, shape, clients, seconds, [bank.port for bank in banks[1:]], WRK_TIMEOUT_S)
     for bank in banks:
-        lab.until_idle(bank)
+        lab.until_idle(bank, IDLE_SECONDS)
     return {"rate": seen.rate, "p50_ms": seen.p50_ms, "p99_ms": seen.p99_ms, "refused": seen.refused / seconds,
             "broken": seen.broken, "consistent": lab.audit(cluster, banks[0].database)}
 

@@ -1,5 +1,7 @@
 """The figures of scale.py as pictures: rates and latencies by the number of clients, and rates by that of servers."""
 
+from matplotlib import ticker
+
 from comparison import charts
 from comparison.charts import pyplot
 from comparison.scaling import curves
@@ -21,10 +23,11 @@ def lines(path, title, machine, series, axis, unit, theme, colours):
         axes.plot([x for x, _ in points], [y for _, y in points], color=colours[number % len(colours)], linewidth=1.5,
                   marker=MARKERS[number % len(MARKERS)], markersize=5, label=name)
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.get_yaxis().set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axes.minorticks_off()
     axes.set_xlabel(axis)
     axes.set_ylabel(f"{unit}; logarithmic scale", color=theme["ink"])
-    axes.get_yaxis().set_major_formatter(charts.matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axes.get_yaxis().set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.6g}"))
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8, labelcolor=theme["ink"])
     charts.save(figure, path)
 

@@ -67,9 +67,10 @@ def add_accounts(own, database):
                        "SELECT 'acct-' || i, 1000000, 1000000 FROM generate_series(1, %s) AS i", ACCOUNTS)
 
 
-def until_idle(running):
-    """Waits after the load until the server has finished its last transfers."""
-    eventually(lambda: running.metric("concurrent_transfers") + running.metric("transfer_queue_depth") == 0, "idle")
+def until_idle(running, within=None):
+    """Waits after the load until the server has finished its last transfers, at most `within` seconds."""
+    eventually(lambda: running.metric("concurrent_transfers") + running.metric("transfer_queue_depth") == 0, "idle",
+               within)
 
 
 def is_quiet(own, database):

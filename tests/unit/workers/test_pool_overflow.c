@@ -190,7 +190,8 @@ static void test_retry_after(void **state) {
     assert_int_equal(pool_overflow_retry_after_s(1000, 1000, 1000, 0), 2);
     assert_int_equal(pool_overflow_retry_after_s(5000, 1000, 1000, 0), 6);
     assert_int_equal(pool_overflow_retry_after_s(50, 10, 500, 0), 3);
-    unsigned least = OVERFLOW_RETRY_AFTER_S_MAX, most = 0;
+    unsigned least = OVERFLOW_RETRY_AFTER_S_MAX;
+    unsigned most = 0;
     for (unsigned turn = 0; turn < 100; turn++) { // nothing is known, or it would take longer than the longest
         unsigned unknown = pool_overflow_retry_after_s(1, 0, 1000, turn);
         assert_int_equal(pool_overflow_retry_after_s(1000000, 1, 1000, turn), unknown);
