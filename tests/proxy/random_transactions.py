@@ -31,6 +31,7 @@ VERSION = re.compile(r"Row version: backend (\d+), transaction (\d+), (\w+) of p
 STALE, FRESH, UNREAD, UNKNOWN, LOOSE = ("a newer version", "the version that it had read",
                                         "the row was not read before", "unknown which version was read",
                                         "a newer version than the session had read")
+UNCLEAR = "either"
 KEYS = {"accounts": [str(n) for n in range(ROWS)], "items": [f"{n}, k{n}" for n in range(ROWS)],
         "ledger": [str(n) for n in range(2 * ROWS)]}
 TABLES = """
@@ -74,6 +75,7 @@ class Client:
         self.expected, self.history = expected, history
         self.steps = []  # the statements of the transaction with their times and rows
         self.known, self.own, self.writes = {}, set(), []
+        self.own_reads, self.unclear = set(), set()
         self.done = 0
 
     # --- Statements: each is sent in a random form of the protocol ---
@@ -152,7 +154,10 @@ class Client:
             rows, names = [rows[0][-2:]], ["balance", "note"]
         values = {name: int(value) for name, value in zip(names, rows[0]) if name in ("balance", "note")}
         if (table, key) in self.own:
-            return  # it reads what it has written
+            self.own_reads.add((table, key))
+            return
+        if columns in ("balance, note", "*"):
+            self.unclear.discard((table, key))
         # A column that this read does not show is known as an older read has shown it.
         before = self.known.get((table, key), (None, {}))[1]
         self.known[table, key] = (way, {**before, **values})
@@ -187,7 +192,7 @@ class Client:
 
     def send(self, way, table, keys, sql, *values, guards=frozenset()):
         for key in keys:
-            known = self.known.get((table, key))
+            known = UNCLEAR if (table, key) in self.unclear else self.known.get((table, key))
             self.writes.append((table, key, Write(way, known, (table, key) in self.own, guards,
                                                    self.is_explicit)))
         if not self.is_explicit and way != "function" and "RETURNING" not in sql:
@@ -219,6 +224,7 @@ class Client:
 
     def transaction(self):
         self.known, self.own, self.writes, self.steps = {}, set(), [], []
+        self.own_reads, self.unclear = set(), set()  # it has read its own version; and that version was rolled back
         self.is_explicit = self.dice.random() < 0.85
         if not self.is_explicit:
             self.run("RESET ALL")  # a pool gives the session to another request
@@ -237,6 +243,8 @@ class Client:
             elif saved is not None and self.dice.random() < 0.3:
                 self.simple("ROLLBACK TO SAVEPOINT s")
                 # The rows that it wrote since may be written by others now. It still knows what it read before that.
+                # If it has read its own version, no value says whether another one has changed the row.
+                self.unclear |= self.own_reads & (self.own - saved[0])
                 self.own, self.writes = set(saved[0]), list(saved[1])
             else:
                 self.step()
@@ -265,6 +273,8 @@ class Client:
 def expectation(write, old):
     if write.own:
         return UNREAD, "its own row"
+    if write.known == UNCLEAR:
+        return UNCLEAR, "its own version, rolled back"
     if write.known is None or not write.known[1]:
         return UNREAD, "not read"
     way, values = write.known
@@ -347,11 +357,11 @@ def run(transactions, threads, seed, folder, minutes=60):
 
 def is_different(wanted, heard):
     """Neither a version that was read nor a row that was not read is a race, and only one unit's race is proved."""
-    return wanted != heard and not {wanted, heard} <= {FRESH, UNREAD, LOOSE}
+    return wanted not in (heard, UNCLEAR) and not {wanted, heard} <= {FRESH, UNREAD, LOOSE}
 
 
 def is_false(wanted, heard):
-    return heard == STALE and wanted != STALE or heard == FRESH and wanted == STALE
+    return heard == STALE and wanted not in (STALE, UNCLEAR) or heard == FRESH and wanted == STALE
 
 
 def verdict(counted):
