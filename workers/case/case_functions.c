@@ -93,7 +93,7 @@ static bool draw(struct slice name, const struct case_value *arguments, size_t c
         offset = next_fraction(random) * size;
     } else if (IS("random_exponential") && parameter > 0) {
         offset = exponential_fraction(random, parameter) * size;
-    } else if (IS("random_gaussian") && parameter >= 2.0) {
+    } else if (IS("random_gaussian") && parameter >= 2.0 && isfinite(parameter)) {
         offset = gaussian_fraction(random, parameter) * size;
     } else if (IS("random_zipfian") && parameter >= 1.001 && parameter <= 1000.0) {
         offset = zipfian_rank(random, size, parameter) - 1.0;

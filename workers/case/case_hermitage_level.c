@@ -2,7 +2,8 @@
 #include "workers/case/case_hermitage_level.h"
 #include "workers/case/case_tokens.h"
 
-// "ISOLATION LEVEL ..." in a statement.
+// "ISOLATION LEVEL ..." in a statement. The code before it and behind it begins and ends with a token, because a comment
+// that would be the last of what is left would hide what is put behind it.
 struct clause {
     struct slice before;
     struct slice after;
@@ -26,19 +27,28 @@ static bool read_level(struct case_scanner *scanner, enum case_level *level) {
            (case_token_is(&second, "committed") || case_token_is(&second, "uncommitted"));
 }
 
+static struct slice code_of(struct case_scanner scanner, struct slice statement) {
+    struct case_token first = case_scan_code(&scanner);
+    const char *end = statement.data + statement.length;
+    return first.kind == CASE_TOKEN_END ? (struct slice){end, 0}
+                                        : (struct slice){first.text.data, (size_t)(end - first.text.data)};
+}
+
 static bool find_clause(struct slice statement, struct clause *clause) {
     struct case_scanner scanner = {.rest = statement, .line = 1};
     struct case_token token;
+    const char *code_end = statement.data;
     while ((token = case_scan_code(&scanner)).kind != CASE_TOKEN_END && token.kind != CASE_TOKEN_OPEN) {
-        if (!case_token_is(&token, "isolation")) {
-            continue;
+        if (case_token_is(&token, "isolation")) {
+            struct case_token next = case_scan_code(&scanner);
+            clause->before = (struct slice){statement.data, (size_t)(code_end - statement.data)};
+            if (case_token_is(&next, "level") && read_level(&scanner, &clause->level)) {
+                clause->after = code_of(scanner, statement);
+                return true;
+            }
+            token = next;
         }
-        struct case_token next = case_scan_code(&scanner);
-        clause->before = (struct slice){statement.data, (size_t)(token.text.data - statement.data)};
-        if (case_token_is(&next, "level") && read_level(&scanner, &clause->level)) {
-            clause->after = scanner.rest;
-            return true;
-        }
+        code_end = token.text.data + token.text.length;
     }
     return false;
 }

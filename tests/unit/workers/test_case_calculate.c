@@ -229,6 +229,7 @@ static void test_random_problems(void **state) {
         "random(1, true)",
         "random(-9223372036854775808, 9223372036854775807)",
         "random_gaussian(1, 2, 1)",
+        "random_gaussian(1, 2, 2.5 / 0.0)",
         "random_zipfian(1, 2, 1)",
         "random_exponential(1, 2, 0)",
     };

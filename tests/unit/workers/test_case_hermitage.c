@@ -189,6 +189,11 @@ static void test_levels(void **state) {
          CASE_SERIALIZABLE, true, false},
         {"begin; set transaction isolation level serializable, read only; -- T1\n", "begin; set transaction read only",
          CASE_SERIALIZABLE, true, false},
+        // A comment beside the level goes with it: it would hide what is put behind it.
+        {"begin --~\nisolation level serializable; select 2 -- T1\n", "begin; select 2", CASE_SERIALIZABLE, true,
+         false},
+        {"begin read only, --~\nisolation level serializable --~\n, deferrable; select 2 -- T1\n",
+         "begin read only, deferrable; select 2", CASE_SERIALIZABLE, true, false},
         // Two levels, a level of some transactions only, a level that is set in another way: the case stays as it is.
         {"begin isolation level serializable; -- T1\nbegin isolation level read committed; -- T2\n",
          "begin isolation level serializable", CASE_READ_COMMITTED, false, true},
