@@ -6,6 +6,7 @@ import hashlib
 import os
 import pathlib
 import pwd
+import random
 import re
 import secrets
 import shutil
@@ -24,10 +25,13 @@ USER = "postgres"
 
 
 def free_port():
-    """A loopback TCP port on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback TCP port on which nothing listens now. The kernel gives the ports from 32768 to clients: one of those
+    could be taken by a connection before its server starts."""
+    while True:
+        port = random.randrange(12000, 32768)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _password():

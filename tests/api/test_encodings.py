@@ -251,6 +251,6 @@ def test_a_schema_with_a_long_name(cluster, tmp_path):
                    "\"', current_database()); END $$")
     with bank_of_encoding(cluster, "LATIN1", tmp_path / "log", f'CREATE SCHEMA "{name}"', search_path) as bank:
         assert bank.transfer("alice", "bob", 1).status == 200
-        rows = bank.rows("SELECT count(*) AS count FROM pg_tables WHERE schemaname = current_schema() "
-                         "AND octet_length(schemaname::text) = 63")
-        assert rows[0]["count"] == 5
+        rows = bank.rows("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() "
+                         "AND octet_length(schemaname::text) = 63 AND tablename IN ('accounts', 'transfers')")
+        assert len(rows) == 2

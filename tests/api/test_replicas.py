@@ -13,6 +13,8 @@ from pace import BEYOND_THE_HANG_GUARD_MS, ROUNDS, eventually
 from replica_rounds import replicas, until_all_have
 from stream import Stream
 
+pytestmark = pytest.mark.race
+
 LINK = "SELECT backend FROM lab_replicas WHERE name = %s"
 
 

@@ -12,6 +12,8 @@ from problem import assert_problem
 from standby import commit_something, running_standby, synchronous
 from strategies import STANDBY_SAFE, STANDBY_WRONG
 
+pytestmark = pytest.mark.race
+
 ALL = STANDBY_SAFE + STANDBY_WRONG
 SOME = max(1, ROUNDS // 20)
 DELAY = "100ms"  # the delay of the standby where a transfer waits for it

@@ -31,6 +31,9 @@ class Checkout(Lab):
         shutil.copytree(ROOT / "compose/native", root / "compose/native")
         (root / "tests/openapi").mkdir(parents=True)
         shutil.copy(ROOT / "tests/openapi/requirements.txt", root / "tests/openapi")
+        (root / "tests/kubernetes").mkdir()
+        for name in ("go.mod", "go.sum"):
+            shutil.copy(ROOT / "tests/kubernetes" / name, root / "tests/kubernetes")
         state.mkdir(exist_ok=True)
         (state / "openapi").mkdir()
         shutil.copy(ROOT / "tests/openapi/requirements.txt", state / "openapi/installed")
