@@ -21,9 +21,10 @@ def raced(bank, page, name, delay=5):
 
 def open_versions(page):
     eventually(lambda: page.all("#panel-race .versions summary"), "the versions are drawn")
-    if not page.all("#panel-race .versions[open]"):
-        page.script("document.querySelector('#panel-race .versions summary').click()")
-    eventually(lambda: page.all("#panel-race .versions[open]"), "the versions are shown")
+    eventually(lambda: page.script("""
+        const versions = document.querySelector("#panel-race .versions");
+        if (!versions.open) versions.querySelector("summary").click();
+        return versions.open"""), "the versions are shown")
 
 
 def values(page, slot):
@@ -48,14 +49,14 @@ def test_the_row_changes_at_the_commit_and_not_at_the_write(bank, page):
     """A bar ends when the answer to the commit arrived, so the commit was over by then; and the next writer of the row
     has waited for it."""
     raced(bank, page, "vulnerable")
-    ends = page.script("""
+    ends = eventually(lambda: page.script("""
         const svg = document.querySelector("#panel-race svg");
         const bar = (letter) => svg.querySelector(`.committing[data-letter="${letter}"][data-step="deduct"] rect`);
         const end = (e) => Number(e.getAttribute("x")) + Number(e.getAttribute("width"));
         const start = (e) => Number(e.getAttribute("x"));
         const areas = [...svg.querySelectorAll(".row-area")];
         const both = ["A", "B"].map(bar);
-        return {bars: both.map(end), writes: both.map(start), steps: areas.slice(1).map(start)}""")
+        return {bars: both.map(end), writes: both.map(start), steps: areas.slice(1).map(start)}"""), "both bars are drawn")
     bars, steps, writes = ends["bars"], ends["steps"], sorted(ends["writes"])
     first, second = (0, 1) if ends["writes"][0] < ends["writes"][1] else (1, 0)
     assert writes[0] < steps[0] <= min(bars[first], writes[1]) + 1, ends

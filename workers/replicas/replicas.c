@@ -51,7 +51,7 @@ struct replicas *replicas_new(const struct replicas_options *options) {
     atomic_init(&replicas->version, 0);
     STAILQ_INIT(&replicas->news);
     STAILQ_INIT(&replicas->changes);
-    TAILQ_INIT(&replicas->waiters);
+    STAILQ_INIT(&replicas->waiters);
     CHECK(uv_mutex_init(&replicas->mutex) == 0);
     CHECK(uv_async_init(options->loop, &replicas->news_arrived, on_news) == 0);
     barrier_use_outside(replicas);
@@ -91,8 +91,8 @@ void replicas_free(struct replicas *replicas) {
         free(news);
     }
     struct shared_waiter *waiter;
-    while ((waiter = TAILQ_FIRST(&replicas->waiters)) != NULL) { // they have left since the gates opened
-        TAILQ_REMOVE(&replicas->waiters, waiter, next);
+    while ((waiter = STAILQ_FIRST(&replicas->waiters)) != NULL) { // they have left since the gates opened
+        STAILQ_REMOVE_HEAD(&replicas->waiters, next);
         free(waiter);
     }
     uv_mutex_destroy(&replicas->mutex);

@@ -22,14 +22,14 @@ static void on_arrived(void *user, const char *name, uint64_t version) {
     (void)snprintf(waiter->name, sizeof waiter->name, "%s", name);
     waiter->version = version;
     uv_mutex_lock(&replicas->mutex);
-    TAILQ_INSERT_TAIL(&replicas->waiters, waiter, next);
+    STAILQ_INSERT_TAIL(&replicas->waiters, waiter, next);
     wake_link(replicas);
     uv_mutex_unlock(&replicas->mutex);
 }
 
 static struct shared_waiter *find(struct replicas *replicas, const char *name) {
     struct shared_waiter *each;
-    TAILQ_FOREACH(each, &replicas->waiters, next) {
+    STAILQ_FOREACH(each, &replicas->waiters, next) {
         if (strcmp(each->name, name) == 0) {
             return each;
         }
@@ -54,7 +54,7 @@ void barrier_use_outside(struct replicas *replicas) {
 }
 
 static void forget(struct replicas *replicas, struct shared_waiter *waiter) {
-    TAILQ_REMOVE(&replicas->waiters, waiter, next);
+    STAILQ_REMOVE(&replicas->waiters, waiter, shared_waiter, next);
     free(waiter);
 }
 
@@ -65,7 +65,7 @@ static uint64_t take_arrivals(struct replicas *replicas, struct sql_array *names
     uint64_t version = 0;
     struct shared_waiter *each;
     uv_mutex_lock(&replicas->mutex);
-    TAILQ_FOREACH(each, &replicas->waiters, next) {
+    STAILQ_FOREACH(each, &replicas->waiters, next) {
         if (!each->was_sent && !each->leaves && (version == 0 || each->version == version)) {
             version = each->version;
             each->was_sent = true;
@@ -96,21 +96,21 @@ bool barrier_send_arrivals(struct replicas *replicas) {
 // --- Waiters that leave ---
 
 void barrier_dismiss_leaving(struct replicas *replicas) {
-    struct shared_waiter_list leaving = TAILQ_HEAD_INITIALIZER(leaving);
+    struct shared_waiter_list leaving = STAILQ_HEAD_INITIALIZER(leaving);
     uv_mutex_lock(&replicas->mutex);
-    struct shared_waiter *each = TAILQ_FIRST(&replicas->waiters);
+    struct shared_waiter *each = STAILQ_FIRST(&replicas->waiters);
     while (each != NULL) {
-        struct shared_waiter *next = TAILQ_NEXT(each, next);
+        struct shared_waiter *next = STAILQ_NEXT(each, next);
         bool is_counted = replicas->link.is_registered && each->was_sent;
         if (each->leaves && !is_counted) {
-            TAILQ_REMOVE(&replicas->waiters, each, next);
-            TAILQ_INSERT_TAIL(&leaving, each, next);
+            STAILQ_REMOVE(&replicas->waiters, each, shared_waiter, next);
+            STAILQ_INSERT_TAIL(&leaving, each, next);
         }
         each = next;
     }
     uv_mutex_unlock(&replicas->mutex);
-    while ((each = TAILQ_FIRST(&leaving)) != NULL) {
-        TAILQ_REMOVE(&leaving, each, next);
+    while ((each = STAILQ_FIRST(&leaving)) != NULL) {
+        STAILQ_REMOVE_HEAD(&leaving, next);
         gate_dismiss(replicas->options.gate, each->name);
         free(each);
     }
@@ -121,7 +121,7 @@ bool barrier_send_withdrawals(struct replicas *replicas) {
     bool has_one = false;
     struct shared_waiter *each;
     uv_mutex_lock(&replicas->mutex);
-    TAILQ_FOREACH(each, &replicas->waiters, next) {
+    STAILQ_FOREACH(each, &replicas->waiters, next) {
         if (each->leaves && each->was_sent && !each->is_withdrawing) {
             has_one = each->is_withdrawing = true;
             sql_array_add(&names, each->name);
@@ -153,7 +153,7 @@ void barrier_take_withdrawals(struct replicas *replicas) {
     const struct db_async_answer *closed = db_async_last_answer(replicas->link.session);
     struct shared_waiter *each;
     uv_mutex_lock(&replicas->mutex);
-    TAILQ_FOREACH(each, &replicas->waiters, next) {
+    STAILQ_FOREACH(each, &replicas->waiters, next) {
         if (each->is_withdrawing && !is_in(closed, each->name)) {
             each->was_sent = false; // barrier_dismiss_leaving() finds it
         }
@@ -185,7 +185,7 @@ void barrier_release(struct replicas *replicas, const char *names, enum gate_rel
 void barrier_forget_arrivals(struct replicas *replicas) {
     struct shared_waiter *each;
     uv_mutex_lock(&replicas->mutex);
-    TAILQ_FOREACH(each, &replicas->waiters, next) {
+    STAILQ_FOREACH(each, &replicas->waiters, next) {
         each->was_sent = each->is_withdrawing = false;
     }
     uv_mutex_unlock(&replicas->mutex);
@@ -194,7 +194,7 @@ void barrier_forget_arrivals(struct replicas *replicas) {
 void barrier_list_waiters(struct replicas *replicas, struct sql_array *names) {
     struct shared_waiter *each;
     uv_mutex_lock(&replicas->mutex);
-    TAILQ_FOREACH(each, &replicas->waiters, next) {
+    STAILQ_FOREACH(each, &replicas->waiters, next) {
         sql_array_add(names, each->name);
     }
     uv_mutex_unlock(&replicas->mutex);

@@ -9,14 +9,14 @@
 
 // A transfer of this program that waits at the barrier.
 struct shared_waiter {
-    TAILQ_ENTRY(shared_waiter) next;
+    STAILQ_ENTRY(shared_waiter) next;
     char name[BARRIER_NAME_MAX + 1];
     uint64_t version;    // the gates' version at its arrival
     bool was_sent;       // this session has reported the arrival
     bool leaves;         // its time is over, or the gates have opened
     bool is_withdrawing; // this session asks whether it was released meanwhile
 };
-TAILQ_HEAD(shared_waiter_list, shared_waiter);
+STAILQ_HEAD(shared_waiter_list, shared_waiter);
 
 enum news_kind { NEWS_SETTINGS, NEWS_ANSWER, NEWS_REFUSED };
 
@@ -74,7 +74,7 @@ struct replicas {
 // --- replicas_link.c: the thread ---
 // Makes the link's loop. Called by the program's loop, before the thread runs link_run().
 void link_init(struct replicas *replicas);
-void link_run(void *replicas);
+void link_run(void *user);
 // --- replicas_send.c ---
 // Sends statements that are one transaction.
 void link_send(struct replicas *replicas, enum link_errand errand, const struct db_async_call *calls, size_t count);
