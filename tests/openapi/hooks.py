@@ -9,6 +9,7 @@ import uuid
 import schemathesis
 
 ACCOUNTS = ("alice", "bob", "charlie")
+STANDBY = ("replica_read", "replica_guard", "replica_wait", "remote_apply")
 KEY = re.compile(r'"(?:[ !#-\[\]-~]|\\["\\]){1,255}"|[!#-+.-:<-\[\]-~-]{1,255}')
 ID_MAX = 64  # bytes, which JSON Schema cannot count
 
@@ -46,6 +47,12 @@ def mend_settings(body):
         del body["use_transactions"]
 
 
+def mend_strategy(fields, name):
+    """The bank of the test has no standby."""
+    if fields.get(name) in STANDBY:
+        fields[name] = "for_update"
+
+
 def mend_key(headers):
     """Each key is new: a known one with another body is answered with 422."""
     key = headers.get("Idempotency-Key")
@@ -57,10 +64,14 @@ def mend_key(headers):
 def before_call(context, case, kwargs):
     if case.headers and case.operation.path == "/transfer":
         mend_key(case.headers)
+    if isinstance(case.query, dict) and case.operation.path == "/admin/strategy":
+        mend_strategy(case.query, "name")
     if not isinstance(case.body, dict):
         return
     if case.operation.path == "/transfer":
         mend_amount(case.body)
         mend_transfer(case.body)
+        mend_strategy(case.body, "strategy")
     elif case.operation.path == "/admin/settings":
         mend_settings(case.body)
+        mend_strategy(case.body, "strategy")

@@ -2,8 +2,8 @@
 #include "workers/case/case_hermitage_level.h"
 #include "workers/case/case_tokens.h"
 
-// "ISOLATION LEVEL ..." in a statement. The code before it and behind it begins and ends with a token, because a comment
-// that would be the last of what is left would hide what is put behind it.
+// "ISOLATION LEVEL ..." in a statement. The code before it and behind it begins and ends with a token, because a
+// comment at the end of what is left would hide what is put behind it.
 struct clause {
     struct slice before;
     struct slice after;
