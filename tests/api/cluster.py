@@ -212,7 +212,8 @@ class Cluster:
 
     def backends(self, database):
         """The ids of the processes that serve clients of this database, without the asking one."""
-        found = self.rows("postgres", "SELECT pid FROM pg_stat_activity WHERE datname = %s", database)
+        found = self.rows("postgres", "SELECT pid FROM pg_stat_activity WHERE datname = %s "
+                          "AND backend_type = 'client backend'", database)
         return [row["pid"] for row in found]
 
     def end_sessions(self, database):

@@ -3,7 +3,9 @@
 import contextlib
 import threading
 
-from cluster import USER, Cluster
+import pytest
+
+from cluster import USER, Cluster, server_programs
 from pace import eventually
 
 COMMIT = "SELECT pg_logical_emit_message(true, 'lab', 'a commit')"
@@ -84,6 +86,8 @@ def synchronous(standby):
 @contextlib.contextmanager
 def running_standby(primary):
     """A standby for a `with`. Nothing of it is left at the end."""
+    if not (server_programs() / "pg_basebackup").exists():
+        pytest.skip("this PostgreSQL has no pg_basebackup, which makes a standby")
     standby = Standby(primary)
     try:
         standby.start()

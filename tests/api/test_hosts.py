@@ -146,7 +146,8 @@ def test_fewer_sessions_than_workers(bank_of_a_role, cluster, strategy, limit):
             assert bank.get("/health").status == 200
     assert {answer.status for answer in crowd.answers()} == {200}
     assert crowd.unanswered() == []
-    assert len(cluster.backends(bank.database)) <= limit
+    # A backend that ends is listed for a moment, when its place may have been taken already.
+    eventually(lambda: len(cluster.backends(bank.database)) <= limit, f"at most {limit} sessions")
     assert bank.get("/health").status == 200
     assert "Database is un" not in bank.log()
 
